@@ -1,0 +1,112 @@
+"""Options of a method: a frozen dataclass whose fields say how they are shown and which values they take.
+
+    @dataclass(frozen=True)
+    class Options:
+        strength: float = option(1.0, title="Strength", help="...", minimum=0.0, maximum=1.0, step=0.05)
+
+Panels, flags and checks all read the same description, so that none of them is written twice. Separate from the methods
+so that whoever shows options needs no torch; knows no method.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import typing
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from facestudio.errors import UsageError
+
+_KEY = "facestudio.option"
+_TYPE_WORDS = {bool: "yes or no", int: "a whole number", float: "a number", str: "a word"}
+
+
+@dataclass(frozen=True)
+class OptionField:
+    """How one option is shown and checked.
+
+    Attributes:
+        name: of the dataclass field; type: bool, int, float or str; default: the value when nothing is said.
+        title: a short label; help: one sentence.
+        minimum, maximum: bounds, both allowed; None where there is none. step: of a slider, None for its own choice.
+        choices: the values allowed; empty when any value within the bounds is.
+    """
+
+    name: str
+    type: type
+    default: Any
+    title: str
+    help: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: tuple[Any, ...] = ()
+
+    def problem(self, value: Any) -> str:
+        """One sentence on why `value` is not allowed, "" when it is."""
+        if not _fits(value, self.type):
+            return f"{self.title} takes {_TYPE_WORDS.get(self.type, self.type.__name__)}, not {value!r}."
+        if self.choices and value not in self.choices:
+            return f"{self.title} takes one of {', '.join(map(str, self.choices))}, not {value}."
+        low = self.minimum is not None and value < self.minimum
+        high = self.maximum is not None and value > self.maximum
+        return f"{self.title} takes {self._bounds()}, not {value:g}." if low or high else ""
+
+    def _bounds(self) -> str:
+        if self.minimum is None:
+            return f"at most {self.maximum:g}"
+        if self.maximum is None:
+            return f"at least {self.minimum:g}"
+        return f"{self.minimum:g} to {self.maximum:g}"
+
+
+def option(
+    default: Any,
+    *,
+    title: str = "",
+    help: str = "",
+    minimum: float | None = None,
+    maximum: float | None = None,
+    step: float | None = None,
+    choices: Sequence[Any] = (),
+) -> Any:
+    """A dataclass field that `describe` understands; see OptionField for the arguments."""
+    shown = {"title": title, "help": help, "minimum": minimum, "maximum": maximum, "step": step}
+    return dataclasses.field(default=default, metadata={_KEY: {**shown, "choices": tuple(choices)}})
+
+
+def describe(cls: type) -> tuple[OptionField, ...]:
+    """The options of the dataclass `cls` in the order in which they stand; its other fields are left out.
+
+    ValueError when a default is not allowed by its own option: a mistake of the programmer, found by the first test.
+    """
+    types = typing.get_type_hints(cls)
+    found = []
+    for field in dataclasses.fields(cls):
+        if _KEY not in field.metadata:
+            continue
+        shown = dict(field.metadata[_KEY])
+        shown["title"] = shown["title"] or field.name.replace("_", " ").capitalize()
+        described = OptionField(field.name, types[field.name], field.default, **shown)
+        if problem := described.problem(field.default):
+            raise ValueError(f"the default of {cls.__module__}.{cls.__qualname__}.{field.name} is wrong: {problem}")
+        found.append(described)
+    return tuple(found)
+
+
+def validate(options: Any) -> None:
+    """Check every option of the dataclass instance `options`; UsageError names the first that is not allowed."""
+    for field in describe(type(options)):
+        if problem := field.problem(getattr(options, field.name)):
+            raise UsageError(problem, hint=field.help)
+
+
+def _fits(value: Any, kind: type) -> bool:
+    """Whether `value` is of `kind`: a whole number is a number too, but yes and no are not numbers."""
+    if isinstance(value, bool) or kind is bool:
+        return isinstance(value, bool) and kind is bool
+    if kind is float:
+        return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, kind)

@@ -1,0 +1,158 @@
+"""How a long computation reports back, shows what it has so far, and is asked to stop.
+
+One verb does all three, the same in window, command line and training:
+
+    for step in progress.track(steps, "Denoising"):
+        ...
+        progress.preview(lambda: to_pixels(x))
+
+Separate from everything, so that any floor may use it: it knows neither Qt nor torch nor photos. A Progress belongs to
+one computation on one thread; only `cancel` may be called from another.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sized
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+_ENOUGH_SECONDS = 1.0  # before this much time or this much of the work, an estimate would be a guess
+_ENOUGH_FRACTION = 0.02
+
+
+class Cancelled(BaseException):
+    """Raised inside the computation at its next step; not an Exception, so that no handler of errors swallows it."""
+
+
+@dataclass(frozen=True)
+class Update:
+    """One report.
+
+    Attributes:
+        stage: what is being done, for people ("Restoring faces").
+        fraction: how much of the outermost tracked work is done, 0..1; it never falls before that work ends.
+        preview: what `preview` was given, else None.
+        elapsed: seconds since the outermost tracked work began.
+        remaining: estimated seconds until it ends; None while that would be a guess.
+    """
+
+    stage: str
+    fraction: float
+    preview: Any = None
+    elapsed: float = 0.0
+    remaining: float | None = None
+
+
+class _Level:
+    """One `track` that is running: `done` of `total` steps, which are `share` of the step around it."""
+
+    def __init__(self, total: int, start: float, share: float) -> None:
+        self.done, self.total = 0, total
+        self.start, self.share = start, share
+        self.used = 0.0  # how much of the current step the tracks inside it have taken
+
+    def next(self) -> None:
+        self.done, self.used = self.done + 1, 0.0
+
+
+class Progress:
+    """Report, live preview and stop of one computation.
+
+    Args:
+        report: told of each Update, on the thread that computes.
+        every: at least this many seconds between two updates, except that the end of a stage is always told.
+    """
+
+    def __init__(self, report: Callable[[Update], None] = lambda update: None, every: float = 1 / 30) -> None:
+        self._report, self._every = report, every
+        self._sent = float("-inf")
+        self._previewed = time.monotonic()
+        self._stop = threading.Event()
+        self._levels: list[_Level] = []
+        self._began = time.monotonic()
+        self._reached = 0.0
+        self.stage = ""
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether `cancel` was called."""
+        return self._stop.is_set()
+
+    def cancel(self) -> None:
+        """Ask the computation to stop at its next step; may be called from any thread, also before it starts."""
+        self._stop.set()
+
+    def check(self) -> None:
+        """Raise Cancelled if the computation was asked to stop."""
+        if self._stop.is_set():
+            raise Cancelled
+
+    def track(self, items: Iterable[T], stage: str, share: float | None = None) -> Iterator[T]:
+        """Yield `items`, reporting before each one and at the end; raises Cancelled in between when asked to stop.
+
+        Nests: a track inside another's step moves through that step. Several in one step follow one another, so all but
+        the last should say which `share` (0..1) of the step they take; without it one takes all that is left.
+        """
+        sized: Any = items if isinstance(items, Sized) else list(items)
+        level = self._enter(len(sized), share)
+        outer, self.stage = self.stage, stage
+        try:
+            for item in sized:
+                self.check()
+                self._tick()
+                yield item
+                self.stage = stage
+                level.next()
+            self.check()
+            level.done = level.total = max(level.total, 1)
+            self._tick(force=True)
+        finally:
+            self._levels = [other for other in self._levels if other is not level]
+            self.stage = outer
+
+    def preview(self, make: Callable[[], Any]) -> None:
+        """Show what there is so far; `make` is called only when somebody will see it."""
+        now = time.monotonic()
+        if now - self._previewed >= self._every:
+            self._previewed = now
+            self._send(make())
+
+    def _enter(self, total: int, share: float | None) -> _Level:
+        if not self._levels:
+            self._began, self._reached = time.monotonic(), 0.0
+            level = _Level(total, 0.0, 1.0)
+        else:
+            around = self._levels[-1]
+            left = 1.0 - around.used
+            level = _Level(total, around.used, left if share is None else min(share, left))
+            around.used += level.share
+        self._levels.append(level)
+        return level
+
+    def _tick(self, force: bool = False) -> None:
+        if force or time.monotonic() - self._sent >= self._every:
+            self._send(None)
+
+    def _send(self, preview: Any) -> None:
+        fraction, scale = 0.0, 1.0
+        for level in self._levels:
+            fraction += scale * level.start
+            scale *= level.share / max(level.total, 1)
+            fraction += scale * level.done
+        self._reached = max(self._reached, min(fraction, 1.0))
+        self._sent = time.monotonic()
+        elapsed = self._sent - self._began
+        self._report(Update(self.stage, self._reached, preview, elapsed, _remaining(elapsed, self._reached)))
+
+
+def _remaining(elapsed: float, fraction: float) -> float | None:
+    """Seconds left if the rest goes as the first `fraction` went; None when that is too little to tell."""
+    if fraction >= 1:
+        return 0.0
+    if elapsed < _ENOUGH_SECONDS or fraction < _ENOUGH_FRACTION:
+        return None
+    return elapsed * (1 - fraction) / fraction

@@ -1,0 +1,70 @@
+"""A recipe: all that is needed to make a result again, except the photo.
+
+A panel edits it, flags parse to it, results carry it and saved files store it; hence one small value that turns into
+text and back, and knows no method.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import metadata
+from types import MappingProxyType
+from typing import Any
+
+from facestudio.errors import UsageError
+
+
+def app_version() -> str:
+    """The version of the installed Face Studio, "unknown" when it runs without being installed."""
+    try:
+        return metadata.version("facestudio")
+    except metadata.PackageNotFoundError:
+        return "unknown"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What was, or is to be, done.
+
+    Attributes:
+        checkpoint: the checkpoint's id; method: the short name of the method that it feeds.
+        options: the method's options by name, simple values only; those not named have their defaults.
+        seed: fixes all randomness.
+        version: of the Face Studio that made the recipe; two recipes that differ only in it are equal.
+    """
+
+    checkpoint: str
+    method: str
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    seed: int = 0
+    version: str = field(default_factory=app_version, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+
+    def to_json(self) -> str:
+        """One line of JSON; the same recipe always gives the same line."""
+        content = {
+            "checkpoint": self.checkpoint,
+            "method": self.method,
+            "options": dict(self.options),
+            "seed": self.seed,
+            "version": self.version,
+        }
+        return json.dumps(content, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Recipe:
+        """The recipe that `to_json` wrote; UsageError when `text` is something else. Entries not known are left out."""
+        try:
+            content = json.loads(text)
+            checkpoint, method, seed = content["checkpoint"], content["method"], content["seed"]
+            options, version = content["options"], content.get("version", "unknown")
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UsageError("This is not a recipe of Face Studio.") from error
+        words = all(isinstance(word, str) for word in (checkpoint, method, version))
+        if not words or not isinstance(options, dict) or not isinstance(seed, int) or isinstance(seed, bool):
+            raise UsageError("This is not a recipe of Face Studio.")
+        return cls(checkpoint, method, options, seed, version)

@@ -1,0 +1,1 @@
+"""One file of tests a module, named after it."""

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from facestudio.errors import UsageError
+from facestudio.options import describe, option, validate
+
+
+@dataclass(frozen=True)
+class Options:
+    strength: float = option(0.5, title="Strength", help="How much.", minimum=0.0, maximum=1.0, step=0.05)
+    steps: int = option(20, minimum=1)
+    tint: str = option("warm", title="Tint", choices=["warm", "cold"])
+    sharp_edges: bool = option(False)
+    internal: int = 3
+
+
+def test_describe_tells_all_in_order() -> None:
+    strength, steps, tint, sharp = describe(Options)
+    assert (strength.name, strength.type, strength.default, strength.title) == ("strength", float, 0.5, "Strength")
+    assert (strength.help, strength.minimum, strength.maximum, strength.step) == ("How much.", 0.0, 1.0, 0.05)
+    assert (steps.type, steps.maximum, steps.title) == (int, None, "Steps")
+    assert (tint.type, tint.choices) == (str, ("warm", "cold"))
+    assert (sharp.type, sharp.title) == (bool, "Sharp edges")
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"strength": 0}, {"strength": 1.0, "steps": 10_000}, {"tint": "cold"}, {"sharp_edges": True}]
+)
+def test_what_is_allowed_passes(values: dict[str, Any]) -> None:
+    validate(Options(**values))
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"strength": 1.01}, "Strength takes 0 to 1, not 1.01."),
+        ({"strength": -0.1}, "Strength takes 0 to 1, not -0.1."),
+        ({"strength": float("nan")}, "a number"),
+        ({"strength": "much"}, "a number"),
+        ({"strength": True}, "a number"),
+        ({"steps": 0}, "at least 1"),
+        ({"steps": 2.5}, "a whole number"),
+        ({"tint": "green"}, "one of warm, cold"),
+        ({"sharp_edges": 1}, "yes or no"),
+    ],
+)
+def test_what_is_not_allowed_is_said_in_a_sentence(values: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        validate(Options(**values))
+
+
+def test_a_default_outside_of_its_own_bounds_is_a_mistake() -> None:
+    @dataclass(frozen=True)
+    class Wrong:
+        strength: float = option(2.0, maximum=1.0)
+
+    with pytest.raises(ValueError, match="strength"):
+        describe(Wrong)
