@@ -1,0 +1,87 @@
+"""Degradation: how a clean face becomes the kind of picture that people bring in.
+
+The order is the one of blind face restoration (GFPGAN, DifFace; see the restoration spec, 1.6):
+y = { [ (x * k) down_s + n ]_JPEG } up_s. Strengths are for 256 px crops: half of those published for 512 px.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+RESIZERS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA)
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """One drawn degradation.
+
+    sigma: blur in px (x, y), angle in radians; scale: reduction factor >= 1 (below 1 none); noise: standard deviation
+    in levels of 255; jpeg: quality 1..100, 0 for none; grey: drop colour; upscaler: an OpenCV interpolation flag.
+    """
+
+    sigma: tuple[float, float] = (0.0, 0.0)
+    angle: float = 0.0
+    scale: float = 1.0
+    noise: float = 0.0
+    jpeg: int = 0
+    grey: bool = False
+    upscaler: int = cv2.INTER_CUBIC
+    seed: int = 0
+
+
+def kernel(sigma: tuple[float, float], angle: float) -> np.ndarray:
+    """Normalised Gaussian kernel, sides odd, wide enough for three standard deviations (at most 41)."""
+    radius = min(20, max(1, int(np.ceil(3 * max(sigma)))))
+    axis = np.arange(-radius, radius + 1, dtype=np.float32)
+    x, y = np.meshgrid(axis, axis)
+    u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
+    weights = np.exp(-0.5 * ((u / max(sigma[0], 1e-3)) ** 2 + (v / max(sigma[1], 1e-3)) ** 2))
+    return (weights / weights.sum()).astype(np.float32)
+
+
+def degrade(pixels: np.ndarray, how: Degradation) -> np.ndarray:
+    """Apply `how` to `pixels` (H, W, 3) uint8 RGB; the result has the same shape and type."""
+    height, width = pixels.shape[:2]
+    image = pixels
+    if max(how.sigma) > 0.05:
+        if how.sigma[0] == how.sigma[1]:
+            image = cv2.GaussianBlur(image, (0, 0), how.sigma[0])
+        else:
+            image = cv2.filter2D(image, -1, kernel(how.sigma, how.angle), borderType=cv2.BORDER_REFLECT)
+    if how.scale > 1:
+        size = max(4, round(width / how.scale)), max(4, round(height / how.scale))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    if how.noise > 0:
+        noise = np.random.default_rng(how.seed).standard_normal(image.shape, np.float32)
+        image = np.clip(np.rint(image + how.noise * noise), 0, 255).astype(np.uint8)
+    if how.grey:
+        image = np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
+    if how.jpeg:
+        _, data = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, how.jpeg])  # OpenCV encodes BGR
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
+    if image.shape[:2] != (height, width):
+        image = cv2.resize(image, (width, height), interpolation=how.upscaler)
+    return np.ascontiguousarray(image)
+
+
+def draw(random: np.random.Generator, strength: float = 1.0) -> Degradation:
+    """Draw a degradation for a 256 px crop; `strength` below 1 keeps blur and reduction milder."""
+    first = float(np.exp(random.uniform(np.log(0.2), np.log(0.2 + 6.3 * strength))))
+    second = first if random.random() < 0.5 else float(random.uniform(0.2, 0.2 + 6.3 * strength))
+    return Degradation(
+        sigma=(first, second),
+        angle=float(random.uniform(0, np.pi)),
+        scale=float(np.exp(random.uniform(np.log(0.9), np.log(1 + 11 * strength)))),
+        noise=float(random.uniform(0, 20)) if random.random() < 0.85 else 0.0,
+        jpeg=int(random.integers(30, 96)) if random.random() < 0.85 else 0,
+        upscaler=int(random.choice(RESIZERS)),
+        seed=int(random.integers(2**31)),
+    )
+
+
+def bar(scale: int, seed: int = 0) -> Degradation:
+    """The two fixed degradations that the project's bars are stated for: scale 4 (sigma 2) and scale 8 (sigma 4)."""
+    return Degradation(sigma=(scale / 2, scale / 2), scale=scale, noise=10, jpeg=60, seed=seed)

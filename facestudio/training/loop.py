@@ -1,0 +1,157 @@
+"""The loop: one for every recipe. Resumes, averages (EMA), logs to a CSV, and stops when its minutes are over.
+
+A recipe supplies data, loss and validation; this file knows nothing of faces.
+"""
+
+from __future__ import annotations
+
+import copy
+import csv
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Optimiser settings, kept in the recipe's file. `cooldown` is the last share of the minutes, where lr falls to 0."""
+
+    batch: int = 16
+    lr: float = 3e-4
+    warmup: int = 200
+    weight_decay: float = 1e-4
+    ema: float = 0.999
+    clip: float = 1.0
+    cooldown: float = 0.25
+    seed: int = 0
+    validate_minutes: float = 10.0
+    save_minutes: float = 3.0
+
+
+class TrainingRecipe(Protocol):
+    id: str
+    settings: Settings
+    config: dict[str, Any]
+    architecture: str
+    images_seen: int
+
+    def network(self) -> nn.Module: ...
+    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]: ...
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]: ...
+    def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]: ...
+
+
+def train(recipe: TrainingRecipe, folder: Path, minutes: float, device: str = "auto") -> dict[str, float]:
+    """Train for `minutes`, resuming from `folder`/last.pt when it is there. Returns the last validation figures."""
+    settings = recipe.settings
+    target = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    torch.manual_seed(settings.seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    network = recipe.network().to(memory_format=torch.channels_last).to(target)  # type: ignore[call-overload]
+    average = copy.deepcopy(network).eval().requires_grad_(False)
+    optimizer = torch.optim.AdamW(network.parameters(), settings.lr, (0.9, 0.99), weight_decay=settings.weight_decay)
+    state: dict[str, Any] = {"step": 0, "images": 0, "minutes": 0.0}
+    last = folder / "last.pt"
+    if last.exists():
+        saved = torch.load(last, map_location=target, weights_only=True)
+        network.load_state_dict(saved["network"])
+        average.load_state_dict(saved["average"])
+        optimizer.load_state_dict(saved["optimizer"])
+        state = saved["state"]
+        log.info("resumed at step %d (%.1f minutes so far)", state["step"], state["minutes"])
+    batches = recipe.batches(settings.seed + state["step"])
+    start = previous = saved_at = validated_at = time.monotonic()
+    figures: dict[str, float] = {}
+    sums: dict[str, float] = {}
+    counted = 0
+    while (elapsed := (previous - start) / 60) < minutes:
+        batch = {key: value.to(target, non_blocking=True) for key, value in next(batches).items()}
+        scale = min(1.0, (state["step"] + 1) / settings.warmup)
+        if settings.cooldown:
+            scale *= min(1.0, max(0.01, (1 - elapsed / minutes) / settings.cooldown))
+        for group in optimizer.param_groups:
+            group["lr"] = settings.lr * scale
+        network.train()
+        recipe.images_seen = state["images"]
+        with torch.autocast(target.type, torch.bfloat16):
+            loss, terms = recipe.loss(network, batch)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
+        if torch.isfinite(norm):
+            optimizer.step()
+        update(average, network, min(settings.ema, (1 + state["step"]) / (10 + state["step"])))
+        state["step"] += 1
+        state["images"] += len(next(iter(batch.values())))
+        for key, value in {"loss": float(loss.detach()), **terms}.items():
+            sums[key] = sums.get(key, 0.0) + value
+        counted += 1
+        now = time.monotonic()
+        state["minutes"] += (now - previous) / 60
+        previous = now
+        if counted >= 100:
+            record(
+                folder / "log.csv", {**state, "lr": settings.lr * scale, **{k: v / counted for k, v in sums.items()}}
+            )
+            sums, counted = {}, 0
+        if now - saved_at > 60 * settings.save_minutes:
+            save(last, network, average, optimizer, state, recipe)
+            saved_at = time.monotonic()
+        if now - validated_at > 60 * settings.validate_minutes:
+            figures = recipe.validate(average, target)
+            record(folder / "validation.csv", {**state, **figures})
+            previous = validated_at = time.monotonic()
+    save(last, network, average, optimizer, state, recipe)
+    figures = recipe.validate(average, target)
+    record(folder / "validation.csv", {**state, **figures})
+    return figures
+
+
+@torch.no_grad()
+def update(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Exponential moving average of weights and buffers, in place."""
+    for mine, theirs in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
+        if mine.is_floating_point():
+            mine.lerp_(theirs.to(mine.dtype), 1 - decay)
+        else:
+            mine.copy_(theirs)
+
+
+def save(
+    path: Path, network: nn.Module, average: nn.Module, optimizer: Any, state: dict, recipe: TrainingRecipe
+) -> None:
+    """Write the resumable state beside `path`, then replace it."""
+    partial = path.with_suffix(".part")
+    torch.save(
+        {
+            "network": network.state_dict(),
+            "average": average.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "state": state,
+            "settings": asdict(recipe.settings),
+            "config": recipe.config,
+        },
+        partial,
+    )
+    os.replace(partial, path)
+
+
+def record(path: Path, row: dict[str, float]) -> None:
+    """Append one row to a CSV, writing the header first if the file is new, and say it in the log."""
+    text = {key: f"{value:.6g}" for key, value in row.items()}
+    log.info("%s %s", path.stem, " ".join(f"{key}={value}" for key, value in text.items()))
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(text))
+        if fresh:
+            writer.writeheader()
+        writer.writerow(text)

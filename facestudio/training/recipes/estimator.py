@@ -1,0 +1,81 @@
+"""Recipe of `starter-estimator`: degraded 256 px crop to clean, L1 plus a gradient loss (DifFace's first stage)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facestudio.networks.estimator import EstimatorUNet, gradients
+from facestudio.training import data, metrics, teachers
+from facestudio.training.degradation import bar, degrade, draw
+from facestudio.training.loop import Settings
+
+
+class Recipe:
+    id = "starter-estimator"
+    architecture = "estimator:EstimatorUNet"
+    settings = Settings(batch=8, lr=6e-4, ema=0.999, weight_decay=0.0, validate_minutes=15)
+    config: dict[str, Any] = {"widths": [64, 128, 256, 384], "blocks": 1, "unshuffle": 4}
+    trained_on = "CelebA (in the wild), FFHQ, StyleGAN2 and StyleGAN3 faces, 256 px"
+    gradient_weight = 0.5
+
+    def __init__(self, root: Path, cache: Path) -> None:
+        self.root = root
+        self.faces = data.faces256(root / "faces", cache)
+        self.images_seen = 0
+        self.training, self.validation = data.split(self.faces.identity)
+
+    def network(self) -> nn.Module:
+        return EstimatorUNet(**self.config)
+
+    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
+        return data.prefetch(self.batch, seed, workers=2)
+
+    def batch(self, random: np.random.Generator) -> dict[str, Tensor]:
+        clean = np.empty((self.settings.batch, 256, 256, 3), np.uint8)
+        bad = np.empty_like(clean)
+        for slot, index in enumerate(random.choice(self.training, self.settings.batch)):
+            pixels = self.faces.pixels[index]
+            if random.random() < 0.5:
+                pixels = pixels[:, ::-1]
+            pixels = np.ascontiguousarray(pixels)
+            if random.random() < 0.05:
+                pixels = np.repeat(pixels.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
+            clean[slot] = pixels
+            bad[slot] = degrade(pixels, draw(random))
+        return {"bad": metrics.tensor(bad), "clean": metrics.tensor(clean)}
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        guess = network(batch["bad"].contiguous(memory_format=torch.channels_last)).float()
+        pixel = functional.l1_loss(guess, batch["clean"])
+        edges = sum(functional.l1_loss(a, b) for a, b in zip(gradients(guess), gradients(batch["clean"]), strict=True))
+        return pixel + self.gradient_weight * edges, {"l1": pixel.item()}
+
+    @torch.inference_mode()
+    def validate(self, network: nn.Module, device: torch.device, count: int = 96) -> dict[str, float]:
+        """PSNR, SSIM and identity cosine (judge: the MS1M teacher) at the project's two fixed degradations."""
+        judge = teachers.Ms1m(self.root / "teachers")
+        wild = [i for i in self.validation if self.faces.rows[i]["source"] == "celeba_wild"]
+        chosen = np.random.default_rng(1).permutation(wild)[:count]
+        clean = np.stack([self.faces.pixels[i] for i in chosen])
+        points = data.landmarks5([self.faces.rows[i] for i in chosen])
+        truth = judge.embed_faces(clean, points)
+        figures: dict[str, float] = {"validation_faces": float(len(chosen))}
+        for scale in (4, 8):
+            bad = np.stack([degrade(face, bar(scale, seed)) for seed, face in enumerate(clean)])
+            good = np.concatenate(
+                [metrics.pixels(network(metrics.tensor(bad[i : i + 16]).to(device))) for i in range(0, len(bad), 16)]
+            )
+            for name, images in (("input", bad), ("output", good)):
+                pairs = list(zip(images, clean, strict=True))
+                figures[f"psnr_{name}_x{scale}"] = float(np.mean([metrics.psnr(a, b) for a, b in pairs]))
+                figures[f"ssim_{name}_x{scale}"] = float(np.mean([metrics.ssim(a, b) for a, b in pairs]))
+                cosine = (judge.embed_faces(images, points) * truth).sum(axis=1)
+                figures[f"identity_{name}_x{scale}"] = float(cosine.mean())
+        return figures

@@ -1,0 +1,99 @@
+"""Networks: shapes, geometry and the promises of their docstrings."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from facestudio.networks.detector import STRIDES, FaceDetector, centres, decode, flatten
+from facestudio.networks.embedder import DenseFaceNet
+from facestudio.networks.estimator import EstimatorUNet, gradients
+from facestudio.networks.landmarks import LandmarkNet
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+def test_estimator_begins_as_the_identity_and_keeps_the_shape() -> None:
+    network = EstimatorUNet(widths=(8, 12, 16), blocks=1)
+    x = torch.rand(2, 3, 64, 48) * 2 - 1
+    assert torch.equal(network(x), x)
+    torch.nn.init.normal_(network.tail.weight, std=0.1)
+    changed = network(x)
+    assert changed.shape == x.shape
+    assert not torch.allclose(changed, x)
+
+
+def test_gradients_are_forward_differences() -> None:
+    x = torch.arange(12.0).reshape(1, 1, 3, 4)
+    across, down = gradients(x)
+    assert (across == 1).all() and across.shape == (1, 1, 3, 3)
+    assert (down == 4).all() and down.shape == (1, 1, 2, 4)
+
+
+def test_embedder_is_symmetric_over_mirroring() -> None:
+    network = DenseFaceNet(widths=(4, 8, 8, 12), blocks=(1, 1, 1), bottleneck=8, features=16, dimensions=32).eval()
+    x = torch.rand(3, 3, 112, 112) * 2 - 1
+    assert network(x).shape == (3, 32)
+    both = network.symmetric(x)
+    assert torch.allclose(both.norm(dim=1), torch.ones(3), atol=1e-5)
+    assert torch.allclose(both, network.symmetric(x.flip(-1)), atol=1e-5)
+
+
+def test_embedder_in_parts_is_the_embedder() -> None:
+    network = DenseFaceNet(widths=(4, 8, 8, 12), blocks=(1, 1, 1), bottleneck=8, features=16, dimensions=32).eval()
+    x = torch.rand(1, 3, 112, 112)
+    middle = network.early(x)
+    assert middle.shape == (1, 8, 14, 14)
+    late = network.late(middle)
+    assert late.shape == (1, 8, 7, 7)
+    assert torch.equal(network.head(late), network(x))
+
+
+def test_landmarks_begin_in_the_middle_of_the_crop() -> None:
+    network = LandmarkNet(widths=(4, 8, 8, 8), blocks=(1, 1, 1)).eval()
+    torch.nn.init.zeros_(network.read.weight)
+    points = network(torch.rand(2, 3, 112, 112))
+    assert points.shape == (2, 68, 2)
+    assert torch.allclose(points, torch.full_like(points, 0.5))
+
+
+def test_detector_maps_have_one_place_a_stride() -> None:
+    maps = FaceDetector(widths=(4, 4, 8, 8, 8), pyramid=8).eval()(torch.rand(2, 3, 96, 64))
+    assert [tuple(m.shape) for m in maps] == [(2, 15, 96 // s, 64 // s) for s in STRIDES]
+
+
+def test_centres_are_the_middles_of_the_places() -> None:
+    found = centres(2, 3, 8)
+    assert found.shape == (6, 2)
+    assert found[0].tolist() == [3.5, 3.5]
+    assert found[5].tolist() == [19.5, 11.5]
+
+
+def test_decoding_gives_back_a_face_written_into_the_maps() -> None:
+    maps = [torch.zeros(1, 15, 64 // s, 64 // s) for s in STRIDES]
+    for m in maps:
+        m[:, 0] = -9
+    # at stride 16, row 1, column 2: centre (39.5, 23.5)
+    maps[1][0, 0, 1, 2] = 3.0
+    maps[1][0, 1:5, 1, 2] = torch.log(torch.tensor([10.0, 12.0, 8.0, 6.0]) / 16)
+    maps[1][0, 5:, 1, 2] = torch.arange(10.0) / 16
+    ((boxes, marks, scores),) = decode(maps, 0.5)
+    assert len(scores) == 1
+    assert scores[0] == pytest.approx(torch.sigmoid(torch.tensor(3.0)).item())
+    assert boxes[0].tolist() == pytest.approx([29.5, 11.5, 47.5, 29.5], abs=1e-4)
+    expected = [39.5, 24.5, 41.5, 26.5, 43.5, 28.5, 45.5, 30.5, 47.5, 32.5]
+    assert marks[0].tolist() == pytest.approx(expected, abs=1e-4)
+    logits, flat, _, places, strides = flatten(maps)
+    assert logits.shape == (1, 64 + 16 + 4) and flat.shape == (1, 84, 4)
+    assert places.shape == (84, 2) and strides.shape == (84,)
+
+
+def test_decoding_sorts_by_score() -> None:
+    maps = [torch.zeros(1, 15, 32 // s, 32 // s) for s in STRIDES]
+    maps[0][0, 0] = torch.linspace(-4, 4, 16).reshape(4, 4)
+    ((_, _, scores),) = decode(maps, 0.1)
+    assert (scores[:-1] >= scores[1:]).all()
+    assert scores.min() >= 0.1

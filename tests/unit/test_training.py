@@ -1,0 +1,179 @@
+"""Training: the loop resumes, averages and stops; the export is what the product reads; the geometry is right."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from facestudio.checkpoints import load_into, load_manifest, verify
+from facestudio.networks.estimator import EstimatorUNet
+from facestudio.training import data, export, metrics
+from facestudio.training.loop import Settings, train, update
+from facestudio.training.recipes import detector as detector_recipe
+from facestudio.training.recipes.landmarks import mirrored_order
+
+
+class TinyRecipe:
+    """Learns to brighten noise."""
+
+    id = "starter-estimator"
+    architecture = "estimator:EstimatorUNet"
+    settings = Settings(batch=2, lr=1e-2, warmup=1, ema=0.5, cooldown=0.0, save_minutes=1e9, validate_minutes=1e9)
+    config: dict[str, Any] = {"widths": [8, 8], "blocks": 1, "unshuffle": 2}
+    trained_on = "noise"
+    method = "quick:Quick"
+    goal = "keep"
+    images_seen = 0
+
+    def network(self) -> nn.Module:
+        return EstimatorUNet(**self.config)
+
+    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
+        random = torch.Generator().manual_seed(seed)
+        while True:
+            yield {"x": torch.rand(2, 3, 16, 16, generator=random) - 0.5}
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        error = (network(batch["x"]).float() - batch["x"] - 0.2).square().mean()
+        return error, {"error": error.item()}
+
+    def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]:
+        with torch.inference_mode():
+            x = torch.zeros(1, 3, 16, 16)
+            return {"error": float((network(x) - 0.2).abs().mean()), "calibration.thresholds.1e-03": 0.25}
+
+
+def test_training_learns_resumes_and_logs(tmp_path: Path) -> None:
+    recipe = TinyRecipe()
+    first = train(recipe, tmp_path, 0.02, "cpu")
+    steps = torch.load(tmp_path / "last.pt", weights_only=True)["state"]["step"]
+    assert steps > 3
+    second = train(recipe, tmp_path, 0.02, "cpu")
+    assert torch.load(tmp_path / "last.pt", weights_only=True)["state"]["step"] > steps
+    assert second["error"] < first["error"] < 0.2
+    with (tmp_path / "validation.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2 and float(rows[1]["error"]) == pytest.approx(second["error"], rel=1e-4)
+
+
+def test_no_minutes_changes_nothing(tmp_path: Path) -> None:
+    recipe = TinyRecipe()
+    train(recipe, tmp_path, 0.005, "cpu")
+    before = torch.load(tmp_path / "last.pt", weights_only=True)
+    train(recipe, tmp_path, 0.0, "cpu")
+    after = torch.load(tmp_path / "last.pt", weights_only=True)
+    assert before["state"] == after["state"]
+    assert all(torch.equal(value, after["average"][key]) for key, value in before["average"].items())
+
+
+def test_average_moves_towards_the_weights() -> None:
+    average, network = nn.Linear(2, 1), nn.Linear(2, 1)
+    nn.init.zeros_(average.weight)
+    nn.init.ones_(network.weight)
+    update(average, network, 0.75)
+    assert average.weight.tolist() == [[0.25, 0.25]]
+
+
+def test_export_is_what_the_product_reads(tmp_path: Path) -> None:
+    recipe = TinyRecipe()
+    figures = train(recipe, tmp_path / "run", 0.005, "cpu")
+    weights = tmp_path / "weights"
+    export.export(recipe, tmp_path / "run", figures, weights)
+    entry = load_manifest(weights / "manifest.toml")["starter-estimator"]
+    assert verify(entry) == "present"
+    assert entry.licence == "non-commercial research"
+    assert entry.config == recipe.config
+    assert entry.calibration["thresholds"]["1e-03"] == 0.25
+    network = recipe.network()
+    load_into(network, entry)
+    average = torch.load(tmp_path / "run" / "last.pt", weights_only=True)["average"]
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, average[key].half().float()), key
+
+
+def test_export_keeps_the_other_entries(tmp_path: Path) -> None:
+    recipe = TinyRecipe()
+    figures = train(recipe, tmp_path / "run", 0.003, "cpu")
+    export.export(recipe, tmp_path / "run", figures, tmp_path)
+    text = (tmp_path / "manifest.toml").read_text().replace("starter-estimator", "other")
+    (tmp_path / "manifest.toml").write_text(text)
+    export.export(recipe, tmp_path / "run", figures, tmp_path)
+    assert set(load_manifest(tmp_path / "manifest.toml")) == {"other", "starter-estimator"}
+
+
+def test_splits_are_disjoint_by_identity_and_the_same_everywhere() -> None:
+    names = np.array([f"celeba-{n // 3}" for n in range(600)])
+    training, validation = data.split(names)
+    assert len(training) + len(validation) == 600
+    assert not set(names[training]) & set(names[validation])
+    assert 0.04 < len(validation) / 600 < 0.2
+    again = data.split(names[::-1])
+    assert set(names[::-1][again[1]]) == set(names[validation])
+
+
+def test_prefetched_batches_do_not_depend_on_timing() -> None:
+    def make(random: np.random.Generator) -> float:
+        return float(random.random())
+
+    first, second = data.prefetch(make, 3, workers=2), data.prefetch(make, 3, workers=1)
+    assert [next(first) for _ in range(5)] == [next(second) for _ in range(5)]
+    first.close()
+    second.close()
+
+
+def test_tar_at_far_of_known_cosines() -> None:
+    different = np.linspace(-1, 0.5, 1001)
+    tar, threshold = metrics.tar_at_far(np.array([0.2, 0.6, 0.9, 0.51]), different, 1e-3)
+    assert tar == 0.75
+    assert 0.49 < threshold <= 0.5
+
+
+def test_ssim_and_psnr_know_equal_pictures() -> None:
+    random = np.random.default_rng(0)
+    picture = random.integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    assert metrics.ssim(picture, picture) == pytest.approx(1)
+    noisy = np.clip(picture.astype(int) + 10, 0, 255).astype(np.uint8)
+    assert metrics.psnr(picture, noisy) == pytest.approx(28.2, abs=0.3)
+
+
+def test_pixels_survive_the_tensor() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), dtype=np.uint8)
+    assert np.array_equal(metrics.pixels(metrics.tensor(picture)), picture)
+
+
+def test_mirrored_landmarks_are_their_own_mirror() -> None:
+    order = mirrored_order()
+    assert sorted(order) == list(range(68))
+    assert (order[order] == np.arange(68)).all()
+    assert order[36] == 45 and order[48] == 54 and order[8] == 8
+
+
+def test_overlaps_of_known_boxes() -> None:
+    a = torch.tensor([[0.0, 0, 10, 10], [0, 0, 10, 10]])
+    b = torch.tensor([[5.0, 0, 15, 10], [20, 0, 30, 10]])
+    plain, generalised = detector_recipe.overlaps(a, b)
+    assert plain.tolist() == pytest.approx([1 / 3, 0])
+    assert generalised.tolist() == pytest.approx([1 / 3, -1 / 3])
+    assert detector_recipe.plain_overlaps(a[0].numpy(), b.numpy()).tolist() == pytest.approx([1 / 3, 0])
+
+
+def test_places_are_given_to_the_face_they_stand_in() -> None:
+    from facestudio.networks.detector import STRIDES, centres
+
+    places = torch.cat([centres(64 // s, 64 // s, s) for s in STRIDES])
+    strides = torch.cat([torch.full(((64 // s) ** 2,), float(s)) for s in STRIDES])
+    truth = torch.tensor([[4.0, 4, 28, 28], [40, 40, 60, 60], [0, 0, 0, 0]])
+    kind = torch.tensor([1, 2, 0])
+    boxes = torch.cat([places - 12, places + 12], 1)
+    owner, away = detector_recipe.assign(truth, kind, places, strides, boxes, torch.zeros(len(places)))
+    assert (owner >= 0).any() and owner.max() == 0
+    mine = places[owner == 0]
+    assert ((mine > 4) & (mine < 28)).all()
+    assert away.any() and ((places[away] > 40) & (places[away] < 60)).all()
