@@ -1,0 +1,240 @@
+"""From the bytes of a file to pixels: one decoder for every format, which turns whatever is wrong into one sentence.
+
+The size is checked before anything is decoded. Separate from `photo`, because a photo does not care how it was stored;
+knows no window, no saving and no colour arithmetic.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+from PIL import Image
+
+from facestudio.colour import Colour, to_srgb
+from facestudio.errors import UnreadablePhoto
+from facestudio.formats import DECODER_ERRORS, WORDS, open_image
+from facestudio.metadata import Metadata, collect
+
+# how many first bytes tell what a file is when it is none of ours
+_KINDS = (
+    (b"%PDF", "a PDF document"),
+    (b"%!PS", "a PostScript document"),
+    (b"\xc5\xd0\xd3\xc6", "a PostScript document"),
+    (b"8BPS", "a Photoshop document"),
+    (b"PK\x03\x04", "an archive or a document"),
+    (b"PK\x05\x06", "an archive or a document"),
+    (b"\x1f\x8b", "an archive"),
+    (b"7z\xbc\xaf", "an archive"),
+    (b"Rar!", "an archive"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+    (b"\x1aE\xdf\xa3", "a film"),
+    (b"RIFF", "a sound or a film"),
+    (b"OggS", "a sound or a film"),
+    (b"ID3", "a sound"),
+    (b"\x00\x00\x01\x00", "an icon"),
+    (b"gimp xcf", "a GIMP document"),
+    (b"FUJIFILMCCD-RAW", "a camera's raw file"),
+    (b"\xff\x0a", "a JPEG XL picture"),
+    (b"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"),
+    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"),
+)
+_OURS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"hevc", b"avif", b"avis")
+_TURNS = {  # EXIF orientation: transpose, then flip up-down, then flip left-right
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """What a file held: `colour.srgb` upright, `alpha` (H, W) uint8 or None, and what to remember of it."""
+
+    colour: Colour
+    alpha: np.ndarray | None
+    format: str
+    bits: int
+    lossless: bool
+    metadata: Metadata
+    notes: tuple[str, ...]
+
+
+def decode(file: IO[bytes], name: str, max_megapixels: float) -> Decoded:
+    """Decode the photo in `file`; UnreadablePhoto in one sentence about `name` when that cannot be done."""
+    try:
+        image = open_image(file)
+    except DECODER_ERRORS as error:
+        raise _not_a_photo(file, name) from error
+    with image:
+        _check_size(image.size, name, max_megapixels)
+        try:
+            bits = _bits(image)
+            image.load()
+            _check_size(image.size, name, max_megapixels)
+            return _decoded(image, file, name, bits)
+        except MemoryError as error:
+            message = f"{name} is too large for this computer's memory."
+            raise UnreadablePhoto(message, hint="Make the photo smaller first.") from error
+        except DECODER_ERRORS as error:
+            message = f"{name} is damaged or incomplete."
+            raise UnreadablePhoto(message, hint="Copy it again from where it came from.") from error
+
+
+def _decoded(image: Image.Image, file: IO[bytes], name: str, bits: int) -> Decoded:
+    notes = []
+    format = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
+    lossless = _is_lossless(image, format, file)
+    profile = image.info.get("icc_profile") or None
+    if bits > 8:
+        notes.append(f"It holds {bits} bits per colour; Face Studio works with 8.")
+    if _frames(image):
+        moving = format in ("GIF", "WEBP", "PNG", "AVIF")
+        notes.append(
+            "It is an animation; only its first frame is used."
+            if moving
+            else "It holds several pictures; only the first one is used."
+        )
+    metadata = collect(image, format)
+    orientation = metadata.orientation
+    native, mode, alpha = _pixels(image, name, bits)
+    colour, note = to_srgb(upright(native, orientation), mode, profile)
+    if alpha is not None:
+        alpha = upright(alpha, orientation)
+        alpha.setflags(write=False)
+    return Decoded(colour, alpha, format, bits, lossless, metadata, (*notes, *([note] if note else [])))
+
+
+def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """`pixels` (H, W, ...) turned as the EXIF orientation 1..8 says; another number leaves them."""
+    transpose, down, right = _TURNS.get(orientation, (False, False, False))
+    if transpose:
+        pixels = pixels.swapaxes(0, 1)
+    if down:
+        pixels = pixels[::-1]
+    if right:
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _pixels(image: Image.Image, name: str, bits: int) -> tuple[np.ndarray, str, np.ndarray | None]:
+    """The samples (H, W[, C]) uint8 of `image` in mode "L", "RGB", "CMYK" or "LAB", and its alpha (H, W) or None."""
+    mode = image.mode
+    if mode in ("F", "I"):
+        return _deep(np.asarray(image), name), "L", None
+    if mode.startswith("I;16"):
+        samples = np.asarray(image)
+        if getattr(image, "tag_v2", {}).get(262) == 0:  # a TIFF in which 0 is white; Pillow inverts only 8 bits
+            samples = (1 << bits) - 1 - samples
+        return (samples >> (bits - 8)).clip(0, 255).astype(np.uint8), "L", _grey_key(image, samples)
+    if mode == "P" and image.palette is not None and image.palette.mode == "RGBA":
+        image = image.convert("RGBA")
+    elif mode in ("P", "PA"):
+        image = image.convert("RGBA" if mode == "PA" or "transparency" in image.info else "RGB")
+    elif mode == "1":
+        image = image.convert("L")
+    elif mode in ("L", "RGB") and "transparency" in image.info:
+        image = image.convert("LA" if mode == "L" else "RGBA")
+    elif mode in ("La", "RGBa"):
+        image = image.convert("LA" if mode == "La" else "RGBA")
+    elif mode not in ("L", "LA", "RGB", "RGBA", "CMYK", "LAB"):
+        image = image.convert("RGB")  # YCbCr, HSV, RGBX
+    samples = np.asarray(image)
+    if image.mode == "LA":
+        return np.ascontiguousarray(samples[..., 0]), "L", np.ascontiguousarray(samples[..., 1])
+    if image.mode == "RGBA":
+        return np.ascontiguousarray(samples[..., :3]), "RGB", np.ascontiguousarray(samples[..., 3])
+    return samples, image.mode, None
+
+
+def _deep(samples: np.ndarray, name: str) -> np.ndarray:
+    """8-bit grey of numbers that are clearly a picture: floats in 0..1, or whole numbers in 0..65535."""
+    low, high = float(samples.min()), float(samples.max())
+    full = 1.0 if samples.dtype.kind == "f" else 65535.0
+    if not (np.isfinite((low, high)).all() and 0 <= low and high <= full):
+        message = f"{name} holds measurements instead of brightness, so it is not clear what it looks like."
+        raise UnreadablePhoto(message, hint="Export it with 8 or 16 bits.")
+    return np.rint(samples * (255.0 / full)).astype(np.uint8)
+
+
+def _grey_key(image: Image.Image, samples: np.ndarray) -> np.ndarray | None:
+    """Alpha of a 16-bit grey PNG whose one see-through grey is named in its header."""
+    key = image.info.get("transparency")
+    return np.where(samples == key, 0, 255).astype(np.uint8) if isinstance(key, int) else None
+
+
+def _bits(image: Image.Image) -> int:
+    """Bits per colour in the file, as far as its header tells; to be asked before the pixels are loaded."""
+    tags = getattr(image, "tag_v2", None)
+    if tags is not None:
+        bits = tags.get(258, (1,))
+        return int(max(bits)) if isinstance(bits, tuple) else int(bits)
+    if isinstance(image.info.get("bit_depth"), int):
+        return int(image.info["bit_depth"])
+    return 16 if image.mode.startswith("I") or ";16" in str(getattr(image, "tile", "")) else 8
+
+
+def _frames(image: Image.Image) -> bool:
+    """Whether the file holds more than one picture; a file damaged after its first picture counts as one that does."""
+    try:
+        return bool(getattr(image, "is_animated", False))
+    except DECODER_ERRORS:
+        return True
+
+
+def _is_lossless(image: Image.Image, format: str, file: IO[bytes]) -> bool:
+    if format == "WEBP":
+        file.seek(0)
+        return b"VP8L" in file.read(64)
+    if format == "TIFF":
+        return image.info.get("compression") not in ("jpeg", "tiff_jpeg", "webp")
+    return format in ("PNG", "BMP", "GIF")
+
+
+def _check_size(size: tuple[int, int], name: str, max_megapixels: float) -> None:
+    megapixels = size[0] * size[1] / 1e6
+    if megapixels > max_megapixels:
+        raise UnreadablePhoto(
+            f"{name} has {megapixels:,.0f} megapixels; at most {max_megapixels:,.0f} are read.",
+            hint="Make the photo smaller, or raise the limit in the settings.",
+        )
+
+
+def _not_a_photo(file: IO[bytes], name: str) -> UnreadablePhoto:
+    """The sentence for a file that no decoder took, told by its first bytes."""
+    file.seek(0)
+    start = file.read(512)
+    hint = f"Choose a photo in the format {WORDS}."
+    if not start:
+        return UnreadablePhoto(f"{name} is empty.", hint="Copy it again from where it came from.")
+    webp = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
+    if webp or start.startswith(_OURS) or (start[4:8] == b"ftyp" and start[8:12] in _BRANDS):
+        return UnreadablePhoto(f"{name} is damaged or incomplete.", hint="Copy it again from where it came from.")
+    if start[4:8] == b"ftyp":
+        return UnreadablePhoto(f"{name} is a film, not a photo.", hint=hint)
+    for first, kind in _KINDS:
+        if start.startswith(first):
+            return UnreadablePhoto(f"{name} is {kind}, not a photo.", hint=hint)
+    lower = start.lstrip().lower()
+    if lower.startswith((b"<svg", b"<?xml")) and b"<svg" in lower:
+        return UnreadablePhoto(f"{name} is a drawing (SVG), not a photo.", hint=hint)
+    if lower.startswith((b"<!doctype html", b"<html")):
+        return UnreadablePhoto(f"{name} is a web page, not a photo.", hint="Download the picture itself.")
+    if b"\x00" not in start and _is_text(start):
+        return UnreadablePhoto(f"{name} is a text, not a photo.", hint=hint)
+    return UnreadablePhoto(f"{name} is not a photo that Face Studio can read.", hint=hint)
+
+
+def _is_text(start: bytes) -> bool:
+    try:
+        start.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start >= len(start) - 4  # cut within a letter
+    return True

@@ -1,0 +1,152 @@
+"""EXIF, changed in place: what is wrong after a restoration is mended, everything else stays where it stood.
+
+Rewriting EXIF through a dictionary would move the maker's notes, whose inner offsets are then wrong, so the block's own
+bytes are patched. Knows the TIFF structure of a block of bytes and nothing else.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from PIL import ExifTags, Image
+
+_PREFIX = b"Exif\x00\x00"
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_ORIENTATION, _WIDTH, _HEIGHT, _EXIF_IFD = 0x0112, 0x0100, 0x0101, 0x8769
+_PIXEL_WIDTH, _PIXEL_HEIGHT, _XMP = 0xA002, 0xA003, 0x02BC
+_DATA_AT = {0x0201: 0x0202, 0x0111: 0x0117}  # where a thumbnail's bytes are: the tag of its offset, and of its length
+_DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+_DESCRIPTIVE = (  # of a TIFF file: what it says about the photo, as opposed to how its pixels are stored
+    *(0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298),  # description, camera, time, author, rights
+    *(0x011A, 0x011B, 0x0128),  # resolution of a print
+    *range(0x9C9B, 0x9CA0),  # title, comment, author, keywords, subject as Windows writes them
+)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One entry of a directory: its place in the block, its tag, type and count, and where its value stands."""
+
+    at: int
+    tag: int
+    type: int
+    count: int
+    value_at: int
+
+
+def mended(block: bytes, width: int, height: int) -> bytes | None:
+    """EXIF for a picture of `width` x `height` upright pixels: no orientation, no thumbnail, true dimensions.
+
+    None when `block` is not EXIF or is damaged. A preview that a maker hides in its own notes is not found.
+    """
+    data = bytearray(block.removeprefix(_PREFIX))
+    order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
+    if order is None:
+        return None
+    try:
+        if struct.unpack_from(f"{order}H", data, 2)[0] != 42:
+            return None
+        first = struct.unpack_from(f"{order}I", data, 4)[0]
+        sizes = {_WIDTH: width, _HEIGHT: height, _PIXEL_WIDTH: width, _PIXEL_HEIGHT: height}
+        for entry in _entries(data, order, first):
+            if entry.tag == _ORIENTATION:
+                _put(data, order, entry, 1)
+            elif entry.tag in sizes:
+                _put(data, order, entry, sizes[entry.tag])
+            elif entry.tag == _EXIF_IFD:
+                for inner in _entries(data, order, struct.unpack_from(f"{order}I", data, entry.value_at)[0]):
+                    if inner.tag in sizes:
+                        _put(data, order, inner, sizes[inner.tag])
+        _drop_thumbnail(data, order, first)
+    except struct.error:
+        return None
+    return bytes(data)
+
+
+def of_tiff(image: Image.Image) -> bytes | None:
+    """What a TIFF file says about its photo, as an EXIF block; None when it says nothing."""
+    found = _descriptive(image.getexif())
+    return found.tobytes().removeprefix(_PREFIX) if len(found) else None
+
+
+def for_tiff(block: bytes | None, xmp: bytes | None) -> tuple[bytes, bool]:
+    """The descriptive part of an EXIF block, and an XMP packet, which a TIFF file holds in the same directory.
+
+    Also whether there are directories within it (camera settings, place), which libtiff cannot write.
+    """
+    exif = Image.Exif()
+    if block is not None:
+        exif.load(_PREFIX + block)
+    chosen = _descriptive(exif)
+    if xmp is not None:
+        chosen[_XMP] = xmp
+    return chosen.tobytes(), any(directory in chosen for directory in _DIRECTORIES)
+
+
+def _descriptive(exif: Image.Exif) -> Image.Exif:
+    chosen = Image.Exif()
+    for tag in _DESCRIPTIVE:
+        if tag in exif:
+            chosen[tag] = exif[tag]
+    for directory in _DIRECTORIES:
+        if found := exif.get_ifd(directory):
+            chosen[directory] = dict(found)
+    return chosen
+
+
+def _entries(data: bytearray, order: str, at: int) -> Iterator[_Entry]:
+    for n in range(struct.unpack_from(f"{order}H", data, at)[0]):
+        place = at + 2 + 12 * n
+        tag, kind, count = struct.unpack_from(f"{order}HHI", data, place)
+        length = _SIZES.get(kind, 1) * count
+        value_at = place + 8 if length <= 4 else struct.unpack_from(f"{order}I", data, place + 8)[0]
+        yield _Entry(place, tag, kind, count, value_at)
+
+
+def _put(data: bytearray, order: str, entry: _Entry, value: int) -> None:
+    """Write one whole number into an entry that holds one whole number; a short one grows if it must."""
+    if entry.type not in (3, 4) or entry.count != 1:
+        return
+    if entry.type == 3 and value <= 0xFFFF:
+        struct.pack_into(f"{order}H", data, entry.at + 8, value)
+    else:
+        struct.pack_into(f"{order}H", data, entry.at + 2, 4)
+        struct.pack_into(f"{order}I", data, entry.at + 8, value)
+
+
+def _drop_thumbnail(data: bytearray, order: str, first: int) -> None:
+    """Cut the second directory, which describes the thumbnail, off the chain and blank it and the thumbnail's bytes."""
+    link = first + 2 + 12 * struct.unpack_from(f"{order}H", data, first)[0]
+    second = struct.unpack_from(f"{order}I", data, link)[0]
+    struct.pack_into(f"{order}I", data, link, 0)
+    if not second:
+        return
+    entries = {entry.tag: entry for entry in _entries(data, order, second)}
+    for offset_tag, length_tag in _DATA_AT.items():
+        if offset_tag in entries and length_tag in entries:
+            starts, lengths = (_numbers(data, order, entries[tag]) for tag in (offset_tag, length_tag))
+            for start, length in zip(starts, lengths, strict=False):
+                _blank(data, start, length)
+    for entry in entries.values():
+        size = _SIZES.get(entry.type, 1) * entry.count
+        if size > 4:
+            _blank(data, entry.value_at, size)
+    _blank(data, second, 2 + 12 * struct.unpack_from(f"{order}H", data, second)[0] + 4)
+
+
+def _numbers(data: bytearray, order: str, entry: _Entry) -> tuple[int, ...]:
+    if entry.type not in (3, 4) or entry.count > 4096:
+        return ()
+    return struct.unpack_from(f"{order}{entry.count}{'H' if entry.type == 3 else 'I'}", data, entry.value_at)
+
+
+def _blank(data: bytearray, start: int, length: int) -> None:
+    """Fill with zeros; what was the end of the block is cut off instead."""
+    if start >= len(data):
+        return
+    if start + length >= len(data):
+        del data[start:]
+    else:
+        data[start : start + length] = bytes(length)

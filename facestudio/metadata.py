@@ -1,0 +1,210 @@
+"""What a file says about its photo besides the pixels: collected when it is read, mended and marked when it is written.
+
+A written photo carries two marks: the IPTC digital source type "composite with trained algorithmic media", and the
+recipe as JSON in an XMP property of our own. JPEG, PNG, WebP, TIFF, HEIC and AVIF hold both. A GIF says it in words and
+holds the recipe as its comment; a BMP can hold no metadata at all, so neither. Knows no pixels and no Recipe: a recipe
+is its line of JSON here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from facestudio import exif, xmp
+from facestudio.errors import UnreadablePhoto
+from facestudio.files import open_regular, shown
+from facestudio.formats import DECODER_ERRORS, WITHOUT_XMP, open_image
+
+POLICIES = ("keep", "strip")
+_COMMENT = "Edited with AI by Face Studio. "
+_LONGEST_JPEG_EXIF = 65533 - 6  # bytes; a JPEG segment holds no more
+_LONGEST_JPEG_XMP = 65533 - 29
+_LONGEST_JPEG_COMMENT = 65533
+_NOT_TEXTS = ("xml:com.adobe.xmp", "raw profile type", "icc", "exif", "parameters thumbnail", "thumb::")
+
+
+@dataclass(frozen=True, eq=False)
+class Metadata:
+    """What a file said about its photo.
+
+    Attributes:
+        exif: the block, beginning with its TIFF header; xmp: the packet; None where there was none.
+        orientation: 1..8, how the stored pixels had to be turned; they are upright by now.
+        dpi: of a print. comment: of a JPEG or GIF. texts: a PNG's text chunks.
+    """
+
+    exif: bytes | None = None
+    xmp: bytes | None = None
+    orientation: int = 1
+    dpi: tuple[float, float] | None = None
+    comment: bytes | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Written:
+    """What goes into an output file: `settings` for `encoding.encode`, `losses` sentences on what did not fit."""
+
+    settings: dict[str, Any]
+    losses: tuple[str, ...] = ()
+
+
+def collect(image: Image.Image, format: str) -> Metadata:
+    """Everything worth keeping of a decoded `image`; what is damaged is left out, never raised."""
+    info = image.info
+    return Metadata(
+        exif=_exif(image, format),
+        xmp=_xmp(image),
+        orientation=_orientation(image),
+        dpi=_dpi(info.get("dpi")),
+        comment=_comment(info.get("comment")),
+        texts=_texts(image) if format == "PNG" else (),
+    )
+
+
+def for_output(
+    metadata: Metadata, format: str, size: tuple[int, int], recipe: str | None, policy: str = "keep"
+) -> Written:
+    """Metadata for a file of `format` with `size` (width, height) upright pixels.
+
+    Args:
+        recipe: one line of JSON; None writes no mark either, because nothing was restored.
+        policy: "keep", or "strip": nothing of the original, only the marks, be they new or its own already.
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"the policy is one of {', '.join(POLICIES)}, not {policy!r}")
+    keep = policy == "keep"
+    if format in WITHOUT_XMP:
+        return _for_simple(metadata if keep else Metadata(), format, recipe)
+    settings: dict[str, Any] = {}
+    losses = []
+    if keep and metadata.exif:
+        block = exif.mended(metadata.exif, *size)
+        if block is None:
+            losses.append("Its EXIF data is damaged and is left out.")
+        elif format == "JPEG" and len(block) > _LONGEST_JPEG_EXIF:
+            losses.append("Its EXIF data is too long for a JPEG file and is left out.")
+        else:
+            settings["exif"] = b"Exif\x00\x00" + block
+    old = metadata.xmp if keep else None
+    marks = recipe is not None or (not keep and _is_marked(metadata.xmp))
+    packet = xmp.marked(old, recipe) if marks else xmp.mended(old)
+    if packet and format == "JPEG" and len(packet) > _LONGEST_JPEG_XMP:
+        losses.append("Its XMP data is too long for a JPEG file and is left out.")
+        packet = xmp.marked(None, recipe) if marks else None
+        if packet and len(packet) > _LONGEST_JPEG_XMP:
+            packet = xmp.marked(None, None)
+    if packet:
+        settings["xmp"] = packet
+    if format == "TIFF":
+        settings = _for_tiff(settings.get("exif"), packet)
+    if keep and metadata.dpi and format in ("JPEG", "PNG", "TIFF"):
+        settings["dpi"] = metadata.dpi
+    if keep and metadata.comment and format == "JPEG" and len(metadata.comment) <= _LONGEST_JPEG_COMMENT:
+        settings["comment"] = metadata.comment
+    if keep and metadata.texts and format == "PNG":
+        settings["texts"] = metadata.texts
+    return Written(settings, tuple(losses))
+
+
+def read_recipe(path: Path | str) -> str | None:
+    """The recipe (JSON, for `Recipe.from_json`) that a saved file holds, None when it holds none.
+
+    UnreadablePhoto when `path` is no picture at all. Pixels are not decoded.
+    """
+    path = Path(path)
+    with open_regular(path) as file:
+        try:
+            with open_image(file) as image:
+                packet, comment = _xmp(image), _comment(image.info.get("comment"))
+        except DECODER_ERRORS as error:
+            message = f"{shown(path)} is not a photo that Face Studio can read."
+            raise UnreadablePhoto(message, hint="Choose a photo that Face Studio saved.") from error
+    if packet:
+        return xmp.recipe_of(packet)
+    text = (comment or b"").decode("utf-8", "replace")
+    return text.removeprefix(_COMMENT) if text.startswith(_COMMENT) else None
+
+
+def _for_simple(metadata: Metadata, format: str, recipe: str | None) -> Written:
+    """BMP and GIF."""
+    settings: dict[str, Any] = {}
+    if format == "BMP":
+        if metadata.dpi:
+            settings["dpi"] = metadata.dpi
+    elif recipe is not None:
+        settings["comment"] = (_COMMENT + recipe).encode()
+    elif metadata.comment:
+        settings["comment"] = metadata.comment
+    lost = ("EXIF and XMP data do not fit into this format and are left out.",) if metadata.exif or metadata.xmp else ()
+    unmarked = (
+        ("This format has no room for the note that the photo was restored with AI.",)
+        if format == "BMP" and recipe is not None
+        else ()
+    )
+    return Written(settings, lost + unmarked)
+
+
+def _is_marked(packet: bytes | None) -> bool:
+    return packet is not None and xmp.source_type_of(packet) == xmp.AI_COMPOSITE
+
+
+def _for_tiff(block: bytes | None, packet: bytes | None) -> dict[str, Any]:
+    try:
+        tags, nested = exif.for_tiff(block, packet)
+    except DECODER_ERRORS:  # Pillow reads more of the block than we mended
+        tags, nested = exif.for_tiff(None, packet)
+    # Pillow compresses by libtiff, which cannot write directories within directories; keeping them weighs more
+    return {"exif": tags, "compression": "raw"} if nested else {"exif": tags}
+
+
+def _exif(image: Image.Image, format: str) -> bytes | None:
+    try:
+        if format == "TIFF":
+            return exif.of_tiff(image)
+        block = image.info.get("exif")
+        if block is None and "Raw profile type exif" in image.info:
+            block = image.getexif().tobytes()
+    except DECODER_ERRORS:
+        return None
+    return block.removeprefix(b"Exif\x00\x00") or None if isinstance(block, bytes) else None
+
+
+def _xmp(image: Image.Image) -> bytes | None:
+    packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    if packet is None and hasattr(image, "tag_v2"):
+        packet = image.tag_v2.get(700)
+    if isinstance(packet, str):
+        packet = packet.encode("utf-8", "replace")
+    return packet if isinstance(packet, bytes) and packet.strip(b"\x00") else None
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        turn = image.getexif().get(0x0112, 1)
+    except DECODER_ERRORS:
+        return 1
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
+
+
+def _dpi(found: Any) -> tuple[float, float] | None:
+    try:
+        dpi = float(found[0]), float(found[1])
+    except (TypeError, ValueError, LookupError, ArithmeticError):
+        return None
+    return dpi if all(1 <= d <= 65535 for d in dpi) else None
+
+
+def _comment(found: Any) -> bytes | None:
+    if isinstance(found, str):
+        return found.encode("utf-8", "replace")
+    return found if isinstance(found, bytes) and found else None
+
+
+def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
+    texts = getattr(image, "text", {})
+    return tuple((str(k), str(v)) for k, v in texts.items() if not str(k).lower().startswith(_NOT_TEXTS))

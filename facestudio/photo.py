@@ -1,0 +1,202 @@
+"""A photo: what every other part of Face Studio sees of a picture file, and the two ways between pixels and tensors.
+
+A Photo is RGB uint8, upright and in sRGB, whatever its file held; it remembers the rest (alpha, colour profile, EXIF,
+XMP), so that saving gives back the same kind of file. It is a value: `with_pixels` makes another one. How files are
+read and written is in `decoding`, `encoding`, `colour`, `metadata` and `files`; this module knows no faces and no
+methods, and imports torch only inside of `to_tensor` and `to_pixels`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from facestudio.colour import Colour
+from facestudio.decoding import Decoded, decode
+from facestudio.encoding import Picture, encode
+from facestudio.errors import UnreadablePhoto, UnwritableOutput
+from facestudio.files import open_regular, same_file, shown, write_beside
+from facestudio.formats import SUFFIXES, WITH_CMYK, WITHOUT_ALPHA, WORDS, format_name, supported_suffix
+from facestudio.metadata import Metadata, for_output
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["SUFFIXES", "Photo", "supported_suffix", "to_pixels", "to_tensor"]
+
+
+class Recorded(Protocol):
+    """What a saved photo can record: a Recipe, or anything else that turns into one line of JSON."""
+
+    def to_json(self) -> str: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A photo.
+
+    Attributes:
+        pixels: (H, W, 3) uint8 RGB in sRGB, upright, read-only.
+        alpha: (H, W) uint8, put back when the photo is saved; None when every pixel is seen.
+        path: of its file; None for a photo without one.
+        format: Pillow's name of its file's format, such as "JPEG".
+        notes: sentences on what of the file is not in the pixels, such as the other frames of an animation.
+        bits: per colour in the file.
+        colour: what the file held in its own colour space; metadata: what it said about the photo.
+        lossless: whether its file was stored without loss.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    path: Path | None = None
+    format: str = "PNG"
+    notes: tuple[str, ...] = ()
+    bits: int = 8
+    colour: Colour | None = field(default=None, repr=False)
+    metadata: Metadata = field(default_factory=Metadata, repr=False)
+    lossless: bool = True
+
+    def __post_init__(self) -> None:
+        if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8 or not self.pixels.size:
+            raise ValueError(f"pixels are (H, W, 3) uint8, not {self.pixels.shape} {self.pixels.dtype}")
+        if self.alpha is not None and (self.alpha.shape != self.pixels.shape[:2] or self.alpha.dtype != np.uint8):
+            raise ValueError(f"alpha is {self.pixels.shape[:2]} uint8, not {self.alpha.shape} {self.alpha.dtype}")
+        for name in ("pixels", "alpha"):
+            array = getattr(self, name)
+            if array is not None and array.flags.writeable:
+                array = array.view()
+                array.setflags(write=False)
+                object.__setattr__(self, name, array)
+
+    @classmethod
+    def open(cls, path: Path | str, max_megapixels: float = 150.0) -> Photo:
+        """Read a photo's file; UnreadablePhoto in one plain sentence when that cannot be done.
+
+        What the file holds decides how it is read, never its name. A larger photo is refused before it is decoded.
+        """
+        path = Path(path)
+        with open_regular(path) as file:
+            return cls._of(decode(file, shown(path), max_megapixels), path)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, name: str = "The picture", max_megapixels: float = 150.0) -> Photo:
+        """Read a photo from the bytes of a file that is not on a disk; `name` stands in the messages."""
+        if not data:
+            raise UnreadablePhoto(f"{name} is empty.", hint="Copy it again from where it came from.")
+        return cls._of(decode(io.BytesIO(data), name, max_megapixels), None)
+
+    @classmethod
+    def from_pixels(cls, pixels: np.ndarray, alpha: np.ndarray | None = None) -> Photo:
+        """A photo without a file, such as a pasted one; the arrays (H, W, 3) and (H, W) uint8 are copied."""
+        return cls(pixels.copy(), None if alpha is None else alpha.copy())
+
+    @classmethod
+    def _of(cls, decoded: Decoded, path: Path | None) -> Photo:
+        return cls(
+            pixels=decoded.colour.srgb,
+            alpha=decoded.alpha,
+            path=path,
+            format=decoded.format,
+            notes=decoded.notes,
+            bits=decoded.bits,
+            colour=decoded.colour,
+            metadata=decoded.metadata,
+            lossless=decoded.lossless,
+        )
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    @cached_property
+    def content_hash(self) -> str:
+        """sha256 over the shape and the pixels, as hexadecimal."""
+        digest = hashlib.sha256(repr(self.pixels.shape).encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        return digest.hexdigest()
+
+    def with_pixels(self, pixels: np.ndarray) -> Photo:
+        """The same photo with other pixels of the same shape. The array is taken over: do not write into it later."""
+        if pixels.shape != self.pixels.shape:
+            raise ValueError(f"a photo of {self.pixels.shape} cannot get pixels of {pixels.shape}")
+        return replace(self, pixels=pixels)
+
+    def losses(self, format: str | None = None, metadata_policy: str = "keep") -> tuple[str, ...]:
+        """Sentences on what of this photo a file of `format` (None: its own) cannot hold."""
+        name = format_name(format) if format else self.format
+        found = []
+        if self.alpha is not None and name in WITHOUT_ALPHA:
+            found.append(f"{name} has no transparency, so the photo is laid over white.")
+        if self.colour is not None and self.colour.mode in ("CMYK", "LAB") and name not in WITH_CMYK:
+            found.append(f"{name} cannot hold this photo's colour space, so it is written in sRGB.")
+        if name == "GIF":
+            found.append("GIF holds 256 colours.")
+        return (*found, *for_output(self.metadata, name or "", self.size, "", metadata_policy).losses)
+
+    def save(
+        self,
+        path: Path | str,
+        format: str | None = None,
+        recipe: Recorded | None = None,
+        overwrite: bool = False,
+        metadata_policy: str = "keep",
+    ) -> Path:
+        """Write the photo to `path`, whole or not at all; UnwritableOutput in one sentence when that cannot be done.
+
+        Args:
+            format: Pillow's name or a suffix; None means what the suffix of `path` says, else the original's format.
+            recipe: recorded in the file together with the mark "restored with AI".
+            overwrite: replace a file that is there already. The photo's own original is never replaced.
+            metadata_policy: "keep" keeps EXIF, XMP and the rest; "strip" keeps nothing of them but the colour profile,
+                without which colours would be wrong.
+
+        Colours go back into the original's colour space. A format without alpha gets the photo laid over white.
+        """
+        path = Path(path)
+        name = shown(path)
+        chosen = format_name(format) if format else SUFFIXES.get(path.suffix.lower(), self.format)
+        if chosen is None:
+            raise UnwritableOutput(f"There is no format {format}.", hint=f"Choose {WORDS}.")
+        if self.path is not None and same_file(path, self.path):
+            message = f"{name} is the original, which is never overwritten."
+            raise UnwritableOutput(message, hint="Choose another name or folder.")
+        written = for_output(self.metadata, chosen, self.size, recipe.to_json() if recipe else None, metadata_policy)
+
+        def write(file: IO[bytes]) -> None:
+            file.write(encode(self._picture(chosen), chosen, written.settings, self.lossless, name))
+
+        write_beside(path, write, overwrite)
+        return path
+
+    def _picture(self, format: str) -> Picture:
+        """The pixels in the original's colour space, as far as `format` can hold it."""
+        if self.colour is None:
+            return Picture(self.pixels, "RGB", self.alpha, None)
+        samples, mode, profile = self.colour.restore(self.pixels, cmyk=format in WITH_CMYK)
+        if profile is not None and format in ("BMP", "GIF"):
+            return Picture(self.pixels, "RGB", self.alpha, None)  # no room for a profile: write what can be understood
+        return Picture(samples, mode, self.alpha, profile)
+
+
+def to_tensor(pixels: np.ndarray) -> Tensor:
+    """Pixels (H, W, 3) or (B, H, W, 3) uint8 RGB as a tensor (B, 3, H, W) float32 in [-1, 1]."""
+    import torch
+
+    batch = pixels[None] if pixels.ndim == 3 else pixels
+    planes = torch.from_numpy(np.array(batch.transpose(0, 3, 1, 2), dtype=np.float32, order="C"))
+    return planes.div_(127.5).sub_(1.0)
+
+
+def to_pixels(tensor: Tensor) -> np.ndarray:
+    """A tensor (B, 3, H, W) in [-1, 1], on any device, as pixels (B, H, W, 3) uint8 RGB; values outside are clipped."""
+    import torch
+
+    levels = tensor.detach().to("cpu", torch.float32).add(1.0).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(levels.permute(0, 2, 3, 1).numpy())

@@ -1,0 +1,262 @@
+"""Metadata: kept and mended on "keep", gone on "strip", and the marks of a restoration in every format that can hold them."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from facestudio import exif, xmp
+from facestudio.errors import UnreadablePhoto
+from facestudio.metadata import read_recipe
+from facestudio.photo import Photo
+from facestudio.recipe import Recipe
+from tests.end2end.hostile_corpus import drawing, encoded, entity_bomb, stored_as, xmp_packet
+
+RECIPE = Recipe("starter-estimator", "quick", {"strength": 0.5, "words": "<&\"'ü😀>"}, 7)
+WITH_XMP = ["jpg", "png", "webp", "tif", "heic", "avif"]
+MAKER = "Camera of a Friend"
+
+
+def camera_exif(order: str = "<", orientation: int = 6) -> bytes:
+    """EXIF as a camera writes it: orientation, maker, place, sizes, a maker's note, and a thumbnail."""
+    thumbnail = b"\xff\xd8THUMBNAIL OF THE OLD FACE\xff\xd9"
+    note = b"MAKERNOTE" * 4
+    maker = MAKER.encode() + b"\0"
+
+    def directory(entries: list[tuple[int, int, int, bytes]], following: int) -> bytes:
+        out = struct.pack(f"{order}H", len(entries))
+        for tag, kind, count, value in entries:
+            out += struct.pack(f"{order}HHI", tag, kind, count) + value.ljust(4, b"\0")
+        return out + struct.pack(f"{order}I", following)
+
+    def long(value: int) -> bytes:
+        return struct.pack(f"{order}I", value)
+
+    def short(value: int) -> bytes:
+        return struct.pack(f"{order}H", value)
+
+    first, inner, gps, second, maker_at, note_at, thumbnail_at = 8, 62, 120, 160, 220, 252, 300
+    block = (b"II*\0" if order == "<" else b"MM\0*") + long(8)
+    camera = [(0x010F, 2, len(maker), long(maker_at)), (0x0112, 3, 1, short(orientation))]
+    camera += [(0x8769, 4, 1, long(inner)), (0x8825, 4, 1, long(gps))]
+    shot = [(0x927C, 7, len(note), long(note_at)), (0xA002, 4, 1, long(9999)), (0xA003, 3, 1, short(9))]
+    small = [(0x0103, 3, 1, short(6)), (0x0201, 4, 1, long(thumbnail_at)), (0x0202, 4, 1, long(len(thumbnail)))]
+    parts = {
+        first: directory(camera, second),
+        inner: directory(shot, 0),
+        gps: directory([(1, 2, 2, b"N\0"), (3, 2, 2, b"E\0")], 0),
+        second: directory(small, 0),
+        maker_at: maker,
+        note_at: note,
+        thumbnail_at: thumbnail,
+    }
+    for at, part in sorted(parts.items()):
+        assert len(block) <= at
+        block = block.ljust(at, b"\0") + part
+    return block
+
+
+def opened(format: str = "JPEG", image: Image.Image | None = None, **settings: Any) -> Photo:
+    return Photo.from_bytes(encoded(format, image, **settings))
+
+
+def everything() -> Photo:
+    """A photo whose file says a lot."""
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Author", "A. Friend")
+    turned = Image.fromarray(stored_as(drawing(), 6))
+    packet = xmp_packet("<dc:creator>A. Friend</dc:creator>").decode()
+    texts.add_itxt("XML:com.adobe.xmp", packet)
+    return opened("PNG", turned, exif=b"Exif\0\0" + camera_exif(), pnginfo=texts, dpi=(240, 240))
+
+
+# ---- the marks
+
+
+@pytest.mark.parametrize("policy", ["keep", "strip"])
+@pytest.mark.parametrize("suffix", WITH_XMP)
+def test_the_recipe_and_the_source_type_are_recorded(tmp_path: Path, suffix: str, policy: str) -> None:
+    saved = everything().save(tmp_path / f"a.{suffix}", recipe=RECIPE, metadata_policy=policy)
+    text = read_recipe(saved)
+    assert text is not None and Recipe.from_json(text) == RECIPE
+    packet = Photo.open(saved).metadata.xmp
+    assert packet is not None and xmp.source_type_of(packet) == xmp.AI_COMPOSITE
+    assert xmp.AI_COMPOSITE == "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+
+
+def test_a_gif_holds_the_recipe_as_its_comment_and_a_bmp_says_that_it_holds_none(tmp_path: Path) -> None:
+    photo = everything()
+    text = read_recipe(photo.save(tmp_path / "a.gif", recipe=RECIPE))
+    assert text is not None and Recipe.from_json(text) == RECIPE
+    assert read_recipe(photo.save(tmp_path / "a.bmp", recipe=RECIPE)) is None
+    assert any("restored with AI" in sentence for sentence in photo.losses("BMP"))
+
+
+def test_a_photo_saved_without_a_recipe_is_not_marked(tmp_path: Path) -> None:
+    saved = everything().save(tmp_path / "a.png")
+    assert read_recipe(saved) is None
+    assert b"compositeWith" not in saved.read_bytes()
+
+
+def test_the_newest_recipe_wins_and_a_mark_survives_stripping(tmp_path: Path) -> None:
+    first = everything().save(tmp_path / "a.jpg", recipe=Recipe("old", "old"))
+    again = Photo.open(first)
+    text = read_recipe(again.save(tmp_path / "b.jpg", recipe=RECIPE))
+    assert text is not None and Recipe.from_json(text) == RECIPE
+    bare = Photo.open(again.save(tmp_path / "c.jpg", metadata_policy="strip"))
+    assert bare.metadata.xmp is not None and xmp.source_type_of(bare.metadata.xmp) == xmp.AI_COMPOSITE
+    assert read_recipe(tmp_path / "c.jpg") is None
+
+
+def test_read_recipe_needs_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    for name in ("a.jpg", "missing.jpg"):
+        with pytest.raises(UnreadablePhoto):
+            read_recipe(tmp_path / name)
+
+
+# ---- keep and strip
+
+
+@pytest.mark.parametrize("suffix", WITH_XMP)
+def test_keep_keeps_exif_and_xmp_and_mends_them(tmp_path: Path, suffix: str) -> None:
+    saved = everything().save(tmp_path / f"a.{suffix}", recipe=RECIPE)
+    with Image.open(saved) as image:
+        image.load()
+        tags = image.getexif()
+        assert tags[0x010F] == MAKER and tags.get(0x0112, 1) == 1
+        assert tags.get_ifd(0x8825)[1] == "N"
+        assert (tags.get_ifd(0x8769)[0xA002], tags.get_ifd(0x8769)[0xA003]) == (48, 32)
+        assert not tags.get_ifd(0x014A) and not tags.get_ifd(1)
+    content = saved.read_bytes()
+    assert b"THUMBNAIL" not in content and b"A. Friend" in (Photo.open(saved).metadata.xmp or b"")
+    assert b"MAKERNOTE" in content
+
+
+@pytest.mark.parametrize("suffix", [*WITH_XMP, "gif", "bmp"])
+def test_strip_leaves_nothing_of_the_original(tmp_path: Path, suffix: str) -> None:
+    photo = everything()
+    saved = photo.save(tmp_path / f"a.{suffix}", recipe=RECIPE, metadata_policy="strip")
+    content = saved.read_bytes()
+    for secret in (MAKER.encode(), b"THUMBNAIL", b"MAKERNOTE", b"A. Friend", b"Author"):
+        assert secret not in content, secret
+    again = Photo.open(saved)
+    assert again.metadata.texts == () and again.metadata.exif is None or suffix == "tif"
+    with Image.open(saved) as image:
+        assert not image.getexif().get_ifd(0x8825)
+
+
+def test_texts_comment_and_resolution_are_kept(tmp_path: Path) -> None:
+    with Image.open(everything().save(tmp_path / "a.png", recipe=RECIPE)) as saved:
+        assert isinstance(saved, PngImagePlugin.PngImageFile) and saved.text["Author"] == "A. Friend"
+        assert saved.info["dpi"] == pytest.approx((240, 240), abs=0.1)
+    with Image.open(opened(comment=b"hello", dpi=(300, 300)).save(tmp_path / "b.jpg")) as saved:
+        assert saved.info["comment"] == b"hello" and saved.info["dpi"] == (300, 300)
+
+
+def test_an_unknown_policy_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="policy"):
+        everything().save(tmp_path / "a.png", metadata_policy="some")
+
+
+def test_metadata_too_long_for_jpeg_is_left_out_and_said(tmp_path: Path) -> None:
+    tags = Image.Exif()
+    tags[0x010F] = "m" * 70000
+    photo = opened("PNG", exif=tags)
+    assert "too long" in " ".join(photo.losses("JPEG")) and photo.losses("WEBP") == ()
+    assert b"m" * 1000 not in photo.save(tmp_path / "a.jpg", recipe=RECIPE).read_bytes()
+    assert read_recipe(tmp_path / "a.jpg") is not None
+    long = opened("WEBP", xmp=xmp_packet(f"<dc:format>{'x' * 70000}</dc:format>"))
+    text = read_recipe(long.save(tmp_path / "b.jpg", recipe=RECIPE))
+    assert text is not None and Recipe.from_json(text) == RECIPE
+
+
+# ---- exif
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_exif_is_mended_in_place(order: str) -> None:
+    before = camera_exif(order)
+    after = exif.mended(b"Exif\0\0" + before, 70000, 32)
+    assert after is not None and b"THUMBNAIL" not in after
+    assert after.index(b"MAKERNOTE") == before.index(b"MAKERNOTE")
+    tags = Image.Exif()
+    tags.load(after)
+    assert tags[0x0112] == 1 and (tags.get_ifd(0x8769)[0xA002], tags.get_ifd(0x8769)[0xA003]) == (70000, 32)
+
+
+def test_damaged_exif_is_none_wherever_it_is_cut() -> None:
+    block = camera_exif()
+    outcomes = [exif.mended(block[:length], 48, 32) for length in range(len(block))]
+    assert outcomes[0] is None and outcomes[40] is None
+    assert all(outcome is None or b"THUMBNAIL OF THE OLD" not in outcome for outcome in outcomes)
+
+
+def test_random_exif_never_raises() -> None:
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        block = bytearray(camera_exif())
+        for at in random.integers(4, 200, 6):
+            block[at] = random.integers(0, 256)
+        exif.mended(bytes(block), 48, 32)
+
+
+# ---- xmp
+
+
+def test_existing_xmp_keeps_its_properties_and_loses_what_is_stale() -> None:
+    properties = (
+        "<dc:creator>A. Friend</dc:creator>"
+        '<tiff:Orientation xmlns:tiff="http://ns.adobe.com/tiff/1.0/">6</tiff:Orientation>'
+        '<xmp:Thumbnails xmlns:xmp="http://ns.adobe.com/xap/1.0/">old face</xmp:Thumbnails>'
+        '<odd:thing xmlns:odd="urn:odd/">kept</odd:thing>'
+    )
+    packet = xmp.marked(xmp_packet(properties), RECIPE.to_json())
+    assert b"A. Friend" in packet and b"kept" in packet and b"http://purl.org/dc/elements/1.1/" in packet
+    assert b"Orientation" not in packet and b"old face" not in packet
+    assert xmp.recipe_of(packet) == RECIPE.to_json()
+    assert packet.count(b"DigitalSourceType>") == 2, "one element"
+    assert xmp.marked(packet, RECIPE.to_json()).count(b"DigitalSourceType>") == 2, "marked twice"
+
+
+def test_the_source_type_is_replaced_also_where_it_is_an_attribute() -> None:
+    packet = (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description rdf:about="uuid:1" xmlns:i="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
+        b'i:DigitalSourceType="http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"/></rdf:RDF></x:xmpmeta>'
+    )
+    marked = xmp.marked(packet, None)
+    assert b"digitalCapture" not in marked and xmp.source_type_of(marked) == xmp.AI_COMPOSITE
+    assert marked.count(b"uuid:1") == 2, "all descriptions are about the same thing"
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        b"\0\0",
+        b"<x:xmpmeta><oh no",
+        b"<a>" * 5000 + b"</a>" * 5000,
+        bytes(range(256)),
+        b"<html/>",
+        xmp_packet("<dc:format>&e10;</dc:format>", entity_bomb()),
+        xmp_packet("<dc:format>&x;</dc:format>", '<!DOCTYPE x [<!ENTITY x SYSTEM "file:///etc/hostname">]>'),
+        b'<?xml version="1.0" encoding="no-such"?><a/>',
+        xmp_packet("", "<!DOCTYPE x []>").decode().encode("utf-16"),
+    ],
+)
+def test_broken_and_dangerous_xmp_is_replaced(packet: bytes) -> None:
+    marked = xmp.marked(packet, "{}")
+    assert xmp.recipe_of(marked) == "{}" and len(marked) < 2000
+    assert xmp.mended(packet) is None and xmp.recipe_of(packet) is None
+
+
+def test_a_saved_file_holds_one_packet(tmp_path: Path) -> None:
+    first = everything().save(tmp_path / "a.png", recipe=RECIPE)
+    again = Photo.open(first).save(tmp_path / "b.png", recipe=RECIPE).read_bytes()
+    assert again.count(b"XML:com.adobe.xmp") == 1
