@@ -150,8 +150,8 @@ def test_pixels_survive_the_tensor() -> None:
 
 def test_mirrored_landmarks_are_their_own_mirror() -> None:
     order = mirrored_order()
-    assert sorted(order) == list(range(68))
-    assert (order[order] == np.arange(68)).all()
+    assert sorted(order) == list(range(73))
+    assert (order[order] == np.arange(73)).all()
     assert order[36] == 45 and order[48] == 54 and order[8] == 8
 
 

@@ -1,0 +1,245 @@
+"""Folder in, folder out: the same work on many photos, one bad file never stopping the others.
+
+This module plans which file becomes which, refuses plans that could destroy something, runs the work photo by photo and
+writes the report as it goes. It does not know which work it does: `work(photo, progress)` returns a pipeline Result. It
+knows no window and no command line.
+
+Rules: a folder is walked recursively, without hidden files, without following links to folders (so no loop can catch it)
+and without files whose suffix is not a photo's; a file given by name is always tried. A photo without a face is "skipped"
+with the reason as its error, and nothing is written for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from facestudio.errors import FaceStudioError, NoFaceFound, UnwritableOutput, UsageError
+from facestudio.photo import SUFFIXES, Photo, supported_suffix
+from facestudio.pipeline import FaceResult, Result
+from facestudio.progress import Progress
+
+Work = Callable[[Photo, Progress], Result]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photo to do: where it is, and where its result goes."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one photo; `record` is its line of the report.
+
+    Attributes:
+        status: "ok", "partial" (some faces failed), "failed" or "skipped" (no face in it).
+        output: the file written, None when none was.
+        result: the pipeline's result, when it came to one.
+    """
+
+    source: Path
+    output: Path | None
+    status: str
+    error: str | None
+    seconds: float
+    hint: str = ""
+    result: Result | None = field(default=None, compare=False)
+
+    def record(self) -> dict[str, Any]:
+        """The report's JSON object for this photo."""
+        return {
+            "input": str(self.source),
+            "output": str(self.output) if self.output else None,
+            "status": self.status,
+            "error": self.error,
+            "seconds": round(self.seconds, 3),
+            "recipe": json.loads(self.result.recipe.to_json()) if self.result else None,
+            "faces": [face_record(face) for face in self.result.faces] if self.result else [],
+        }
+
+
+def face_record(result: FaceResult) -> dict[str, Any]:
+    """The report's JSON object for one face; `verdict` is the most cautious one, None when nothing was measured."""
+    return {
+        "box": [round(float(x), 2) for x in result.face.box],
+        "landmarks": [[round(float(x), 2) for x in point] for point in result.face.landmarks],
+        "score": round(result.face.score, 4),
+        "pose": [round(float(x), 1) for x in result.face.pose],
+        "status": result.status,
+        "error": result.error,
+        "similarity": {name: round(cosine, 5) for name, cosine in result.similarity.items()},
+        "threshold": {name: round(v.threshold, 5) for name, v in result.verdicts.items()},
+        "verdict": result.verdict.words if result.verdict else None,
+        "notes": list(result.notes),
+    }
+
+
+def find_photos(folder: Path) -> list[Path]:
+    """The photos in `folder` and below, in a stable order; hidden ones and links to folders are left out."""
+    found = []
+    for here, folders, files in os.walk(folder, followlinks=False):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [
+            Path(here, name) for name in sorted(files) if not name.startswith(".") and supported_suffix(Path(name))
+        ]
+    return found
+
+
+def plan(inputs: Sequence[Path], out: Path, format: str | None = None) -> list[Item]:
+    """Which photo is written where; UsageError when the plan makes no sense or could destroy an input.
+
+    `out` is a folder; with a single photo as input it may be a file, told by a photo's suffix. Folders keep their tree.
+    """
+    if not inputs:
+        raise UsageError("Name at least one photo or folder.")
+    suffix = _suffix(format)
+    if len(inputs) == 1 and not inputs[0].is_dir() and supported_suffix(out) and not out.is_dir():
+        if suffix and SUFFIXES[suffix] != SUFFIXES[out.suffix.lower()]:
+            raise UsageError(f"The output {out.name} contradicts the format {format}.")
+        return [Item(inputs[0], out)]
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"The output {out} is a file; name a folder.")
+    items = []
+    for path in inputs:
+        if path.is_dir():
+            if out.resolve().is_relative_to(path.resolve()):
+                raise UsageError(f"The output folder {out} is inside of the input folder {path}; choose another one.")
+            items += [Item(photo, out / photo.relative_to(path)) for photo in find_photos(path)]
+        else:
+            items.append(Item(path, out / path.name))
+    if not items:
+        raise UsageError(f"There is no photo in {' or '.join(str(path) for path in inputs)}.")
+    return [Item(i.source, i.target.with_suffix(suffix)) if suffix else i for i in items]
+
+
+def run(
+    inputs: Sequence[Path],
+    out: Path,
+    work: Work,
+    *,
+    progress: Progress | None = None,
+    report: Path | None = None,
+    format: str | None = None,
+    overwrite: bool = False,
+    max_megapixels: float = 150.0,
+    done: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Do `work` on every photo of `inputs` and write the results under `out`.
+
+    Args:
+        report: a JSONL file, written anew, one object a photo, each complete on disk before the next photo starts.
+        overwrite: replace outputs that exist; otherwise such a photo fails before any work is done on it.
+        done: told of each outcome as it comes.
+
+    UsageError and an unwritable report are raised before anything is written. Cancelled passes through; what was finished stays.
+    """
+    progress = progress or Progress()
+    items = plan([Path(path) for path in inputs], Path(out), format)
+    sources = {item.source.resolve() for item in items}
+    outcomes: list[Outcome] = []
+    taken: set[Path] = set()
+    with Journal(report, sources) as journal:
+        for item in progress.track(items, "Photos"):
+            target = item.target.resolve()
+            outcome = _one(item, target in taken, target in sources, work, progress, format, overwrite, max_megapixels)
+            taken.add(target)
+            journal.write(outcome.record())
+            outcomes.append(outcome)
+            done(outcome)
+    return outcomes
+
+
+def _one(
+    item: Item,
+    taken: bool,
+    is_source: bool,
+    work: Work,
+    progress: Progress,
+    format: str | None,
+    overwrite: bool,
+    max_megapixels: float,
+) -> Outcome:
+    """Do one photo; every FaceStudioError becomes its outcome."""
+    started = time.perf_counter()
+    result: Result | None = None
+    output: Path | None = None
+    status, error, hint = "failed", None, ""
+    try:
+        if is_source:
+            raise UnwritableOutput(
+                f"The result of {item.source.name} would replace an input.", hint="Choose another folder."
+            )
+        if taken:
+            raise UnwritableOutput(f"Another input of this run already has the output {item.target}.")
+        if item.target.exists() and not overwrite:
+            raise UnwritableOutput(f"{item.target} exists already.", hint="Use --overwrite to replace it.")
+        photo = Photo.open(item.source, max_megapixels=max_megapixels)
+        result = work(photo, progress)
+        status, error = result.status, result.error
+        if status in ("ok", "partial"):
+            output = _save(result, item, format, overwrite)
+    except NoFaceFound as reason:
+        status, error, hint = "skipped", str(reason), reason.hint
+    except FaceStudioError as reason:
+        status, error, hint = "failed", str(reason), reason.hint
+    return Outcome(item.source, output, status, error, time.perf_counter() - started, hint, result)
+
+
+def _save(result: Result, item: Item, format: str | None, overwrite: bool) -> Path:
+    """Write the result of `item`, making its folder."""
+    try:
+        item.target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnwritableOutput(f"The folder {item.target.parent} cannot be made: {error.strerror}.") from error
+    wanted = SUFFIXES[_suffix(format)] if format else None
+    return result.after.save(item.target, format=wanted, recipe=result.recipe, overwrite=overwrite)
+
+
+def _suffix(format: str | None) -> str:
+    """The file suffix of a format's name such as "png" or "JPEG", "" for None; UsageError when it is not known."""
+    if format is None:
+        return ""
+    suffix = f".{format.lower().lstrip('.')}"
+    if suffix not in SUFFIXES:
+        raise UsageError(f"The format {format} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
+    return suffix
+
+
+class Journal:
+    """The JSONL file of a run, or nothing when no path is given; every line is flushed as it comes.
+
+    A report that looks like a photo or is one of `inputs` raises UsageError, one that cannot be written UnwritableOutput.
+    """
+
+    def __init__(self, path: Path | None, inputs: Iterable[Path] = ()) -> None:
+        if path is not None and (supported_suffix(path) or path.resolve() in {p.resolve() for p in inputs}):
+            raise UsageError(f"The report {path} looks like a photo; give it another name, such as report.jsonl.")
+        self._path = path
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Journal:
+        if self._path is not None:
+            try:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._path.open("w", encoding="utf-8")
+            except OSError as error:
+                raise UnwritableOutput(f"The report {self._path} cannot be written: {error.strerror}.") from error
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append one JSON object."""
+        if self._file is not None:
+            self._file.write(json.dumps(record) + "\n")
+            self._file.flush()

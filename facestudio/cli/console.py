@@ -1,0 +1,94 @@
+"""What the command line shows: results on standard output, errors and the progress bar on standard error.
+
+Separate from the commands so that they say what happened and never how it looks. Knows no photos.
+"""
+
+from __future__ import annotations
+
+import io
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from facestudio.errors import FaceStudioError
+from facestudio.progress import Progress, Update
+
+
+class Screen:
+    """Standard output and error as this run uses them; `quiet` leaves errors alone to speak."""
+
+    def __init__(self, quiet: bool = False) -> None:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # a file name need not be valid text, and a terminal need not know every letter
+                stream.reconfigure(errors="backslashreplace")
+        self.quiet = quiet
+        self._out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """A result a person reads; nothing when quiet."""
+        if not self.quiet:
+            self._out.print(text)
+
+    def put(self, text: str) -> None:
+        """A result that was asked for, such as JSON: exactly this line, also when quiet."""
+        self._out.out(text, highlight=False)
+
+    def complain(self, message: str, hint: str = "") -> None:
+        """An error in one sentence, with the next move if there is one."""
+        self._err.print(
+            f"Error: {message}" + (f" {hint}" if hint else ""), style="red" if self._err.is_terminal else None
+        )
+
+    def show_error(self, error: FaceStudioError) -> None:
+        """The error and its hint."""
+        self.complain(str(error), error.hint)
+
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """A Progress drawn as a bar. The first Ctrl-C asks it to stop at the next step; a second one interrupts at once."""
+        bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TimeRemainingColumn(),
+            console=self._err,
+            transient=True,
+            disable=self.quiet or not self._err.is_terminal,
+        )
+        with bar:
+            task = bar.add_task("Loading", total=1.0)
+
+            def report(update: Update) -> None:
+                bar.update(task, completed=update.fraction, description=update.stage)
+
+            progress = Progress(report)
+            with _stopped_by_interrupt(progress):
+                yield progress
+
+
+@contextmanager
+def _stopped_by_interrupt(progress: Progress) -> Iterator[None]:
+    """Let Ctrl-C cancel `progress`; only the main thread may set a handler, elsewhere nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        progress.cancel()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,79 @@
+"""Flags that are not written by hand: the methods' own options, and what the value of --faces means."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+import typer
+
+from facestudio import checkpoints
+from facestudio.errors import CheckpointError, UsageError
+from facestudio.methods.base import method_class, method_name
+from facestudio.options import OptionField, describe
+
+
+def method_fields() -> dict[str, tuple[OptionField, list[str]]]:
+    """Every option of every method that the manifest names, with the methods that have it."""
+    found: dict[str, tuple[OptionField, list[str]]] = {}
+    try:
+        entries = [c for c in checkpoints.load_manifest().values() if c.method]
+        classes = {method_name(c): method_class(c) for c in entries}
+    except CheckpointError:
+        return found  # help must work without a manifest; a command that needs it will say what is wrong
+    for name, cls in classes.items():
+        for field in describe(cls.Options):
+            found.setdefault(field.name, (field, []))[1].append(name)
+    return found
+
+
+def with_method_options(command: Callable[..., int]) -> Callable[..., int]:
+    """`command`, whose `**options` becomes one flag for each option of each method; a flag not given arrives as None."""
+    signature = inspect.signature(command, eval_str=True)
+    parameters = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    for name, (field, methods) in method_fields().items():
+        annotation: Any = Annotated[field.type | None, _flag(name, field, methods)]  # type: ignore[valid-type, name-defined]
+        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
+
+    def flagged(**given: Any) -> int:
+        return command(**given)
+
+    flagged.__name__, flagged.__doc__ = command.__name__, command.__doc__
+    flagged.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    flagged.__annotations__ = {p.name: p.annotation for p in parameters}
+    return flagged
+
+
+def _flag(name: str, field: OptionField, methods: list[str]) -> Any:
+    """The flag of one option: its help, bounds and choices."""
+    flag = f"--{name.replace('_', '-')}"
+    if field.type is bool:
+        flag = f"{flag}/--no-{name.replace('_', '-')}"
+    words = [f"[{', '.join(methods)}]", field.help]
+    if field.choices:
+        words.append(f"One of {', '.join(map(str, field.choices))}.")
+    if field.minimum is not None and field.maximum is not None:
+        words.append(f"From {field.minimum:g} to {field.maximum:g}.")
+    words.append(f"Default: {field.default}.")
+    return typer.Option(flag, help=" ".join(words))
+
+
+def options_given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given on the command line."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def parse_faces(text: str) -> set[int] | None:
+    """Which faces "all" (None), "largest" or "0,2" mean; UsageError for anything else."""
+    if text == "all":
+        return None
+    if text == "largest":
+        return {0}
+    try:
+        chosen = {int(part) for part in text.split(",")}
+    except ValueError:
+        chosen = {-1}
+    if min(chosen) < 0:
+        raise UsageError(f'--faces takes "all", "largest" or numbers such as "0,2", not "{text}".')
+    return chosen

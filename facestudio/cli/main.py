@@ -1,0 +1,231 @@
+"""The commands. Each turns its arguments into one call of the studio, and its outcome into sentences and an exit code.
+
+Exit codes: 0 all ok, 1 some input was not done (the others are), 2 wrong usage, 130 stopped. The options of the methods
+become flags by themselves, from the Options of every method that the manifest names. Torch is not imported before a
+command computes, so `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from facestudio import batch, checkpoints
+from facestudio.checkpoints import Checkpoint
+from facestudio.cli import report as reports
+from facestudio.cli.console import Screen
+from facestudio.cli.flags import options_given, parse_faces, with_method_options
+from facestudio.errors import FaceStudioError, UsageError, exit_code
+from facestudio.methods.base import method_name
+from facestudio.photo import Photo
+from facestudio.pipeline import Result
+from facestudio.progress import Cancelled, Progress
+from facestudio.recipe import Recipe
+from facestudio.studio import Studio, options_of
+
+STOPPED = 130
+_ClickException: Any = typer.BadParameter.__mro__[2]  # Typer brings its own copy of click or uses the real one
+
+Photos = Annotated[list[Path], typer.Argument(metavar="PHOTO|FOLDER...", help="Photos, or folders of photos.")]
+Device = Annotated[str, typer.Option(help="What computes: auto, cpu, cuda or mps.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Report = Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="Write one JSON object a photo to this file.")]
+Far = Annotated[float, typer.Option(min=1e-6, max=0.5, help='False accept rate at which a verdict says "same person".')]
+
+
+def restore(
+    photos: Photos,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the results (or a file, for one photo).")
+    ],
+    method: Annotated[str | None, typer.Option(help="How to restore, such as quick.")] = None,
+    checkpoint: Annotated[str | None, typer.Option(metavar="ID", help="Which weights (see `weights list`).")] = None,
+    faces: Annotated[str, typer.Option(metavar="all|largest|0,2", help="Which faces; 0 is the largest.")] = "all",
+    aligned: Annotated[bool, typer.Option("--aligned", help="The photos are FFHQ-framed crops already.")] = False,
+    format: Annotated[
+        str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
+    ] = None,
+    far: Far = 1e-3,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes all randomness.")] = 0,
+    device: Device = "auto",
+    report: Report = None,
+    quiet: Quiet = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    **options: Any,
+) -> int:
+    """Restore the faces of photos and say how much of each person is left."""
+    screen = Screen(quiet)
+    studio = Studio(device, far=far)
+    chosen = parse_faces(faces)
+    entry = _chosen_checkpoint(studio, method, checkpoint)
+    recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
+    options_of(studio.method_options(entry.id), recipe.options)
+    batch.plan(photos, output, format)
+
+    def work(photo: Photo, progress: Progress) -> Result:
+        found = () if aligned else studio.detect(photo, progress)
+        return studio.restore(photo, found, recipe, chosen, progress, aligned=aligned)
+
+    def done(outcome: batch.Outcome) -> None:
+        if outcome.output is not None:
+            screen.say(reports.outcome_text(outcome))
+        if outcome.error is not None:
+            screen.complain(f"{outcome.source}: {outcome.error}", outcome.hint)
+
+    with screen.progress() as progress:
+        studio.prepare(entry.id)
+        outcomes = batch.run(
+            photos, output, work, progress=progress, report=report, format=format, overwrite=overwrite, done=done
+        )
+    return 0 if all(outcome.status == "ok" for outcome in outcomes) else 1
+
+
+def detect(
+    photos: Photos,
+    as_json: Json = False,
+    device: Device = "auto",
+    report: Report = None,
+    quiet: Quiet = False,
+) -> int:
+    """Find the faces of photos."""
+    screen = Screen(quiet)
+    studio = Studio(device)
+    paths = [found for path in photos for found in (batch.find_photos(path) if path.is_dir() else [path])]
+    if not paths:
+        raise UsageError(f"There is no photo in {' or '.join(map(str, photos))}.")
+    failed = False
+    with batch.Journal(report, paths) as journal, screen.progress() as progress:
+        studio.prepare()
+        for path in progress.track(paths, "Photos"):
+            started = time.perf_counter()
+            try:
+                faces = studio.detect(studio.open(path), progress)
+                record = reports.detection_record(path, faces, time.perf_counter() - started)
+                if not as_json:
+                    screen.say(reports.detection_text(path, faces))
+            except FaceStudioError as error:
+                failed = True
+                screen.complain(f"{path}: {error}", error.hint)
+                record = reports.detection_record(path, (), time.perf_counter() - started, str(error), "failed")
+            journal.write(record)
+            if as_json:
+                screen.put(json.dumps(record))
+    return 1 if failed else 0
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="A photo.")],
+    b: Annotated[Path, typer.Argument(help="Another photo.")],
+    far: Far = 1e-3,
+    as_json: Json = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> int:
+    """Say whether the largest faces of two photos show the same person."""
+    screen = Screen(quiet)
+    studio = Studio(device, far=far)
+    with screen.progress() as progress:
+        comparison = studio.compare(studio.open(a), studio.open(b), progress)
+    if as_json:
+        screen.put(json.dumps(reports.comparison_record(a, b, comparison)))
+    else:
+        screen.say(reports.comparison_text(comparison))
+    return 0
+
+
+def doctor(device: Device = "auto", as_json: Json = False) -> int:
+    """Look at the installation: device, weights, window, folders."""
+    screen = Screen()
+    findings = Studio(device).doctor()
+    for f in [] if as_json else findings:
+        screen.say(f"{'ok     ' if f.ok else 'PROBLEM'}  {f.name}: {f.detail}" + (f" ({f.hint})" if f.hint else ""))
+    if as_json:
+        screen.put(json.dumps([vars(f) for f in findings]))
+    return 0 if all(f.ok for f in findings) else 1
+
+
+def weights_list(as_json: Json = False) -> int:
+    """List the checkpoints, what they are for and under which licence."""
+    screen = Screen()
+    entries = list(checkpoints.load_manifest().values())
+    rows = [
+        {
+            "id": c.id,
+            "title": c.title,
+            "method": method_name(c),
+            "licence": c.licence,
+            "source": c.source,
+            "here": all(f.path.exists() for f in c.files.values()),
+        }
+        for c in entries
+    ]
+    if as_json:
+        screen.put(json.dumps(rows))
+    for row in [] if as_json else rows:
+        used = f"method {row['method']}" if row["method"] else "used by all"
+        screen.say(
+            f"{row['id']}: {row['title']} ({used}; licence: {row['licence']}; {'here' if row['here'] else 'MISSING'})"
+        )
+    return 0
+
+
+def weights_verify() -> int:
+    """Check every weight file against the sha256 in the manifest."""
+    screen = Screen()
+    states = {entry.id: checkpoints.verify(entry) for entry in checkpoints.load_manifest().values()}
+    for name, state in states.items():
+        screen.say(f"{name}: {state}")
+    return 0 if all(state == "present" for state in states.values()) else 1
+
+
+def _chosen_checkpoint(studio: Studio, method: str | None, checkpoint: str | None) -> Checkpoint:
+    """The checkpoint that the flags mean; without flags the first that restores."""
+    offered = studio.restore_checkpoints()
+    fitting = [c for c in offered if method in (None, method_name(c)) and checkpoint in (None, c.id)]
+    if not fitting:
+        asked = " and ".join(
+            words
+            for words in (method and f"the method {method}", checkpoint and f"the checkpoint {checkpoint}")
+            if words
+        )
+        known = ", ".join(f"{method_name(c)} ({c.id})" for c in offered) or "none"
+        raise UsageError(f"Nothing here restores with {asked or 'any method'}; there is: {known}.")
+    return fitting[0]
+
+
+def build() -> typer.Typer:
+    """The application with the flags of every method that the manifest names."""
+    app = typer.Typer(
+        add_completion=False,
+        rich_markup_mode=None,
+        help="Restore faces in photos, and measure how much of the person is left.",
+    )
+    weights = typer.Typer(rich_markup_mode=None, help="The checkpoints.")
+    app.command()(with_method_options(restore))
+    app.command()(detect)
+    app.command()(compare)
+    app.command()(doctor)
+    weights.command("list")(weights_list)
+    weights.command("verify")(weights_verify)
+    app.add_typer(weights, name="weights")
+    return app
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; every FaceStudioError and wrong usage ends in one sentence."""
+    try:
+        return build()(arguments, standalone_mode=False, prog_name="facestudio") or 0
+    except _ClickException as error:
+        Screen().complain(error.format_message())  # type: ignore[attr-defined]
+        return 2
+    except FaceStudioError as error:
+        Screen().show_error(error)
+        return exit_code(error)
+    except (Cancelled, KeyboardInterrupt, typer.Abort):
+        Screen().complain("Stopped; what was finished before is kept.")
+        return STOPPED

@@ -1,0 +1,91 @@
+"""What the commands say about results: sentences for people and objects for programs.
+
+The object of one restored photo is made by `batch`, because the window's folder work writes the same report.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from facestudio.batch import Outcome, face_record
+from facestudio.faces.face import Face
+from facestudio.pipeline import Comparison, FaceResult
+
+
+def detection_record(
+    path: Path, faces: tuple[Face, ...], seconds: float, error: str | None = None, status: str = "ok"
+) -> dict[str, Any]:
+    """The JSON object of a looked-at photo: the report's object without `output`; no face is a good answer too."""
+    found = [face_record(FaceResult(face, index, "found", None, {}, {})) for index, face in enumerate(faces)]
+    return {
+        "input": str(path),
+        "status": status,
+        "error": error,
+        "seconds": round(seconds, 3),
+        "recipe": None,
+        "faces": found,
+    }
+
+
+def detection_text(path: Path, faces: tuple[Face, ...]) -> str:
+    """One line for the photo and one for each face."""
+    lines = [f"{path}: {count(len(faces), 'face')}"]
+    for index, face in enumerate(faces):
+        left, top, right, bottom = (round(float(x)) for x in face.box)
+        yaw, pitch, roll = (round(float(x)) for x in face.pose)
+        lines.append(
+            f"  {index}: {right - left} x {bottom - top} px at {left}, {top}; score {face.score:.2f}; "
+            f"eyes {face.interocular:.0f} px apart; yaw {yaw}, pitch {pitch}, roll {roll}"
+        )
+    return "\n".join(lines)
+
+
+def outcome_text(outcome: Outcome) -> str:
+    """A photo that was written: where to, and what is left of each person."""
+    lines = [f"{outcome.source} -> {outcome.output} ({outcome.seconds:.1f} s)"]
+    for face in outcome.result.faces if outcome.result else ():
+        if face.status == "skipped":
+            continue
+        words = face.error or "restored"
+        if face.verdicts:
+            words = ", ".join(
+                f"{v.words} (cosine {v.cosine:.2f}, threshold {v.threshold:.2f})" for v in face.verdicts.values()
+            )
+        lines.append(f"  face {face.index}: {words}")
+        lines += [f"    {note}" for note in face.notes]
+    return "\n".join(lines)
+
+
+def comparison_record(a: Path, b: Path, comparison: Comparison) -> dict[str, Any]:
+    """The JSON object of a comparison: cosine, threshold, verdict and probability by embedder."""
+    verdicts = comparison.verdicts
+    return {
+        "input": [str(a), str(b)],
+        "cosine": {name: round(cosine, 5) for name, cosine in comparison.similarity.items()},
+        "threshold": {name: round(v.threshold, 5) for name, v in verdicts.items()},
+        "verdict": {name: comparison_words(v.words) for name, v in verdicts.items()},
+        "probability": {name: round(v.probability, 4) for name, v in verdicts.items()},
+        "faces": [
+            face_record(FaceResult(face, 0, "found", None, {}, {})) for face in (comparison.face_a, comparison.face_b)
+        ],
+    }
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """One line an embedder."""
+    return "\n".join(
+        f"{name}: {comparison_words(v.words)} (cosine {v.cosine:.3f}, threshold {v.threshold:.3f} "
+        f"at a false accept rate of {v.far:g}, probability {v.probability:.0%})"
+        for name, v in comparison.verdicts.items()
+    )
+
+
+def comparison_words(words: str) -> str:
+    """Between two photos nothing has changed: "changed" there reads "different people"."""
+    return "different people" if words == "changed" else words
+
+
+def count(number: int, noun: str) -> str:
+    """ "1 face", "2 faces"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

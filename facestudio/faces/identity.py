@@ -1,0 +1,131 @@
+"""Who a face is, to one embedder, and what a cosine between two faces means in words.
+
+Separate from the networks, which know no photos, and from the pipeline, which decides what is compared with what. Words
+come from the calibration that the manifest carries for an embedder: cosine thresholds at several false accept rates, and
+mean and standard deviation of the cosine for pairs of the same person and of different people. Torch is imported inside,
+so that the values can be used before it is there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facestudio.checkpoints import Checkpoint
+from facestudio.errors import CheckpointMismatch
+from facestudio.faces.align import align
+from facestudio.faces.face import ARCFACE_112, Identity
+from facestudio.faces.loading import load_network
+from facestudio.photo import to_tensor
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SAME, UNCERTAIN, CHANGED = "same person", "uncertain", "changed"
+LENIENT_FAR = 1e-1  # below the threshold that even one stranger in ten reaches, a face counts as changed
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a cosine means.
+
+    Attributes:
+        words: "same person", "uncertain" or "changed".
+        cosine: what was judged; threshold: the cosine at the asked false accept rate, from which "same person" is said.
+        changed_below: the cosine below which "changed" is said.
+        probability: of being the same person, 0..1, if both were equally likely beforehand.
+        embedder: id of the judge; far: the asked false accept rate; goal: "keep" or "change" the identity.
+    """
+
+    words: str
+    cosine: float
+    threshold: float
+    changed_below: float
+    probability: float
+    embedder: str
+    far: float
+    goal: str = "keep"
+
+    @property
+    def success(self) -> bool:
+        """Whether the goal is reached: the same person kept, or the identity changed."""
+        return self.words == (CHANGED if self.goal == "change" else SAME)
+
+    @property
+    def distance_from_goal(self) -> float:
+        """Larger is farther from the goal, by the probability: for choosing the most cautious of several verdicts."""
+        return self.probability if self.goal == "change" else 1 - self.probability
+
+
+class Embedder:
+    """One loaded embedder: `checkpoint`, its `network` (B, 3, 112, 112) in [-1, 1] -> (B, D), on `device`."""
+
+    def __init__(self, checkpoint: Checkpoint, network: nn.Module, device: str = "cpu") -> None:
+        self.checkpoint = checkpoint
+        self.id = checkpoint.id
+        self._network = network
+        self._device = device
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str) -> Embedder:
+        """Build and fill the checkpoint's network; CheckpointError when that cannot be."""
+        return cls(checkpoint, load_network(checkpoint, device), device)
+
+    def embed(self, pixels: np.ndarray, landmarks: np.ndarray) -> Identity:
+        """The identity of the face with `landmarks` (5, 2) in `pixels` (H, W, 3) uint8 RGB.
+
+        The embeddings of the crop and of its mirror image are added, as in the calibration.
+        """
+        import torch
+
+        crop = to_tensor(align(pixels, landmarks, ARCFACE_112).pixels).to(self._device)
+        with torch.inference_mode():
+            embedding = self._network(torch.cat([crop, crop.flip(-1)])).sum(dim=0)
+        return Identity(embedding.float().cpu().numpy(), self.id)
+
+
+def threshold_at(calibration: Mapping[str, Any], far: float, embedder: str = "this embedder") -> float:
+    """The cosine threshold at false accept rate `far`, interpolated over log(far); CheckpointMismatch without any.
+
+    Beyond the measured rates the nearest one is taken: nothing is promised that was not measured.
+    """
+    thresholds = {float(key): float(value) for key, value in (calibration.get("thresholds") or {}).items()}
+    if not thresholds:
+        raise CheckpointMismatch(f"{embedder} carries no calibrated thresholds, so its cosines mean nothing.")
+    rates = sorted(thresholds)
+    return float(np.interp(math.log(far), [math.log(rate) for rate in rates], [thresholds[rate] for rate in rates]))
+
+
+def verdict(cosine: float, checkpoint: Checkpoint, far: float = 1e-3, goal: str = "keep") -> Verdict:
+    """Put `cosine` into words by the checkpoint's calibration.
+
+    The rule: "same person" from the threshold at `far` (1e-3: one stranger in a thousand reaches it); "changed" below
+    the threshold at 1e-1, which one stranger in ten reaches; "uncertain" between.
+    """
+    calibration = checkpoint.calibration
+    threshold = threshold_at(calibration, far, checkpoint.id)
+    changed_below = min(threshold_at(calibration, LENIENT_FAR, checkpoint.id), threshold)
+    words = SAME if cosine >= threshold else CHANGED if cosine < changed_below else UNCERTAIN
+    probability = same_probability(cosine, calibration, threshold)
+    return Verdict(words, float(cosine), threshold, changed_below, probability, checkpoint.id, far, goal)
+
+
+def same_probability(cosine: float, calibration: Mapping[str, Any], threshold: float) -> float:
+    """Probability of the same person from two Gaussians with equal priors; 0 or 1 by `threshold` when there are none.
+
+    Between the two means the ratio is monotone; beyond them the cosine is taken as the mean, so that the wider
+    Gaussian's tail never makes a worse match look better.
+    """
+    try:
+        same, same_std = float(calibration["same_mean"]), float(calibration["same_std"])
+        different, different_std = float(calibration["different_mean"]), float(calibration["different_std"])
+    except KeyError:
+        return 1.0 if cosine >= threshold else 0.0
+    x = min(max(cosine, different), same)
+    log_ratio = math.log(different_std / same_std) - ((x - same) / same_std) ** 2 / 2
+    log_ratio += ((x - different) / different_std) ** 2 / 2
+    return 1 / (1 + math.exp(-min(max(log_ratio, -60.0), 60.0)))

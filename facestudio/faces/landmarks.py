@@ -1,0 +1,65 @@
+"""Landmarks on a face that was found: sixty-eight (iBUG order), and the five of `Face` set more exactly.
+
+Separate from `detect`, which finds faces in whole photos and cannot look at each one closely.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facestudio.checkpoints import Checkpoint
+from facestudio.faces.align import inverse, similarity_transform, transform, warp
+from facestudio.faces.detect import estimate_pose
+from facestudio.faces.face import FFHQ_256, Face
+from facestudio.faces.loading import load_network
+from facestudio.photo import Photo, to_tensor
+
+if TYPE_CHECKING:
+    from torch import nn
+
+BOX = (52.0, 62.0, 204.0, 232.0)  # left, top, right, bottom of the network's view in an FFHQ_256 crop
+SIDE = 112
+FARTHEST = 0.5  # of the distance between the eyes: a point that moves farther was not this face's
+
+
+class LandmarkFinder:
+    """One loaded landmark `network` (B, 3, 112, 112) in [-1, 1] -> (B, 73, 2) in 0..1 of `BOX`: the 68, then the five."""
+
+    def __init__(self, network: nn.Module, device: str = "cpu") -> None:
+        self._network = network
+        self._device = device
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str) -> LandmarkFinder:
+        """Build and fill the checkpoint's network; CheckpointError when that cannot be."""
+        return cls(load_network(checkpoint, device), device)
+
+    def find(self, photo: Photo | np.ndarray, face: Face) -> np.ndarray:
+        """The (68, 2) float32 landmarks of `face` in photo pixels; `photo` may be (H, W, 3) uint8 RGB."""
+        return self._look(photo, face.landmarks)[:68]
+
+    def refine(self, photo: Photo | np.ndarray, face: Face) -> Face:
+        """`face` with its five landmarks (and so its pose) set more exactly; unchanged when that would move them far."""
+        landmarks = self._look(photo, face.landmarks)[68:]
+        moved = np.linalg.norm(landmarks - face.landmarks, axis=1).max()
+        if not np.isfinite(moved) or moved > FARTHEST * max(face.interocular, np.sqrt(face.area) / 3):
+            return face
+        return Face(face.box, landmarks, face.score, estimate_pose(landmarks))
+
+    def _look(self, photo: Photo | np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        """All points (73, 2) float32 in photo pixels of the face whose five landmarks are about `landmarks` (5, 2)."""
+        import torch
+
+        pixels = photo if isinstance(photo, np.ndarray) else photo.pixels
+        crop = similarity_transform(landmarks, FFHQ_256.points)
+        left, top, right, bottom = BOX
+        scale = np.array([SIDE / (right - left), SIDE / (bottom - top)])
+        # crop pixel to view pixel: both count their centres at integers, hence the halves
+        view = crop * scale[:, None]
+        view[:, 2] += scale * (0.5 - np.array([left, top])) - 0.5
+        with torch.inference_mode():
+            found = self._network(to_tensor(warp(pixels, view, (SIDE, SIDE))).to(self._device))[0]
+        in_crop = found.float().cpu().numpy() * [right - left, bottom - top] + [left, top]
+        return transform(inverse(crop), in_crop).astype(np.float32)

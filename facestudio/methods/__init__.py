@@ -1,0 +1,1 @@
+"""Methods: what turns an aligned face into another one. One file a method, named in the manifest."""

@@ -1,0 +1,59 @@
+"""What every method promises, and how one is found from a checkpoint.
+
+A checkpoint says `method = "quick:Quick"`: the class Quick in methods/quick.py. There is no registry. Modules of methods
+import torch inside their functions only, so that their Options can be shown and parsed before torch is there.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Protocol, runtime_checkable
+
+from facestudio.checkpoints import Checkpoint
+from facestudio.errors import CheckpointMismatch
+from facestudio.faces.face import AlignedFace, Template
+from facestudio.progress import Progress
+
+
+@runtime_checkable
+class Restorer(Protocol):
+    """A loaded method that turns a degraded aligned face into a better one of the same matrix and template.
+
+    Attributes:
+        id: the method's name ("quick"); goal: "keep" the identity; checkpoint: what was loaded.
+        template: the crop that the method works on.
+        Options: a frozen dataclass whose fields are made by `options.option`. A field called `strength` is applied by
+            the pipeline, which lays that much of the restored face over the photo.
+    """
+
+    id: str
+    goal: str
+    checkpoint: Checkpoint
+    template: Template
+    Options: type[Any]
+
+    def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
+        """Restore one crop. Deterministic by `seed`; raises FaceStudioError, never returns its input as if done."""
+        ...
+
+
+def method_name(checkpoint: Checkpoint) -> str:
+    """The short name of the method that a checkpoint feeds: "quick" of "quick:Quick"."""
+    return checkpoint.method.partition(":")[0]
+
+
+def method_class(checkpoint: Checkpoint) -> Any:
+    """The class of the method that `checkpoint` feeds; CheckpointMismatch when this version does not know it."""
+    module, _, name = checkpoint.method.partition(":")
+    try:
+        return getattr(importlib.import_module(f"facestudio.methods.{module}"), name)
+    except (ImportError, AttributeError) as error:
+        raise CheckpointMismatch(
+            f"{checkpoint.id} feeds the method {checkpoint.method!r}, which this version does not know.",
+            hint="Install the version of Face Studio that this checkpoint belongs to.",
+        ) from error
+
+
+def load_method(checkpoint: Checkpoint, device: str) -> Any:
+    """Load the method that `checkpoint` feeds onto `device`; CheckpointError when that cannot be."""
+    return method_class(checkpoint).load(checkpoint, device)

@@ -1,0 +1,72 @@
+"""Quick: one pass of the estimator, the restorer of DifFace's first stage used alone.
+
+After Yue and Loy, "DifFace: Blind Face Restoration with Diffused Error Contraction" (2022), source zsyOAOA/DifFace (S-Lab
+License 1.0; no code taken). There, a network trained with L1 starts a diffusion; here it is all there is, with our own
+U-Net at 256 px. It is fast and deterministic, keeps the identity, and is smoother than what a generator invents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from facestudio.checkpoints import Checkpoint
+from facestudio.device import run_batched
+from facestudio.faces.face import FFHQ_256, AlignedFace
+from facestudio.faces.loading import load_network
+from facestudio.options import option
+from facestudio.photo import to_pixels, to_tensor
+from facestudio.progress import Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose."""
+
+    strength: float = option(
+        1.0,
+        title="Strength",
+        help="How much of the restored face is laid over the photo: 0 keeps the photo, 1 shows the restored face.",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+    )
+
+
+class Quick:
+    """The loaded method: a `network` (B, 3, 256, 256) in [-1, 1] -> the same shape, on `device`."""
+
+    id = "quick"
+    goal = "keep"
+    template = FFHQ_256
+    Options: type[Any] = Options
+
+    def __init__(self, checkpoint: Checkpoint, network: nn.Module, device: str = "cpu") -> None:
+        self.checkpoint = checkpoint
+        self._network = network
+        self._device = device
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str) -> Quick:
+        """Build and fill the estimator; CheckpointError when that cannot be."""
+        return cls(checkpoint, load_network(checkpoint, device), device)
+
+    def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
+        """Restore one FFHQ_256 crop. Nothing is random here, so `seed` changes nothing."""
+        if aligned.template != self.template and aligned.template.size != self.template.size:
+            raise ValueError(f"quick works on {self.template.name}, not {aligned.template.name}")
+        (restored,) = run_batched(self._estimate, [aligned], 1, progress)
+        progress.preview(lambda: restored)
+        return aligned.with_pixels(restored)
+
+    def _estimate(self, faces: list[AlignedFace]) -> list[Any]:
+        """The restored pixels of each of `faces`."""
+        import torch
+
+        batch: Tensor = torch.cat([to_tensor(face.pixels) for face in faces]).to(self._device)
+        with torch.inference_mode():
+            restored = self._network(batch).clamp(-1, 1)
+        return list(to_pixels(restored))

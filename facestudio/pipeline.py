@@ -1,0 +1,252 @@
+"""The story: photo -> faces -> result -> photo. Read this first.
+
+    faces  = detect(photo)                     faces/detect.py
+    crop   = align(photo, face, template)      faces/align.py
+    better = restorer(crop, options, ...)      methods/
+    after  = paste(after, better)              faces/paste.py
+    cosine = similarity(embed(photo, face), embed(after, face))      faces/identity.py
+
+Honesty rules kept here: before and after are embedded with the same landmarks; an embedder that a method is conditioned
+on does not judge it; a face that fails leaves the others done and says why; nothing returns its input as if it were done.
+This module knows no files, no checkpoints' storage and no window, and does not import torch itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from facestudio.errors import FaceStudioError, NoFaceFound, UsageError
+from facestudio.faces.align import align, whole_face
+from facestudio.faces.face import AlignedFace, Face, similarity
+from facestudio.faces.identity import Embedder, Verdict, verdict
+from facestudio.faces.paste import paste
+from facestudio.methods.base import Restorer
+from facestudio.options import validate
+from facestudio.photo import Photo
+from facestudio.progress import Progress
+from facestudio.recipe import Recipe
+
+SHRUNK = 0.9  # below this many crop pixels a photo pixel, the crop visibly holds less than the photo
+
+
+@dataclass(frozen=True, eq=False)
+class FaceResult:
+    """What happened to one face.
+
+    Attributes:
+        face: the detection; index: its place among the photo's faces.
+        status: "restored", "skipped" (not selected) or "failed".
+        error: one sentence when failed, or when restored but not measurable; else None.
+        similarity: cosine before/after by embedder id; verdicts: what it means, by embedder id.
+        aligned_before, aligned_after: the crops before and after; None where the face was not restored.
+        notes: sentences a person should read beside the result.
+    """
+
+    face: Face
+    index: int
+    status: str
+    error: str | None
+    similarity: Mapping[str, float]
+    verdicts: Mapping[str, Verdict]
+    aligned_before: AlignedFace | None = None
+    aligned_after: AlignedFace | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The most cautious of the verdicts: the one farthest from the method's goal; None when not measured."""
+        return max(self.verdicts.values(), key=lambda v: v.distance_from_goal, default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A photo before and after, face by face, with the recipe that made it and the seconds it took."""
+
+    before: Photo
+    after: Photo
+    faces: tuple[FaceResult, ...]
+    recipe: Recipe
+    seconds: float
+
+    @property
+    def status(self) -> str:
+        """ "ok" (every chosen face restored), "partial" (some failed), "failed" (all failed) or "skipped" (none chosen)."""
+        failed = sum(face.status == "failed" for face in self.faces)
+        restored = sum(face.status == "restored" for face in self.faces)
+        if not failed:
+            return "ok" if restored else "skipped"
+        return "partial" if restored else "failed"
+
+    @property
+    def error(self) -> str | None:
+        """The first face's error, naming the face; None when nothing failed."""
+        return next((f"Face {f.index}: {f.error}" for f in self.faces if f.status == "failed"), None)
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Two faces compared: `similarity` and `verdicts` by embedder id."""
+
+    a: Photo
+    b: Photo
+    face_a: Face
+    face_b: Face
+    similarity: Mapping[str, float]
+    verdicts: Mapping[str, Verdict]
+
+
+def restore(
+    photo: Photo,
+    faces: Sequence[Face],
+    restorer: Restorer,
+    *,
+    embedders: Sequence[Embedder] = (),
+    options: Any = None,
+    selected: set[int] | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    whole: bool = False,
+    far: float = 1e-3,
+) -> Result:
+    """Restore the chosen `faces` of `photo`, lay them back and measure how much of each person is left.
+
+    Args:
+        faces: detections; an empty sequence raises NoFaceFound.
+        restorer: a loaded method; `options` an instance of its Options (None: the defaults).
+        embedders: judges; those the restorer is conditioned on are left out.
+        selected: indices into `faces` (None: all); an index that does not exist raises UsageError.
+        seed: with the photo's content and the face's index it fixes all randomness.
+        whole: the photo is itself one aligned crop: its whole area is replaced, without a soft mask.
+        far: the false accept rate at which verdicts say "same person".
+
+    One face failing with a FaceStudioError leaves the others done. Cancelled passes through.
+    """
+    started = time.perf_counter()
+    progress = progress or Progress()
+    if not faces:
+        raise NoFaceFound(
+            "No face was found in this photo.", hint="Try a photo in which the face is larger or upright."
+        )
+    chosen = set(range(len(faces))) if selected is None else set(selected)
+    missing = sorted(chosen - set(range(len(faces))))
+    if missing:
+        raise UsageError(f"There is no face {missing[0]} in this photo; its faces are 0 to {len(faces) - 1}.")
+    options = restorer.Options() if options is None else options
+    validate(options)
+    strength = float(getattr(options, "strength", 1.0))
+    judges = [e for e in embedders if e.id not in _conditioning(restorer)]
+
+    after = photo
+    done: dict[int, AlignedFace] = {}
+    errors: dict[int, str] = {}
+    for index in progress.track(sorted(chosen), "Restoring faces", share=0.85):
+        try:
+            before = align(photo, faces[index], restorer.template)
+            current = before if after is photo else align(after, faces[index], restorer.template)
+            restored = restorer(current, options, progress, face_seed(photo, index, seed))
+            if colourless(before):
+                restored = without_colour(restored)
+            after = paste(after, restored, strength, whole=whole)
+            done[index] = before
+        except FaceStudioError as error:
+            errors[index] = str(error)
+
+    results = []
+    for index, face in progress.track(list(enumerate(faces)), "Measuring identity"):
+        if index in done:
+            results.append(_measured(photo, after, face, index, done[index], judges, restorer.goal, far, progress))
+        else:
+            status = "failed" if index in errors else "skipped"
+            results.append(FaceResult(face, index, status, errors.get(index), {}, {}))
+    recipe = Recipe(restorer.checkpoint.id, restorer.id, asdict(options), seed)
+    return Result(photo, after, tuple(results), recipe, time.perf_counter() - started)
+
+
+def restore_aligned(photo: Photo, restorer: Restorer, **settings: Any) -> Result:
+    """Restore a photo that already is one FFHQ-framed square crop; `settings` as for `restore`."""
+    return restore(photo, (whole_face(photo, restorer.template),), restorer, whole=True, **settings)
+
+
+def compare(
+    a: Photo,
+    b: Photo,
+    face_a: Face,
+    face_b: Face,
+    embedders: Sequence[Embedder],
+    *,
+    far: float = 1e-3,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Tell how alike two faces are to each of `embedders`."""
+    progress = progress or Progress()
+    cosines: dict[str, float] = {}
+    verdicts: dict[str, Verdict] = {}
+    for embedder in progress.track(list(embedders), "Comparing faces"):
+        one = embedder.embed(a.pixels, face_a.landmarks)
+        other = embedder.embed(b.pixels, face_b.landmarks)
+        cosines[embedder.id] = similarity(one, other)
+        verdicts[embedder.id] = verdict(cosines[embedder.id], embedder.checkpoint, far=far)
+    return Comparison(a, b, face_a, face_b, cosines, verdicts)
+
+
+def colourless(aligned: AlignedFace) -> bool:
+    """Whether a crop comes from a black-and-white photo: red, green and blue never differ by more than 3 levels."""
+    return int(np.ptp(aligned.pixels, axis=2).max()) <= 3
+
+
+def without_colour(aligned: AlignedFace) -> AlignedFace:
+    """The crop in greys: a black-and-white photo shall not come back tinted."""
+    grey = np.rint(aligned.pixels @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    return aligned.with_pixels(np.repeat(grey[..., None], 3, axis=2))
+
+
+def face_seed(photo: Photo, index: int, seed: int) -> int:
+    """A 63-bit seed from the photo's own content, the face's index and the asked seed; never from a place in a batch."""
+    text = f"{photo.content_hash}/{index}/{seed}".encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
+
+
+def _conditioning(restorer: Restorer) -> set[str]:
+    """Ids of the embedders that the restorer is conditioned on."""
+    conditioned = restorer.checkpoint.conditioned_on
+    return {conditioned} if isinstance(conditioned, str) else set(conditioned or ())
+
+
+def _measured(
+    before: Photo,
+    after: Photo,
+    face: Face,
+    index: int,
+    aligned_before: AlignedFace,
+    judges: Sequence[Embedder],
+    goal: str,
+    far: float,
+    progress: Progress,
+) -> FaceResult:
+    """The outcome of a restored face; a judge that fails becomes its `error`, the restoration stays."""
+    cosines: dict[str, float] = {}
+    verdicts: dict[str, Verdict] = {}
+    error = None
+    for judge in judges:
+        progress.check()
+        try:
+            was = judge.embed(before.pixels, face.landmarks)
+            cosine = similarity(was, judge.embed(after.pixels, face.landmarks))
+            verdicts[judge.id] = verdict(cosine, judge.checkpoint, far=far, goal=goal)
+            cosines[judge.id] = cosine
+        except FaceStudioError as failure:
+            error = f"Restored, but {judge.id} could not measure it: {failure}"
+    notes: tuple[str, ...] = ()
+    size = aligned_before.template.size
+    if aligned_before.scale < SHRUNK:
+        notes = (
+            f"This face is larger than the {size} px the starter method works at, so fine detail of the original is lost.",
+        )
+    aligned_after = align(after, face, aligned_before.template)
+    return FaceResult(face, index, "restored", error, cosines, verdicts, aligned_before, aligned_after, notes)

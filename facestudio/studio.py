@@ -1,0 +1,230 @@
+"""The facade: the one object that the window and the command line hold.
+
+It knows which device and which checkpoints are used, loads what is asked for once, and keeps it. It knows no Qt, and
+imports torch (through `pipeline`, `faces` and `methods`) only inside its methods, so that a window can open before torch
+is there. Its methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from facestudio import checkpoints as store
+from facestudio import device as devices
+from facestudio import paths
+from facestudio.checkpoints import Checkpoint
+from facestudio.errors import FaceStudioError, NoFaceFound, UsageError
+from facestudio.faces.face import Face, Identity
+from facestudio.options import OptionField, describe, validate
+from facestudio.photo import Photo
+from facestudio.progress import Progress
+from facestudio.recipe import Recipe
+
+if TYPE_CHECKING:
+    from facestudio.faces.detect import Detector
+    from facestudio.faces.identity import Embedder
+    from facestudio.methods.base import Restorer
+    from facestudio.pipeline import Comparison, Result
+
+DETECTOR, LANDMARKS = "starter-detector", "starter-landmarks"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor: `name`, whether it is `ok`, what was found, and what to do about it."""
+
+    name: str
+    ok: bool
+    detail: str
+    hint: str = ""
+
+
+class Studio:
+    """Everything the product can do, on one device.
+
+    Args:
+        device: "auto", "cpu", "cuda" or "mps"; looked at only when something is computed.
+        max_megapixels: larger photos are refused before they are decoded.
+        far: the false accept rate at which a verdict says "same person".
+    """
+
+    def __init__(self, device: str = "auto", max_megapixels: float = 150.0, far: float = 1e-3) -> None:
+        self._device = device
+        self.max_megapixels = max_megapixels
+        self.far = far
+        self._lock = threading.RLock()
+        self._kept: dict[str, Any] = {}
+
+    # ---- photos and faces
+
+    def open(self, path: Path | str) -> Photo:
+        """Read a photo; PhotoError in one sentence when it cannot be read."""
+        return Photo.open(Path(path), max_megapixels=self.max_megapixels)
+
+    def detect(self, photo: Photo, progress: Progress | None = None) -> tuple[Face, ...]:
+        """The faces of `photo`, largest first; an empty tuple when there is none."""
+        return self._detector().detect(photo, progress)
+
+    def restore(
+        self,
+        photo: Photo,
+        faces: tuple[Face, ...],
+        recipe: Recipe,
+        selected: set[int] | None = None,
+        progress: Progress | None = None,
+        *,
+        aligned: bool = False,
+    ) -> Result:
+        """Restore the `selected` (None: all) `faces` by `recipe` and measure what is left of each person.
+
+        With `aligned` the photo is itself an FFHQ-framed crop and `faces` is not looked at.
+        """
+        from facestudio import pipeline
+
+        restorer = self._restorer(recipe.checkpoint)
+        settings: dict[str, Any] = {
+            "embedders": self._embedders(),
+            "options": options_of(restorer.Options, recipe.options),
+            "seed": recipe.seed,
+            "progress": progress,
+            "far": self.far,
+        }
+        if aligned:
+            return pipeline.restore_aligned(photo, restorer, **settings)
+        return pipeline.restore(photo, faces, restorer, selected=selected, **settings)
+
+    def compare(self, a: Photo, b: Photo, progress: Progress | None = None) -> Comparison:
+        """Compare the largest face of `a` with the largest of `b`; NoFaceFound names the photo without one."""
+        from facestudio import pipeline
+
+        found = []
+        for photo in (a, b):
+            faces = self.detect(photo, progress)
+            if not faces:
+                name = photo.path.name if photo.path else "the photo"
+                raise NoFaceFound(f"No face was found in {name}.", hint="Use a photo with a larger, upright face.")
+            found.append(faces[0])
+        return pipeline.compare(a, b, found[0], found[1], self._embedders(), far=self.far, progress=progress)
+
+    def identity(self, photo: Photo, face: Face) -> dict[str, Identity]:
+        """Who `face` is to each embedder, by the embedder's id."""
+        return {embedder.id: embedder.embed(photo.pixels, face.landmarks) for embedder in self._embedders()}
+
+    def prepare(self, checkpoint_id: str | None = None) -> None:
+        """Load the detector, and for a checkpoint its method and the judges, so that the next call does not wait."""
+        self._detector()
+        if checkpoint_id is not None:
+            self._restorer(checkpoint_id)
+            self._embedders()
+
+    # ---- what there is
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """Every checkpoint of the manifest."""
+        return list(store.load_manifest().values())
+
+    def restore_checkpoints(self) -> list[Checkpoint]:
+        """Checkpoints that feed a method which keeps the person: what the Restore workspace offers, best first."""
+        return [c for c in self.checkpoints() if c.method and c.goal == "keep"]
+
+    def options_for(self, checkpoint_id: str) -> tuple[OptionField, ...]:
+        """The options of the method that a checkpoint feeds; does not import torch."""
+        return describe(self.method_options(checkpoint_id))
+
+    def method_options(self, checkpoint_id: str) -> type:
+        """The options class of the method that a checkpoint feeds; does not import torch."""
+        from facestudio.methods.base import method_class
+
+        return method_class(store.checkpoint(checkpoint_id)).Options
+
+    def device_name(self) -> str:
+        """The device really used, in words; imports torch."""
+        return devices.describe(devices.resolve(self._device))
+
+    def doctor(self) -> list[Finding]:
+        """Look at everything that must be right, one finding each; hashes every weight file and imports torch."""
+        findings = [Finding("Python", True, f"{platform.python_version()} on {platform.platform()}")]
+        try:
+            findings.append(Finding("Device", True, self.device_name()))
+        except FaceStudioError as error:
+            findings.append(Finding("Device", False, str(error), error.hint))
+        try:
+            entries = self.checkpoints()
+        except FaceStudioError as error:
+            return [*findings, Finding("Weights", False, str(error), error.hint)]
+        for entry in entries:
+            state = store.verify(entry)
+            hint = "" if state == "present" else "Install Face Studio again; its starter weights come with it."
+            findings.append(Finding(f"Weights {entry.id}", state == "present", state, hint))
+        known = {entry.id for entry in entries}
+        for needed in (DETECTOR, LANDMARKS):
+            if needed not in known:
+                lack = f"the manifest has no {needed}"
+                findings.append(Finding("Face detector", False, lack, "Install Face Studio again."))
+        settings = paths.settings_dir()
+        writable = os.access(next(p for p in (settings, *settings.parents) if p.exists()), os.W_OK)
+        hint = "" if writable else "Allow your user to write to this folder."
+        findings.append(Finding("Settings folder", writable, str(settings), hint))
+        window = importlib.util.find_spec("PySide6") is not None
+        findings.append(
+            Finding(
+                "Window",
+                window,
+                "PySide6 is there" if window else "PySide6 is missing",
+                "" if window else "pip install PySide6-Essentials",
+            )
+        )
+        return findings
+
+    # ---- loaded once, under a lock
+
+    def _keep(self, key: str, load: Callable[[], Any]) -> Any:
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = load()
+            return self._kept[key]
+
+    def _detector(self) -> Detector:
+        from facestudio.faces.detect import Detector
+        from facestudio.faces.landmarks import LandmarkFinder
+
+        def load() -> Detector:
+            device = devices.resolve(self._device)
+            found, looked_at = store.checkpoint(DETECTOR), store.checkpoint(LANDMARKS)
+            return Detector.load(found, device, LandmarkFinder.load(looked_at, device))
+
+        return self._keep("detector", load)
+
+    def _restorer(self, checkpoint_id: str) -> Restorer:
+        from facestudio.methods.base import load_method
+
+        return self._keep(
+            f"method {checkpoint_id}",
+            lambda: load_method(store.checkpoint(checkpoint_id), devices.resolve(self._device)),
+        )
+
+    def _embedders(self) -> list[Embedder]:
+        """Every calibrated embedder whose weights are here."""
+        from facestudio.faces.identity import Embedder
+
+        judges = [c for c in self.checkpoints() if c.calibration and all(f.path.exists() for f in c.files.values())]
+        device = devices.resolve(self._device)
+        return [self._keep(f"embedder {c.id}", partial(Embedder.load, c, device)) for c in judges]
+
+
+def options_of(cls: type, values: Mapping[str, Any]) -> Any:
+    """An instance of the options class `cls` with `values` (the rest default); UsageError on an unknown name or value."""
+    unknown = sorted(set(values) - {field.name for field in describe(cls)})
+    if unknown:
+        raise UsageError(f"This method has no option called {unknown[0].replace('_', '-')}.")
+    options = cls(**values)
+    validate(options)
+    return options

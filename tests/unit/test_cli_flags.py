@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from facestudio.cli.flags import method_fields, options_given, parse_faces, with_method_options
+from facestudio.cli.main import run
+from facestudio.errors import UsageError
+from facestudio.training.export import dump
+from tests.fakes import picture, write_picture
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A manifest with one restorer and one embedder whose files are not there."""
+    files = {"weights": {"path": "gone.safetensors", "sha256": "00", "bytes": 1}}
+    common = {"licence": "none", "source": "starter", "config": {}, "files": files}
+    tables = {
+        "net": {"title": "Net", "method": "quick:Quick", "goal": "keep", "architecture": "a:A", **common},
+        "eye": {"title": "Eye", "method": "", "goal": "none", "architecture": "b:B", **common},
+    }
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "manifest.toml").write_text(dump({"checkpoints": tables}))
+    monkeypatch.setenv("FACESTUDIO_WEIGHTS", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "faces"), [("all", None), ("largest", {0}), ("0", {0}), ("0,2", {0, 2}), (" 3 , 1", {1, 3})]
+)
+def test_faces_are_understood(text: str, faces: set[int] | None) -> None:
+    assert parse_faces(text) == faces
+
+
+@pytest.mark.parametrize("text", ["", "none", "1,", "-1", "0;2", "1.5"])
+def test_other_words_for_faces_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--faces takes"):
+        parse_faces(text)
+
+
+def test_only_what_was_given_counts() -> None:
+    assert options_given({"strength": 0.0, "steps": None, "grey": False}) == {"strength": 0.0, "grey": False}
+
+
+def test_a_methods_options_become_flags(weights: Path) -> None:
+    assert set(method_fields()) == {"strength"}
+    seen: list[dict[str, Any]] = []
+
+    def command(word: str, **options: Any) -> int:
+        """Do it."""
+        seen.append({"word": word, **options})
+        return 0
+
+    app = typer.Typer(rich_markup_mode=None)
+    app.command()(with_method_options(command))
+    assert CliRunner().invoke(app, ["go", "--strength", "0.25"]).exit_code == 0
+    assert CliRunner().invoke(app, ["go"]).exit_code == 0
+    assert seen == [{"word": "go", "strength": 0.25}, {"word": "go", "strength": None}]
+    wrong = CliRunner().invoke(app, ["go", "--strength", "much"])
+    assert wrong.exit_code == 2
+    text = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
+    assert "--strength" in text
+    assert "[quick]" in text
+    assert "Default: 1.0" in text
+
+
+def test_without_a_manifest_help_still_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACESTUDIO_WEIGHTS", str(tmp_path / "nowhere"))
+    assert method_fields() == {}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--faces", "some"], "--faces takes"),
+        (["--strength", "2"], "Strength takes 0 to 1"),
+        (["--method", "magic"], "there is: quick (net)"),
+        (["--format", "docx"], "docx is not known"),
+        (["--seed", "-1"], "seed"),
+        (["--no-such-flag"], "no-such-flag"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_code_2(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    photo = write_picture(tmp_path / "a.png", picture(60, 60))
+    assert run(["restore", str(photo), "-o", str(tmp_path / "out"), *arguments]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_weights_are_code_1_with_the_next_move(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = write_picture(tmp_path / "a.png", picture(60, 60))
+    assert run(["restore", str(photo), "-o", str(tmp_path / "out"), "--device", "cpu", "--quiet"]) == 1
+    assert "starter-detector" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_are_listed_and_verified(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["weights", "list", "--json"]) == 0
+    rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
+    assert (rows["net"]["method"], rows["eye"]["method"], rows["net"]["here"]) == ("quick", "", False)
+    assert run(["weights", "verify"]) == 1
+    assert "net: missing" in capsys.readouterr().out
+
+
+def test_help_needs_no_torch(weights: Path) -> None:
+    code = (
+        "import sys; from facestudio.cli.main import run; assert run(['restore', '--help']) == 0; "
+        "assert not {'torch', 'PySide6'} & set(sys.modules)"
+    )
+    environment = {**os.environ, "COLUMNS": "200"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "--strength" in done.stdout

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from facestudio.errors import CheckpointMismatch
+from facestudio.faces.face import similarity
+from facestudio.faces.identity import Embedder, same_probability, threshold_at, verdict
+from tests.fakes import CALIBRATION, draw_face, face_at, fake_checkpoint, picture
+
+JUDGE = fake_checkpoint("judge", calibration=CALIBRATION)  # 1e-3: 0.8, 1e-2: 0.6, 1e-1: 0.4
+
+
+@pytest.mark.parametrize(
+    ("cosine", "words"),
+    [
+        (1.0, "same person"),
+        (0.8, "same person"),
+        (0.79, "uncertain"),
+        (0.4, "uncertain"),
+        (0.39, "changed"),
+        (-1.0, "changed"),
+    ],
+)
+def test_words_follow_the_thresholds(cosine: float, words: str) -> None:
+    judged = verdict(cosine, JUDGE)
+    assert (judged.words, judged.threshold, judged.changed_below) == (words, 0.8, 0.4)
+    assert (judged.cosine, judged.embedder, judged.far) == (cosine, "judge", 1e-3)
+
+
+def test_a_stricter_rate_asks_for_more() -> None:
+    assert verdict(0.85, JUDGE, far=1e-3).words == "same person"
+    assert verdict(0.85, JUDGE, far=1e-4).words == "uncertain"
+    assert verdict(0.65, JUDGE, far=1e-2).words == "same person"
+
+
+def test_a_rate_laxer_than_ten_in_a_hundred_leaves_no_gap_the_wrong_way() -> None:
+    lax = fake_checkpoint("lax", calibration={"thresholds": {"1e-1": 0.4, "5e-1": 0.1}})
+    judged = verdict(0.2, lax, far=0.5)
+    assert judged.words == "same person"
+    assert judged.changed_below <= judged.threshold
+
+
+def test_goal_decides_what_counts_as_success() -> None:
+    assert verdict(0.9, JUDGE).success
+    assert not verdict(0.6, JUDGE).success
+    assert not verdict(0.9, JUDGE, goal="change").success
+    assert verdict(0.1, JUDGE, goal="change").success
+    near, far = verdict(0.9, JUDGE), verdict(0.2, JUDGE)
+    assert near.distance_from_goal < far.distance_from_goal
+    near, far = verdict(0.2, JUDGE, goal="change"), verdict(0.9, JUDGE, goal="change")
+    assert near.distance_from_goal < far.distance_from_goal
+
+
+def test_thresholds_are_interpolated_over_the_logarithm_and_never_beyond() -> None:
+    assert threshold_at(CALIBRATION, 10**-2.5) == pytest.approx(0.7)
+    assert threshold_at(CALIBRATION, 1e-9) == 0.9
+    assert threshold_at(CALIBRATION, 0.5) == 0.4
+
+
+@pytest.mark.parametrize("calibration", [{}, {"thresholds": {}}, {"same_mean": 0.5}])
+def test_without_thresholds_nothing_is_claimed(calibration: dict[str, float]) -> None:
+    with pytest.raises(CheckpointMismatch, match="bare carries no calibrated"):
+        verdict(0.9, fake_checkpoint("bare", calibration=calibration))
+
+
+def test_probability_never_falls_with_the_cosine() -> None:
+    chances = [same_probability(cosine, CALIBRATION, 0.8) for cosine in np.linspace(-1, 1, 101)]
+    assert chances == sorted(chances)
+    assert chances[0] < 0.01
+    assert chances[-1] > 0.99
+    assert all(0 <= chance <= 1 for chance in chances)
+
+
+def test_probability_is_even_where_both_are_as_likely() -> None:
+    even = {"same_mean": 1.0, "same_std": 0.2, "different_mean": 0.0, "different_std": 0.2}
+    assert same_probability(0.5, even, 0.8) == pytest.approx(0.5)
+    assert same_probability(0.79, {}, 0.8) == 0
+    assert same_probability(0.8, {}, 0.8) == 1
+
+
+class Flat(nn.Module):
+    """Every eighth pixel as it comes, so that an embedding shows what the network was given."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert x.shape[1:] == (3, 112, 112)
+        assert x.abs().max() <= 1
+        return nn.functional.avg_pool2d(x, 8).flatten(1)
+
+
+def test_embedding_follows_the_face_and_not_its_place() -> None:
+    embedder = Embedder(JUDGE, Flat())
+    faces = [face_at(100, 100, 150), face_at(230, 160, 110, 25)]
+    embedded = []
+    for face in faces:
+        pixels = np.full((300, 350, 3), 90, np.uint8)
+        draw_face(pixels, face)
+        embedded.append(embedder.embed(pixels, face.landmarks))
+    background = embedder.embed(picture(300, 350, seed=3), faces[0].landmarks)
+    assert embedded[0].embedder == "judge"
+    assert similarity(embedded[0], embedded[1]) > 0.97
+    assert similarity(embedded[0], background) < 0.8

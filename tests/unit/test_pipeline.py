@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facestudio.errors import NoFaceFound, UsageError
+from facestudio.faces.face import FFHQ_256
+from facestudio.photo import Photo
+from facestudio.pipeline import compare, face_seed, restore, restore_aligned
+from facestudio.progress import Cancelled, Progress, Update
+from tests.fakes import FakeEmbedder, SlowRestorer, face_at, photo_of, picture
+
+FACES = (face_at(80, 90, 110), face_at(220, 100, 90, 10), face_at(340, 90, 80))
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Photo:
+    return photo_of(tmp_path / "photo.png", picture(190, 400, FACES))
+
+
+def changed_near(photo: Photo, after: Photo) -> list[bool]:
+    """For each of FACES whether the pixel between its eyes changed."""
+    places = [np.rint(face.landmarks[:2].mean(axis=0)).astype(int) for face in FACES]
+    return [bool((photo.pixels[y, x] != after.pixels[y, x]).any()) for x, y in places]
+
+
+def test_every_face_is_restored_and_measured(photo: Photo) -> None:
+    embedder = FakeEmbedder()
+    result = restore(photo, FACES, SlowRestorer(), embedders=[embedder], seed=5)
+    assert result.status == "ok"
+    assert result.error is None
+    assert result.before is photo
+    assert changed_near(photo, result.after) == [True, True, True]
+    for index, face in enumerate(result.faces):
+        assert (face.index, face.status, face.face) == (index, "restored", FACES[index])
+        assert face.similarity[embedder.id] < 0  # the negative of a face is no longer that face
+        assert face.verdict is not None
+        assert face.verdict.words == "changed"
+        assert face.aligned_before is not None
+        assert face.aligned_after is not None
+        assert face.aligned_before.template is FFHQ_256
+        assert (face.aligned_before.matrix == face.aligned_after.matrix).all()
+
+
+def test_before_and_after_are_embedded_with_the_same_landmarks(photo: Photo) -> None:
+    embedder = FakeEmbedder()
+    result = restore(photo, FACES, SlowRestorer(), embedders=[embedder])
+    assert len(embedder.seen) == 2 * len(FACES)
+    for face, was, now in zip(FACES, embedder.seen[::2], embedder.seen[1::2], strict=True):
+        assert was[0] is photo.pixels
+        assert now[0] is result.after.pixels
+        assert np.array_equal(was[1], face.landmarks)
+        assert np.array_equal(now[1], face.landmarks)
+
+
+def test_an_embedder_that_the_method_listens_to_does_not_judge(photo: Photo) -> None:
+    listened, other = FakeEmbedder("listened"), FakeEmbedder("other")
+    result = restore(photo, FACES, SlowRestorer(conditioned_on=("listened",)), embedders=[listened, other])
+    assert not listened.seen
+    assert all(set(face.similarity) == set(face.verdicts) == {"other"} for face in result.faces)
+
+
+def test_the_most_cautious_verdict_speaks(photo: Photo) -> None:
+    lax = {"1e-3": -1.0, "1e-1": -1.0}
+    soft = FakeEmbedder("soft", thresholds=lax, same_mean=-0.5, same_std=0.1, different_mean=-1.0, different_std=0.1)
+    hard = FakeEmbedder("hard")
+    result = restore(photo, FACES[:1], SlowRestorer(), embedders=[soft, hard])
+    (face,) = result.faces
+    assert face.verdicts["soft"].words == "same person"
+    assert face.verdict is face.verdicts["hard"]
+
+
+def test_one_face_failing_leaves_the_others_done(photo: Photo) -> None:
+    result = restore(photo, FACES, SlowRestorer(fails=[1]), embedders=[FakeEmbedder()])
+    assert [face.status for face in result.faces] == ["restored", "failed", "restored"]
+    assert changed_near(photo, result.after) == [True, False, True]
+    failed = result.faces[1]
+    assert failed.error == "Call 1 was told to fail."
+    assert not failed.similarity
+    assert failed.aligned_after is None
+    assert (result.status, result.error) == ("partial", "Face 1: Call 1 was told to fail.")
+
+
+def test_all_failing_is_failed_and_the_photo_is_what_it_was(photo: Photo) -> None:
+    result = restore(photo, FACES, SlowRestorer(fails=range(3)))
+    assert result.status == "failed"
+    assert np.array_equal(result.after.pixels, photo.pixels)
+
+
+def test_a_mistake_in_a_method_is_not_swallowed(photo: Photo) -> None:
+    class Broken(SlowRestorer):
+        def __call__(self, *args: object) -> None:  # type: ignore[override]
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        restore(photo, FACES, Broken())
+
+
+def test_a_judge_that_fails_leaves_the_restoration_and_says_so(photo: Photo) -> None:
+    judges = [FakeEmbedder("broken", fails=True), FakeEmbedder("sound")]
+    result = restore(photo, FACES[:1], SlowRestorer(), embedders=judges)
+    (face,) = result.faces
+    assert (face.status, result.status) == ("restored", "ok")
+    assert set(face.similarity) == {"sound"}
+    assert face.error is not None
+    assert "broken" in face.error
+
+
+def test_only_the_selected_faces_are_touched(photo: Photo) -> None:
+    result = restore(photo, FACES, SlowRestorer(), selected={2}, embedders=[FakeEmbedder()])
+    assert [face.status for face in result.faces] == ["skipped", "skipped", "restored"]
+    assert changed_near(photo, result.after) == [False, False, True]
+    assert restore(photo, FACES, SlowRestorer(), selected=set()).status == "skipped"
+
+
+def test_nonsense_is_refused_before_any_work(photo: Photo) -> None:
+    restorer = SlowRestorer()
+    with pytest.raises(NoFaceFound) as caught:
+        restore(photo, (), restorer)
+    assert caught.value.hint
+    with pytest.raises(UsageError, match="no face 7"):
+        restore(photo, FACES, restorer, selected={0, 7})
+    with pytest.raises(UsageError, match="Strength"):
+        restore(photo, FACES, restorer, options=restorer.Options(strength=3))
+    assert restorer.seeds == []
+
+
+def test_cancel_passes_through(photo: Photo) -> None:
+    restorer = SlowRestorer(steps=1000, seconds=0.002)
+    progress = Progress()
+    updates: list[Update] = []
+
+    def stop_soon(update: Update) -> None:
+        updates.append(update)
+        if update.stage == "Working slowly":
+            progress.cancel()
+
+    progress = Progress(stop_soon)
+    with pytest.raises(Cancelled):
+        restore(photo, FACES, restorer, progress=progress)
+    assert (restorer.finished, len(restorer.seeds)) == (0, 1)
+
+
+def test_strength_is_applied_by_the_pipeline(photo: Photo) -> None:
+    none = restore(photo, FACES, SlowRestorer(), options=SlowRestorer.Options(strength=0))
+    assert np.array_equal(none.after.pixels, photo.pixels)
+    half, full = (
+        restore(photo, FACES[:1], SlowRestorer(), options=SlowRestorer.Options(strength=s)).after for s in (0.5, 1.0)
+    )
+    before = photo.pixels.astype(int)
+    assert 0 < np.abs(half.pixels - before).sum() < np.abs(full.pixels - before).sum()
+
+
+def test_the_recipe_tells_how_it_was_made(photo: Photo) -> None:
+    recipe = restore(photo, FACES, SlowRestorer(), seed=9).recipe
+    assert (recipe.checkpoint, recipe.method, recipe.seed) == ("slow-checkpoint", "slow", 9)
+    assert recipe.options == {"strength": 1.0}
+
+
+def test_randomness_depends_on_content_face_and_seed_alone(photo: Photo, tmp_path: Path) -> None:
+    first, again = SlowRestorer(), SlowRestorer()
+    restore(photo, FACES, first, seed=1)
+    renamed = photo_of(tmp_path / "elsewhere" / "other name.png", picture(190, 400, FACES))
+    restore(renamed, FACES, again, selected={1, 2}, seed=1)
+    assert again.seeds == first.seeds[1:]
+    assert len(set(first.seeds)) == 3
+    assert face_seed(photo, 0, 1) != face_seed(photo, 0, 2)
+    assert 0 <= face_seed(photo, 0, 1) < 2**63
+
+
+def test_a_face_larger_than_the_crop_gets_a_note(tmp_path: Path) -> None:
+    faces = (face_at(200, 200, 380), face_at(480, 100, 120))
+    result = restore(photo_of(tmp_path / "large.png", picture(400, 560, faces)), faces, SlowRestorer())
+    assert "256 px" in result.faces[0].notes[0]
+    assert result.faces[1].notes == ()
+
+
+def test_overlapping_faces_build_on_one_another(tmp_path: Path) -> None:
+    twins = (face_at(150, 150, 160), face_at(150, 150, 160))
+    photo = photo_of(tmp_path / "twins.png", picture(300, 300, twins[:1]))
+    after = restore(photo, twins, SlowRestorer()).after  # the negative of the negative
+    assert np.abs(after.pixels[140:160, 140:160].astype(int) - photo.pixels[140:160, 140:160]).mean() < 8
+
+
+def test_an_aligned_crop_is_replaced_to_its_edge(tmp_path: Path) -> None:
+    crop = photo_of(tmp_path / "crop.png", picture(256, 256, [face_at(128, 128, 256)]))
+    result = restore_aligned(crop, SlowRestorer(), embedders=[FakeEmbedder()])
+    assert np.array_equal(result.after.pixels, 255 - crop.pixels)
+    assert result.status == "ok"
+
+
+def test_progress_names_its_stages(photo: Photo) -> None:
+    updates: list[Update] = []
+    restore(photo, FACES, SlowRestorer(), embedders=[FakeEmbedder()], progress=Progress(updates.append, every=0))
+    stages = list(dict.fromkeys(update.stage for update in updates))
+    assert stages == ["Restoring faces", "Working slowly", "Measuring identity"]
+    assert updates[-1].fraction == 1
+    assert any(update.preview is not None for update in updates)
+
+
+def test_a_photo_of_a_batch_is_done_when_it_is_measured(photo: Photo) -> None:
+    updates: list[Update] = []
+    progress = Progress(updates.append, every=0)
+    for _ in progress.track(range(1), "Photos"):
+        restore(photo, FACES, SlowRestorer(), embedders=[FakeEmbedder()], progress=progress)
+    fractions = [update.fraction for update in updates]
+    assert fractions == sorted(fractions)
+    assert max(u.fraction for u in updates if u.stage == "Restoring faces") < 0.9
+    assert next(u.fraction for u in updates if u.stage == "Measuring identity") < 0.9
+
+
+def test_compare_says_how_alike_two_faces_are(photo: Photo) -> None:
+    embedder = FakeEmbedder()
+    same = compare(photo, photo, FACES[0], FACES[0], [embedder])
+    other = compare(photo, photo, FACES[0], FACES[2], [embedder], far=1e-4)
+    assert same.similarity[embedder.id] == pytest.approx(1)
+    assert same.verdicts[embedder.id].words == "same person"
+    assert other.similarity[embedder.id] < same.similarity[embedder.id]
+    assert other.verdicts[embedder.id].far == 1e-4
+
+
+def test_a_black_and_white_photo_is_not_tinted() -> None:
+    from facestudio.faces.align import align
+    from facestudio.faces.face import FFHQ_256, AlignedFace
+    from facestudio.pipeline import colourless, without_colour
+
+    picture = np.random.default_rng(0).integers(0, 256, (64, 64, 1), dtype=np.uint8).repeat(3, axis=2)
+    crop = align(picture, FFHQ_256.points / 4, FFHQ_256)
+    assert colourless(crop)
+    tinted = crop.pixels.copy()
+    tinted[..., 0] = 255 - tinted[..., 0]
+    made = AlignedFace(tinted, crop.matrix, FFHQ_256)
+    assert not colourless(made)
+    assert colourless(without_colour(made))
