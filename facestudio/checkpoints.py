@@ -90,7 +90,7 @@ def checkpoint(id: str) -> Checkpoint:
 
 
 def verify(entry: Checkpoint) -> str:
-    """"present", "missing" (some file is not there) or "corrupt" (some file is not what the manifest says)."""
+    """ "present", "missing" (some file is not there) or "corrupt" (some file is not what the manifest says)."""
     if not all(file.path.is_file() for file in entry.files.values()):
         return "missing"
     return "present" if all(_is_sound(file) for file in entry.files.values()) else "corrupt"

@@ -1,4 +1,4 @@
-"""The landmark network: a loosely framed crop of a face to 68 points (iBUG order).
+"""The landmark network: a loosely framed crop of a face to 68 points (iBUG order), and to five more exact ones.
 
 A plain residual network with dense convolutions whose last map is read by a linear layer, as PFLD does (Guo et al.,
 "PFLD: A Practical Facial Landmark Detector", 2019), so that position is kept until the end.
@@ -12,13 +12,13 @@ from facestudio.networks.embedder import normed, stage
 
 
 class LandmarkNet(nn.Module):
-    """Args: widths: channels at strides 2, 4, 8 and 16; blocks: residual blocks at strides 4, 8, 16; points: how many."""
+    """Args: widths: channels at strides 2, 4, 8 and 16; blocks: residual blocks at strides 4, 8, 16; points: how many (73: the 68, then the five of `Face`)."""
 
     def __init__(
         self,
         widths: tuple[int, int, int, int] = (24, 48, 96, 128),
         blocks: tuple[int, int, int] = (1, 2, 1),
-        points: int = 68,
+        points: int = 73,
     ) -> None:
         super().__init__()
         self.points = points

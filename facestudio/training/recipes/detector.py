@@ -75,6 +75,7 @@ class Recipe:
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.images_seen = 0
+        self.finder: Any = None  # a loaded LandmarkFinder, to validate as the product detects
         folder = root / "faces"
         self.photos = labelled_photos(folder)
         with zipfile.ZipFile(folder / "photos.zip") as members:
@@ -264,7 +265,7 @@ class Recipe:
         """Recall, false faces and landmark error on held-out photos, through the product's own detector."""
         from facestudio.faces.detect import Detector
 
-        detector = Detector(network, str(device))
+        detector = Detector(network, str(device), self.finder)
         photos = [(self.pixels[i], self.photos[i]) for i in self.validation]
         return evaluate(detector, photos)
 
