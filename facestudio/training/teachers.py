@@ -5,31 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-ARCFACE_POINTS = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
-)
+from facestudio.faces.align import align
+from facestudio.faces.face import ARCFACE_112
 
 
-def crop112(pixels: np.ndarray, points: np.ndarray, jitter: np.ndarray | None = None) -> np.ndarray:
-    """ARCFACE_112 crop (112, 112, 3) uint8 of `pixels` by five landmarks (5, 2); `jitter` (2, 3) is applied after."""
-    source, target = points.astype(np.float64), ARCFACE_POINTS.astype(np.float64)
-    s, t = source - source.mean(0), target - target.mean(0)
-    a = (s * t).sum() / (s**2).sum()
-    b = (s[:, 0] * t[:, 1] - s[:, 1] * t[:, 0]).sum() / (s**2).sum()
-    linear = np.array([[a, -b], [b, a]])
-    matrix = np.column_stack([linear, target.mean(0) - linear @ source.mean(0)])
-    if jitter is not None:
-        matrix = jitter @ np.vstack([matrix, [0, 0, 1]])
-    shrink = 1 / np.hypot(a, b)
-    if shrink > 1.5:  # bilinear warping aliases beyond that
-        pixels = cv2.GaussianBlur(pixels, (0, 0), 0.4 * shrink)
-    return cv2.warpAffine(pixels, matrix, (112, 112), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+def crop112(pixels: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """ARCFACE_112 crop (112, 112, 3) uint8 of `pixels` by five landmarks (5, 2), cut as the product cuts it."""
+    return align(pixels, points, ARCFACE_112).pixels
 
 
 class Ms1m:

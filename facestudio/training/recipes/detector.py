@@ -147,6 +147,10 @@ class Recipe:
         angle = float(random.uniform(-30, 30)) if random.random() < 0.5 else float(random.normal(0, 4))
         mirrored = bool(random.random() < 0.5)
         middle = (box[:2] + box[2:]) / 2
+        anywhere = bool(random.random() < 0.3)
+        if anywhere:  # what is not a face must be learned at every size too
+            middle = random.uniform(0, 1, 2) * [pixels.shape[1], pixels.shape[0]]
+            scale = float(np.exp(random.uniform(np.log(0.4), np.log(4.0))))
         if scale < 0.6:  # average down first: warping alone would alias
             smaller = max(scale, 8 / min(pixels.shape[:2]))
             pixels = cv2.resize(pixels, None, fx=smaller, fy=smaller, interpolation=cv2.INTER_AREA)
@@ -156,7 +160,7 @@ class Recipe:
         flip = -1.0 if mirrored else 1.0
         linear = rest * np.array([[np.cos(turn) * flip, -np.sin(turn)], [np.sin(turn) * flip, np.cos(turn)]])
         goal = np.array([random.uniform(left, right), random.uniform(top, bottom)])
-        if wanted > 0.5 * (right - left):
+        if wanted > 0.5 * (right - left) and not anywhere:
             goal = np.array([(left + right) / 2, (top + bottom) / 2]) + random.uniform(-0.25, 0.25, 2) * (right - left)
         start = (middle + 0.5) * smaller - 0.5
         matrix = np.column_stack([linear, goal - linear @ start])

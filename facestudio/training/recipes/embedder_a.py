@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facestudio.networks.embedder import DenseFaceNet
-from facestudio.training import data, metrics
+from facestudio.training import data, metrics, teachers
 from facestudio.training.degradation import Degradation, degrade
 from facestudio.training.identity_data import STEP, IdentityFaces, all_crops, asked, identity_faces
 from facestudio.training.loop import Settings
@@ -173,7 +173,9 @@ class Recipe:
         """TAR at FAR on held-out in-the-wild CelebA identities, plain and reduced; and the calibration."""
         chosen = [i for i in self.validation if self.source[i] == "celeba_wild"]
         identity = self.identity[chosen]
-        crops = np.stack([self.crops[i] for i in chosen])
+        faces = data.faces256(self.root / "faces", self.cache)  # these come first among all faces, in this order
+        points = data.landmarks5(faces.rows)
+        crops = np.stack([teachers.crop112(np.asarray(faces.pixels[i]), points[i]) for i in chosen])
         found = self.embed(network, crops, device)
         same, different = metrics.pairs(found, identity)
         figures = {"validation_faces": float(len(chosen)), "validation_identities": float(len(set(identity)))}
