@@ -1,0 +1,165 @@
+"""The main job as a user does it, with the weights that ship: the demo, the commands on photos, folders and odd input.
+
+The only photo is the public-domain portrait of scikit-image (the demo's); the rest is drawn.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facestudio.cli.main import run
+from facestudio.metadata import read_recipe
+from facestudio.recipe import Recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+pytest.importorskip("skimage")
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """examples/demo.py, run once into a folder of this test."""
+    spec = importlib.util.spec_from_file_location("demo", ROOT / "examples" / "demo.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["demo"] = module
+    spec.loader.exec_module(module)
+    module.OUTPUT = tmp_path_factory.mktemp("demo")  # type: ignore[attr-defined]
+    assert module.main() == 0
+    return module
+
+
+@pytest.fixture
+def degraded(demo: ModuleType) -> Path:
+    path: Path = demo.OUTPUT / "degraded.png"
+    return path
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB")).astype(np.float64)
+
+
+def face_box(path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, int, int, int]:
+    capsys.readouterr()
+    assert run(["detect", str(path), "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert record["status"] == "ok" and len(record["faces"]) == 1
+    left, top, right, bottom = (round(value) for value in record["faces"][0]["box"])
+    return left, top, right, bottom
+
+
+def test_the_demo_writes_a_sheet_and_a_face_nearer_to_the_original(
+    demo: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = demo.OUTPUT
+    with Image.open(folder / "sheet.png") as sheet:
+        assert min(sheet.size) > 500
+    left, top, right, bottom = face_box(folder / "original.png", capsys)
+    region = (slice(top, bottom), slice(left, right))
+    original, before, after = (pixels(folder / f"{name}.png")[region] for name in ("original", "degraded", "restored"))
+    assert np.mean((after - original) ** 2) < 0.9 * np.mean((before - original) ** 2)
+
+
+def test_only_the_face_is_touched(demo: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    left, top, right, bottom = face_box(demo.OUTPUT / "degraded.png", capsys)
+    before, after = pixels(demo.OUTPUT / "degraded.png"), pixels(demo.OUTPUT / "restored.png")
+    assert np.abs(after - before)[top:bottom, left:right].mean() > 1
+    assert np.array_equal(before[-60:], after[-60:])
+
+
+def test_restore_writes_result_report_and_recipe(degraded: Path, tmp_path: Path) -> None:
+    out, report = tmp_path / "out", tmp_path / "report.jsonl"
+    assert run(["restore", str(degraded), "-o", str(out), "--report", str(report), "--quiet"]) == 0
+    result = out / "degraded.png"
+    (record,) = [json.loads(line) for line in report.read_text().splitlines()]
+    assert record["status"] == "ok" and record["output"] == str(result)
+    (face,) = record["faces"]
+    assert face["verdict"] in ("same person", "uncertain", "changed")
+    assert -1 <= face["similarity"]["starter-embedder-a"] <= 1
+    assert 0 < face["threshold"]["starter-embedder-a"] < 1
+    assert Recipe.from_json(read_recipe(result) or "").checkpoint == "starter-estimator"
+
+
+def test_the_same_twice(degraded: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert run(["restore", str(degraded), "-o", str(tmp_path / name), "--quiet"]) == 0
+    assert np.array_equal(pixels(tmp_path / "one" / "degraded.png"), pixels(tmp_path / "two" / "degraded.png"))
+
+
+def test_no_strength_changes_nothing(degraded: Path, tmp_path: Path) -> None:
+    assert run(["restore", str(degraded), "-o", str(tmp_path), "--strength", "0", "--quiet"]) == 0
+    assert np.array_equal(pixels(degraded), pixels(tmp_path / "degraded.png"))
+
+
+def test_a_folder_with_bad_files_is_done_as_far_as_it_goes(
+    degraded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "good.png").write_bytes(degraded.read_bytes())
+    (folder / "broken.png").write_bytes(degraded.read_bytes()[:5000])
+    (folder / "text.jpg").write_text("not a photo")
+    Image.new("RGB", (200, 200), (90, 120, 60)).save(folder / "nobody.png")
+    report = tmp_path / "report.jsonl"
+    assert run(["restore", str(folder), "-o", str(tmp_path / "out"), "--report", str(report), "--quiet"]) == 1
+    said = {Path(r["input"]).name: r for r in map(json.loads, report.read_text().splitlines())}
+    status = {name: record["status"] for name, record in said.items()}
+    assert status == {"good.png": "ok", "broken.png": "failed", "text.jpg": "failed", "nobody.png": "skipped"}
+    written = [path.relative_to(tmp_path / "out") for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert written == [Path("deep/good.png")]
+    errors = capsys.readouterr().err
+    assert "Traceback" not in errors and errors.count("Error:") == 3
+
+
+def test_an_aligned_crop_is_restored_whole(demo: ModuleType, degraded: Path, tmp_path: Path) -> None:
+    crop = tmp_path / "crop.png"
+    with Image.open(degraded) as image:
+        image.resize((256, 256)).save(crop)
+    assert run(["restore", str(crop), "-o", str(tmp_path / "out"), "--aligned", "--quiet"]) == 0
+    assert pixels(tmp_path / "out" / "crop.png").shape == (256, 256, 3)
+    assert not np.array_equal(pixels(tmp_path / "out" / "crop.png")[:8], pixels(crop)[:8])
+
+
+def test_compare_knows_a_face_in_another_size(
+    demo: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smaller = tmp_path / "smaller.jpg"
+    with Image.open(demo.OUTPUT / "original.png") as image:
+        image.resize((420, 420)).save(smaller, quality=80)
+    assert run(["compare", str(demo.OUTPUT / "original.png"), str(smaller), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["verdict"] == {"starter-embedder-a": "same person"}
+    assert told["cosine"]["starter-embedder-a"] > 0.8
+
+
+def test_a_grey_photo_stays_grey(degraded: Path, tmp_path: Path) -> None:
+    grey = tmp_path / "grey.png"
+    with Image.open(degraded) as image:
+        image.convert("L").save(grey)
+    assert run(["restore", str(grey), "-o", str(tmp_path / "out"), "--quiet"]) == 0
+    with Image.open(tmp_path / "out" / "grey.png") as image:
+        assert image.mode == "L"
+        assert not np.array_equal(np.asarray(image), np.asarray(Image.open(grey)))
+
+
+def test_no_face_is_said_and_nothing_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    nobody = tmp_path / "nobody.png"
+    Image.new("RGB", (300, 200), (200, 180, 160)).save(nobody)
+    assert run(["restore", str(nobody), "-o", str(tmp_path / "out")]) == 1
+    assert "No face was found" in capsys.readouterr().err
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != nobody]
+
+
+def test_weights_and_doctor_find_all_well(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["weights", "verify"]) == 0
+    assert capsys.readouterr().out.count("present") >= 4
+    assert run(["doctor"]) == 0
+    assert "PROBLEM" not in capsys.readouterr().out
