@@ -63,7 +63,9 @@ class Detector:
             Face(boxes[n], landmarks[n], float(scores[n]), estimate_pose(landmarks[n])) for n in merge(boxes, scores)
         ]
         if self._finder is not None:
-            faces = [self._finder.refine(pixels, face) for face in progress.track(faces, "Looking at each face", share=0.05)]
+            faces = [
+                self._finder.refine(pixels, face) for face in progress.track(faces, "Looking at each face", share=0.05)
+            ]
         return tuple(sorted(faces, key=lambda face: -face.area))
 
     def _look(self, pixels: np.ndarray, side: int, minimum_score: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

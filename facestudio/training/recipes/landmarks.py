@@ -71,8 +71,6 @@ class Recipe:
             if random.random() < 0.5:
                 pixels, points = pixels[:, ::-1], points[self.order]
                 points = np.column_stack([255 - points[:, 0], points[:, 1]])
-            if random.random() < 0.5:
-                pixels = degrade(np.ascontiguousarray(pixels), draw(random, 0.7))
             centre = ((left + right) / 2, (top + bottom) / 2)
             turn = cv2.getRotationMatrix2D(centre, random.normal(0, 10), float(np.exp(random.normal(-0.03, 0.08))))
             turn[:, 2] = turn[:, 2] + random.normal(0, 6, 2)
@@ -84,6 +82,8 @@ class Recipe:
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
         )
+        if random is not None and random.random() < 0.5:
+            crop = degrade(crop, draw(random, 0.35))  # the crop is a third of what the strengths are meant for
         if random is not None and random.random() < 0.4:
             crop = np.clip(crop * random.uniform(0.5, 1.3) + random.uniform(-25, 25), 0, 255).astype(np.uint8)
         return crop, ((points @ matrix[:, :2].T + matrix[:, 2] + 0.5) / SIDE).astype(np.float32)

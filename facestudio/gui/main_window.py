@@ -1,0 +1,453 @@
+"""The window: lays out the workspace, menus and status line, takes what is dropped and pasted, and asks before a loss.
+
+What is shown and done is decided by the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSettings, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDragEnterEvent,
+    QDragLeaveEvent,
+    QDropEvent,
+    QGuiApplication,
+    QKeyEvent,
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow, QMessageBox
+
+from facestudio.formats import SUFFIXES
+from facestudio.gui.actions import Actions
+from facestudio.gui.errors import show_error
+from facestudio.gui.saving import beside
+from facestudio.gui.session import RESTORING, Session
+from facestudio.gui.theme import CHOICES, Theme
+from facestudio.gui.widgets.about import APP, show_about
+from facestudio.gui.widgets.drop_zone import DropOverlay
+from facestudio.gui.widgets.question import Answers, ask, nothing
+from facestudio.gui.widgets.recent_menu import RecentMenu
+from facestudio.gui.widgets.shortcuts import ShortcutsDialog
+from facestudio.gui.widgets.viewer import MODES, SIDE, SINGLE, SPLIT
+from facestudio.gui.workspaces.restore import RestoreWorkspace
+
+PATTERNS = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+MODE_ACTIONS = {SINGLE: "single", SPLIT: "split", SIDE: "side"}
+Role = QMessageBox.ButtonRole
+
+
+class MainWindow(QMainWindow):
+    """Face Studio's window. `painted` comes once, after the first frame."""
+
+    painted = Signal()
+
+    def __init__(self, session: Session, theme: Theme, settings: QSettings) -> None:
+        super().__init__()
+        self.setObjectName("mainWindow")
+        self.setAcceptDrops(True)
+        self.session, self.theme, self._settings = session, theme, settings
+        self._painted = self._leaving = False
+        self._after_saving: Callable[[], object] | None = None
+        self.workspace = RestoreWorkspace(session, theme)
+        self.viewer = self.workspace.viewer
+        self.setCentralWidget(self.workspace)
+        self.overlay = DropOverlay(theme, self)
+        self.commands = Actions(self)
+        self.recent_menu = RecentMenu(session, self)
+        self.recent_menu.asked.connect(self.open_recent)
+        self.commands.menus["&File"].insertMenu(self.commands["previous"], self.recent_menu)
+        self._about_photo, self._about_zoom = QLabel(), QLabel()
+        self.statusBar().addWidget(self._about_photo, 1)
+        self.statusBar().addPermanentWidget(self._about_zoom)
+        self.statusBar().setSizeGripEnabled(False)
+        self._connect()
+        self._read_settings()
+        self._draw()
+        self.refresh()
+
+    def _connect(self) -> None:
+        session, viewer, panel = self.session, self.viewer, self.workspace.panel
+        triggered: dict[str, Callable[[], object]] = {
+            "open": self.choose_photos,
+            "open_folder": self.choose_folder,
+            "save": self.save,
+            "save_as": self.save_as,
+            "quit": self.close,
+            "undo": session.undo,
+            "redo": session.redo,
+            "paste": self.paste,
+            "tick_all": session.select_all,
+            "tick_none": session.select_none,
+            "restore": session.restore,
+            "stop": session.stop,
+            "find_faces": session.find_faces,
+            "shuffle_seed": panel.shuffle,
+            "reset_options": panel.options.reset,
+            "fit": viewer.fit,
+            "actual": viewer.actual_size,
+            "zoom_in": viewer.zoom_in,
+            "zoom_out": viewer.zoom_out,
+            "shortcuts": self.show_shortcuts,
+            "about": self.show_about,
+            "previous": self.open_previous,
+            "next": self.open_next,
+        }
+        for name, slot in triggered.items():
+            self.commands[name].triggered.connect(slot)
+        for mode, name in MODE_ACTIONS.items():
+            self.commands[name].setData(mode)
+            self.commands[name].triggered.connect(self._choose_mode)
+        for choice in CHOICES:
+            self.commands[f"theme_{choice}"].setData(choice)
+            self.commands[f"theme_{choice}"].triggered.connect(self._choose_theme)
+        self.commands["original"].toggled.connect(viewer.show_original)
+        self.commands["boxes"].toggled.connect(viewer.show_boxes)
+        self.commands["files"].toggled.connect(self.workspace.show_files)
+        self.commands["strip"].toggled.connect(self.workspace.strip.setVisible)
+        self.commands["panel"].toggled.connect(panel.setVisible)
+        self.commands["full_screen"].toggled.connect(self._show_full_screen)
+        self.workspace.drop_zone.open_asked.connect(self.choose_photos)
+        self.workspace.drop_zone.folder_asked.connect(self.choose_folder)
+        self.workspace.files.asked.connect(self.open_listed)
+        viewer.view_changed.connect(self._show_zoom)
+        viewer.original_changed.connect(self._mark_original)
+        viewer.mode_changed.connect(self._mark_mode)
+        for changed in (
+            session.photo_changed,
+            session.faces_changed,
+            session.selection_changed,
+            session.result_changed,
+            session.recipe_changed,
+            session.work_changed,
+            session.opening_changed,
+            session.files.changed,
+        ):
+            changed.connect(self.refresh)
+        session.photo_changed.connect(viewer.setFocus)
+        session.failed.connect(self._show_failure)
+        session.saved.connect(self._saved)
+        self.theme.changed.connect(self._draw)
+
+    # ---- opening
+
+    @Slot()
+    def choose_photos(self) -> None:
+        """Ask which photos to open."""
+        names, _ = QFileDialog.getOpenFileNames(
+            self, "Open photos", self._folder(), f"Photos ({PATTERNS});;All files (*)"
+        )
+        if names:
+            self.open_paths([Path(name) for name in names])
+
+    @Slot()
+    def choose_folder(self) -> None:
+        """Ask which folder of photos to open."""
+        name = QFileDialog.getExistingDirectory(self, "Open a folder of photos", self._folder())
+        if name:
+            self.open_paths([Path(name)])
+
+    def open_paths(self, paths: list[Path]) -> None:
+        """Open photos and folders, after asking about what would be lost."""
+        self._leave_photo(partial(self.session.open_paths, paths))
+
+    @Slot(object)
+    def open_listed(self, path: Path) -> None:
+        """Open a photo of the list."""
+        self._leave_photo(partial(self.session.open, path))
+
+    @Slot()
+    def open_previous(self) -> None:
+        self._leave_photo(partial(self.session.open_neighbour, -1))
+
+    @Slot()
+    def open_next(self) -> None:
+        self._leave_photo(partial(self.session.open_neighbour, 1))
+
+    @Slot()
+    def paste(self) -> None:
+        """Open what is on the clipboard: files or a picture."""
+        if not self._open_data(QGuiApplication.clipboard().mimeData()):
+            self.workspace.toast.tell("There is no picture on the clipboard.")
+
+    def _open_data(self, data: QMimeData | None) -> bool:
+        """Open what `data` holds; False when it holds nothing that could be a photo."""
+        if data is None:
+            return False
+        paths = paths_in(data)
+        if paths:
+            self.open_paths(paths)
+            return True
+        image = data.imageData() if data.hasImage() else None
+        if image is None or image.isNull():
+            return False
+        image = image.toImage() if hasattr(image, "toImage") else image  # some systems hand over a pixmap
+        self._leave_photo(partial(self.session.paste, image))
+        return True
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if paths_in(event.mimeData()) or event.mimeData().hasImage():
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+            self.overlay.show_over()
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self.overlay.hide()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self.overlay.hide()
+        if self._open_data(event.mimeData()):
+            event.setDropAction(Qt.DropAction.CopyAction)
+            event.accept()
+
+    def _folder(self) -> str:
+        source = self.session.opened.source if self.session.opened else None
+        recent = source or next(iter(self.session.recents), None)
+        return str(recent.parent) if recent else ""
+
+    @Slot(object)
+    def open_recent(self, path: Path) -> None:
+        """Open a photo of the menu."""
+        self.open_paths([path])
+
+    # ---- saving
+
+    @Slot()
+    def save(self) -> None:
+        """Save beside the photo; a pasted picture has no place, so ask for one."""
+        if self.session.opened is not None and self.session.opened.source is None:
+            self.save_as()
+        else:
+            self.session.save()
+
+    @Slot()
+    def save_as(self) -> None:
+        """Ask where to save."""
+        if not self.session.can_save or self.session.opened is None:
+            return
+        source = self.session.opened.source
+        start = beside(source or Path(self._folder(), "Pasted picture.png"))
+        name, _ = QFileDialog.getSaveFileName(self, "Save the result", str(start), f"Photos ({PATTERNS})")
+        if name:
+            path = Path(name)
+            self.session.save_as(path if path.suffix else path.with_suffix(start.suffix))
+        else:
+            self._after_saving = None
+
+    @Slot(object)
+    def _saved(self, path: Path) -> None:
+        then, self._after_saving = self._after_saving, None
+        if then is not None:
+            then()
+
+    @Slot(Exception)
+    def _show_failure(self, error: Exception) -> None:
+        self._after_saving = None
+        show_error(self, error)
+
+    # ---- asking before a loss
+
+    def _leave_photo(self, then: Callable[[], object]) -> None:
+        """Do `then`, which shows another photo, unless the user wants to keep what would be lost."""
+        if self.session.saving:
+            self._after_saving = partial(self._leave_photo, then)
+        elif self.session.doing == RESTORING:
+            self._ask_about_work("Stop and open", then)
+        elif self.session.unsaved:
+            self._ask_about_result(then)
+        else:
+            then()
+
+    def _ask_about_work(self, stop: str, then: Callable[[], object]) -> None:
+        answers: Answers = {
+            stop: (Role.DestructiveRole, partial(self._stop_and, then)),
+            "Keep running": (Role.RejectRole, nothing),
+        }
+        ask(self, "The restoration is still running", "If it is stopped, nothing of it is kept.", answers)
+
+    def _ask_about_result(self, then: Callable[[], object]) -> None:
+        answers: Answers = {
+            "Save": (Role.AcceptRole, partial(self._save_and, then)),
+            "Don't save": (Role.DestructiveRole, then),
+            "Cancel": (Role.RejectRole, nothing),
+        }
+        ask(self, "The result is not saved", "Save it beside the photo?", answers)
+
+    def _stop_and(self, then: Callable[[], object]) -> None:
+        self.session.stop()
+        then()
+
+    def _save_and(self, then: Callable[[], object]) -> None:
+        self._after_saving = then
+        self.save()
+
+    def _close_now(self) -> None:
+        self._leaving = True
+        self.close()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        session = self.session
+        if not self._leaving and session.saving:
+            self._after_saving = self.close  # a file that is being written is finished first
+        elif not self._leaving and session.doing == RESTORING:
+            self._ask_about_work("Stop and close", self._close_now)
+        elif not self._leaving and session.unsaved:
+            self._ask_about_result(self._close_now)
+        else:
+            self._write_settings()
+            session.stop()
+            event.accept()
+            return
+        event.ignore()
+
+    # ---- settings
+
+    def _read_settings(self) -> None:
+        geometry = self._settings.value("window/geometry")
+        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
+            self.resize(1280, 840)
+        state = self._settings.value("window/state")
+        if isinstance(state, QByteArray):
+            self.restoreState(state)
+        splitter = self._settings.value("window/splitter")
+        if isinstance(splitter, QByteArray):
+            self.workspace.restoreState(splitter)
+        mode = self._settings.value("view/mode", SPLIT)
+        self.viewer.set_mode(mode if mode in MODES else SPLIT)
+        self.commands[MODE_ACTIONS[self.viewer.mode]].setChecked(True)
+        self.commands[f"theme_{self.theme.choice}"].setChecked(True)
+        for name in ("boxes", "files", "strip", "panel"):
+            self.commands[name].setChecked(True)
+            self.commands[name].setChecked(bool(self._settings.value(f"view/{name}", True, bool)))
+
+    def _write_settings(self) -> None:
+        self._settings.setValue("window/geometry", self.saveGeometry())
+        self._settings.setValue("window/state", self.saveState())
+        self._settings.setValue("window/splitter", self.workspace.saveState())
+        self._settings.setValue("view/mode", self.viewer.mode)
+        for name in ("boxes", "files", "strip", "panel"):
+            self._settings.setValue(f"view/{name}", self.commands[name].isChecked())
+        self._settings.sync()
+
+    # ---- looks
+
+    @Slot()
+    def _choose_mode(self) -> None:
+        action = self.sender()
+        assert isinstance(action, QAction)
+        self.viewer.set_mode(action.data())
+
+    @Slot(str)
+    def _mark_mode(self, mode: str) -> None:
+        self.commands[MODE_ACTIONS[mode]].setChecked(True)
+
+    @Slot()
+    def _mark_original(self) -> None:
+        self.commands["original"].setChecked(self.viewer.original)
+
+    @Slot()
+    def _choose_theme(self) -> None:
+        action = self.sender()
+        assert isinstance(action, QAction)
+        self.theme.choose(action.data())
+        self._settings.setValue("theme", action.data())
+
+    @Slot(bool)
+    def _show_full_screen(self, on: bool) -> None:
+        if on:
+            self.showFullScreen()
+        else:
+            self.showNormal()
+
+    @Slot()
+    def _draw(self) -> None:
+        self.commands.draw(self.theme)
+
+    @Slot()
+    def _show_zoom(self) -> None:
+        self._about_zoom.setText(f"{self.viewer.zoom:.0%}" if self.session.opened else "")
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show what can be done now, and what is open."""
+        session = self.session
+        opened, history, doing = session.opened, session.history, session.doing
+        source = opened.source if opened else None
+        there = opened is not None
+        self.commands.enable(
+            {
+                "save": session.can_save,
+                "save_as": session.can_save,
+                "undo": history.can_undo and not doing,
+                "redo": history.can_redo and not doing,
+                "restore": not session.obstacle,
+                "stop": bool(doing) and not session.stopping,
+                "find_faces": there and not doing and not history.can_undo and not history.can_redo,
+                "tick_all": bool(session.faces),
+                "tick_none": bool(session.faces),
+                "previous": session.files.neighbour(source, -1) is not None,
+                "next": session.files.neighbour(source, 1) is not None,
+                **dict.fromkeys(("fit", "actual", "zoom_in", "zoom_out"), there),
+                "original": history.current is not None,
+                "reset_options": bool(session.offer and session.offer.options),
+            }
+        )
+        self.setWindowTitle(f"{opened.name}[*] - {APP}" if opened else APP)
+        self.setWindowModified(session.unsaved)
+        if session.opening:
+            self._about_photo.setText(f"Opening {session.opening}…")
+        elif opened is not None:
+            width, height = opened.photo.size
+            self._about_photo.setText(
+                "   ".join((opened.name, f"{width} × {height}", opened.photo.format, *opened.photo.notes))
+            )
+        else:
+            self._about_photo.setText("Photos stay on this computer.")
+        self._show_zoom()
+
+    @Slot()
+    def show_shortcuts(self) -> None:
+        """The list of shortcuts, to be searched."""
+        ShortcutsDialog(self.commands.entries(), self).open()
+
+    @Slot()
+    def show_about(self) -> None:
+        """What this is."""
+        show_about(self, self.theme)
+
+    # ---- keys and first frame
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Backslash and self.commands["original"].isEnabled():
+            if not event.isAutoRepeat():
+                self.viewer.show_original(True)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Backslash:
+            if not event.isAutoRepeat():
+                self.viewer.show_original(False)
+        else:
+            super().keyReleaseEvent(event)
+
+    def changeEvent(self, event: QEvent) -> None:
+        if event.type() == QEvent.Type.ActivationChange and not self.isActiveWindow():
+            self.viewer.show_original(False)  # the release of the key goes elsewhere
+        super().changeEvent(event)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        if not self._painted:
+            self._painted = True
+            QTimer.singleShot(0, self.painted.emit)
+
+
+def paths_in(data: QMimeData) -> list[Path]:
+    """The local files that `data` names."""
+    urls = data.urls() if data.hasUrls() else [QUrl(line) for line in data.text().split() if line.startswith("file:")]
+    return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]

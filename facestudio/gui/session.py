@@ -1,0 +1,412 @@
+"""What the window shows, and every decision about it: the open photo, its faces, which are ticked, results, recipe.
+
+The GUI thread only. It starts jobs and takes what they bring; the work itself is in `work`, on worker threads. Widgets
+call its methods and listen to its signals. It knows no widget and shows no dialog.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QSettings, Signal, Slot
+from PySide6.QtGui import QImage
+
+from facestudio.errors import UsageError
+from facestudio.gui import saving, work
+from facestudio.gui.files import PhotoFiles
+from facestudio.gui.history import History, Step
+from facestudio.gui.jobs import Job, JobQueue
+from facestudio.gui.work import Found, Listed, Offer, Opened
+from facestudio.progress import Progress
+from facestudio.recipe import Recipe
+
+if TYPE_CHECKING:
+    from facestudio.faces.face import Face
+    from facestudio.studio import Studio
+
+RECENTS = 9
+LARGEST_SEED = 2**31 - 1
+FINDING, RESTORING = "finding faces", "restoring"
+
+
+class Session(QObject):
+    """The state of the window. Signals are past participles; what they are about is read from the session."""
+
+    photo_changed = Signal()
+    faces_changed = Signal()
+    selection_changed = Signal()
+    result_changed = Signal()  # another step is shown: restored, undone or redone
+    recipe_changed = Signal()  # another checkpoint, and so other options
+    offers_changed = Signal()
+    device_changed = Signal()
+    recents_changed = Signal()
+    work_changed = Signal()  # `doing`, `stopping` or `saving` is another
+    opening_changed = Signal()
+    progressed = Signal(object)  # Update of the work that is shown
+    notified = Signal(str, object)  # a sentence, and the path it is about or None
+    saved = Signal(object)  # path
+    failed = Signal(Exception)
+
+    def __init__(self, studio: Studio, settings: QSettings, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.studio, self.settings = studio, settings
+        self.compute, self.light = JobQueue("compute", 1, self), JobQueue("light", 2, self)
+        self.files = PhotoFiles(studio, self.light, self)
+        self.history = History()
+        self.opened: Opened | None = None
+        self.faces: tuple[Face, ...] = ()
+        self.crops: tuple[QImage, ...] = ()
+        self.looked = False  # whether the search for faces has ended well
+        self.selected: frozenset[int] = frozenset()
+        self.offers: tuple[Offer, ...] | None = None  # None: not known yet
+        self.offers_error: Exception | None = None
+        self.offer: Offer | None = None
+        self.options: dict[str, Any] = {}
+        self.seed = 0
+        self.device = ""
+        self.opening = ""  # name of what is being opened
+        self.saving = False
+        self._opening_job: Job | None = None
+        self._work_job: Job | None = None
+        self._doing = ""
+
+    # ---- starting and ending
+
+    @Slot()
+    def start(self) -> None:
+        """Learn what there is to offer and on which device; called once the window has been painted."""
+        offers = self.light.submit(partial(work.catalogue, self.studio))
+        offers.finished.connect(self._take_offers)
+        offers.failed.connect(self._lack_offers)
+        device = self.compute.submit(partial(work.device, self.studio))
+        device.finished.connect(self._take_device)
+        device.failed.connect(self._lack_device)
+
+    def shutdown(self, timeout: float = 5.0) -> bool:
+        """Stop all work; False when something did not stop in time."""
+        self.light.cancel_all()
+        self.compute.cancel_all()
+        stopped = self.light.shutdown(timeout)
+        return self.compute.shutdown(timeout) and stopped
+
+    # ---- photos
+
+    @property
+    def recents(self) -> list[Path]:
+        """Photos that were opened lately, the latest first."""
+        stored = self.settings.value("recents", [])
+        names = [stored] if isinstance(stored, str) else stored  # a list of one is read back as a word
+        return [Path(name) for name in names] if isinstance(names, list) else []
+
+    def clear_recents(self) -> None:
+        """Forget which photos were opened."""
+        self.settings.setValue("recents", [])
+        self.recents_changed.emit()
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Open photos and folders: the first photo is shown, several are listed."""
+        if paths:
+            self._open(paths[0].name, partial(work.list_photos, tuple(paths)), self._take_list)
+
+    def open(self, path: Path) -> None:
+        """Open one photo and leave the list as it is."""
+        self._open(path.name, partial(work.open_photo, self.studio, path), self._take_photo)
+
+    def paste(self, image: QImage) -> None:
+        """Open a picture from the clipboard."""
+        self._open("the pasted picture", partial(work.open_pasted, self.studio, image), self._take_photo)
+
+    def open_neighbour(self, step: int) -> None:
+        """Open the photo `step` places further in the list."""
+        path = self.files.neighbour(self.opened.source if self.opened else None, step)
+        if path is not None:
+            self.open(path)
+
+    def _open(self, name: str, job: Callable[[Progress], object], done: Callable[[Any], None]) -> None:
+        self._drop(self._opening_job)
+        self._opening_job = self._submit(self.light, job, done)
+        self._opening_job.failed.connect(self._opening_failed)
+        self._set_opening(name)
+
+    def _set_opening(self, name: str) -> None:
+        self.opening = name
+        self.opening_changed.emit()
+
+    @Slot(object)
+    def _take_list(self, listed: Listed) -> None:
+        self._opening_job = None
+        self.files.show(listed.paths if listed.several else ())
+        self.open(listed.paths[0])
+
+    @Slot(Exception)
+    def _opening_failed(self, error: Exception) -> None:
+        self._opening_job = None
+        self._set_opening("")
+        self.failed.emit(error)
+
+    @Slot(object)
+    def _take_photo(self, opened: Opened) -> None:
+        self._opening_job = None
+        self._stop_work_now()
+        self.opened = opened
+        self.history.clear()
+        self.faces, self.crops, self.selected, self.looked = (), (), frozenset(), False
+        if opened.source not in self.files.paths:
+            self.files.show(())
+        if opened.source is not None:
+            recents = [opened.source, *(path for path in self.recents if path != opened.source)]
+            self.settings.setValue("recents", [str(path) for path in recents[:RECENTS]])
+            self.recents_changed.emit()
+        self._set_opening("")
+        self.photo_changed.emit()
+        for note in opened.photo.notes:
+            self.notified.emit(note, None)
+        self.find_faces()
+
+    # ---- faces
+
+    @Slot()
+    def find_faces(self) -> None:
+        """Look for the faces of the photo; results made with the faces of before are forgotten."""
+        if self.opened is None or self._doing == RESTORING:
+            return
+        self._stop_work_now()
+        self._begin(FINDING, partial(work.find_faces, self.studio, self.opened.photo), self._take_faces)
+
+    @Slot(object)
+    def _take_faces(self, found: Found) -> None:
+        if self.opened is None or found.photo is not self.opened.photo:
+            return
+        self.faces, self.crops, self.looked = found.faces, found.crops, True
+        self.selected = frozenset(range(len(found.faces)))
+        self.history.clear()
+        self.faces_changed.emit()
+        self.result_changed.emit()
+
+    def toggle_face(self, index: int) -> None:
+        """Tick the face `index`, or untick it."""
+        self.select(self.selected ^ {index})
+
+    def select(self, faces: frozenset[int]) -> None:
+        """Tick exactly `faces`."""
+        chosen = frozenset(faces) & frozenset(range(len(self.faces)))
+        if chosen != self.selected:
+            self.selected = chosen
+            self.selection_changed.emit()
+
+    @Slot()
+    def select_all(self) -> None:
+        self.select(frozenset(range(len(self.faces))))
+
+    @Slot()
+    def select_none(self) -> None:
+        self.select(frozenset())
+
+    # ---- the recipe
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """What the panel says is to be done; None while there is nothing to choose from."""
+        if self.offer is None:
+            return None
+        return Recipe(self.offer.checkpoint.id, self.offer.method, dict(self.options), self.seed)
+
+    def choose(self, checkpoint_id: str) -> None:
+        """Restore with another checkpoint; its options start at their defaults."""
+        offer = next((offer for offer in self.offers or () if offer.checkpoint.id == checkpoint_id), None)
+        if offer is None:
+            raise UsageError(f"There are no weights called {checkpoint_id}.")
+        if offer is not self.offer:
+            self.offer = offer
+            self.options = {field.name: field.default for field in offer.options}
+            self.compute.submit(partial(work.warm_up, self.studio, checkpoint_id))
+            self.recipe_changed.emit()
+
+    def set_option(self, name: str, value: Any) -> None:
+        self.options[name] = value
+
+    def set_seed(self, seed: int) -> None:
+        self.seed = seed
+
+    def shuffle_seed(self) -> int:
+        """Choose a seed by chance."""
+        self.seed = random.randint(0, LARGEST_SEED)
+        return self.seed
+
+    @Slot(object)
+    def _take_offers(self, offers: tuple[Offer, ...]) -> None:
+        self.offers = offers
+        self.offers_changed.emit()
+        if offers:
+            self.choose(offers[0].checkpoint.id)
+
+    @Slot(Exception)
+    def _lack_offers(self, error: Exception) -> None:
+        self.offers, self.offers_error = (), error
+        self.offers_changed.emit()
+
+    @Slot(object)
+    def _take_device(self, name: str) -> None:
+        self.device = name
+        self.device_changed.emit()
+
+    @Slot(Exception)
+    def _lack_device(self, error: Exception) -> None:
+        self.device = str(error)
+        self.device_changed.emit()
+
+    # ---- restoring
+
+    @property
+    def doing(self) -> str:
+        """What is computed for the user now: FINDING, RESTORING or ""."""
+        return self._doing
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the work was asked to stop and has not stopped yet."""
+        return self._work_job is not None and self._work_job.stopping
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be restored now, in a few words; "" when it can."""
+        if self.opened is None:
+            return "Open a photo first."
+        if self._doing:
+            return "Wait until the work that runs is done, or stop it."
+        if self.offer is None:
+            return "There are no weights that restore a face."
+        if not self.faces:
+            return "No face was found in this photo." if self.looked else "The faces were not looked for yet."
+        return "" if self.selected else "Tick at least one face."
+
+    @Slot()
+    def restore(self) -> None:
+        """Restore the ticked faces of the original by the recipe; a finished result is one step to undo."""
+        recipe = self.recipe
+        if self.obstacle or self.opened is None or recipe is None:
+            return
+        todo = partial(work.restore, self.studio, self.opened.photo, self.faces, recipe, self.selected)
+        self._begin(RESTORING, todo, self._take_result)
+
+    @Slot()
+    def stop(self) -> None:
+        """Ask the work to stop."""
+        if self._work_job is not None:
+            self._work_job.cancel()
+            self.work_changed.emit()
+
+    @Slot(object)
+    def _take_result(self, step: Step) -> None:
+        if self.opened is None or step.result.before is not self.opened.photo:
+            return
+        self.history.add(step)
+        self.result_changed.emit()
+        done = sum(face.status == "restored" for face in step.result.faces)
+        failed = sum(face.status == "failed" for face in step.result.faces)
+        words = f"Restored {done} {'face' if done == 1 else 'faces'} in {step.result.seconds:.1f} s"
+        self.notified.emit(f"{words}; {failed} could not be restored" if failed else words, None)
+
+    @Slot()
+    def undo(self) -> None:
+        """Show the result before, or the original."""
+        if self.history.can_undo:
+            self.history.undo()
+            self.result_changed.emit()
+
+    @Slot()
+    def redo(self) -> None:
+        """Show the result that was undone."""
+        if self.history.can_redo:
+            self.history.redo()
+            self.result_changed.emit()
+
+    # ---- saving
+
+    @property
+    def unsaved(self) -> bool:
+        """Whether a result is shown that was not saved."""
+        return self.history.unsaved
+
+    @property
+    def can_save(self) -> bool:
+        return self.history.current is not None and not self.saving
+
+    def save(self) -> None:
+        """Save the shown result beside its photo. A pasted picture has no place: use `save_as`."""
+        if self.can_save and self.opened is not None and self.opened.source is not None:
+            step, source = self.history.current, self.opened.source
+            assert step is not None
+            self._save(step, lambda progress: (step, saving.save_beside(step, source)))
+
+    def save_as(self, target: Path) -> None:
+        """Save the shown result as `target`."""
+        if self.can_save and self.opened is not None:
+            step, source = self.history.current, self.opened.source
+            assert step is not None
+            self._save(step, lambda progress: (step, saving.save_as(step, target, source)))
+
+    def _save(self, step: Step, job: Callable[[Progress], object]) -> None:
+        self.saving = True
+        submitted = self._submit(self.light, job, self._take_saved)
+        submitted.failed.connect(self._saving_failed)
+        self.work_changed.emit()
+
+    @Slot(object)
+    def _take_saved(self, saved: tuple[Step, Path]) -> None:
+        step, path = saved
+        self.saving = False
+        self.history.mark_saved(step)
+        self.work_changed.emit()
+        self.notified.emit(f"Saved as {path.name}", path)
+        self.saved.emit(path)
+
+    @Slot(Exception)
+    def _saving_failed(self, error: Exception) -> None:
+        self.saving = False
+        self.work_changed.emit()
+        self.failed.emit(error)
+
+    # ---- jobs
+
+    def _submit(self, queue: JobQueue, job: Callable[[Progress], object], done: Callable[[Any], None]) -> Job:
+        submitted = queue.submit(job)
+        submitted.finished.connect(done)
+        return submitted
+
+    def _drop(self, job: Job | None) -> None:
+        """Stop `job` and hear no more of it."""
+        if job is not None:
+            job.cancel()
+            job.finished.disconnect()
+            job.failed.disconnect()
+            if job is self._work_job:
+                job.cancelled.disconnect()
+
+    def _begin(self, name: str, job: Callable[[Progress], object], done: Callable[[Any], None]) -> None:
+        self._doing, self._work_job = name, self._submit(self.compute, job, done)
+        self._work_job.progressed.connect(self.progressed)
+        self._work_job.failed.connect(self.failed)
+        self._work_job.cancelled.connect(self._work_cancelled)
+        self._work_job.ended.connect(self._work_ended)
+        self.work_changed.emit()
+
+    def _stop_work_now(self) -> None:
+        """Stop the work, and show at once that there is none."""
+        self._drop(self._work_job)
+        self._doing, self._work_job = "", None
+        self.work_changed.emit()
+
+    @Slot()
+    def _work_cancelled(self) -> None:
+        self.notified.emit("Stopped. Nothing was changed.", None)
+
+    @Slot(object)
+    def _work_ended(self, job: Job) -> None:
+        if job is self._work_job:
+            self._doing, self._work_job = "", None
+            self.work_changed.emit()

@@ -1,0 +1,111 @@
+"""What stands where no photo is yet: it says what can be dropped. And the frame that appears while something is dragged."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QRectF, Qt, Signal, Slot
+from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from facestudio.formats import WORDS
+from facestudio.gui.session import Session
+from facestudio.gui.theme import Theme
+
+ICON = 72
+
+
+class DropZone(QWidget):
+    """The empty state."""
+
+    open_asked = Signal()
+    folder_asked = Signal()
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("dropZone")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self._session, self._theme = session, theme
+        self._icon = QLabel()
+        self.title = QLabel("Drop a photo here")
+        self.title.setObjectName("dropTitle")
+        self.text = QLabel(f"{WORDS},\none photo, several, or a folder. Ctrl+V pastes a picture.")
+        self.text.setObjectName("dropText")
+        choose = QPushButton("Open a photo…")
+        choose.setObjectName("primary")
+        choose.clicked.connect(self.open_asked)
+        folder = QPushButton("Open a folder…")
+        folder.clicked.connect(self.folder_asked)
+        self.choose, self.folder = choose, folder
+        buttons = QHBoxLayout()
+        buttons.setSpacing(10)
+        buttons.addStretch(1)
+        buttons.addWidget(choose)
+        buttons.addWidget(folder)
+        buttons.addStretch(1)
+        layout = QVBoxLayout(self)
+        layout.setSpacing(12)
+        layout.addStretch(1)
+        for label in (self._icon, self.title, self.text):
+            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            layout.addWidget(label)
+        layout.addSpacing(8)
+        layout.addLayout(buttons)
+        layout.addStretch(1)
+        session.opening_changed.connect(self._tell)
+        theme.changed.connect(self._draw)
+        self._draw()
+
+    @Slot()
+    def _tell(self) -> None:
+        name = self._session.opening
+        self.title.setText(f"Opening {name}…" if name else "Drop a photo here")
+
+    @Slot()
+    def _draw(self) -> None:
+        pixmap = self._theme.pixmap("photo", ICON * 2, "muted")
+        pixmap.setDevicePixelRatio(2)
+        self._icon.setPixmap(pixmap)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._theme.colour("border"), 2, Qt.PenStyle.DashLine))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(22, 22, -22, -22), 14, 14)
+
+
+class DropOverlay(QWidget):
+    """Lies over the window while something that can be opened is dragged across it; takes no events itself."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("dropOverlay")
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self._theme = theme
+        self.hide()
+
+    def show_over(self) -> None:
+        """Cover the parent."""
+        parent = self.parentWidget()
+        if parent is not None:
+            self.setGeometry(parent.rect())
+        self.raise_()
+        self.show()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        veil = self._theme.colour("window")
+        veil.setAlphaF(0.94)
+        painter.fillRect(self.rect(), veil)
+        inside = QRectF(self.rect()).adjusted(18, 18, -18, -18)
+        tint = self._theme.colour("accent")
+        painter.setPen(QPen(tint, 3, Qt.PenStyle.DashLine))
+        tint.setAlphaF(0.12)
+        painter.setBrush(tint)
+        painter.drawRoundedRect(inside, 14, 14)
+        font = self.font()
+        font.setPointSize(20)
+        font.setBold(True)
+        painter.setFont(font)
+        painter.setPen(self._theme.colour("text"))
+        painter.drawText(inside, Qt.AlignmentFlag.AlignCenter, "Drop to open")

@@ -1,0 +1,258 @@
+"""The strip of faces: a crop of each to tick, and under it how much of the person is left.
+
+The crop shows the result when there is one, and the original while that is held. The readout's words are those of the
+most cautious embedder; the tooltip has the figures of every one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+
+from facestudio.gui.session import FINDING, Session
+from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.gauge import Gauge, tone
+
+if TYPE_CHECKING:
+    from facestudio.pipeline import FaceResult
+
+CROP = 88
+CHIP = 150
+HEIGHT = 228
+LONGEST = 62  # characters of an error on a chip; the tooltip has all
+
+
+class Crop(QWidget):
+    """A picture with round corners."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.image: QImage | None = None
+        self.setFixedSize(CROP, CROP)
+
+    def show_image(self, image: QImage) -> None:
+        self.image = image
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self.image is None:
+            return
+        painter = QPainter(self)
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        path = QPainterPath()
+        path.addRoundedRect(QRectF(self.rect()), 6, 6)
+        painter.setClipPath(path)
+        painter.drawImage(QRectF(self.rect()), self.image)
+
+    def sizeHint(self) -> QSize:
+        return QSize(CROP, CROP)
+
+
+class FaceChip(QFrame):
+    """One face: crop, tick, readout. A click anywhere ticks, a double click on the crop shows the face."""
+
+    toggled = Signal(int)
+    shown = Signal(int)
+
+    def __init__(self, index: int, crop: QImage, info: str, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("faceChip")
+        self.setFixedWidth(CHIP)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.index = index
+        self._theme, self._before = theme, crop
+        self._after: QImage | None = None
+        self._tone = ""
+        self.crop = Crop()
+        self.crop.show_image(crop)
+        self.tick = QCheckBox(f"Face {index + 1}")
+        self.tick.setToolTip("Restore this face")
+        self.tick.clicked.connect(self._clicked)
+        self.info = info
+        self.cosine, self.words = QLabel(), QLabel()
+        self.gauge = Gauge(theme)
+        self.cosine.setObjectName("chipTitle")
+        self.threshold, self.note = QLabel(), QLabel()
+        for label in (self.threshold, self.note):
+            label.setObjectName("chipInfo")
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self.words.setWordWrap(True)
+        self.words.setTextFormat(Qt.TextFormat.PlainText)
+        top = QHBoxLayout()
+        top.setContentsMargins(0, 0, 0, 0)
+        top.addWidget(self.tick, 1)
+        top.addWidget(self.cosine)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(9, 9, 9, 8)
+        layout.setSpacing(5)
+        layout.addWidget(self.crop, 0, Qt.AlignmentFlag.AlignHCenter)
+        layout.addLayout(top)
+        layout.addWidget(self.gauge)
+        layout.addWidget(self.words)
+        layout.addWidget(self.threshold)
+        layout.addWidget(self.note)
+        layout.addStretch(1)
+        theme.changed.connect(self._paint_words)
+        self.show_result(None, None)
+
+    def show_ticked(self, on: bool) -> None:
+        """Show whether this face is ticked."""
+        self.tick.setChecked(on)
+        self.setProperty("ticked", on)
+        self.style().unpolish(self)
+        self.style().polish(self)
+
+    def show_result(self, result: FaceResult | None, after: QImage | None) -> None:
+        """Show what happened to this face; None when there is no result."""
+        self._after = after
+        self.crop.show_image(after or self._before)
+        verdict = result.verdict if result else None
+        self.gauge.show_verdict(verdict)
+        self.gauge.setVisible(verdict is not None)
+        self.threshold.setVisible(verdict is not None)
+        self.threshold.setText(f"same person from {verdict.threshold:.2f}" if verdict else "")
+        note = result.notes[0] if result and result.notes else ""
+        self.note.setVisible(bool(note))
+        self.note.setText(self.note.fontMetrics().elidedText(note, Qt.TextElideMode.ElideRight, CHIP - 24))
+        self.cosine.setText(f"{verdict.cosine:.2f}" if verdict else "")
+        if result is None or result.status == "skipped":
+            self._say(self.info if result is None else "left as it was", "muted", self.info)
+        elif result.status == "failed":
+            self._say(_short(f"Failed: {result.error}"), "bad", result.error or "")
+        elif verdict is None:
+            self._say(
+                _short(result.error or "restored, not measured"), "warn", "\n".join((result.error or "", *result.notes))
+            )
+        else:
+            self._say(verdict.words, tone(verdict), figures(result))
+
+    def show_original(self, on: bool) -> None:
+        """Show the crop of the original while `on`."""
+        self.crop.show_image(self._before if on or self._after is None else self._after)
+
+    def _say(self, words: str, colour: str, tooltip: str) -> None:
+        self.words.setText(words)
+        self._tone = colour
+        self.setToolTip(tooltip.strip())
+        self.setAccessibleDescription(words)
+        self._paint_words()
+
+    @Slot()
+    def _paint_words(self) -> None:
+        weight = "" if self._tone == "muted" else "font-weight: 600;"
+        self.words.setStyleSheet(f"color: {self._theme.colour(self._tone).name()}; {weight}")
+
+    @Slot()
+    def _clicked(self) -> None:
+        self.toggled.emit(self.index)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.toggled.emit(self.index)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        self.shown.emit(self.index)  # the release that follows takes the tick of the first click back
+
+
+class FaceStrip(QWidget):
+    """All faces of the photo, or why there is none."""
+
+    face_shown = Signal(int)
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("faceStrip")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedHeight(HEIGHT)
+        self._session, self._theme = session, theme
+        self.chips: list[FaceChip] = []
+        self.message = QLabel()
+        self.message.setObjectName("stripMessage")
+        self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.message.setWordWrap(True)
+        self._row = QWidget()
+        self._row.setObjectName("chipRow")
+        self._chips = QHBoxLayout(self._row)
+        self._chips.setContentsMargins(12, 10, 12, 10)
+        self._chips.setSpacing(10)
+        self._chips.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setObjectName("chipScroll")
+        scroll.setWidgetResizable(True)
+        scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(self._row)
+        self._stack = QStackedWidget()
+        self._stack.addWidget(self.message)
+        self._stack.addWidget(scroll)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 1, 0, 0)
+        layout.addWidget(self._stack)
+        session.photo_changed.connect(self._rebuild)
+        session.faces_changed.connect(self._rebuild)
+        session.work_changed.connect(self._tell)
+        session.selection_changed.connect(self._show_ticks)
+        session.result_changed.connect(self._show_result)
+
+    @Slot()
+    def _rebuild(self) -> None:
+        for chip in self.chips:
+            self._chips.removeWidget(chip)
+            chip.hide()
+            chip.deleteLater()
+        self.chips = []
+        for index, (face, crop) in enumerate(zip(self._session.faces, self._session.crops, strict=True)):
+            info = f"eyes {face.interocular:.0f} px apart\nscore {face.score:.2f}"
+            chip = FaceChip(index, crop, info, self._theme)
+            chip.toggled.connect(self._session.toggle_face)
+            chip.shown.connect(self.face_shown)
+            self._chips.insertWidget(index, chip)
+            self.chips.append(chip)
+        self._show_ticks()
+        self._show_result()
+        self._tell()
+
+    @Slot()
+    def _tell(self) -> None:
+        if self._session.doing == FINDING:
+            words = "Looking for faces…"
+        elif self._session.looked:
+            words = "No face was found in this photo.\nTry a photo in which the face is larger or upright."
+        else:
+            words = "The faces were not looked for. Photo > Find faces again (F5) starts the search."
+        self.message.setText(words)
+        self._stack.setCurrentIndex(1 if self.chips else 0)
+
+    @Slot()
+    def _show_ticks(self) -> None:
+        for chip in self.chips:
+            chip.show_ticked(chip.index in self._session.selected)
+
+    @Slot()
+    def _show_result(self) -> None:
+        step = self._session.history.current
+        for chip in self.chips:
+            chip.show_result(step.face(chip.index) if step else None, step.crops.get(chip.index) if step else None)
+
+    def show_original(self, on: bool) -> None:
+        """Show the crops of the original while `on`."""
+        for chip in self.chips:
+            chip.show_original(on)
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
+
+
+def figures(result: FaceResult) -> str:
+    """The raw figures of every embedder, and what a person should read beside them."""
+    lines = []
+    for name, verdict in result.verdicts.items():
+        lines.append(
+            f"{name}: cosine {verdict.cosine:.3f}, {verdict.words}\n"
+            f'    "same person" from {verdict.threshold:.3f} (one stranger in {1 / verdict.far:,.0f} reaches it)\n'
+            f'    "changed" below {verdict.changed_below:.3f}; probability of the same person {verdict.probability:.0%}'
+        )
+    return "\n".join([*lines, *([result.error] if result.error else []), *result.notes])

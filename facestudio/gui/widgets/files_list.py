@@ -1,0 +1,105 @@
+"""The photos that were opened together, A to Z, with thumbnails of those that are visible; a click opens one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
+from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from facestudio.gui.session import Session
+from facestudio.gui.theme import Theme
+
+ICON = QSize(64, 48)
+SETTLE = 80  # ms after scrolling until thumbnails are asked for
+
+
+class FilesList(QWidget):
+    """Shows the session's files."""
+
+    asked = Signal(object)  # a path the user wants to open
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("filesPanel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setMinimumWidth(150)
+        self._session, self._theme = session, theme
+        self.title = QLabel()
+        self.title.setObjectName("section")
+        self.list = QListWidget()
+        self.list.setIconSize(ICON)
+        self.list.setUniformItemSizes(True)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.itemClicked.connect(self._clicked)
+        self.list.itemActivated.connect(self._clicked)
+        self._items: dict[Path, QListWidgetItem] = {}
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SETTLE)
+        self._timer.timeout.connect(self._want_visible)
+        self.list.verticalScrollBar().valueChanged.connect(self._timer.start)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 10, 0, 0)
+        title = QVBoxLayout()
+        title.setContentsMargins(12, 0, 12, 0)
+        title.addWidget(self.title)
+        layout.addLayout(title)
+        layout.addWidget(self.list, 1)
+        session.files.changed.connect(self._rebuild)
+        session.files.thumbnail_made.connect(self._take_thumbnail)
+        session.photo_changed.connect(self.mark_current)
+
+    @Slot()
+    def _rebuild(self) -> None:
+        self.list.clear()
+        self._items = {}
+        for path in self._session.files.paths:
+            item = QListWidgetItem(self._theme.icon("file", "muted"), path.name)
+            item.setData(Qt.ItemDataRole.UserRole, path)
+            item.setToolTip(str(path))
+            self.list.addItem(item)
+            self._items[path] = item
+        self.title.setText(f"{len(self._items)} PHOTOS")
+        self.mark_current()
+        self._timer.start()
+
+    @Slot()
+    def mark_current(self) -> None:
+        """Select the photo that is open; nothing is opened by it."""
+        opened = self._session.opened
+        item = self._items.get(opened.source) if opened and opened.source else None
+        self.list.setCurrentItem(item)  # type: ignore[arg-type]
+        if item is not None:
+            self.list.scrollToItem(item)
+
+    @Slot(QListWidgetItem)
+    def _clicked(self, item: QListWidgetItem) -> None:
+        path = item.data(Qt.ItemDataRole.UserRole)
+        if self._session.opened is None or path != self._session.opened.source:
+            self.asked.emit(path)
+
+    @Slot(object, object, str)
+    def _take_thumbnail(self, path: Path, image: QImage | None, reason: str) -> None:
+        item = self._items.get(path)
+        if item is None:
+            return
+        if image is None:
+            item.setIcon(self._theme.icon("broken", "bad"))
+            item.setToolTip(f"{path}\n{reason}")
+        else:
+            item.setIcon(QIcon(QPixmap.fromImage(image)))
+
+    @Slot()
+    def _want_visible(self) -> None:
+        view = self.list.viewport().rect()
+        visible = [p for p, item in self._items.items() if self.list.visualItemRect(item).intersects(view)]
+        self._session.files.want(visible)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._timer.start()
+
+    def sizeHint(self) -> QSize:
+        return QSize(210, 400)

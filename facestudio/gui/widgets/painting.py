@@ -1,0 +1,96 @@
+"""The small things that the viewer paints over a photo: tags, outlines, the handle of the split, the preview's card.
+
+Plain functions of a painter and a place, separate from the viewer, which decides what is painted where.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen
+
+from facestudio.gui.theme import Theme
+
+PREVIEW = 168
+SHADOW, DARK, WHITE = QColor(0, 0, 0, 100), QColor(0, 0, 0, 165), QColor(255, 255, 255)
+
+
+def paint_pill(painter: QPainter, where: QRectF, words: str, colour: QColor) -> None:
+    """Words in white on a rounded ground of `colour`."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+    painter.drawRoundedRect(where, 6, 6)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(WHITE)
+    painter.drawText(where, Qt.AlignmentFlag.AlignCenter, words)
+
+
+def paint_tag(painter: QPainter, words: str, pane: QRectF, font: QFont, *, left: bool) -> None:
+    """What a picture is, in an upper corner of its pane; nothing when there is no room."""
+    painter.setFont(font)
+    width = painter.fontMetrics().horizontalAdvance(words) + 20
+    if pane.width() >= width + 20:
+        x = pane.left() + 12 if left else pane.right() - 12 - width
+        paint_pill(painter, QRectF(x, pane.top() + 12, width, 26), words, DARK)
+
+
+def paint_handle(painter: QPainter, x: float, height: float, held: QColor | None) -> None:
+    """The line of the split with its knob, which has the colour `held` while it is dragged."""
+    for colour, width in ((SHADOW, 4), (WHITE, 2)):
+        painter.setPen(QPen(colour, width))
+        painter.drawLine(QPointF(x, 0), QPointF(x, height))
+    knob = QPointF(x, height / 2)
+    painter.setPen(QPen(SHADOW, 1))
+    painter.setBrush(held or WHITE)
+    painter.drawEllipse(knob, 15, 15)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(WHITE if held else QColor(40, 44, 52), 2))
+    for side in (-1, 1):
+        tip = knob + QPointF(9 * side, 0)
+        painter.drawLine(tip, tip + QPointF(-4 * side, -4))
+        painter.drawLine(tip, tip + QPointF(-4 * side, 4))
+
+
+def paint_outline(painter: QPainter, path: QPainterPath, colour: QColor, width: float, style: Qt.PenStyle) -> None:
+    """A line with a shadow, so that it is seen on any photo."""
+    painter.setPen(QPen(SHADOW, width + 2))
+    painter.drawPath(path)
+    painter.setPen(QPen(colour, width, style))
+    painter.drawPath(path)
+
+
+def paint_preview(painter: QPainter, image: QImage, height: float, font: QFont, theme: Theme) -> None:
+    """A card with what the work has so far, in the lower left corner of a view of `height`."""
+    card = QRectF(12, height - PREVIEW - 44, PREVIEW + 16, PREVIEW + 32)
+    painter.setPen(QPen(theme.colour("border"), 1))
+    painter.setBrush(theme.colour("raised"))
+    painter.drawRoundedRect(card, 8, 8)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    painter.drawImage(QRectF(card.left() + 8, card.top() + 8, PREVIEW, PREVIEW), image)
+    painter.setPen(theme.colour("muted"))
+    painter.setFont(font)
+    painter.drawText(
+        QRectF(card.left(), card.bottom() - 24, card.width(), 24), Qt.AlignmentFlag.AlignCenter, "Live preview"
+    )
+
+
+def rounded(box: QRectF) -> QPainterPath:
+    """The whole outline."""
+    path = QPainterPath()
+    path.addRoundedRect(box, 5, 5)
+    return path
+
+
+def corners(box: QRectF) -> QPainterPath:
+    """The four corners only, so that a result can be looked at."""
+    path, length = QPainterPath(), min(box.width(), box.height()) * 0.18
+    for x, y, across, down in (
+        (box.left(), box.top(), 1, 1),
+        (box.right(), box.top(), -1, 1),
+        (box.right(), box.bottom(), -1, -1),
+        (box.left(), box.bottom(), 1, -1),
+    ):
+        path.moveTo(x + across * length, y)
+        path.lineTo(x, y)
+        path.lineTo(x, y + down * length)
+    return path

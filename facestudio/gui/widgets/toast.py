@@ -1,0 +1,70 @@
+"""A short message that comes over the picture and goes by itself: what went well, and where the file is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer, QUrl, Slot
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+
+SHOWN = 4000
+SHOWN_WITH_PATH = 8000
+
+
+class Toast(QWidget):
+    """Stands at the upper edge of its parent. One message at a time; the next replaces it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("toast")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.label = QLabel()
+        self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.folder = QPushButton("Show the folder")
+        self.folder.clicked.connect(self.open_folder)
+        self._path: Path | None = None
+        self._words = ""
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(16, 9, 12, 9)
+        layout.setSpacing(10)
+        layout.addWidget(self.label)
+        layout.addWidget(self.folder)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.hide)
+        parent.installEventFilter(self)
+        self.hide()
+
+    @Slot(str, object)
+    def tell(self, words: str, path: Path | None = None) -> None:
+        """Show `words`; with a `path` also a button that opens its folder."""
+        self._path = path
+        self._words = words
+        self.label.setToolTip(str(path) if path else "")
+        self.folder.setVisible(path is not None)
+        self._place()
+        self.show()
+        self.raise_()
+        self._timer.start(SHOWN if path is None else SHOWN_WITH_PATH)
+
+    @Slot()
+    def open_folder(self) -> None:
+        """Show the folder of the path in the system's file browser."""
+        if self._path is not None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._path.parent)))
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Resize:
+            self._place()
+        return False
+
+    def _place(self) -> None:
+        parent = self.parentWidget()
+        if parent is not None:
+            room = max(parent.width() - 24, 160)
+            room_for_words = room - 40 - (0 if self._path is None else self.folder.sizeHint().width() + 10)
+            mode = Qt.TextElideMode.ElideMiddle
+            self.label.setText(self.label.fontMetrics().elidedText(self._words, mode, room_for_words))
+            self.adjustSize()
+            self.move((parent.width() - self.width()) // 2, 14)

@@ -1,0 +1,437 @@
+"""The viewer: the photo before and after, alone, split or side by side, with zoom and pan that are the same for both.
+
+Both pictures are painted through one pair of numbers, `zoom` (screen pixels a photo pixel) and `centre` (the photo pixel
+in the middle of a pane), so they cannot drift apart. Painting takes the smallest sufficient level of a pyramid and only
+the part that is visible, so a photo of fifty megapixels costs what the screen costs. Faces are outlined and can be clicked.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtGui import (
+    QFont,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from facestudio.gui.qimage import Pyramid, to_qimage, visible_part
+from facestudio.gui.session import RESTORING, Session
+from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.painting import (
+    DARK,
+    WHITE,
+    corners,
+    paint_handle,
+    paint_outline,
+    paint_pill,
+    paint_preview,
+    paint_tag,
+    rounded,
+)
+from facestudio.progress import Update
+
+SINGLE, SPLIT, SIDE = "single", "split", "side by side"
+MODES = (SINGLE, SPLIT, SIDE)
+LARGEST_ZOOM = 32.0
+STEP = 1.25  # of a key or a notch of the wheel
+CRISP = 4.0  # from this zoom on, pixels are shown as they are
+GAP = 3  # between the two pictures side by side
+GRIP = 14  # how near to the handle the mouse takes it
+CLICK = 4  # a press that moves less is a click
+
+
+class Viewer(QWidget):
+    """Shows the session's photo and result."""
+
+    mode_changed = Signal(str)
+    view_changed = Signal()  # zoom or centre
+    original_changed = Signal()
+
+    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("viewer")
+        self.setAccessibleName("Photo")
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMinimumSize(240, 180)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self._session, self._theme = session, theme
+        self.mode = SPLIT
+        self.centre = QPointF(0, 0)
+        self.handle = 0.5  # where the split stands, 0..1 of the width
+        self.original = False
+        self.boxes = True
+        self._zoom = 1.0
+        self._fitted = True
+        self._before: Pyramid | None = None
+        self._after: Pyramid | None = None
+        self._preview: QImage | None = None
+        self._hovered: int | None = None
+        self._pressed: QPointF | None = None
+        self._last = QPointF()
+        self._moved = False
+        self._on_handle = False
+        session.photo_changed.connect(self._take_photo)
+        session.result_changed.connect(self._take_result)
+        session.faces_changed.connect(self.update)
+        session.selection_changed.connect(self.update)
+        session.progressed.connect(self._take_update)
+        session.work_changed.connect(self._work_changed)
+        theme.changed.connect(self.update)
+
+    # ---- what is shown
+
+    @Slot()
+    def _take_photo(self) -> None:
+        self._before = self._session.opened.pyramid if self._session.opened else None
+        self._after = self._preview = self._hovered = None
+        self.fit()
+
+    @Slot()
+    def _take_result(self) -> None:
+        step = self._session.history.current
+        had = self._after is not None
+        self._after = step.pyramid if step else None
+        if had != (self._after is not None):
+            self._settle()  # side by side has panes of another width
+        self.update()
+
+    @Slot(object)
+    def _take_update(self, update: Update) -> None:
+        if update.preview is not None:
+            pixels = np.asarray(getattr(update.preview, "pixels", update.preview))
+            self._preview = to_qimage(pixels)
+            self.update()
+
+    @Slot()
+    def _work_changed(self) -> None:
+        if self._session.doing != RESTORING and self._preview is not None:
+            self._preview = None
+            self.update()
+
+    @property
+    def comparing(self) -> bool:
+        """Whether there is a result to compare with."""
+        return self._after is not None
+
+    def set_mode(self, mode: str) -> None:
+        """Show one picture, the split, or both side by side."""
+        if mode != self.mode:
+            self.mode = mode
+            self._settle()
+            self.mode_changed.emit(mode)
+
+    def show_original(self, on: bool) -> None:
+        """Show the original in place of the result."""
+        if on != self.original:
+            self.original = on
+            self.update()
+            self.original_changed.emit()
+
+    def show_boxes(self, on: bool) -> None:
+        """Outline the faces."""
+        self.boxes = on
+        self.update()
+
+    # ---- zoom and pan
+
+    @property
+    def zoom(self) -> float:
+        """Screen pixels a photo pixel: 1 is 100 %."""
+        return self._zoom
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the whole photo is kept in view."""
+        return self._fitted
+
+    def panes(self) -> list[QRectF]:
+        """Where pictures are painted: one region, or two side by side."""
+        whole = QRectF(self.rect())
+        if self.mode != SIDE or not self.comparing:
+            return [whole]
+        width = (whole.width() - GAP) / 2
+        return [QRectF(0, 0, width, whole.height()), QRectF(width + GAP, 0, width, whole.height())]
+
+    @Slot()
+    def fit(self) -> None:
+        """Show the whole photo."""
+        self._fitted = True
+        self._settle()
+
+    @Slot()
+    def actual_size(self) -> None:
+        """One photo pixel a screen pixel."""
+        self.zoom_to(1.0)
+
+    @Slot()
+    def zoom_in(self) -> None:
+        self.zoom_to(self._zoom * STEP)
+
+    @Slot()
+    def zoom_out(self) -> None:
+        self.zoom_to(self._zoom / STEP)
+
+    def zoom_to(self, zoom: float, at: QPointF | None = None) -> None:
+        """Zoom, keeping the photo pixel under the widget point `at` (None: the middle) where it is."""
+        if self._before is None:
+            return
+        pane = self._pane_at(at) if at is not None else self.panes()[0]
+        anchor = at if at is not None else pane.center()
+        point = self.to_photo(anchor, pane)
+        self._fitted = False
+        self._zoom = min(max(zoom, min(self._fit_zoom(), 1.0) / 2), LARGEST_ZOOM)
+        self.centre = point - (anchor - pane.center()) / self._scale
+        self._settle()
+
+    def pan(self, by: QPointF) -> None:
+        """Move the photo by `by` widget pixels."""
+        self._fitted = False
+        self.centre -= by / self._scale
+        self._settle()
+
+    def show_face(self, index: int) -> None:
+        """Zoom so that the face fills a good part of the view."""
+        box = self._session.faces[index].box
+        side = max(float(box[2] - box[0]), float(box[3] - box[1]), 1.0)
+        pane = self.panes()[0]
+        self._fitted = False
+        wanted = min(pane.width(), pane.height()) * 0.5 / side * self.devicePixelRatioF()
+        self._zoom = min(max(wanted, self._fit_zoom()), LARGEST_ZOOM)
+        self.centre = QPointF(float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2)
+        self._settle()
+
+    @property
+    def _scale(self) -> float:
+        """Widget units a photo pixel."""
+        return self._zoom / self.devicePixelRatioF()
+
+    def _fit_zoom(self) -> float:
+        if self._before is None:
+            return 1.0
+        pane, (width, height) = self.panes()[0], self._before.size
+        scale = min((pane.width() - 24) / width, (pane.height() - 24) / height)
+        return max(scale, 1e-4) * self.devicePixelRatioF()
+
+    def _settle(self) -> None:
+        """Keep zoom and centre within what makes sense, and show it."""
+        if self._before is not None:
+            width, height = self._before.size
+            if self._fitted:
+                self._zoom = min(self._fit_zoom(), 4.0)
+            pane = self.panes()[0]
+            self.centre = QPointF(
+                _kept(self.centre.x(), width, pane.width() / self._scale),
+                _kept(self.centre.y(), height, pane.height() / self._scale),
+            )
+        self.update()
+        self.view_changed.emit()
+
+    def to_photo(self, point: QPointF, pane: QRectF) -> QPointF:
+        """The photo pixel under a widget point of `pane`."""
+        return self.centre + (point - pane.center()) / self._scale
+
+    def to_widget(self, point: QPointF, pane: QRectF) -> QPointF:
+        """Where `pane` shows a photo pixel."""
+        return pane.center() + (point - self.centre) * self._scale
+
+    def _pane_at(self, point: QPointF) -> QRectF:
+        panes = self.panes()
+        return panes[-1] if len(panes) == 2 and point.x() >= panes[1].left() else panes[0]
+
+    # ---- painting
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), self._theme.colour("canvas"))
+        if self._before is None:
+            return
+        before, after = self._before, self._before if self.original else self._after
+        panes = self.panes()
+        if after is None or self.mode == SINGLE:
+            self._paint_picture(painter, after or before, panes[0], panes[0])
+            if self.comparing:
+                paint_tag(painter, self._after_word(), panes[0], self.font(), left=True)
+        elif self.mode == SIDE:
+            for pane, picture, words in zip(panes, (before, after), ("Before", self._after_word()), strict=True):
+                self._paint_picture(painter, picture, pane, pane)
+                paint_tag(painter, words, pane, self.font(), left=True)
+        else:
+            self._paint_split(painter, before, after, panes[0])
+        for pane in panes:
+            self._paint_boxes(painter, pane)
+        if self._preview is not None:
+            paint_preview(painter, self._preview, self.height(), self.font(), self._theme)
+
+    def _after_word(self) -> str:
+        return "Original" if self.original else "After"
+
+    def _paint_picture(self, painter: QPainter, picture: Pyramid, pane: QRectF, clip: QRectF) -> None:
+        """Paint what of `picture` falls into `clip`, which lies in `pane`; the clip does not change how it is sampled."""
+        top_left, bottom_right = self.to_photo(pane.topLeft(), pane), self.to_photo(pane.bottomRight(), pane)
+        level = picture.level_for(self._zoom)
+        part = visible_part(picture, level, top_left.x(), top_left.y(), bottom_right.x(), bottom_right.y())
+        if part.isEmpty():
+            return
+        image = picture.levels[level]
+        across, down = picture.size[0] / image.width(), picture.size[1] / image.height()
+        target = QRectF(
+            self.to_widget(QPointF(part.left() * across, part.top() * down), pane),
+            self.to_widget(QPointF((part.right() + 1) * across, (part.bottom() + 1) * down), pane),
+        )
+        painter.save()
+        painter.setClipRect(clip)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._zoom < CRISP)
+        painter.drawImage(target, image, QRectF(part))
+        painter.restore()
+
+    def _paint_split(self, painter: QPainter, before: Pyramid, after: Pyramid, pane: QRectF) -> None:
+        x = self._handle_x()
+        left, right = QRectF(0, 0, x, pane.height()), QRectF(x, 0, pane.width() - x, pane.height())
+        self._paint_picture(painter, before, pane, left)
+        self._paint_picture(painter, after, pane, right)
+        paint_tag(painter, "Before", left, self.font(), left=True)
+        paint_tag(painter, self._after_word(), right, self.font(), left=False)
+        paint_handle(painter, x, pane.height(), self._theme.colour("accent") if self._on_handle else None)
+
+    def _paint_boxes(self, painter: QPainter, pane: QRectF) -> None:
+        if not self.boxes:
+            return
+        painter.save()
+        painter.setClipRect(pane)
+        bold = QFont(self.font())
+        bold.setBold(True)
+        painter.setFont(bold)
+        for index in range(len(self._session.faces)):
+            box = self._box(index, pane)
+            ticked = index in self._session.selected
+            colour = self._theme.colour("accent") if ticked else WHITE
+            outline = corners(box) if self.comparing and index != self._hovered else rounded(box)
+            style = Qt.PenStyle.SolidLine if ticked else Qt.PenStyle.DashLine
+            paint_outline(painter, outline, colour, 3.0 if index == self._hovered else 2.0, style)
+            tag = QRectF(box.left(), box.top() - 24, 24, 20)
+            paint_pill(painter, tag, str(index + 1), colour if ticked else DARK)
+        painter.restore()
+
+    def _box(self, index: int, pane: QRectF) -> QRectF:
+        """Where `pane` shows the box of a face."""
+        left, top, right, bottom = (float(x) for x in self._session.faces[index].box)
+        start, end = self.to_widget(QPointF(left, top), pane), self.to_widget(QPointF(right, bottom), pane)
+        return QRectF(start.toPoint(), end.toPoint()).normalized()
+
+    def face_at(self, point: QPointF) -> int | None:
+        """The smallest face whose box is under a widget point."""
+        if not self.boxes:
+            return None
+        pane = self._pane_at(point)
+        boxes = [(index, self._box(index, pane)) for index in range(len(self._session.faces))]
+        under = [(box.width() * box.height(), index) for index, box in boxes if box.contains(point)]
+        return min(under)[1] if under else None
+
+    # ---- mouse and keys
+
+    def _handle_x(self) -> float:
+        return self.handle * self.width()
+
+    def _over_handle(self, point: QPointF) -> bool:
+        return self.mode == SPLIT and self.comparing and abs(point.x() - self._handle_x()) <= GRIP
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        notches = event.angleDelta().y() / 120
+        if notches:
+            self.zoom_to(self._zoom * STEP**notches, event.position())
+        event.accept()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        if event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton) and self._before is not None:
+            self._pressed = self._last = event.position()
+            self._moved = False
+            self._on_handle = event.button() == Qt.MouseButton.LeftButton and self._over_handle(event.position())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        where = event.position()
+        if self._pressed is None:
+            self._hover(where)
+            return
+        if not self._moved and (where - self._pressed).manhattanLength() < CLICK:
+            return
+        self._moved = True
+        if self._on_handle:
+            self.move_handle(where.x() / max(self.width(), 1))
+        else:
+            self.setCursor(Qt.CursorShape.ClosedHandCursor)
+            self.pan(where - self._last)
+        self._last = where
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        clicked = self._pressed is not None and not self._moved and not self._on_handle
+        self._pressed, self._on_handle = None, False
+        if clicked and event.button() == Qt.MouseButton.LeftButton:
+            index = self.face_at(event.position())
+            if index is not None:
+                self._session.toggle_face(index)
+        self._hover(event.position())
+        self.update()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if self.face_at(event.position()) is not None:
+            self.mousePressEvent(event)  # two quick clicks on a box are two clicks
+        elif self._fitted:
+            self.zoom_to(1.0, event.position())
+        else:
+            self.fit()
+
+    def leaveEvent(self, event: QEvent) -> None:
+        self._hovered = None
+        self.update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        moves = {Qt.Key.Key_Left: (1, 0), Qt.Key.Key_Right: (-1, 0), Qt.Key.Key_Up: (0, 1), Qt.Key.Key_Down: (0, -1)}
+        move = moves.get(Qt.Key(event.key()))
+        if move is None or self._before is None:
+            super().keyPressEvent(event)
+        elif self.mode == SPLIT and self.comparing and move[0]:
+            self.move_handle(self.handle - 0.02 * move[0])
+        else:
+            self.pan(QPointF(*move) * 40)
+
+    def move_handle(self, to: float) -> None:
+        """Put the split at `to`, 0..1 of the width."""
+        self.handle = min(max(to, 0.0), 1.0)
+        self.update()
+
+    def _hover(self, point: QPointF) -> None:
+        over = self._over_handle(point)
+        hovered = None if over else self.face_at(point)
+        if over:
+            self.setCursor(Qt.CursorShape.SplitHCursor)
+        elif hovered is not None:
+            self.setCursor(Qt.CursorShape.PointingHandCursor)
+        elif self._fitted:
+            self.unsetCursor()
+        else:
+            self.setCursor(Qt.CursorShape.OpenHandCursor)
+        if hovered != self._hovered:
+            self._hovered = hovered
+            self.update()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        self._settle()
+
+    def sizeHint(self) -> QSize:
+        return QSize(900, 640)
+
+
+def _kept(centre: float, length: float, seen: float) -> float:
+    """The middle of the view on one axis: in the middle when all of `length` is seen, else never beyond an edge."""
+    if seen >= length:
+        return length / 2
+    return min(max(centre, seen / 2), length - seen / 2)

@@ -1,0 +1,168 @@
+"""What the window has done on worker threads: each function is one job's work and takes its Progress last.
+
+Separate from the session, which runs on the GUI thread, so that it is plain which code may take its time. Modules that
+are slow to import (torch, OpenCV) are imported inside. Nothing here touches a widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QBuffer, QByteArray, QIODevice
+from PySide6.QtGui import QImage, QImageWriter
+
+from facestudio.errors import FaceStudioError, PhotoError, UsageError
+from facestudio.gui import quiet_torch
+from facestudio.gui.qimage import Pyramid, fitted, pyramid, square
+from facestudio.photo import Photo
+from facestudio.progress import Progress
+
+if TYPE_CHECKING:
+    from facestudio.checkpoints import Checkpoint
+    from facestudio.faces.face import Face
+    from facestudio.gui.history import Step
+    from facestudio.options import OptionField
+    from facestudio.recipe import Recipe
+    from facestudio.studio import Studio
+
+CHIP = 192  # pixels of a face's crop: twice what is shown, for screens of double density
+THUMBNAIL = 160
+PASTED = "Pasted picture"
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A photo that was read: `source` is its file, None for a pasted picture; `name` is for people."""
+
+    photo: Photo
+    pyramid: Pyramid
+    source: Path | None
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The faces of `photo`, and a crop of each to show."""
+
+    photo: Photo
+    faces: tuple[Face, ...]
+    crops: tuple[QImage, ...]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A checkpoint that can be chosen: its method's short name, and the options of that method."""
+
+    checkpoint: Checkpoint
+    method: str
+    options: tuple[OptionField, ...]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Photos that were asked for: `paths` in order; `several` when a folder or more than one file was given."""
+
+    paths: tuple[Path, ...]
+    several: bool
+
+
+def list_photos(given: Sequence[Path], progress: Progress) -> Listed:
+    """The files among `given`, and the photos in its folders, A to Z; UsageError when there is none."""
+    from facestudio.batch import find_photos
+
+    paths: list[Path] = []
+    several = len(given) > 1
+    for path in given:
+        progress.check()
+        if path.is_dir():
+            several = True
+            paths += find_photos(path)
+        else:
+            paths.append(path)
+    if not paths:
+        names = " or ".join(path.name or str(path) for path in given)
+        raise UsageError(
+            f"There is no photo in {names}.", hint="Open a folder that holds photos, or the photos themselves."
+        )
+    unique = dict.fromkeys(paths)
+    ordered = sorted(unique, key=lambda path: (path.name.casefold(), str(path))) if several else list(unique)
+    return Listed(tuple(ordered), several and len(ordered) > 1)
+
+
+def open_photo(studio: Studio, path: Path, progress: Progress) -> Opened:
+    """Read `path` and make what the viewer paints from."""
+    photo = studio.open(path)
+    progress.check()
+    return Opened(photo, pyramid(photo.pixels, progress.check), path, path.name)
+
+
+def open_pasted(studio: Studio, image: QImage, progress: Progress) -> Opened:
+    """A picture from the clipboard; it goes the way of a file's bytes, so that all the checks of files hold for it."""
+    data = QByteArray()
+    buffer = QBuffer(data)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    writer = QImageWriter(buffer, QByteArray(b"png"))
+    writer.setCompression(1)
+    if not writer.write(image):
+        raise PhotoError("The picture on the clipboard cannot be used.", hint="Save it as a file and open that.")
+    progress.check()
+    photo = Photo.from_bytes(bytes(data.data()), PASTED, studio.max_megapixels)
+    return Opened(photo, pyramid(photo.pixels, progress.check), None, PASTED)
+
+
+def find_faces(studio: Studio, photo: Photo, progress: Progress) -> Found:
+    """The faces of `photo`, largest first."""
+    faces: tuple[Face, ...] = ()
+    for _ in progress.track(("once",), "Finding faces"):
+        faces = studio.detect(photo, progress)
+    return Found(photo, faces, tuple(square(photo.pixels, face.box, CHIP) for face in faces))
+
+
+def restore(
+    studio: Studio, photo: Photo, faces: tuple[Face, ...], recipe: Recipe, selected: frozenset[int], progress: Progress
+) -> Step:
+    """Restore the `selected` faces and make what the window shows of the result."""
+    from facestudio.gui.history import Step
+
+    made: list[Step] = []
+    for _ in progress.track(("once",), "Restoring"):
+        result = studio.restore(photo, faces, recipe, set(selected), progress)
+        restored = [face for face in result.faces if face.status == "restored"]
+        if result.status == "failed":
+            raise FaceStudioError(result.error or "No face could be restored.", hint="Try another method or photo.")
+        crops = {face.index: square(result.after.pixels, face.face.box, CHIP) for face in restored}
+        made.append(Step(result, pyramid(result.after.pixels, progress.check), crops))
+    return made[0]
+
+
+def thumbnail(studio: Studio, path: Path, progress: Progress) -> tuple[Path, QImage | None, str]:
+    """A small picture of `path`; None and the reason when it cannot be read."""
+    progress.check()
+    try:
+        return path, fitted(studio.open(path).pixels, THUMBNAIL), ""
+    except FaceStudioError as error:
+        return path, None, str(error)
+
+
+def catalogue(studio: Studio, progress: Progress) -> tuple[Offer, ...]:
+    """What the Restore workspace offers, best first."""
+    from facestudio.methods.base import method_name
+
+    return tuple(Offer(c, method_name(c), studio.options_for(c.id)) for c in studio.restore_checkpoints())
+
+
+def device(studio: Studio, progress: Progress) -> str:
+    """The device really used, in words. The first call imports torch."""
+    with quiet_torch.quietly():
+        return studio.device_name()
+
+
+def warm_up(studio: Studio, checkpoint_id: str, progress: Progress) -> None:
+    """Load what the first restoration needs, so that it does not wait. What is missing is told when it is used."""
+    try:
+        studio.prepare(checkpoint_id)
+    except FaceStudioError:
+        return

@@ -1,0 +1,123 @@
+"""A window over a Studio whose detector, method and judge are stand-ins; everything between them is the real thing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from facestudio.checkpoints import Checkpoint
+from facestudio.gui.app import application, build_window, user_settings
+from facestudio.gui.main_window import MainWindow
+from facestudio.gui.qimage import to_pixels
+from facestudio.options import OptionField, describe
+from facestudio.studio import Studio
+from tests import fakes
+
+FACES = (fakes.face_at(180, 170, 180), fakes.face_at(440, 190, 140, turn=8))
+
+
+class FakeStudio(Studio):
+    """Finds FACES in every photo whose name does not begin with "empty", and restores without weights."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu")
+        self.restorer = fakes.SlowRestorer()
+        self.faces = FACES
+        self.judges: list[Any] = [fakes.FakeEmbedder("judge-a"), fakes.FakeEmbedder("judge-b")]
+        self.fake_offers = [
+            fakes.fake_checkpoint("slow-checkpoint", title="Slow weights", licence="Apache-2.0", method="slow:Slow"),
+            fakes.fake_checkpoint("other-checkpoint", title="Other weights", licence="MIT", method="slow:Slow"),
+        ]
+
+    def detect(self, photo: Any, progress: Any = None) -> Any:
+        time.sleep(0.01)
+        return () if photo.path and photo.path.name.startswith("empty") else self.faces
+
+    def restore_checkpoints(self) -> list[Checkpoint]:
+        return self.fake_offers
+
+    def options_for(self, checkpoint_id: str) -> tuple[OptionField, ...]:
+        return describe(self.restorer.Options)
+
+    def device_name(self) -> str:
+        return "A pretended processor, 2 threads (cpu)"
+
+    def prepare(self, checkpoint_id: str | None = None) -> None:
+        return None
+
+    def _restorer(self, checkpoint_id: str) -> Any:
+        return self.restorer
+
+    def _embedders(self) -> list[Any]:
+        return self.judges
+
+
+@pytest.fixture
+def studio() -> FakeStudio:
+    return FakeStudio()
+
+
+@pytest.fixture
+def make_window(qtbot: QtBot, studio: FakeStudio) -> Iterator[Callable[[], MainWindow]]:
+    """Opens windows, and shuts their sessions down afterwards."""
+    application()
+    windows: list[MainWindow] = []
+
+    def make() -> MainWindow:
+        window = build_window(studio, user_settings())
+        windows.append(window)
+        window.show()
+        qtbot.waitUntil(lambda: window.session.offer is not None and window.session.device != "")
+        return window
+
+    yield make
+    for window in windows:
+        window._leaving = True  # whatever the test left open is not asked about
+        window.close()
+        assert window.session.shutdown(5.0), "work did not stop"
+        window.deleteLater()
+    qtbot.wait(1)
+
+
+@pytest.fixture
+def window(make_window: Callable[[], MainWindow]) -> MainWindow:
+    return make_window()
+
+
+@pytest.fixture
+def photo_path(tmp_path: Path) -> Path:
+    """A drawn photo of two people, in a folder of its own."""
+    return draw(tmp_path / "photos" / "two people.jpg")
+
+
+def draw(path: Path, seed: int = 0) -> Path:
+    """Write a drawn photo with FACES to `path`."""
+    return fakes.write_picture(path, fakes.picture(360, 600, FACES, seed))
+
+
+def open_photo(qtbot: QtBot, window: MainWindow, path: Path) -> None:
+    """Open `path` and wait until its faces are there."""
+    window.open_paths([path])
+    qtbot.waitUntil(lambda: is_open(window, path) and window.session.looked and not window.session.doing)
+
+
+def is_open(window: MainWindow, path: Path) -> bool:
+    return window.session.opened is not None and window.session.opened.source == path
+
+
+def restore(qtbot: QtBot, window: MainWindow) -> None:
+    """Click Restore and wait for the result."""
+    with qtbot.waitSignal(window.session.result_changed, timeout=5000):
+        window.workspace.panel.button.click()
+    qtbot.waitUntil(lambda: not window.session.doing)
+
+
+def shown(window: MainWindow) -> np.ndarray:
+    """The viewer as it is painted, (H, W, 3) uint8 RGB."""
+    return to_pixels(window.viewer.grab().toImage())
