@@ -12,7 +12,12 @@ from facestudio.networks.embedder import normed, stage
 
 
 class LandmarkNet(nn.Module):
-    """Args: widths: channels at strides 2, 4, 8 and 16; blocks: residual blocks at strides 4, 8, 16; points: how many (73: the 68, then the five of `Face`)."""
+    """Crop to points.
+
+    Args:
+        widths: channels at strides 2, 4, 8 and 16; blocks: residual blocks at strides 4, 8 and 16.
+        points: how many (73: the 68, then the five of `Face`).
+    """
 
     def __init__(
         self,
