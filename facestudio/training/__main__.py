@@ -28,6 +28,9 @@ def main(
     cooldown: Annotated[
         float | None, typer.Option(help="last share of the minutes in which the rate falls; 0 to go on later")
     ] = None,
+    fresh: Annotated[
+        bool, typer.Option(help="do not go on from the shipped weights when there is no checkpoint")
+    ] = False,
     export: Annotated[bool, typer.Option(help="afterwards write the averaged weights to weights/")] = False,
     weights: Annotated[Path, typer.Option(help="folder that holds manifest.toml")] = Path("weights"),
 ) -> None:
@@ -39,7 +42,7 @@ def main(
     if cooldown is not None:
         made.settings = replace(made.settings, cooldown=cooldown)
     folder = runs / made.id
-    figures = train(made, folder, minutes, device)
+    figures = train(made, folder, minutes, device, None if fresh else exporting.start(made, weights))
     if export:
         exporting.export(made, folder, figures, weights)
 

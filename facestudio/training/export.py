@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from facestudio.training.loop import Start
+
 TITLES = {
     "starter-detector": "Starter face detector",
     "starter-landmarks": "Starter 68-landmark finder",
@@ -64,6 +66,17 @@ def export(recipe: Any, folder: Path, figures: dict[str, float], weights: Path) 
     partial.write_text(dump(document))
     os.replace(partial, manifest)
     return path
+
+
+def start(recipe: Any, weights: Path) -> Start | None:
+    """The shipped weights of `recipe`, to go on from; None when there are none."""
+    manifest = weights / "manifest.toml"
+    table = tomllib.loads(manifest.read_text()) if manifest.exists() else {}
+    trained = table.get("checkpoints", {}).get(recipe.id, {}).get("trained")
+    if trained is None:
+        return None
+    state = {"step": trained["steps"], "images": trained["images"], "minutes": trained["minutes"]}
+    return Start(weights / f"{recipe.id}.safetensors", state)
 
 
 def nested(flat: dict[str, float]) -> dict[str, Any]:

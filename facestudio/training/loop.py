@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,14 @@ class Settings:
     save_minutes: float = 3.0
 
 
+@dataclass(frozen=True)
+class Start:
+    """Weights to go on from (safetensors), and the state (step, images, minutes) that made them."""
+
+    weights: Path
+    state: dict[str, Any]
+
+
 class TrainingRecipe(Protocol):
     id: str
     settings: Settings
@@ -50,8 +59,13 @@ class TrainingRecipe(Protocol):
     def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]: ...
 
 
-def train(recipe: TrainingRecipe, folder: Path, minutes: float, device: str = "auto") -> dict[str, float]:
-    """Train for `minutes`, resuming from `folder`/last.pt when it is there. Returns the last validation figures."""
+def train(
+    recipe: TrainingRecipe, folder: Path, minutes: float, device: str = "auto", start: Start | None = None
+) -> dict[str, float]:
+    """Train for `minutes` and return the last validation figures.
+
+    Resumes from `folder`/last.pt when it is there; otherwise goes on from the weights of `start`, if any fit.
+    """
     settings = recipe.settings
     target = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
     torch.manual_seed(settings.seed)
@@ -68,14 +82,20 @@ def train(recipe: TrainingRecipe, folder: Path, minutes: float, device: str = "a
         optimizer.load_state_dict(saved["optimizer"])
         state = saved["state"]
         log.info("resumed at step %d (%.1f minutes so far)", state["step"], state["minutes"])
+    elif start is not None and fill(network, start.weights):
+        average.load_state_dict(network.state_dict())
+        state = dict(start.state)
+        log.info("goes on from %s (%.1f minutes so far)", start.weights.name, state["minutes"])
+    warm = 0
     batches = recipe.batches(settings.seed + state["step"])
-    start = previous = saved_at = validated_at = time.monotonic()
+    began = previous = saved_at = validated_at = time.monotonic()
     figures: dict[str, float] = {}
     sums: dict[str, float] = {}
     counted = 0
-    while (elapsed := (previous - start) / 60) < minutes:
+    while (elapsed := (previous - began) / 60) < minutes:
         batch = {key: value.to(target, non_blocking=True) for key, value in next(batches).items()}
-        scale = min(1.0, (state["step"] + 1) / settings.warmup)
+        warm += 1
+        scale = min(1.0, warm / settings.warmup)
         if settings.cooldown:
             scale *= min(1.0, max(0.01, (1 - elapsed / minutes) / settings.cooldown))
         for group in optimizer.param_groups:
@@ -114,6 +134,19 @@ def train(recipe: TrainingRecipe, folder: Path, minutes: float, device: str = "a
     figures = recipe.validate(average, target)
     record(folder / "validation.csv", {**state, **figures})
     return figures
+
+
+def fill(network: nn.Module, weights: Path) -> bool:
+    """Fill `network` from a safetensors file, if there is one and each tensor fits; whether it did."""
+    if not weights.exists():
+        return False
+    tensors = load_file(weights)
+    wanted = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    if {key: value.shape for key, value in tensors.items()} != {key: value.shape for key, value in wanted.items()}:
+        log.info("%s does not fit this recipe any more: starting afresh", weights.name)
+        return False
+    network.load_state_dict(tensors, strict=False)
+    return True
 
 
 @torch.no_grad()

@@ -108,6 +108,27 @@ def test_export_keeps_the_other_entries(tmp_path: Path) -> None:
     assert set(load_manifest(tmp_path / "manifest.toml")) == {"other", "starter-estimator"}
 
 
+def test_training_goes_on_from_the_shipped_weights(tmp_path: Path) -> None:
+    recipe = TinyRecipe()
+    figures = train(recipe, tmp_path / "run", 0.02, "cpu")
+    export.export(recipe, tmp_path / "run", figures, tmp_path)
+    begin = export.start(recipe, tmp_path)
+    assert begin is not None and begin.state["step"] > 0
+    again = train(recipe, tmp_path / "new", 0.0, "cpu", begin)
+    assert again["error"] == pytest.approx(figures["error"], abs=1e-3)
+    assert torch.load(tmp_path / "new" / "last.pt", weights_only=True)["state"] == begin.state
+    assert export.start(recipe, tmp_path / "nowhere") is None
+
+
+def test_weights_of_another_shape_are_not_gone_on_from(tmp_path: Path) -> None:
+    recipe = TinyRecipe()
+    export.export(recipe, tmp_path / "run", train(recipe, tmp_path / "run", 0.003, "cpu"), tmp_path)
+    begin = export.start(recipe, tmp_path)
+    recipe.config = {"widths": [4, 8], "blocks": 1, "unshuffle": 2}
+    train(recipe, tmp_path / "new", 0.0, "cpu", begin)
+    assert torch.load(tmp_path / "new" / "last.pt", weights_only=True)["state"]["step"] == 0
+
+
 def test_splits_are_disjoint_by_identity_and_the_same_everywhere() -> None:
     names = np.array([f"celeba-{n // 3}" for n in range(600)])
     training, validation = data.split(names)
