@@ -43,7 +43,7 @@ class Recipe:
     settings = Settings(
         batch=32, lr=1.5e-3, warmup=100, ema=0.998, weight_decay=1e-4, cooldown=0.5, validate_minutes=60
     )
-    config: dict[str, Any] = {"widths": [24, 48, 96, 128], "blocks": [1, 2, 1], "points": 73}
+    config: dict[str, Any] = {"widths": [32, 64, 96, 128], "fused": 64, "points": 73}
     trained_on = "CelebA (in the wild), FFHQ, StyleGAN2 and StyleGAN3 faces; labels by a PFLD network"
 
     def __init__(self, root: Path, cache: Path) -> None:
