@@ -18,7 +18,6 @@ import torch
 from rich.console import Console
 
 from facestudio import checkpoints, device
-from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.loading import load_network
 
 RECIPES = ("detector", "landmarks", "embedder_a", "estimator")
@@ -64,8 +63,6 @@ def main() -> None:
     for name in arguments.only:
         recipe = importlib.import_module(f"facestudio.training.recipes.{name}").Recipe(arguments.root, arguments.cache)
         network = load_network(checkpoints.checkpoint(recipe.id), "cpu")
-        if name == "detector":  # as the product has it: with the close look at each face
-            recipe.finder = LandmarkFinder.load(checkpoints.checkpoint("starter-landmarks"), "cpu")
         figures = recipe.validate(network, torch.device("cpu"))
         for title, key, sign, bar in BARS[name]:
             value = gain(figures, key)

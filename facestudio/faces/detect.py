@@ -36,7 +36,8 @@ _DEPTH = np.array([0.0, 0.0, 56.0, 14.0, 14.0])
 class Detector:
     """One loaded detection `network` on `device` (see networks/detector.py for its outputs).
 
-    With a `finder` the five landmarks of each face are set more exactly by a second, close look.
+    With a `finder` each face gets a second, close look, which sets its five landmarks more exactly and lowers the score
+    of what is no face.
     """
 
     def __init__(self, network: nn.Module, device: str = "cpu", finder: LandmarkFinder | None = None) -> None:
@@ -63,9 +64,8 @@ class Detector:
             Face(boxes[n], landmarks[n], float(scores[n]), estimate_pose(landmarks[n])) for n in merge(boxes, scores)
         ]
         if self._finder is not None:
-            faces = [
-                self._finder.refine(pixels, face) for face in progress.track(faces, "Looking at each face", share=0.05)
-            ]
+            looked = progress.track(faces, "Looking at each face", share=0.05)
+            faces = [face for face in (self._finder.refine(pixels, f) for f in looked) if face.score >= minimum_score]
         return tuple(sorted(faces, key=lambda face: -face.area))
 
     def _look(self, pixels: np.ndarray, side: int, minimum_score: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

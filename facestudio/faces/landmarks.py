@@ -1,4 +1,4 @@
-"""Landmarks on a face that was found: sixty-eight (iBUG order), and the five of `Face` set more exactly.
+"""A close look at a face that was found: is it one, and where are its landmarks: sixty-eight (iBUG order), and the five.
 
 Separate from `detect`, which finds faces in whole photos and cannot look at each one closely.
 """
@@ -25,7 +25,8 @@ FARTHEST = 0.5  # of the distance between the eyes: a point that moves farther w
 
 
 class LandmarkFinder:
-    """One loaded landmark `network` (B, 3, 112, 112) in [-1, 1] -> (B, 73, 2) in 0..1 of `BOX`: the 68, then the five."""
+    """One loaded landmark `network` (B, 3, 112, 112) in [-1, 1] -> points (B, 73, 2) in 0..1 of `BOX`
+    (the 68, then the five of `Face`) and logits (B,) of being a face."""
 
     def __init__(self, network: nn.Module, device: str = "cpu") -> None:
         self._network = network
@@ -38,18 +39,23 @@ class LandmarkFinder:
 
     def find(self, photo: Photo | np.ndarray, face: Face) -> np.ndarray:
         """The (68, 2) float32 landmarks of `face` in photo pixels; `photo` may be (H, W, 3) uint8 RGB."""
-        return self._look(photo, face.landmarks)[:68]
+        return self._look(photo, face.landmarks)[0][:68]
 
     def refine(self, photo: Photo | np.ndarray, face: Face) -> Face:
-        """`face` with its five landmarks (and so its pose) set more exactly; unchanged when that would move them far."""
-        landmarks = self._look(photo, face.landmarks)[68:]
+        """`face` with its score times the probability that it is one, and its five landmarks and pose set more exactly.
+
+        Landmarks that would move far stay where they are.
+        """
+        points, probability = self._look(photo, face.landmarks)
+        landmarks, score = points[68:], face.score * probability
         moved = np.linalg.norm(landmarks - face.landmarks, axis=1).max()
         if not np.isfinite(moved) or moved > FARTHEST * max(face.interocular, np.sqrt(face.area) / 3):
-            return face
-        return Face(face.box, landmarks, face.score, estimate_pose(landmarks))
+            landmarks = face.landmarks
+        return Face(face.box, landmarks, score, estimate_pose(landmarks))
 
-    def _look(self, photo: Photo | np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-        """All points (73, 2) float32 in photo pixels of the face whose five landmarks are about `landmarks` (5, 2)."""
+    def _look(self, photo: Photo | np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, float]:
+        """All points (73, 2) float32 in photo pixels, and the probability of a face, where five landmarks are about
+        `landmarks` (5, 2)."""
         import torch
 
         pixels = photo if isinstance(photo, np.ndarray) else photo.pixels
@@ -60,6 +66,6 @@ class LandmarkFinder:
         view = crop * scale[:, None]
         view[:, 2] += scale * (0.5 - np.array([left, top])) - 0.5
         with torch.inference_mode():
-            found = self._network(to_tensor(warp(pixels, view, (SIDE, SIDE))).to(self._device))[0]
-        in_crop = found.float().cpu().numpy() * [right - left, bottom - top] + [left, top]
-        return transform(inverse(crop), in_crop).astype(np.float32)
+            points, logits = self._network(to_tensor(warp(pixels, view, (SIDE, SIDE))).to(self._device))
+        in_crop = points[0].float().cpu().numpy() * [right - left, bottom - top] + [left, top] - 0.5
+        return transform(inverse(crop), in_crop).astype(np.float32), float(logits[0].sigmoid())

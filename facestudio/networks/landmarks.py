@@ -1,4 +1,4 @@
-"""The landmark network: a loosely framed crop of a face to 68 points (iBUG order), and to five more exact ones.
+"""The landmark network: a loosely framed crop to 68 points (iBUG order), five more exact ones, and whether it is a face.
 
 Each point is the expectation over a map of where it may be (soft-argmax; Nibali et al., "Numerical Coordinate Regression
 with Convolutional Neural Networks", 2018), which moves with the face and is learned from far fewer faces than a linear
@@ -37,9 +37,15 @@ class LandmarkNet(nn.Module):
         self.lateral = nn.ModuleList(nn.Conv2d(width, fused, 1) for width in widths[1:])
         self.fuse = nn.Sequential(Residual(fused), unit(fused, fused))
         self.maps = nn.Conv2d(fused, points, 1)
+        self.face = nn.Sequential(
+            unit(widths[-1], widths[-1]), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], 1)
+        )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`x` (B, 3, 112, 112) RGB in [-1, 1] to (B, points, 2), x and y in 0..1 of the crop (it may reach outside)."""
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """`x` (B, 3, 112, 112) RGB in [-1, 1] to points (B, points, 2) and logits (B,) of being a face.
+
+        Points are x and y in 0..1 of the crop; they may lie a little outside.
+        """
         h = self.stem(x)
         above: list[Tensor] = []
         for level, lateral in zip(self.levels, self.lateral, strict=True):
@@ -53,4 +59,5 @@ class LandmarkNet(nn.Module):
         weights = maps.flatten(2).softmax(-1).unflatten(2, (height, width))
         across = torch.linspace(0.5 - REACH / 2, 0.5 + REACH / 2, width, device=maps.device)
         down = torch.linspace(0.5 - REACH / 2, 0.5 + REACH / 2, height, device=maps.device)
-        return torch.stack([(weights.sum(2) * across).sum(-1), (weights.sum(3) * down).sum(-1)], dim=-1)
+        points = torch.stack([(weights.sum(2) * across).sum(-1), (weights.sum(3) * down).sum(-1)], dim=-1)
+        return points, self.face(h).float()[:, 0]

@@ -55,8 +55,8 @@ def test_embedder_in_parts_is_the_embedder() -> None:
 def test_landmarks_begin_in_the_middle_of_the_crop() -> None:
     network = LandmarkNet(widths=(4, 8, 8, 8), fused=8).eval()
     torch.nn.init.zeros_(network.maps.weight)
-    points = network(torch.rand(2, 3, 112, 112))
-    assert points.shape == (2, 73, 2)
+    points, logits = network(torch.rand(2, 3, 112, 112))
+    assert points.shape == (2, 73, 2) and logits.shape == (2,)
     assert torch.allclose(points, torch.full_like(points, 0.5), atol=1e-5)
 
 
@@ -70,7 +70,7 @@ def test_a_landmark_stands_where_its_map_is_high() -> None:
 
     network = LandmarkNet(widths=(4, 8, 8, 8), fused=8, points=2).eval()
     network.maps = Given()
-    points = network(torch.rand(1, 3, 112, 112))[0]
+    points = network(torch.rand(1, 3, 112, 112))[0][0]
     assert points[0].tolist() == pytest.approx([1.15, -0.15], abs=1e-4)
     assert points[1].tolist() == pytest.approx([-0.15 + 1.3 * 10 / 27, -0.15 + 1.3 * 20 / 27], abs=1e-4)
 
