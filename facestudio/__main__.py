@@ -12,8 +12,10 @@ def main(arguments: list[str] | None = None) -> int:
         from facestudio.gui.app import main as open_window
 
         return open_window()
-    from facestudio.cli.main import run
-
+    try:
+        from facestudio.cli.main import run
+    except KeyboardInterrupt:  # stopped before there was a command that could say so
+        return 130
     return run(arguments)
 
 

@@ -15,7 +15,8 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -83,9 +84,16 @@ def face_record(result: FaceResult) -> dict[str, Any]:
 
 
 def find_photos(folder: Path) -> list[Path]:
-    """The photos in `folder` and below, in a stable order; hidden ones and links to folders are left out."""
-    found = []
-    for here, folders, files in os.walk(folder, followlinks=False):
+    """The photos in `folder` and below, in a stable order; hidden ones and links to folders are left out.
+
+    A folder that must not be looked into stands among them, so that it fails with its reason instead of being passed over.
+    """
+    found: list[Path] = []
+
+    def locked(error: OSError) -> None:
+        found.append(Path(error.filename))
+
+    for here, folders, files in os.walk(folder, onerror=locked, followlinks=False):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [
             Path(here, name) for name in sorted(files) if not name.startswith(".") and supported_suffix(Path(name))
@@ -101,23 +109,31 @@ def plan(inputs: Sequence[Path], out: Path, format: str | None = None) -> list[I
     if not inputs:
         raise UsageError("Name at least one photo or folder.")
     suffix = _suffix(format)
-    if len(inputs) == 1 and not inputs[0].is_dir() and supported_suffix(out) and not out.is_dir():
+    # os.path answers where Path raises: a name that is too long, a folder that must not be looked into
+    if len(inputs) == 1 and not os.path.isdir(inputs[0]) and supported_suffix(out) and not os.path.isdir(out):
         if suffix and SUFFIXES[suffix] != SUFFIXES[out.suffix.lower()]:
             raise UsageError(f"The output {out.name} contradicts the format {format}.")
         return [Item(inputs[0], out)]
-    if out.exists() and not out.is_dir():
+    if os.path.lexists(out) and not os.path.isdir(out):
         raise UsageError(f"The output {out} is a file; name a folder.")
+    if supported_suffix(out) and not os.path.isdir(out):
+        raise UsageError(f"The output {out} looks like one photo; name a folder for the results of several.")
     items = []
     for path in inputs:
-        if path.is_dir():
-            if out.resolve().is_relative_to(path.resolve()):
+        if os.path.isdir(path):
+            if _real(out).is_relative_to(_real(path)):
                 raise UsageError(f"The output folder {out} is inside of the input folder {path}; choose another one.")
-            items += [Item(photo, out / photo.relative_to(path)) for photo in find_photos(path)]
+            found = find_photos(path)  # the folder itself when it must not be looked into
+            items += [Item(photo, out / (photo.relative_to(path) if photo != path else path.name)) for photo in found]
         else:
             items.append(Item(path, out / path.name))
+    named: dict[Path, Item] = {}  # a photo that is named twice is done once
+    for item in items:
+        named.setdefault(_real(item.source), item)
+    items = list(named.values())
     if not items:
         raise UsageError(f"There is no photo in {' or '.join(str(path) for path in inputs)}.")
-    return [Item(i.source, i.target.with_suffix(suffix)) if suffix else i for i in items]
+    return [Item(i.source, _with_suffix(i.target, suffix)) if suffix else i for i in items]
 
 
 def run(
@@ -137,23 +153,24 @@ def run(
     Args:
         report: a JSONL file, written anew, one object a photo, each complete on disk before the next photo starts.
         overwrite: replace outputs that exist; otherwise such a photo fails before any work is done on it.
-        done: told of each outcome as it comes.
+        done: told of each outcome as it comes, with its result; the outcomes returned hold none.
 
     UsageError and an unwritable report are raised before anything is written. Cancelled passes through; what was finished stays.
     """
     progress = progress or Progress()
     items = plan([Path(path) for path in inputs], Path(out), format)
-    sources = {item.source.resolve() for item in items}
+    sources = {_real(item.source) for item in items}
     outcomes: list[Outcome] = []
     taken: set[Path] = set()
     with Journal(report, sources) as journal:
         for item in progress.track(items, "Photos"):
-            target = item.target.resolve()
+            target = _real(item.target)
             outcome = _one(item, target in taken, target in sources, work, progress, format, overwrite, max_megapixels)
             taken.add(target)
             journal.write(outcome.record())
-            outcomes.append(outcome)
             done(outcome)
+            # a result holds two whole photos: of a large folder no memory could keep them all
+            outcomes.append(replace(outcome, result=None))
     return outcomes
 
 
@@ -178,8 +195,11 @@ def _one(
                 f"The result of {item.source.name} would replace an input.", hint="Choose another folder."
             )
         if taken:
-            raise UnwritableOutput(f"Another input of this run already has the output {item.target}.")
-        if item.target.exists() and not overwrite:
+            raise UnwritableOutput(
+                f"Another input of this run already has the output {item.target}.",
+                hint="Restore photos of one name into different folders.",
+            )
+        if os.path.lexists(item.target) and not overwrite:
             raise UnwritableOutput(f"{item.target} exists already.", hint="Use --overwrite to replace it.")
         photo = Photo.open(item.source, max_megapixels=max_megapixels)
         result = work(photo, progress)
@@ -198,9 +218,20 @@ def _save(result: Result, item: Item, format: str | None, overwrite: bool) -> Pa
     try:
         item.target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UnwritableOutput(f"The folder {item.target.parent} cannot be made: {error.strerror}.") from error
+        words = f"The folder {item.target.parent} cannot be made: {error.strerror}."
+        raise UnwritableOutput(words, hint="Choose another folder.") from error
     wanted = SUFFIXES[_suffix(format)] if format else None
     return result.after.save(item.target, format=wanted, recipe=result.recipe, overwrite=overwrite)
+
+
+def _real(path: Path) -> Path:
+    """`path` without links; one that leads in a circle is answered too, where Path.resolve raises."""
+    return Path(os.path.realpath(path))
+
+
+def _with_suffix(target: Path, suffix: str) -> Path:
+    """`target` with a photo's suffix replaced; the end of a name such as "scan.2024" is no suffix and stays."""
+    return target.with_suffix(suffix) if supported_suffix(target) else target.with_name(target.name + suffix)
 
 
 def _suffix(format: str | None) -> str:
@@ -216,11 +247,12 @@ def _suffix(format: str | None) -> str:
 class Journal:
     """The JSONL file of a run, or nothing when no path is given; every line is flushed as it comes.
 
-    A report that looks like a photo or is one of `inputs` raises UsageError, one that cannot be written UnwritableOutput.
+    A report that looks like a photo, is one of `inputs` or would replace a file that is no report raises UsageError, one
+    that cannot be written UnwritableOutput.
     """
 
     def __init__(self, path: Path | None, inputs: Iterable[Path] = ()) -> None:
-        if path is not None and (supported_suffix(path) or path.resolve() in {p.resolve() for p in inputs}):
+        if path is not None and (supported_suffix(path) or _real(path) in {_real(p) for p in inputs}):
             raise UsageError(f"The report {path} looks like a photo; give it another name, such as report.jsonl.")
         self._path = path
         self._file: IO[str] | None = None
@@ -228,18 +260,36 @@ class Journal:
     def __enter__(self) -> Journal:
         if self._path is not None:
             try:
+                if self._is_foreign(self._path):
+                    raise UsageError(f"The file {self._path} is not a report and would be lost; choose another name.")
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("w", encoding="utf-8")
             except OSError as error:
-                raise UnwritableOutput(f"The report {self._path} cannot be written: {error.strerror}.") from error
+                raise self._unwritable(error) from error
         return self
 
     def __exit__(self, *exc: object) -> None:
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # every line is flushed, so what fails here failed before and was said
+                self._file.close()
 
     def write(self, record: dict[str, Any]) -> None:
         """Append one JSON object."""
         if self._file is not None:
-            self._file.write(json.dumps(record) + "\n")
-            self._file.flush()
+            try:
+                self._file.write(json.dumps(record) + "\n")
+                self._file.flush()
+            except OSError as error:
+                raise self._unwritable(error) from error
+
+    @staticmethod
+    def _is_foreign(path: Path) -> bool:
+        """Whether `path` is a file with something in it that no report begins with."""
+        if not os.path.isfile(path):
+            return False
+        with path.open("rb") as file:
+            return file.read(1) not in (b"", b"{")
+
+    def _unwritable(self, error: OSError) -> UnwritableOutput:
+        words = f"The report {self._path} cannot be written: {error.strerror}."
+        return UnwritableOutput(words, hint="Choose another file for the report.")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +20,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 NAMES = ("auto", "cpu", "cuda", "mps")
+_NO_MEMORY = "There is not enough memory for this."
+_NO_MEMORY_HINT = "Close other programs, take a smaller photo, or use the device cpu."
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 
@@ -92,16 +95,25 @@ def run_batched(
                 results += made
                 start += len(some)
             elif halved:
-                raise OutOfMemory(
-                    "There is not enough memory for this, even in smaller portions.",
-                    hint="Close other programs, take a smaller photo, or use the device cpu.",
-                )
+                raise OutOfMemory(f"{_NO_MEMORY[:-1]}, even in smaller portions.", hint=_NO_MEMORY_HINT)
             else:
                 # the handler has been left, so nothing holds the failed attempt's tensors any more
                 halved, size = True, max(1, len(some) // 2)
                 _free()
             progress.check()
     return results
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """Around a computation that cannot be done in smaller portions: running out of memory becomes OutOfMemory."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        _free()
+        raise OutOfMemory(_NO_MEMORY, hint=_NO_MEMORY_HINT) from error
 
 
 def _attempt(function: Callable[[list[T]], Sequence[R]], items: list[T]) -> list[R] | None:

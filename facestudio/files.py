@@ -32,7 +32,10 @@ def open_regular(path: Path) -> IO[bytes]:
     """Open an existing regular file for reading; UnreadablePhoto in one sentence when there is none."""
     name = shown(path)
     try:
-        _check_regular(os.stat(path), name)
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            os.scandir(path).close()  # a folder that must not be looked into says so
+        _check_regular(status, name)
         # the file may have been swapped since: do not block, and look again at what was really opened
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         descriptor = os.open(path, flags)

@@ -242,11 +242,13 @@ def _measured(
             cosines[judge.id] = cosine
         except FaceStudioError as failure:
             error = f"Restored, but {judge.id} could not measure it: {failure}"
-    notes: tuple[str, ...] = ()
+    notes = []
     size = aligned_before.template.size
     if aligned_before.scale < SHRUNK:
-        notes = (
-            f"This face is larger than the {size} px the starter method works at, so fine detail of the original is lost.",
+        notes.append(
+            f"This face is larger than the {size} px the starter method works at, so fine detail of the original is lost."
         )
+    if not judges:
+        notes.append("How much of the person is left was not measured: no recogniser is here that may judge it.")
     aligned_after = align(after, face, aligned_before.template)
-    return FaceResult(face, index, "restored", error, cosines, verdicts, aligned_before, aligned_after, notes)
+    return FaceResult(face, index, "restored", error, cosines, verdicts, aligned_before, aligned_after, tuple(notes))

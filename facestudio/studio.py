@@ -21,7 +21,7 @@ from facestudio import checkpoints as store
 from facestudio import device as devices
 from facestudio import paths
 from facestudio.checkpoints import Checkpoint
-from facestudio.errors import FaceStudioError, NoFaceFound, UsageError
+from facestudio.errors import CheckpointMissing, FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.face import Face, Identity
 from facestudio.options import OptionField, describe, validate
 from facestudio.photo import Photo
@@ -105,6 +105,10 @@ class Studio:
         """Compare the largest face of `a` with the largest of `b`; NoFaceFound names the photo without one."""
         from facestudio import pipeline
 
+        judges = self._embedders()
+        if not judges:
+            lack = "No weights are here that tell people apart."
+            raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
         found = []
         for photo in (a, b):
             faces = self.detect(photo, progress)
@@ -112,7 +116,7 @@ class Studio:
                 name = photo.path.name if photo.path else "the photo"
                 raise NoFaceFound(f"No face was found in {name}.", hint="Use a photo with a larger, upright face.")
             found.append(faces[0])
-        return pipeline.compare(a, b, found[0], found[1], self._embedders(), far=self.far, progress=progress)
+        return pipeline.compare(a, b, found[0], found[1], judges, far=self.far, progress=progress)
 
     def identity(self, photo: Photo, face: Face) -> dict[str, Identity]:
         """Who `face` is to each embedder, by the embedder's id."""

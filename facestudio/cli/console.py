@@ -16,6 +16,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.text import Text
 
 from facestudio.errors import FaceStudioError
 from facestudio.progress import Progress, Update
@@ -32,25 +33,38 @@ class Screen:
         self.quiet = quiet
         self._out = Console(highlight=False, markup=False, emoji=False, soft_wrap=True)
         self._err = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+        self._bar_stands = False
 
     def say(self, text: str) -> None:
         """A result a person reads; nothing when quiet."""
         if not self.quiet:
-            self._out.print(text)
+            self._results().print("\n".join(_printable(line) for line in text.split("\n")))
 
     def put(self, text: str) -> None:
         """A result that was asked for, such as JSON: exactly this line, also when quiet."""
-        self._out.out(text, highlight=False)
+        self._results().out(text, highlight=False)
 
     def complain(self, message: str, hint: str = "") -> None:
         """An error in one sentence, with the next move if there is one."""
-        self._err.print(
-            f"Error: {message}" + (f" {hint}" if hint else ""), style="red" if self._err.is_terminal else None
-        )
+        words = _printable(f"Error: {message}" + (f" {hint}" if hint else ""))
+        # the text's own style: one given to `print` would colour the bar too
+        self._err.print(Text(words, style="red" if self._err.is_terminal else ""))
 
     def show_error(self, error: FaceStudioError) -> None:
         """The error and its hint."""
         self.complain(str(error), error.hint)
+
+    def _results(self) -> Console:
+        """Where results go. On a terminal that shows the bar, its own console moves the bar out of the way first."""
+        return self._err if self._bar_stands and self._out.is_terminal else self._out
+
+    @contextmanager
+    def _bar_on(self, shown: bool) -> Iterator[None]:
+        self._bar_stands = shown
+        try:
+            yield
+        finally:
+            self._bar_stands = False
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
@@ -64,7 +78,7 @@ class Screen:
             transient=True,
             disable=self.quiet or not self._err.is_terminal,
         )
-        with bar:
+        with bar, self._bar_on(not bar.disable):
             task = bar.add_task("Loading", total=1.0)
 
             def report(update: Update) -> None:
@@ -73,6 +87,11 @@ class Screen:
             progress = Progress(report)
             with _stopped_by_interrupt(progress):
                 yield progress
+
+
+def _printable(line: str) -> str:
+    """`line` with control characters written out: a file's name must not be able to command the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ command computes, so `--help` is quick.
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,13 +25,16 @@ from facestudio.methods.base import method_name
 from facestudio.photo import Photo
 from facestudio.pipeline import Result
 from facestudio.progress import Cancelled, Progress
-from facestudio.recipe import Recipe
+from facestudio.recipe import Recipe, app_version
 from facestudio.studio import Studio, options_of
 
 STOPPED = 130
 _ClickException: Any = typer.BadParameter.__mro__[2]  # Typer brings its own copy of click or uses the real one
 
-Photos = Annotated[list[Path], typer.Argument(metavar="PHOTO|FOLDER...", help="Photos, or folders of photos.")]
+# readable=False: Typer would refuse the whole command for one unreadable photo, which here fails alone
+Photos = Annotated[
+    list[Path], typer.Argument(metavar="PHOTO|FOLDER...", help="Photos, or folders of photos.", readable=False)
+]
 Device = Annotated[str, typer.Option(help="What computes: auto, cpu, cuda or mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -62,6 +66,8 @@ def restore(
     screen = Screen(quiet)
     studio = Studio(device, far=far)
     chosen = parse_faces(faces)
+    if aligned and chosen not in (None, {0}):
+        raise UsageError("With --aligned each photo is one face, so --faces cannot choose another.")
     entry = _chosen_checkpoint(studio, method, checkpoint)
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
     options_of(studio.method_options(entry.id), recipe.options)
@@ -95,7 +101,7 @@ def detect(
     """Find the faces of photos."""
     screen = Screen(quiet)
     studio = Studio(device)
-    paths = [found for path in photos for found in (batch.find_photos(path) if path.is_dir() else [path])]
+    paths = [found for path in photos for found in (batch.find_photos(path) if os.path.isdir(path) else [path])]
     if not paths:
         raise UsageError(f"There is no photo in {' or '.join(map(str, photos))}.")
     failed = False
@@ -104,10 +110,11 @@ def detect(
         for path in progress.track(paths, "Photos"):
             started = time.perf_counter()
             try:
-                faces = studio.detect(studio.open(path), progress)
+                photo = studio.open(path)
+                faces = studio.detect(photo, progress)
                 record = reports.detection_record(path, faces, time.perf_counter() - started)
                 if not as_json:
-                    screen.say(reports.detection_text(path, faces))
+                    screen.say(reports.detection_text(path, faces, photo.notes))
             except FaceStudioError as error:
                 failed = True
                 screen.complain(f"{path}: {error}", error.hint)
@@ -119,8 +126,8 @@ def detect(
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(help="A photo.")],
-    b: Annotated[Path, typer.Argument(help="Another photo.")],
+    a: Annotated[Path, typer.Argument(help="A photo.", readable=False)],
+    b: Annotated[Path, typer.Argument(help="Another photo.", readable=False)],
     far: Far = 1e-3,
     as_json: Json = False,
     device: Device = "auto",
@@ -198,14 +205,30 @@ def _chosen_checkpoint(studio: Studio, method: str | None, checkpoint: str | Non
     return fitting[0]
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        Screen().put(f"facestudio {app_version()}")
+        raise typer.Exit
+
+
+def about(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Restore faces in photos, and measure how much of the person is left."""
+
+
 def build() -> typer.Typer:
     """The application with the flags of every method that the manifest names."""
     app = typer.Typer(
         add_completion=False,
         rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
         help="Restore faces in photos, and measure how much of the person is left.",
     )
     weights = typer.Typer(rich_markup_mode=None, help="The checkpoints.")
+    app.callback()(about)
     app.command()(with_method_options(restore))
     app.command()(detect)
     app.command()(compare)

@@ -10,6 +10,7 @@ from typing import Any
 
 from facestudio.batch import Outcome, face_record
 from facestudio.faces.face import Face
+from facestudio.photo import SUFFIXES
 from facestudio.pipeline import Comparison, FaceResult
 
 
@@ -28,9 +29,9 @@ def detection_record(
     }
 
 
-def detection_text(path: Path, faces: tuple[Face, ...]) -> str:
-    """One line for the photo and one for each face."""
-    lines = [f"{path}: {count(len(faces), 'face')}"]
+def detection_text(path: Path, faces: tuple[Face, ...], notes: tuple[str, ...] = ()) -> str:
+    """One line for the photo, one for each of its `notes`, and one for each face."""
+    lines = [f"{path}: {count(len(faces), 'face')}", *(f"  {note}" for note in notes)]
     for index, face in enumerate(faces):
         left, top, right, bottom = (round(float(x)) for x in face.box)
         yaw, pitch, roll = (round(float(x)) for x in face.pose)
@@ -44,6 +45,10 @@ def detection_text(path: Path, faces: tuple[Face, ...]) -> str:
 def outcome_text(outcome: Outcome) -> str:
     """A photo that was written: where to, and what is left of each person."""
     lines = [f"{outcome.source} -> {outcome.output} ({outcome.seconds:.1f} s)"]
+    if outcome.result and outcome.output:
+        before = outcome.result.before
+        lost = before.losses(SUFFIXES.get(outcome.output.suffix.lower()))
+        lines += [f"  {note}" for note in (*before.notes, *lost)]
     for face in outcome.result.faces if outcome.result else ():
         if face.status == "skipped":
             continue

@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from facestudio.checkpoints import Checkpoint
+from facestudio.device import enough_memory
 from facestudio.faces.face import FFHQ_512, Face
 from facestudio.faces.loading import load_network
 from facestudio.photo import Photo, to_tensor
@@ -50,6 +51,7 @@ class Detector:
         """Build and fill the checkpoint's network; CheckpointError when that cannot be."""
         return cls(load_network(checkpoint, device), device, finder)
 
+    @enough_memory()
     def detect(
         self, photo: Photo | np.ndarray, progress: Progress | None = None, minimum_score: float = MINIMUM_SCORE
     ) -> tuple[Face, ...]:

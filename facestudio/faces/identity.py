@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facestudio.checkpoints import Checkpoint
+from facestudio.device import enough_memory
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.align import align
 from facestudio.faces.face import ARCFACE_112, Identity
@@ -75,6 +76,7 @@ class Embedder:
         """Build and fill the checkpoint's network; CheckpointError when that cannot be."""
         return cls(checkpoint, load_network(checkpoint, device), device)
 
+    @enough_memory()
     def embed(self, pixels: np.ndarray, landmarks: np.ndarray) -> Identity:
         """The identity of the face with `landmarks` (5, 2) in `pixels` (H, W, 3) uint8 RGB.
 

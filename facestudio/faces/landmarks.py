@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facestudio.checkpoints import Checkpoint
+from facestudio.device import enough_memory
 from facestudio.faces.align import inverse, similarity_transform, transform, warp
 from facestudio.faces.detect import estimate_pose
 from facestudio.faces.face import FFHQ_256, Face
@@ -53,6 +54,7 @@ class LandmarkFinder:
             landmarks = face.landmarks
         return Face(face.box, landmarks, score, estimate_pose(landmarks))
 
+    @enough_memory()
     def _look(self, photo: Photo | np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, float]:
         """All points (73, 2) float32 in photo pixels, and the probability of a face, where five landmarks are about
         `landmarks` (5, 2)."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from facestudio.device import enough_memory
 from facestudio.faces.align import inverse, transform, warp
 from facestudio.faces.face import AlignedFace
 from facestudio.photo import Photo
@@ -18,6 +19,7 @@ _RIM = 2  # crop pixels at the rim that never show
 _STRIP = 256  # rows blended at once, so that a face of thousands of pixels needs little memory
 
 
+@enough_memory()
 def paste(photo: Photo, aligned: AlignedFace, strength: float = 1.0, *, whole: bool = False) -> Photo:
     """Lay `aligned` over `photo` where its matrix says it came from; the result keeps the photo's metadata.
 

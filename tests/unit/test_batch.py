@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -154,6 +157,8 @@ def test_one_photo_may_name_its_file_and_a_format(tmp_path: Path) -> None:
     (other,) = batch.run([a], tmp_path / "out", work, format="webp")
     assert other.output == tmp_path / "out" / "a.webp"
     assert other.output.read_bytes()[8:12] == b"WEBP"
+    a.rename(tmp_path / "scan.2024")
+    assert batch.plan([tmp_path / "scan.2024"], tmp_path / "out", "png")[0].target.name == "scan.2024.png"
 
 
 def test_plans_that_make_no_sense_are_refused(album: Path, tmp_path: Path) -> None:
@@ -166,6 +171,8 @@ def test_plans_that_make_no_sense_are_refused(album: Path, tmp_path: Path) -> No
         ([a], tmp_path / "out", "docx", "not known"),
         ([a], tmp_path / "out.jpg", "png", "contradicts"),
         ([album], tmp_path / "file", None, "is a file"),
+        ([a, a], tmp_path / "out.jpg", None, "looks like one photo"),
+        ([album], tmp_path / "out.jpg", None, "looks like one photo"),
     ]:
         with pytest.raises(UsageError, match=words):
             batch.plan(inputs, out, format)
@@ -189,6 +196,11 @@ def test_a_report_that_would_hit_a_photo_or_cannot_be_written_is_refused(album: 
     (tmp_path / "file").write_text("")
     with pytest.raises(UnwritableOutput, match="cannot be written"):
         batch.run([album], tmp_path / "out", work, report=tmp_path / "file" / "report.jsonl")
+    notes = tmp_path / "notes.txt"
+    notes.write_text("not a report")
+    with pytest.raises(UsageError, match="would be lost"):
+        batch.run([album], tmp_path / "out", work, report=notes)
+    assert notes.read_text() == "not a report"
     assert not (tmp_path / "out").exists()
 
 
@@ -207,10 +219,11 @@ def test_a_partial_result_is_written_and_says_so(tmp_path: Path) -> None:
     def half(photo: Photo, progress: Progress) -> Result:
         return restore(photo, (FACE, face_at(220, 60, 90)), SlowRestorer(fails=[0]), progress=progress)
 
-    (outcome,) = batch.run([a], tmp_path / "out", half)
+    told: list[batch.Outcome] = []
+    (outcome,) = batch.run([a], tmp_path / "out", half, done=told.append)
     assert outcome.status == "partial"
     assert outcome.output == tmp_path / "out" / "a.png"
-    assert outcome.record()["faces"][0]["error"] == "Call 0 was told to fail."
+    assert told[0].record()["faces"][0]["error"] == "Call 0 was told to fail."
 
 
 def test_a_photo_whose_every_face_failed_is_not_written(tmp_path: Path) -> None:
@@ -231,3 +244,55 @@ def test_results_do_not_depend_on_the_place_in_the_batch(album: Path, tmp_path: 
     written_twice = (tmp_path / "one" / "b.jpg", tmp_path / "all" / "summer" / "b.jpg")
     one, many = (Photo.open(path).pixels for path in written_twice)
     assert np.array_equal(one, many)
+
+
+def test_odd_names_fail_alone_and_in_words(tmp_path: Path) -> None:
+    sound, circle, long = shot(tmp_path / "a.png"), tmp_path / "circle.png", tmp_path / ("x" * 300 + ".png")
+    circle.symlink_to(circle)
+    outcomes = batch.run([circle, long, sound], tmp_path / "out", work)
+    assert [outcome.status for outcome in outcomes] == ["failed", "failed", "ok"]
+    assert "circle" in (outcomes[0].error or "")
+    assert "too long" in (outcomes[1].error or "")
+    (outcome,) = batch.run([sound], tmp_path / ("y" * 300), work)
+    assert outcome.status == "failed"
+    assert "too long" in (outcome.error or "")
+
+
+def test_the_outcomes_of_a_folder_do_not_keep_its_photos_in_memory(album: Path, tmp_path: Path) -> None:
+    told: list[batch.Outcome] = []
+    outcomes = batch.run([album], tmp_path / "out", work, done=told.append)
+    assert any(outcome.result is not None for outcome in told)
+    assert all(outcome.result is None for outcome in outcomes)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
+def test_a_disk_that_fills_up_under_the_report_is_said_in_words(tmp_path: Path) -> None:
+    with pytest.raises(UnwritableOutput, match="cannot be written"):
+        batch.run([shot(tmp_path / "a.png")], tmp_path / "out", work, report=Path("/dev/full"))
+
+
+def test_a_folder_that_must_not_be_looked_into_is_not_passed_over(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.scandir
+
+    def guarded(path: Any) -> Any:
+        if Path(path).name == "summer":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    outcomes = {outcome.source.name: outcome for outcome in batch.run([album], tmp_path / "out", work)}
+    assert outcomes["a.png"].status == "ok"
+    assert outcomes["summer"].status == "failed"
+    assert "permission" in (outcomes["summer"].error or "")
+    (outcome,) = batch.run([album / "summer"], tmp_path / "out", work)
+    assert "permission" in (outcome.error or "")
+
+
+def test_a_photo_named_twice_is_done_once(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    photo = folder / "a.png"
+    write_picture(photo, picture(130, 150, [FACE]))
+    assert [item.source for item in batch.plan([folder, photo, photo], tmp_path / "out")] == [photo]

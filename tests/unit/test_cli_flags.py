@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -9,13 +10,20 @@ from typing import Any
 
 import pytest
 import typer
+from PIL import Image
+from rich.console import Console
 from typer.testing import CliRunner
 
+from facestudio.batch import Outcome
+from facestudio.cli.console import Screen
 from facestudio.cli.flags import method_fields, options_given, parse_faces, with_method_options
 from facestudio.cli.main import run
+from facestudio.cli.report import detection_text, outcome_text
 from facestudio.errors import UsageError
+from facestudio.photo import Photo
+from facestudio.pipeline import restore
 from facestudio.training.export import dump
-from tests.fakes import picture, write_picture
+from tests.fakes import SlowRestorer, face_at, picture, write_picture
 
 
 @pytest.fixture
@@ -82,6 +90,7 @@ def test_without_a_manifest_help_still_works(tmp_path: Path, monkeypatch: pytest
     ("arguments", "words"),
     [
         (["--faces", "some"], "--faces takes"),
+        (["--faces", "1", "--aligned"], "each photo is one face"),
         (["--strength", "2"], "Strength takes 0 to 1"),
         (["--method", "magic"], "there is: quick (net)"),
         (["--format", "docx"], "docx is not known"),
@@ -126,3 +135,49 @@ def test_help_needs_no_torch(weights: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert "--strength" in done.stdout
+
+
+def test_compare_without_a_recogniser_is_no_success(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo = str(write_picture(tmp_path / "a.png", picture(60, 60)))
+    assert run(["compare", photo, photo, "--device", "cpu", "--quiet"]) == 1
+    assert "tell people apart" in capsys.readouterr().err
+
+
+def test_what_of_a_photo_is_left_out_is_said(tmp_path: Path) -> None:
+    first, second = (Image.fromarray(picture(130, 150, [face_at(70, 60, 90)], seed)) for seed in (1, 2))
+    first.save(tmp_path / "moving.gif", save_all=True, append_images=[second])
+    photo = Photo.open(tmp_path / "moving.gif")
+    assert "animation" in detection_text(tmp_path / "moving.gif", (), photo.notes)
+    result = restore(photo, (face_at(70, 60, 90),), SlowRestorer())
+    said = outcome_text(Outcome(tmp_path / "moving.gif", tmp_path / "out.jpg", "ok", None, 1.0, result=result))
+    assert "animation" in said
+
+
+def test_a_name_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    Screen().say("a\x1b[31m.jpg: 1 face\n  0: 20 x 20 px")
+    Screen().complain("b\x1b[31m\n\udcff.jpg is damaged.")
+    said = capsys.readouterr()
+    assert said.out == "a\\x1b[31m.jpg: 1 face\n  0: 20 x 20 px\n"
+    assert said.err == "Error: b\\x1b[31m\\n\\udcff.jpg is damaged.\n"
+
+
+def test_a_result_does_not_run_into_the_bar() -> None:
+    shown = io.StringIO()
+    screen = Screen()
+    screen._out, screen._err = (
+        Console(file=shown, force_terminal=True, width=100, _environ={"TERM": "xterm"}) for _ in range(2)
+    )
+    with screen.progress() as progress:
+        for name in progress.track(["a.jpg", "b.jpg"], "Photos"):
+            screen.say(f"{name} is done")
+    for name in ("a.jpg", "b.jpg"):
+        assert f"\x1b[2K{name} is done\n" in shown.getvalue()  # the bar is wiped away first
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("facestudio ")
+    assert run(["restore", "-h"]) == 0
+    assert "--overwrite" in capsys.readouterr().out

@@ -141,3 +141,15 @@ def test_progress_is_told_and_can_stop_it() -> None:
 
     with pytest.raises(Cancelled):
         device.run_batched(stopping, range(8), 2, progress)
+
+
+def test_what_cannot_be_halved_runs_out_of_memory_in_one_sentence() -> None:
+    from facestudio.device import enough_memory
+    from facestudio.errors import OutOfMemory
+
+    for error in (MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")):
+        with pytest.raises(OutOfMemory, match="not enough memory") as raised, enough_memory():
+            raise error
+        assert raised.value.hint
+    with pytest.raises(RuntimeError, match="shapes"), enough_memory():
+        raise RuntimeError("shapes differ")

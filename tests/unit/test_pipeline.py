@@ -172,9 +172,15 @@ def test_randomness_depends_on_content_face_and_seed_alone(photo: Photo, tmp_pat
 
 def test_a_face_larger_than_the_crop_gets_a_note(tmp_path: Path) -> None:
     faces = (face_at(200, 200, 380), face_at(480, 100, 120))
-    result = restore(photo_of(tmp_path / "large.png", picture(400, 560, faces)), faces, SlowRestorer())
+    large = photo_of(tmp_path / "large.png", picture(400, 560, faces))
+    result = restore(large, faces, SlowRestorer(), embedders=[FakeEmbedder()])
     assert "256 px" in result.faces[0].notes[0]
     assert result.faces[1].notes == ()
+
+
+def test_a_face_that_nobody_may_judge_says_so(photo: Photo) -> None:
+    (face,) = restore(photo, (FACES[0],), SlowRestorer()).faces
+    assert "not measured" in face.notes[-1]
 
 
 def test_overlapping_faces_build_on_one_another(tmp_path: Path) -> None:
