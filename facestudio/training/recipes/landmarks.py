@@ -170,7 +170,7 @@ class Recipe:
         guess, logits = network(batch["crops"])
         known = batch["known"]
         weight = (known == 2).float()[:, None].repeat(1, 73)
-        weight[:, 68:] = 2.0 * (known > 0).float()[:, None]
+        weight[:, 68:] = 12.0 * (known > 0).float()[:, None]  # else the 68 would drown them
         apart = functional.smooth_l1_loss(guess.float(), batch["points"], beta=0.02, reduction="none").mean(-1)
         points = (apart * weight).sum() / weight.sum().clamp(min=1)
         face = functional.binary_cross_entropy_with_logits(logits.float(), (known > 0).float())
