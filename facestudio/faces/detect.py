@@ -28,7 +28,7 @@ SIDES = (1024, 384)  # longest side of each look; a photo is never enlarged
 MULTIPLE = 32
 OVERLAP = 0.4  # intersection over union from which two boxes are one face
 CONTAINED = 0.8  # part of the smaller box inside the larger from which they are one face
-MINIMUM_SCORE = 0.45  # on held-out photos: 0.98 of the faces, 0.03 false ones a photo (docs/benchmarks/starter.md)
+MINIMUM_SCORE = 0.4  # on held-out photos: 0.98 of the faces and 0.03 false ones a photo (docs/benchmarks/starter.md)
 
 # Depth of the five landmarks towards the camera, in pixels of FFHQ_512, whose eyes are 126 px or about 63 mm apart.
 _DEPTH = np.array([0.0, 0.0, 56.0, 14.0, 14.0])
