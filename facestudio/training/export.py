@@ -35,6 +35,7 @@ def export(recipe: Any, folder: Path, figures: dict[str, float], weights: Path) 
     path = weights / f"{recipe.id}.safetensors"
     partial = path.with_suffix(".part")
     save_file(tensors, partial)
+    partial.chmod(0o644)
     os.replace(partial, path)
     content = path.read_bytes()
     manifest = weights / "manifest.toml"
