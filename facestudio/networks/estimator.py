@@ -33,13 +33,21 @@ class EstimatorUNet(nn.Module):
         widths: channels per level, finest first; each further level halves the resolution.
         blocks: residual blocks per level on the way down (the way up has as many; the last level has twice as many).
         unshuffle: factor of the pixel unshuffle in front.
+        side: of the aligned crops in pixels, for a learned offset a place and level (an aligned face has its eyes always
+            in the same place); 0 for none. Crops of another side get the offsets resampled.
     """
 
-    def __init__(self, widths: Sequence[int] = (64, 128, 256), blocks: int = 2, unshuffle: int = 4) -> None:
+    def __init__(
+        self, widths: Sequence[int] = (64, 128, 256), blocks: int = 2, unshuffle: int = 4, side: int = 0
+    ) -> None:
         super().__init__()
         self.unshuffle = unshuffle
         self.multiple = unshuffle * 2 ** (len(widths) - 1)
         channels = 3 * unshuffle**2
+        self.places = nn.ParameterList(
+            nn.Parameter(torch.zeros(1, width, *[side // unshuffle >> level] * 2))
+            for level, width in enumerate(widths if side else ())
+        )
         self.head = nn.Conv2d(channels, widths[0], 3, padding=1)
         self.down = nn.ModuleList()
         self.shrink = nn.ModuleList()
@@ -63,15 +71,24 @@ class EstimatorUNet(nn.Module):
         """
         h = self.head(functional.pixel_unshuffle(x, self.unshuffle))
         skips: list[Tensor] = []
-        for blocks, shrink in zip(self.down, self.shrink, strict=True):
-            h = blocks(h)
+        for level, (blocks, shrink) in enumerate(zip(self.down, self.shrink, strict=True)):
+            h = blocks(self._placed(h, level))
             skips.append(h)
             h = shrink(h)
-        h = self.middle(h)
+        h = self.middle(self._placed(h, len(self.down)))
         for grow, blocks in zip(self.grow, self.up, strict=True):
             h = blocks(functional.pixel_shuffle(grow(h), 2) + skips.pop())
         correction = self.tail(functional.silu(h))
         return x + functional.pixel_shuffle(correction, self.unshuffle).to(x.dtype)
+
+    def _placed(self, h: Tensor, level: int) -> Tensor:
+        """`h` (B, C, H, W) with the offsets of its level."""
+        if not self.places:
+            return h
+        offset = self.places[level]
+        if offset.shape[2:] != h.shape[2:]:
+            offset = functional.interpolate(offset, size=h.shape[2:], mode="bilinear", align_corners=False)
+        return h + offset.to(h.dtype)
 
 
 def gradients(x: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from facestudio.training.optimizers import Optimizer
+
 log = logging.getLogger(__name__)
 
 
@@ -32,6 +34,8 @@ class Settings:
     weight_decay: float = 1e-4
     ema: float = 0.999
     clip: float = 1.0
+    muon: float = 0.0  # rate of Muon for the inner convolutions; 0: AdamW for all
+    outer: tuple[str, ...] = ("head", "tail")  # beginnings of the names of parameters that AdamW keeps
     cooldown: float = 0.25
     seed: int = 0
     validate_minutes: float = 10.0
@@ -72,7 +76,7 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     network = recipe.network().to(memory_format=torch.channels_last).to(target)  # type: ignore[call-overload]
     average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizer = torch.optim.AdamW(network.parameters(), settings.lr, (0.9, 0.99), weight_decay=settings.weight_decay)
+    optimizer = Optimizer(network, settings.lr, settings.weight_decay, settings.muon, settings.outer)
     state: dict[str, Any] = {"step": 0, "images": 0, "minutes": 0.0}
     last = folder / "last.pt"
     if last.exists():
@@ -98,13 +102,12 @@ def train(
         scale = min(1.0, warm / settings.warmup)
         if settings.cooldown:
             scale *= min(1.0, max(0.01, (1 - elapsed / minutes) / settings.cooldown))
-        for group in optimizer.param_groups:
-            group["lr"] = settings.lr * scale
+        optimizer.scale(scale)
         network.train()
         recipe.images_seen = state["images"]
         with torch.autocast(target.type, torch.bfloat16):
             loss, terms = recipe.loss(network, batch)
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         loss.backward()
         norm = nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
         if torch.isfinite(norm):

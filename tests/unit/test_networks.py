@@ -26,6 +26,19 @@ def test_estimator_begins_as_the_identity_and_keeps_the_shape() -> None:
     assert not torch.allclose(changed, x)
 
 
+def test_estimator_with_places_tells_where_it_is_and_takes_other_sides() -> None:
+    network = EstimatorUNet(widths=(8, 12), blocks=1, unshuffle=2, side=32)
+    assert [tuple(p.shape) for p in network.places] == [(1, 8, 16, 16), (1, 12, 8, 8)]
+    torch.nn.init.normal_(network.tail.weight, std=0.1)
+    flat = torch.zeros(1, 3, 64, 64)
+    with torch.no_grad():
+        network.places[0][:, :, :4] = 1.0
+    changed = network(flat)
+    assert changed.shape == flat.shape
+    assert (changed[..., :16, :] - changed[..., 40:56, :]).abs().max() > 1e-3
+    assert network(flat[..., :32, :32]).shape == (1, 3, 32, 32)
+
+
 def test_gradients_are_forward_differences() -> None:
     x = torch.arange(12.0).reshape(1, 1, 3, 4)
     across, down = gradients(x)

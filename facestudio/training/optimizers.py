@@ -1,0 +1,74 @@
+"""Optimisers for the loop: AdamW, and Muon for the convolutions' weights where a recipe asks for it.
+
+Muon (Jordan et al., 2024; torch's own implementation) steps along the orthogonalised momentum of each weight matrix. On
+the estimator a step of it was worth two of AdamW (docs/benchmarks/starter.md). It takes matrices only, so a convolution's
+weight (O, I, h, w) is shown to it as (O, h * w * I): a view of the same memory where the network is channels_last.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class Optimizer:
+    """AdamW over all parameters of `network`, or, when `muon` is above 0, Muon at that rate over the inner convolutions.
+
+    Inner convolutions are those whose names match none of `outer`: first and last layers stay with AdamW.
+    """
+
+    def __init__(
+        self, network: nn.Module, lr: float, weight_decay: float, muon: float = 0.0, outer: tuple[str, ...] = ()
+    ) -> None:
+        self._seen: list[tuple[nn.Parameter, nn.Parameter]] = []
+        rest = []
+        for name, parameter in network.named_parameters():
+            if muon and parameter.ndim == 4 and not name.startswith(outer):
+                self._seen.append((parameter, nn.Parameter(matrix(parameter.detach()))))
+            else:
+                rest.append(parameter)
+        self._rates = [lr]
+        self._parts: list[torch.optim.Optimizer] = [torch.optim.AdamW(rest, lr, (0.9, 0.99), weight_decay=weight_decay)]
+        if self._seen:
+            for parameter, flat in self._seen:
+                if parameter.data_ptr() != flat.data_ptr():
+                    raise ValueError("Muon needs a network in channels_last memory format")
+            self._rates.append(muon)
+            flats = [flat for _, flat in self._seen]
+            self._parts.append(
+                torch.optim.Muon(flats, muon, weight_decay=weight_decay, ns_steps=4, adjust_lr_fn="match_rms_adamw")
+            )
+
+    def scale(self, share: float) -> None:
+        """Set every rate to `share` of what was asked."""
+        for part, rate in zip(self._parts, self._rates, strict=True):
+            for group in part.param_groups:
+                group["lr"] = rate * share
+
+    def zero_grad(self) -> None:
+        for part in self._parts:
+            part.zero_grad(set_to_none=True)
+        for parameter, _ in self._seen:
+            parameter.grad = None
+
+    def step(self) -> None:
+        for parameter, flat in self._seen:
+            flat.grad = None if parameter.grad is None else matrix(parameter.grad)
+        for part in self._parts:
+            part.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"parts": [part.state_dict() for part in self._parts]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up a saved state; one of a plain AdamW (before there was Muon) too."""
+        states = state.get("parts", [state])
+        for part, one in zip(self._parts, states, strict=True):
+            part.load_state_dict(one)
+
+
+def matrix(weight: Tensor) -> Tensor:
+    """(O, I, h, w) as (O, h * w * I)."""
+    return weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
