@@ -34,7 +34,7 @@ class Settings:
     weight_decay: float = 1e-4
     ema: float = 0.999
     clip: float = 1.0
-    muon: float = 0.0  # rate of Muon for the inner convolutions; 0: AdamW for all
+    muon: float = 0.0  # rate of Muon for the inner weights; 0: AdamW for all
     outer: tuple[str, ...] = ("head", "tail")  # beginnings of the names of parameters that AdamW keeps
     cooldown: float = 0.25
     seed: int = 0

@@ -1,4 +1,4 @@
-"""Optimisers for the loop: AdamW, and Muon for the convolutions' weights where a recipe asks for it.
+"""Optimisers for the loop: AdamW, and Muon for inner weights where a recipe asks for it.
 
 Muon (Jordan et al., 2024; torch's own implementation) steps along the orthogonalised momentum of each weight matrix. On
 the estimator a step of it was worth two of AdamW (docs/benchmarks/starter.md). It takes matrices only, so a convolution's
@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 
 class Optimizer:
-    """AdamW over all parameters of `network`, or, when `muon` is above 0, Muon at that rate over the inner convolutions.
+    """AdamW over all parameters of `network`, or, when `muon` is above 0, Muon at that rate over the inner weights.
 
-    Inner convolutions are those whose names match none of `outer`: first and last layers stay with AdamW.
+    Inner weights are those of convolutions and linear layers whose names begin with none of `outer`: first and last
+    layers, tables, and convolutions that do not mix channels (depthwise) are to be named there and stay with AdamW.
     """
 
     def __init__(
@@ -25,7 +26,7 @@ class Optimizer:
         self._seen: list[tuple[nn.Parameter, nn.Parameter]] = []
         rest = []
         for name, parameter in network.named_parameters():
-            if muon and parameter.ndim == 4 and not name.startswith(outer):
+            if muon and parameter.ndim in (2, 4) and not name.startswith(outer):
                 self._seen.append((parameter, nn.Parameter(matrix(parameter.detach()))))
             else:
                 rest.append(parameter)
@@ -70,5 +71,5 @@ class Optimizer:
 
 
 def matrix(weight: Tensor) -> Tensor:
-    """(O, I, h, w) as (O, h * w * I)."""
-    return weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
+    """(O, I, h, w) as (O, h * w * I); (O, I) as it is."""
+    return weight if weight.ndim == 2 else weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
