@@ -10,16 +10,32 @@ from typing import TYPE_CHECKING
 
 from facestudio.checkpoints import Checkpoint, load_into
 from facestudio.errors import CheckpointMismatch
+from facestudio.faces.fusing import fuse
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 def load_network(checkpoint: Checkpoint, device: str, part: str = "weights") -> nn.Module:
-    """Build the checkpoint's network with its config, fill it from `part`, and put it on `device` in evaluation mode.
+    """Build the checkpoint's network with its config, fill it from `part`, and put it on `device` ready for inference.
 
-    CheckpointMismatch when the architecture is unknown or the tensors do not fit; CheckpointMissing and
-    CheckpointCorrupt come from reading the file.
+    It is in evaluation mode and fused (see fusing.py), so it must not be trained or saved any more. CheckpointMismatch
+    when the architecture is unknown or the tensors do not fit; CheckpointMissing and CheckpointCorrupt come from
+    reading the file.
+    """
+    import torch
+
+    network = fuse(fill_network(checkpoint, part)).to(device)
+    if device == "cpu":
+        # it convolves quicker, by up to a sixth, when the channels of a pixel lie together
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+    return network
+
+
+def fill_network(checkpoint: Checkpoint, part: str = "weights") -> nn.Module:
+    """The checkpoint's network as it was trained: filled from `part`, on the CPU, in evaluation mode.
+
+    Raises as `load_network` does.
     """
     module, _, name = checkpoint.architecture.partition(":")
     try:
@@ -31,4 +47,4 @@ def load_network(checkpoint: Checkpoint, device: str, part: str = "weights") -> 
             hint="Install the version of Face Studio that these weights belong to.",
         ) from error
     load_into(network, checkpoint, part)
-    return network.to(device).eval()
+    return network.eval()
