@@ -157,10 +157,12 @@ def restore(
         except FaceStudioError as error:
             errors[index] = str(error)
 
+    restored_faces = {index: faces[index] for index in done}
+    verdicts, troubles = _judged(photo, after, restored_faces, judges, restorer.goal, far, progress)
     results = []
-    for index, face in progress.track(list(enumerate(faces)), "Measuring identity"):
+    for index, face in enumerate(faces):
         if index in done:
-            results.append(_measured(photo, after, face, index, done[index], judges, restorer.goal, far, progress))
+            results.append(_restored(face, index, done[index], after, verdicts[index], troubles, bool(judges)))
         else:
             status = "failed" if index in errors else "skipped"
             results.append(FaceResult(face, index, status, errors.get(index), {}, {}))
@@ -218,37 +220,55 @@ def _conditioning(restorer: Restorer) -> set[str]:
     return {conditioned} if isinstance(conditioned, str) else set(conditioned or ())
 
 
-def _measured(
+def _judged(
     before: Photo,
     after: Photo,
-    face: Face,
-    index: int,
-    aligned_before: AlignedFace,
+    faces: Mapping[int, Face],
     judges: Sequence[Embedder],
     goal: str,
     far: float,
     progress: Progress,
-) -> FaceResult:
-    """The outcome of a restored face; a judge that fails becomes its `error`, the restoration stays."""
-    cosines: dict[str, float] = {}
-    verdicts: dict[str, Verdict] = {}
-    error = None
-    for judge in judges:
-        progress.check()
+) -> tuple[dict[int, dict[str, Verdict]], list[str]]:
+    """For each of `faces`, by its index, the verdict of each judge by its id; and a sentence for each judge that failed.
+
+    A judge looks once at each photo, at all faces together, and with the same landmarks before and after.
+    """
+    landmarks = np.array([face.landmarks for face in faces.values()], dtype=np.float32).reshape(-1, 5, 2)
+    verdicts: dict[int, dict[str, Verdict]] = {index: {} for index in faces}
+    troubles = []
+    for judge in progress.track(judges, "Measuring identity"):
         try:
-            was = judge.embed(before.pixels, face.landmarks)
-            cosine = similarity(was, judge.embed(after.pixels, face.landmarks))
-            verdicts[judge.id] = verdict(cosine, judge.checkpoint, far=far, goal=goal)
-            cosines[judge.id] = cosine
+            was = judge.embed_all(before.pixels, landmarks, progress)
+            now = judge.embed_all(after.pixels, landmarks, progress)
+            cosines = [similarity(a, b) for a, b in zip(was, now, strict=True)]
+            said = [verdict(cosine, judge.checkpoint, far=far, goal=goal) for cosine in cosines]
         except FaceStudioError as failure:
-            error = f"Restored, but {judge.id} could not measure it: {failure}"
+            troubles.append(f"Restored, but {judge.id} could not measure it: {failure}")
+            continue
+        for index, one in zip(faces, said, strict=True):
+            verdicts[index][judge.id] = one
+    return verdicts, troubles
+
+
+def _restored(
+    face: Face,
+    index: int,
+    before: AlignedFace,
+    after: Photo,
+    verdicts: Mapping[str, Verdict],
+    troubles: Sequence[str],
+    judged: bool,
+) -> FaceResult:
+    """The outcome of a restored face; judges that failed become its `error`, the restoration stays."""
     notes = []
-    size = aligned_before.template.size
-    if aligned_before.scale < SHRUNK:
+    size = before.template.size
+    if before.scale < SHRUNK:
         notes.append(
             f"This face is larger than the {size} px the starter method works at, so fine detail of the original is lost."
         )
-    if not judges:
+    if not judged:
         notes.append("How much of the person is left was not measured: no recogniser is here that may judge it.")
-    aligned_after = align(after, face, aligned_before.template)
-    return FaceResult(face, index, "restored", error, cosines, verdicts, aligned_before, aligned_after, tuple(notes))
+    cosines = {name: one.cosine for name, one in verdicts.items()}
+    error = " ".join(troubles) or None
+    aligned_after = align(after, face, before.template)
+    return FaceResult(face, index, "restored", error, cosines, verdicts, before, aligned_after, tuple(notes))

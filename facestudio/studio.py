@@ -11,11 +11,13 @@ import importlib.util
 import os
 import platform
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from facestudio import checkpoints as store
 from facestudio import device as devices
@@ -120,7 +122,19 @@ class Studio:
 
     def identity(self, photo: Photo, face: Face) -> dict[str, Identity]:
         """Who `face` is to each embedder, by the embedder's id."""
-        return {embedder.id: embedder.embed(photo.pixels, face.landmarks) for embedder in self._embedders()}
+        return self.identities(photo, [face])[0]
+
+    def identities(
+        self, photo: Photo, faces: Sequence[Face], progress: Progress | None = None
+    ) -> tuple[dict[str, Identity], ...]:
+        """Who each of `faces` is to each embedder, by the embedder's id; an embedder looks at all faces together."""
+        progress = progress or Progress()
+        landmarks = np.array([face.landmarks for face in faces], dtype=np.float32).reshape(-1, 5, 2)
+        found: tuple[dict[str, Identity], ...] = tuple({} for _ in faces)
+        for embedder in progress.track(self._embedders(), "Measuring identity"):
+            for of, identity in zip(found, embedder.embed_all(photo.pixels, landmarks, progress), strict=True):
+                of[embedder.id] = identity
+        return found
 
     def prepare(self, checkpoint_id: str | None = None) -> None:
         """Load the detector, and for a checkpoint its method and the judges, so that the next call does not wait."""

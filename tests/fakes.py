@@ -138,7 +138,7 @@ class SlowRestorer:
 
 
 class FakeEmbedder:
-    """An Embedder without a network: the embedding is the 112 px crop made small. Remembers every pair it was given."""
+    """An Embedder without a network: the embedding is the 112 px crop made small. Remembers what each call was given."""
 
     def __init__(self, id: str = "fake-embedder", fails: bool = False, **calibration: Any) -> None:
         self.checkpoint = fake_checkpoint(id, goal="none", calibration={**CALIBRATION, **calibration})
@@ -147,12 +147,18 @@ class FakeEmbedder:
         self._fails = fails
 
     def embed(self, pixels: np.ndarray, landmarks: np.ndarray) -> Identity:
+        return self.embed_all(pixels, np.asarray(landmarks)[None])[0]
+
+    def embed_all(
+        self, pixels: np.ndarray, landmarks: np.ndarray, progress: Progress | None = None
+    ) -> tuple[Identity, ...]:
         self.seen.append((pixels, np.array(landmarks)))
         if self._fails:
             raise FaceStudioError("This embedder was told to fail.")
-        crop = align(pixels, landmarks, ARCFACE_112).pixels
-        small = cv2.resize(crop, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float64).ravel()
-        return Identity(small - small.mean() + 1e-3, self.id)
+        for _ in (progress or Progress()).track(range(1), "Measuring identity"):
+            crops = [align(pixels, points, ARCFACE_112).pixels for points in landmarks]
+        small = [cv2.resize(crop, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float64).ravel() for crop in crops]
+        return tuple(Identity(values - values.mean() + 1e-3, self.id) for values in small)
 
 
 class FakeDetector:

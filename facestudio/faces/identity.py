@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from facestudio.checkpoints import Checkpoint
-from facestudio.device import enough_memory
+from facestudio.device import enough_memory, run_batched
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.align import align
 from facestudio.faces.face import ARCFACE_112, Identity
 from facestudio.faces.loading import load_network
 from facestudio.photo import to_tensor
+from facestudio.progress import Progress
 
 if TYPE_CHECKING:
     from torch import nn
 
 SAME, UNCERTAIN, CHANGED = "same person", "uncertain", "changed"
+BATCH = 32  # faces that an embedder looks at in one call, each with its mirror image
 LENIENT_FAR = 1e-1  # below the threshold that even one stranger in ten reaches, a face counts as changed
 
 
@@ -76,18 +78,32 @@ class Embedder:
         """Build and fill the checkpoint's network; CheckpointError when that cannot be."""
         return cls(checkpoint, load_network(checkpoint, device), device)
 
-    @enough_memory()
     def embed(self, pixels: np.ndarray, landmarks: np.ndarray) -> Identity:
-        """The identity of the face with `landmarks` (5, 2) in `pixels` (H, W, 3) uint8 RGB.
+        """The identity of the face with `landmarks` (5, 2) in `pixels` (H, W, 3) uint8 RGB; errors as of `embed_all`."""
+        return self.embed_all(pixels, np.asarray(landmarks)[None])[0]
 
-        The embeddings of the crop and of its mirror image are added, as in the calibration.
+    @enough_memory()
+    def embed_all(
+        self, pixels: np.ndarray, landmarks: np.ndarray, progress: Progress | None = None
+    ) -> tuple[Identity, ...]:
+        """The identities of the faces with `landmarks` (N, 5, 2) in `pixels` (H, W, 3) uint8 RGB, in their order.
+
+        The embeddings of a crop and of its mirror image are added, as in the calibration. The network sees up to
+        `BATCH` faces at once, and half of them when memory runs out; OutOfMemory when that is too much as well.
+        `progress` is asked between the batches whether to stop.
         """
+        crops = [align(pixels, points, ARCFACE_112).pixels for points in landmarks]
+        return tuple(run_batched(self._embedded, crops, BATCH, progress))
+
+    def _embedded(self, crops: list[np.ndarray]) -> list[Identity]:
+        """The identities of `crops` (112, 112, 3) uint8 RGB, by one call of the network."""
         import torch
 
-        crop = to_tensor(align(pixels, landmarks, ARCFACE_112).pixels).to(self._device)
+        faces = to_tensor(np.stack(crops)).to(self._device)
         with torch.inference_mode():
-            embedding = self._network(torch.cat([crop, crop.flip(-1)])).sum(dim=0)
-        return Identity(embedding.float().cpu().numpy(), self.id)
+            embeddings = self._network(torch.cat([faces, faces.flip(-1)])).float()
+        both = (embeddings[: len(crops)] + embeddings[len(crops) :]).cpu().numpy()
+        return [Identity(embedding, self.id) for embedding in both]
 
 
 def threshold_at(calibration: Mapping[str, Any], far: float, embedder: str = "this embedder") -> float:

@@ -5,9 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-from facestudio.errors import CheckpointMismatch
+from facestudio.errors import CheckpointMismatch, OutOfMemory
 from facestudio.faces.face import similarity
-from facestudio.faces.identity import Embedder, same_probability, threshold_at, verdict
+from facestudio.faces.identity import BATCH, Embedder, same_probability, threshold_at, verdict
+from facestudio.progress import Cancelled, Progress
 from tests.fakes import CALIBRATION, draw_face, face_at, fake_checkpoint, picture
 
 JUDGE = fake_checkpoint("judge", calibration=CALIBRATION)  # 1e-3: 0.8, 1e-2: 0.6, 1e-1: 0.4
@@ -82,12 +83,26 @@ def test_probability_is_even_where_both_are_as_likely() -> None:
 
 
 class Flat(nn.Module):
-    """Every eighth pixel as it comes, so that an embedding shows what the network was given."""
+    """Every eighth pixel as it comes, so that an embedding shows what the network was given. Counts what it saw in
+    each call; a call of more than `limit` pictures runs out of memory."""
+
+    def __init__(self, limit: int = 10_000) -> None:
+        super().__init__()
+        self.calls: list[int] = []
+        self._limit = limit
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         assert x.shape[1:] == (3, 112, 112)
         assert x.abs().max() <= 1
+        self.calls.append(len(x))
+        if len(x) > self._limit:
+            raise torch.OutOfMemoryError("CUDA ran dry")
         return nn.functional.avg_pool2d(x, 8).flatten(1)
+
+
+def landmarks_of(count: int) -> np.ndarray:
+    """Landmarks (count, 5, 2) at different places of a photo of 300 x 350 pixels."""
+    return np.stack([face_at(100 + 3 * n, 90 + 2 * n, 100 + 2 * n, n).landmarks for n in range(count)])
 
 
 def test_embedding_follows_the_face_and_not_its_place() -> None:
@@ -102,3 +117,47 @@ def test_embedding_follows_the_face_and_not_its_place() -> None:
     assert embedded[0].embedder == "judge"
     assert similarity(embedded[0], embedded[1]) > 0.97
     assert similarity(embedded[0], background) < 0.8
+
+
+def test_all_faces_of_a_photo_are_one_call_of_the_network() -> None:
+    network, pixels = Flat(), picture(300, 350, seed=3)
+    embedder = Embedder(JUDGE, network)
+    together = embedder.embed_all(pixels, landmarks_of(5))
+    assert network.calls == [10]  # each with its mirror image
+    alone = [Embedder(JUDGE, Flat()).embed(pixels, landmarks) for landmarks in landmarks_of(5)]
+    for one, other in zip(together, alone, strict=True):
+        assert np.allclose(one.embedding, other.embedding, atol=1e-6)
+    assert embedder.embed_all(pixels, np.empty((0, 5, 2))) == ()
+
+
+def test_a_mirrored_face_is_the_same_person() -> None:
+    pixels, landmarks = picture(300, 350, [face_at(120, 130, 150)]), face_at(120, 130, 150).landmarks
+    mirrored = np.column_stack([349 - landmarks[:, 0], landmarks[:, 1]])[[1, 0, 2, 4, 3]]
+    embedder = Embedder(JUDGE, Flat())
+    turned = embedder.embed(np.ascontiguousarray(pixels[:, ::-1]), mirrored)
+    assert similarity(embedder.embed(pixels, landmarks), turned) > 0.999
+
+
+def test_many_faces_come_in_portions_and_half_of_them_when_memory_is_short() -> None:
+    pixels = picture(300, 350, seed=3)
+    plain, short = Flat(), Flat(limit=BATCH)
+    whole = Embedder(JUDGE, plain).embed_all(pixels, landmarks_of(40))
+    assert plain.calls == [2 * BATCH, 2 * (40 - BATCH)]
+    halved = Embedder(JUDGE, short).embed_all(pixels, landmarks_of(40))
+    assert short.calls == [2 * BATCH, BATCH, BATCH, 2 * (40 - BATCH)]
+    assert all(np.array_equal(a.embedding, b.embedding) for a, b in zip(whole, halved, strict=True))
+    with pytest.raises(OutOfMemory):
+        Embedder(JUDGE, Flat(limit=0)).embed(pixels, landmarks_of(1)[0])
+
+
+def test_embedding_many_faces_can_be_stopped() -> None:
+    network, progress = Flat(), Progress()
+
+    class Stopping(Flat):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            progress.cancel()
+            return network(x)
+
+    with pytest.raises(Cancelled):
+        Embedder(JUDGE, Stopping()).embed_all(picture(300, 350), landmarks_of(3 * BATCH), progress)
+    assert network.calls == [2 * BATCH]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facestudio.errors import NoFaceFound, UsageError
-from facestudio.faces.face import FFHQ_256
+from facestudio.faces.face import FFHQ_256, similarity
 from facestudio.photo import Photo
 from facestudio.pipeline import compare, face_seed, restore, restore_aligned
 from facestudio.progress import Cancelled, Progress, Update
@@ -47,12 +47,21 @@ def test_every_face_is_restored_and_measured(photo: Photo) -> None:
 def test_before_and_after_are_embedded_with_the_same_landmarks(photo: Photo) -> None:
     embedder = FakeEmbedder()
     result = restore(photo, FACES, SlowRestorer(), embedders=[embedder])
-    assert len(embedder.seen) == 2 * len(FACES)
-    for face, was, now in zip(FACES, embedder.seen[::2], embedder.seen[1::2], strict=True):
-        assert was[0] is photo.pixels
-        assert now[0] is result.after.pixels
-        assert np.array_equal(was[1], face.landmarks)
-        assert np.array_equal(now[1], face.landmarks)
+    was, now = embedder.seen  # one call a photo, for all faces
+    assert was[0] is photo.pixels
+    assert now[0] is result.after.pixels
+    assert np.array_equal(was[1], [face.landmarks for face in FACES])
+    assert np.array_equal(now[1], was[1])
+
+
+def test_each_face_gets_its_own_measure(photo: Photo) -> None:
+    embedder, alone = FakeEmbedder(), FakeEmbedder()
+    result = restore(photo, FACES, SlowRestorer(fails=[1]), embedders=[embedder], selected={0, 1, 2})
+    assert [len(landmarks) for _, landmarks in embedder.seen] == [2, 2]
+    for index in (0, 2):
+        pair = (alone.embed(p.pixels, FACES[index].landmarks) for p in (photo, result.after))
+        assert result.faces[index].similarity[embedder.id] == pytest.approx(similarity(*pair))
+    assert result.faces[1].similarity == {}
 
 
 def test_an_embedder_that_the_method_listens_to_does_not_judge(photo: Photo) -> None:
@@ -104,8 +113,29 @@ def test_a_judge_that_fails_leaves_the_restoration_and_says_so(photo: Photo) -> 
     (face,) = result.faces
     assert (face.status, result.status) == ("restored", "ok")
     assert set(face.similarity) == {"sound"}
+    assert face.error == "Restored, but broken could not measure it: This embedder was told to fail."
+
+
+def test_a_judge_without_calibration_says_nothing(photo: Photo) -> None:
+    judges = [FakeEmbedder("bare", thresholds={}), FakeEmbedder("sound"), FakeEmbedder("broken", fails=True)]
+    (face,) = restore(photo, FACES[:1], SlowRestorer(), embedders=judges).faces
+    assert set(face.similarity) == set(face.verdicts) == {"sound"}
     assert face.error is not None
-    assert "broken" in face.error
+    assert "bare could not" in face.error and "broken could not" in face.error
+
+
+def test_measuring_can_be_stopped(photo: Photo) -> None:
+    judges = [FakeEmbedder("first"), FakeEmbedder("second")]
+
+    def stop_then(update: Update) -> None:
+        if update.stage == "Measuring identity":
+            progress.cancel()
+
+    progress = Progress(stop_then, every=0)
+    with pytest.raises(Cancelled):
+        restore(photo, FACES, SlowRestorer(), embedders=judges, progress=progress)
+    assert len(judges[0].seen) == 1
+    assert not judges[1].seen
 
 
 def test_only_the_selected_faces_are_touched(photo: Photo) -> None:

@@ -1,0 +1,56 @@
+"""The facade: what it asks of what it loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facestudio.photo import Photo
+from facestudio.progress import Cancelled, Progress
+from facestudio.studio import Studio
+from tests.fakes import FakeEmbedder, face_at, picture
+
+FACES = (face_at(80, 90, 110), face_at(220, 100, 90, 10), face_at(340, 90, 80))
+
+
+class Judged(Studio):
+    """A Studio with embedders that need no weights."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu")
+        self.judges: list[Any] = [FakeEmbedder("one"), FakeEmbedder("two")]
+
+    def _embedders(self) -> list[Any]:
+        return self.judges
+
+
+@pytest.fixture
+def photo() -> Photo:
+    return Photo.from_pixels(picture(190, 400, FACES))
+
+
+def test_an_embedder_is_asked_once_about_all_faces(photo: Photo) -> None:
+    studio = Judged()
+    found = studio.identities(photo, FACES)
+    for judge in studio.judges:
+        ((pixels, landmarks),) = judge.seen
+        assert pixels is photo.pixels
+        assert np.array_equal(landmarks, [face.landmarks for face in FACES])
+    assert [set(of) for of in found] == [{"one", "two"}] * len(FACES)
+    for face, of in zip(FACES, found, strict=True):
+        alone = studio.identity(photo, face)
+        assert all(np.array_equal(alone[name].embedding, of[name].embedding) for name in of)
+
+
+def test_nobody_in_the_photo_is_nobody(photo: Photo) -> None:
+    assert Judged().identities(photo, ()) == ()
+
+
+def test_measuring_is_stopped_between_two_embedders(photo: Photo) -> None:
+    studio, progress = Judged(), Progress()
+    progress.cancel()
+    with pytest.raises(Cancelled):
+        studio.identities(photo, FACES, progress)
+    assert not any(judge.seen for judge in studio.judges)
