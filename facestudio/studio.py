@@ -25,6 +25,7 @@ from facestudio import paths
 from facestudio.checkpoints import Checkpoint
 from facestudio.errors import CheckpointMissing, FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.face import Face, Identity
+from facestudio.faces.recent import Recent
 from facestudio.options import OptionField, describe, validate
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from facestudio.pipeline import Comparison, Result
 
 DETECTOR, LANDMARKS = "starter-detector", "starter-landmarks"
+MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Studio:
         self.far = far
         self._lock = threading.RLock()
         self._kept: dict[str, Any] = {}
+        self._identities: Recent[Identity] = Recent(MOST_IDENTITIES)
 
     # ---- photos and faces
 
@@ -235,7 +238,7 @@ class Studio:
 
         judges = [c for c in self.checkpoints() if c.calibration and all(f.path.exists() for f in c.files.values())]
         device = devices.resolve(self._device)
-        return [self._keep(f"embedder {c.id}", partial(Embedder.load, c, device)) for c in judges]
+        return [self._keep(f"embedder {c.id}", partial(Embedder.load, c, device, self._identities)) for c in judges]
 
 
 def options_of(cls: type, values: Mapping[str, Any]) -> Any:

@@ -8,6 +8,7 @@ so that the values can be used before it is there.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from facestudio.errors import CheckpointMismatch
 from facestudio.faces.align import align
 from facestudio.faces.face import ARCFACE_112, Identity
 from facestudio.faces.loading import load_network
+from facestudio.faces.recent import Recent
 from facestudio.photo import to_tensor
 from facestudio.progress import Progress
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 SAME, UNCERTAIN, CHANGED = "same person", "uncertain", "changed"
 BATCH = 32  # faces that an embedder looks at in one call, each with its mirror image
+KNOWN = 1024  # identities that are kept, about 2 MB
 LENIENT_FAR = 1e-1  # below the threshold that even one stranger in ten reaches, a face counts as changed
 
 
@@ -65,18 +68,26 @@ class Verdict:
 
 
 class Embedder:
-    """One loaded embedder: `checkpoint`, its `network` (B, 3, 112, 112) in [-1, 1] -> (B, D), on `device`."""
+    """One loaded embedder: `checkpoint`, its `network` (B, 3, 112, 112) in [-1, 1] -> (B, D), on `device`.
 
-    def __init__(self, checkpoint: Checkpoint, network: nn.Module, device: str = "cpu") -> None:
+    `known` holds the identities that were computed last, by the weights and the crop, so that an unchanged face is not
+    computed again; several embedders of one device may share it.
+    """
+
+    def __init__(
+        self, checkpoint: Checkpoint, network: nn.Module, device: str = "cpu", known: Recent[Identity] | None = None
+    ) -> None:
         self.checkpoint = checkpoint
         self.id = checkpoint.id
         self._network = network
         self._device = device
+        self._known = known if known is not None else Recent(KNOWN)
+        self._weights = tuple(file.sha256 for file in checkpoint.files.values())
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, device: str) -> Embedder:
+    def load(cls, checkpoint: Checkpoint, device: str, known: Recent[Identity] | None = None) -> Embedder:
         """Build and fill the checkpoint's network; CheckpointError when that cannot be."""
-        return cls(checkpoint, load_network(checkpoint, device), device)
+        return cls(checkpoint, load_network(checkpoint, device), device, known)
 
     def embed(self, pixels: np.ndarray, landmarks: np.ndarray) -> Identity:
         """The identity of the face with `landmarks` (5, 2) in `pixels` (H, W, 3) uint8 RGB; errors as of `embed_all`."""
@@ -88,12 +99,19 @@ class Embedder:
     ) -> tuple[Identity, ...]:
         """The identities of the faces with `landmarks` (N, 5, 2) in `pixels` (H, W, 3) uint8 RGB, in their order.
 
-        The embeddings of a crop and of its mirror image are added, as in the calibration. The network sees up to
-        `BATCH` faces at once, and half of them when memory runs out; OutOfMemory when that is too much as well.
-        `progress` is asked between the batches whether to stop.
+        The embeddings of a crop and of its mirror image are added, as in the calibration. The network sees only crops
+        that are not known, up to `BATCH` faces at once, and half of them when memory runs out; OutOfMemory when that is
+        too much as well. `progress` is asked between the batches whether to stop.
         """
         crops = [align(pixels, points, ARCFACE_112).pixels for points in landmarks]
-        return tuple(run_batched(self._embedded, crops, BATCH, progress))
+        keys = [(self.id, self._weights, hashlib.sha256(crop.data).digest()) for crop in crops]
+        found = {key: known for key in keys if (known := self._known.get(key)) is not None}
+        new = {key: crop for key, crop in zip(keys, crops, strict=True) if key not in found}
+        made = run_batched(self._embedded, list(new.values()), BATCH, progress)
+        for key, identity in zip(new, made, strict=True):
+            self._known.put(key, identity)
+            found[key] = identity
+        return tuple(found[key] for key in keys)
 
     def _embedded(self, crops: list[np.ndarray]) -> list[Identity]:
         """The identities of `crops` (112, 112, 3) uint8 RGB, by one call of the network."""

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from facestudio.checkpoints import File
 from facestudio.errors import CheckpointMismatch, OutOfMemory
-from facestudio.faces.face import similarity
+from facestudio.faces.face import Identity, similarity
 from facestudio.faces.identity import BATCH, Embedder, same_probability, threshold_at, verdict
+from facestudio.faces.recent import Recent
 from facestudio.progress import Cancelled, Progress
 from tests.fakes import CALIBRATION, draw_face, face_at, fake_checkpoint, picture
 
@@ -161,3 +165,57 @@ def test_embedding_many_faces_can_be_stopped() -> None:
     with pytest.raises(Cancelled):
         Embedder(JUDGE, Stopping()).embed_all(picture(300, 350), landmarks_of(3 * BATCH), progress)
     assert network.calls == [2 * BATCH]
+
+
+def test_a_face_that_did_not_change_is_not_embedded_again() -> None:
+    network, pixels = Flat(), picture(300, 350, seed=3)
+    embedder = Embedder(JUDGE, network)
+    first = embedder.embed_all(pixels, landmarks_of(3))
+    again = embedder.embed_all(pixels.copy(), landmarks_of(3))
+    assert network.calls == [6]
+    assert all(np.array_equal(a.embedding, b.embedding) for a, b in zip(first, again, strict=True))
+    embedder.embed_all(pixels, landmarks_of(5))
+    assert network.calls == [6, 4]  # only the two that are new
+
+
+def test_a_changed_pixel_is_seen() -> None:
+    network, face = Flat(), face_at(150, 150, 150)
+    embedder, pixels = Embedder(JUDGE, network), picture(300, 350, seed=3)
+    before = embedder.embed(pixels, face.landmarks)
+    x, y = np.rint(face.landmarks[2]).astype(int)
+    pixels[y, x] ^= 128
+    after = embedder.embed(pixels, face.landmarks)
+    assert network.calls == [2, 2]
+    assert not np.array_equal(before.embedding, after.embedding)
+
+
+def test_the_same_crop_twice_in_one_photo_is_one() -> None:
+    network = Flat()
+    one, other = Embedder(JUDGE, network).embed_all(picture(300, 350), landmarks_of(1).repeat(2, axis=0))
+    assert network.calls == [2]
+    assert one is other
+
+
+def test_what_one_embedder_knows_is_not_what_another_does() -> None:
+    known: Recent[Identity] = Recent(8)
+    files = [{"weights": File(Path("net"), sha256, 1)} for sha256 in ("aa", "bb")]
+    networks = [Flat() for _ in range(3)]
+    embedders = [
+        Embedder(fake_checkpoint("judge", files=files[0]), networks[0], known=known),
+        Embedder(fake_checkpoint("judge", files=files[1]), networks[1], known=known),  # trained again
+        Embedder(fake_checkpoint("other", files=files[0]), networks[2], known=known),
+    ]
+    for _ in range(2):
+        told = [embedder.embed(picture(300, 350), landmarks_of(1)[0]).embedder for embedder in embedders]
+        assert told == ["judge", "judge", "other"]
+    assert [network.calls for network in networks] == [[2], [2], [2]]
+
+
+def test_only_so_many_are_kept() -> None:
+    network, pixels = Flat(), picture(300, 350)
+    embedder = Embedder(JUDGE, network, known=Recent(2))
+    assert len(embedder.embed_all(pixels, landmarks_of(3))) == 3
+    embedder.embed_all(pixels, landmarks_of(3)[1:])
+    assert network.calls == [6]
+    embedder.embed_all(pixels, landmarks_of(1))
+    assert network.calls == [6, 2]

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from facestudio.faces.face import Identity
+from facestudio.faces.identity import Embedder
 from facestudio.photo import Photo
 from facestudio.progress import Cancelled, Progress
+from facestudio.recipe import Recipe
 from facestudio.studio import Studio
-from tests.fakes import FakeEmbedder, face_at, picture
+from tests.fakes import FakeEmbedder, SlowRestorer, face_at, picture
 
 FACES = (face_at(80, 90, 110), face_at(220, 100, 90, 10), face_at(340, 90, 80))
 
@@ -42,6 +45,25 @@ def test_an_embedder_is_asked_once_about_all_faces(photo: Photo) -> None:
     for face, of in zip(FACES, found, strict=True):
         alone = studio.identity(photo, face)
         assert all(np.array_equal(alone[name].embedding, of[name].embedding) for name in of)
+
+
+def test_restoring_again_with_other_settings_embeds_only_what_changed(
+    photo: Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    studio, restorer, seen = Studio("cpu"), SlowRestorer(), []
+    monkeypatch.setattr(studio, "_restorer", lambda checkpoint_id: restorer)
+
+    def count(embedder: Embedder, crops: list[np.ndarray], plain: Any = Embedder._embedded) -> list[Identity]:
+        seen.append((embedder.id, len(crops)))
+        return plain(embedder, crops)
+
+    monkeypatch.setattr(Embedder, "_embedded", count)
+    for strength in (0.5, 1.0, 1.0, 0.0):
+        studio.restore(photo, FACES, Recipe("slow-checkpoint", "slow", {"strength": strength}))
+    faces, judges = len(FACES), [judge.id for judge in studio._embedders()]
+    calls = {judge: [count for id, count in seen if id == judge] for judge in judges}
+    # before and after; then what is new; then the same again, and what restores nothing, which are known
+    assert calls == {judge: [faces, faces, faces] for judge in judges}
 
 
 def test_nobody_in_the_photo_is_nobody(photo: Photo) -> None:
