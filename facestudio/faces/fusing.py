@@ -17,24 +17,36 @@ N = TypeVar("N", bound="nn.Module")
 
 
 def fuse(network: N) -> N:
-    """Fold each BatchNorm2d behind a Conv2d, and BatchNorm1d behind a Linear, of an nn.Sequential into that layer.
+    """Fold each BatchNorm2d behind a Conv2d, and BatchNorm1d behind a Linear, into that layer.
 
-    Changes `network` and returns it; its outputs differ by rounding only. An nn.Identity stands where the normalisation
-    was, so that the other layers keep their names. What is used in more than one place stays as it is. ValueError when
-    the network is in training mode, where the normalisation depends on the batch.
+    Looked for among the neighbours of each nn.Sequential, and where a module says in `folds` which of its attributes
+    stand behind one another: `folds = (("conv1", "bn1"), ...)`. That is a promise that its forward hands the output of
+    the one to the other alone. Changes `network` and returns it; its outputs differ by rounding only. An nn.Identity
+    stands where the normalisation was, so that the other layers keep their names. What is used in more than one place
+    stays as it is. ValueError in training mode, where the normalisation depends on the batch.
     """
     from torch import nn
 
     if network.training:
         raise ValueError("only a network in evaluation mode can be fused")
     uses = Counter(id(module) for _, module in network.named_modules(remove_duplicate=False))
-    for sequence in [module for module in network.modules() if isinstance(module, nn.Sequential)]:
-        for place in range(len(sequence) - 1):
-            layer, norm = sequence[place], sequence[place + 1]
+    for module in list(network.modules()):
+        for first, second in _neighbours(module):
+            layer, norm = getattr(module, first), getattr(module, second)
             if uses[id(layer)] == uses[id(norm)] == 1 and _fits(layer, norm):
                 _fold(layer, norm)
-                sequence[place + 1] = nn.Identity()
+                setattr(module, second, nn.Identity())
     return network
+
+
+def _neighbours(module: nn.Module) -> list[tuple[str, str]]:
+    """Names of the children of `module` that stand behind one another."""
+    from torch import nn
+
+    if type(module).forward is nn.Sequential.forward:
+        names = list(module._modules)
+        return list(zip(names[:-1], names[1:], strict=True))
+    return list(getattr(module, "folds", ()))
 
 
 def _fits(layer: nn.Module, norm: nn.Module) -> bool:

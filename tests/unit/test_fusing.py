@@ -96,9 +96,40 @@ def test_layers_with_and_without_bias_take_their_normalisation(pair: list[nn.Mod
     assert_alike(before, outputs(network, x))
 
 
+class Unit(nn.Module):
+    """A block as the published residual networks have it, which says what stands behind one another."""
+
+    folds = (("conv1", "bn2"), ("fc", "features"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bn1, self.conv1, self.bn2 = nn.BatchNorm2d(4), nn.Conv2d(4, 8, 3, bias=False), nn.BatchNorm2d(8)
+        self.fc, self.features = nn.Linear(8 * 36, 5), nn.BatchNorm1d(5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.features(self.fc(self.bn2(self.conv1(self.bn1(x))).flatten(1)))
+
+
+def test_a_module_may_say_what_stands_behind_one_another() -> None:
+    network = randomised(Unit())
+    x = torch.randn(3, 4, 8, 8)
+    before = outputs(network, x)
+    fuse(network)
+    assert isinstance(network.bn1, nn.BatchNorm2d)
+    assert isinstance(network.bn2, nn.Identity) and isinstance(network.features, nn.Identity)
+    assert_alike(before, outputs(network, x))
+
+
 class Doubled(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x).relu() * 2
+
+
+class Backwards(nn.Sequential):
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in reversed(self):
+            x = layer(x)
+        return x
 
 
 def shared() -> nn.Module:
@@ -114,6 +145,7 @@ def shared() -> nn.Module:
         nn.Sequential(nn.BatchNorm2d(4), nn.Conv2d(4, 4, 3, padding=1)),
         nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)),
         shared(),
+        Backwards(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)),
     ],
 )
 def test_what_cannot_be_folded_stays(network: nn.Module) -> None:
