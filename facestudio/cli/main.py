@@ -181,11 +181,13 @@ def weights_list(as_json: Json = False) -> int:
     return 0
 
 
-def weights_verify() -> int:
+def weights_verify(as_json: Json = False) -> int:
     """Check every weight file against the sha256 in the manifest."""
     screen = Screen()
     states = {entry.id: checkpoints.verify(entry) for entry in checkpoints.load_manifest().values()}
-    for name, state in states.items():
+    if as_json:
+        screen.put(json.dumps([{"id": name, "state": state} for name, state in states.items()]))
+    for name, state in [] if as_json else states.items():
         screen.say(f"{name}: {state}")
     return 0 if all(state == "present" for state in states.values()) else 1
 

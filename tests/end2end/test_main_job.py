@@ -161,5 +161,7 @@ def test_no_face_is_said_and_nothing_written(tmp_path: Path, capsys: pytest.Capt
 def test_weights_and_doctor_find_all_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["weights", "verify"]) == 0
     assert capsys.readouterr().out.count("present") >= 4
+    assert run(["weights", "verify", "--json"]) == 0
+    assert {row["state"] for row in json.loads(capsys.readouterr().out)} == {"present"}
     assert run(["doctor"]) == 0
     assert "PROBLEM" not in capsys.readouterr().out

@@ -124,6 +124,9 @@ def test_weights_are_listed_and_verified(weights: Path, capsys: pytest.CaptureFi
     assert (rows["net"]["method"], rows["eye"]["method"], rows["net"]["here"]) == ("quick", "", False)
     assert run(["weights", "verify"]) == 1
     assert "net: missing" in capsys.readouterr().out
+    assert run(["weights", "verify", "--json"]) == 1
+    states = {row["id"]: row["state"] for row in json.loads(capsys.readouterr().out)}
+    assert states == {"net": "missing", "eye": "missing"}
 
 
 def test_help_needs_no_torch(weights: Path) -> None:
