@@ -115,7 +115,7 @@ def _check_target(target: Path, name: str, overwrite: bool) -> None:
     except (OSError, ValueError) as error:
         raise UnwritableOutput(*_why_unwritable(target, name, error)) from error
     if stat.S_ISDIR(status.st_mode) or target.is_dir():
-        raise UnwritableOutput(f"{name} is a folder, so no photo can be written there.", hint="Choose another name.")
+        raise UnwritableOutput(f"{name} is a folder, so nothing can be written there.", hint="Choose another name.")
     if not (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode)):
         raise UnwritableOutput(f"{name} is not a file but a device or a pipe.", hint="Choose another name.")
     if not overwrite:

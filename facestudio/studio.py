@@ -166,6 +166,14 @@ class Studio:
 
         return method_class(store.checkpoint(checkpoint_id)).Options
 
+    def export(
+        self, checkpoint_id: str, target: Path | str, overwrite: bool = False, progress: Progress | None = None
+    ) -> Path:
+        """Write a detector, landmark finder or embedder as an ONNX file that other programs can run; errors as there."""
+        from facestudio.faces.exporting import export
+
+        return export(store.checkpoint(checkpoint_id), Path(target), overwrite, progress)
+
     def device_name(self) -> str:
         """The device really used, in words; imports torch."""
         return devices.describe(devices.resolve(self._device))

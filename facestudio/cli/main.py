@@ -192,6 +192,21 @@ def weights_verify(as_json: Json = False) -> int:
     return 0 if all(state == "present" for state in states.values()) else 1
 
 
+def weights_export(
+    checkpoint: Annotated[str, typer.Argument(metavar="ID", help="Which weights (see `weights list`).")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.onnx", help="The file to write.")],
+    quiet: Quiet = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
+) -> int:
+    """Write a detector, landmark finder or embedder as an ONNX file, for other programs."""
+    screen = Screen(quiet)
+    with screen.progress() as progress:
+        written = Studio("cpu").export(checkpoint, output, overwrite, progress)
+    entry = checkpoints.checkpoint(checkpoint)
+    screen.say(f"{entry.id} -> {written} ({written.stat().st_size / 1e6:.1f} MB; licence: {entry.licence})")
+    return 0
+
+
 def _chosen_checkpoint(studio: Studio, method: str | None, checkpoint: str | None) -> Checkpoint:
     """The checkpoint that the flags mean; without flags the first that restores."""
     offered = studio.restore_checkpoints()
@@ -237,6 +252,7 @@ def build() -> typer.Typer:
     app.command()(doctor)
     weights.command("list")(weights_list)
     weights.command("verify")(weights_verify)
+    weights.command("export")(weights_export)
     app.add_typer(weights, name="weights")
     return app
 

@@ -158,6 +158,17 @@ def test_no_face_is_said_and_nothing_written(tmp_path: Path, capsys: pytest.Capt
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != nobody]
 
 
+def test_an_embedder_is_exported_for_other_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnxscript")
+    target = tmp_path / "embedder.onnx"
+    command = ["weights", "export", "starter-embedder-a", "-o", str(target)]
+    assert run(command) == 0
+    assert "licence: non-commercial research" in capsys.readouterr().out
+    assert target.stat().st_size > 20e6
+    assert run(command) == 1
+    assert "exists already" in capsys.readouterr().err
+
+
 def test_weights_and_doctor_find_all_well(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["weights", "verify"]) == 0
     assert capsys.readouterr().out.count("present") >= 4

@@ -129,6 +129,17 @@ def test_weights_are_listed_and_verified(weights: Path, capsys: pytest.CaptureFi
     assert states == {"net": "missing", "eye": "missing"}
 
 
+def test_what_cannot_be_exported_is_one_sentence(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = str(tmp_path / "net.onnx")
+    for id, code, words in (("net", 2, "net cannot be exported"), ("other", 1, "no weights called other")):
+        assert run(["weights", "export", id, "-o", target]) == code
+        assert words in capsys.readouterr().err
+    assert run(["weights", "export", "net"]) == 2
+    assert "output" in capsys.readouterr().err
+
+
 def test_help_needs_no_torch(weights: Path) -> None:
     code = (
         "import sys; from facestudio.cli.main import run; assert run(['restore', '--help']) == 0; "

@@ -51,7 +51,7 @@ def test_help_is_quick_and_names_every_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["restore", "detect", "compare", "doctor", "weights", "weights list", "weights verify"]
+    "words", ["restore", "detect", "compare", "doctor", "weights", "weights list", "weights verify", "weights export"]
 )
 def test_each_command_has_help(words: str) -> None:
     done = command(*words.split(), "--help")
