@@ -9,17 +9,15 @@ so that the values can be used before it is there.
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory, run_batched
-from facestudio.errors import CheckpointMismatch
 from facestudio.faces.align import align
+from facestudio.faces.calibration import interval_at, same_probability, threshold_at
 from facestudio.faces.face import ARCFACE_112, Identity
 from facestudio.faces.loading import load_network
 from facestudio.faces.recent import Recent
@@ -42,6 +40,7 @@ class Verdict:
     Attributes:
         words: "same person", "uncertain" or "changed".
         cosine: what was judged; threshold: the cosine at the asked false accept rate, from which "same person" is said.
+        interval: where that threshold may really lie, with 95 % confidence; None when it was not measured.
         changed_below: the cosine below which "changed" is said.
         probability: of being the same person, 0..1, if both were equally likely beforehand.
         embedder: id of the judge; far: the asked false accept rate; goal: "keep" or "change" the identity.
@@ -55,6 +54,7 @@ class Verdict:
     embedder: str
     far: float
     goal: str = "keep"
+    interval: tuple[float, float] | None = None
 
     @property
     def success(self) -> bool:
@@ -124,18 +124,6 @@ class Embedder:
         return [Identity(embedding, self.id) for embedding in both]
 
 
-def threshold_at(calibration: Mapping[str, Any], far: float, embedder: str = "this embedder") -> float:
-    """The cosine threshold at false accept rate `far`, interpolated over log(far); CheckpointMismatch without any.
-
-    Beyond the measured rates the nearest one is taken: nothing is promised that was not measured.
-    """
-    thresholds = {float(key): float(value) for key, value in (calibration.get("thresholds") or {}).items()}
-    if not thresholds:
-        raise CheckpointMismatch(f"{embedder} carries no calibrated thresholds, so its cosines mean nothing.")
-    rates = sorted(thresholds)
-    return float(np.interp(math.log(far), [math.log(rate) for rate in rates], [thresholds[rate] for rate in rates]))
-
-
 def verdict(cosine: float, checkpoint: Checkpoint, far: float = 1e-3, goal: str = "keep") -> Verdict:
     """Put `cosine` into words by the checkpoint's calibration.
 
@@ -147,21 +135,5 @@ def verdict(cosine: float, checkpoint: Checkpoint, far: float = 1e-3, goal: str 
     changed_below = min(threshold_at(calibration, LENIENT_FAR, checkpoint.id), threshold)
     words = SAME if cosine >= threshold else CHANGED if cosine < changed_below else UNCERTAIN
     probability = same_probability(cosine, calibration, threshold)
-    return Verdict(words, float(cosine), threshold, changed_below, probability, checkpoint.id, far, goal)
-
-
-def same_probability(cosine: float, calibration: Mapping[str, Any], threshold: float) -> float:
-    """Probability of the same person from two Gaussians with equal priors; 0 or 1 by `threshold` when there are none.
-
-    Between the two means the ratio is monotone; beyond them the cosine is taken as the mean, so that the wider
-    Gaussian's tail never makes a worse match look better.
-    """
-    try:
-        same, same_std = float(calibration["same_mean"]), float(calibration["same_std"])
-        different, different_std = float(calibration["different_mean"]), float(calibration["different_std"])
-    except KeyError:
-        return 1.0 if cosine >= threshold else 0.0
-    x = min(max(cosine, different), same)
-    log_ratio = math.log(different_std / same_std) - ((x - same) / same_std) ** 2 / 2
-    log_ratio += ((x - different) / different_std) ** 2 / 2
-    return 1 / (1 + math.exp(-min(max(log_ratio, -60.0), 60.0)))
+    interval = interval_at(calibration, far)
+    return Verdict(words, float(cosine), threshold, changed_below, probability, checkpoint.id, far, goal, interval)

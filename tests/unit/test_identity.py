@@ -10,7 +10,7 @@ from torch import nn
 from facestudio.checkpoints import File
 from facestudio.errors import CheckpointMismatch, OutOfMemory
 from facestudio.faces.face import Identity, similarity
-from facestudio.faces.identity import BATCH, Embedder, same_probability, threshold_at, verdict
+from facestudio.faces.identity import BATCH, Embedder, verdict
 from facestudio.faces.recent import Recent
 from facestudio.progress import Cancelled, Progress
 from tests.fakes import CALIBRATION, draw_face, face_at, fake_checkpoint, picture
@@ -59,31 +59,10 @@ def test_goal_decides_what_counts_as_success() -> None:
     assert near.distance_from_goal < far.distance_from_goal
 
 
-def test_thresholds_are_interpolated_over_the_logarithm_and_never_beyond() -> None:
-    assert threshold_at(CALIBRATION, 10**-2.5) == pytest.approx(0.7)
-    assert threshold_at(CALIBRATION, 1e-9) == 0.9
-    assert threshold_at(CALIBRATION, 0.5) == 0.4
-
-
 @pytest.mark.parametrize("calibration", [{}, {"thresholds": {}}, {"same_mean": 0.5}])
 def test_without_thresholds_nothing_is_claimed(calibration: dict[str, float]) -> None:
     with pytest.raises(CheckpointMismatch, match="bare carries no calibrated"):
         verdict(0.9, fake_checkpoint("bare", calibration=calibration))
-
-
-def test_probability_never_falls_with_the_cosine() -> None:
-    chances = [same_probability(cosine, CALIBRATION, 0.8) for cosine in np.linspace(-1, 1, 101)]
-    assert chances == sorted(chances)
-    assert chances[0] < 0.01
-    assert chances[-1] > 0.99
-    assert all(0 <= chance <= 1 for chance in chances)
-
-
-def test_probability_is_even_where_both_are_as_likely() -> None:
-    even = {"same_mean": 1.0, "same_std": 0.2, "different_mean": 0.0, "different_std": 0.2}
-    assert same_probability(0.5, even, 0.8) == pytest.approx(0.5)
-    assert same_probability(0.79, {}, 0.8) == 0
-    assert same_probability(0.8, {}, 0.8) == 1
 
 
 class Flat(nn.Module):

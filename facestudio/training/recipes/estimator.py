@@ -22,7 +22,7 @@ class Recipe:
     architecture = "estimator:EstimatorUNet"
     method, goal = "quick:Quick", "keep"
     settings = Settings(
-        batch=8, lr=6e-4, muon=2e-3, outer=("head", "tail", "places"), ema=0.999, weight_decay=0.0, validate_minutes=15
+        batch=8, lr=3e-4, muon=8e-4, outer=("head", "tail", "places"), ema=0.999, weight_decay=0.0, validate_minutes=15
     )
     config: dict[str, Any] = {"widths": [64, 128, 256, 384], "blocks": 1, "unshuffle": 4, "side": 256}
     trained_on = "CelebA (in the wild), FFHQ, StyleGAN2 and StyleGAN3 faces, 256 px"
