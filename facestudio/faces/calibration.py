@@ -64,10 +64,10 @@ def same_probability(cosine: float, calibration: Mapping[str, Any], threshold: f
 def distributions(calibration: Mapping[str, Any]) -> Distributions | None:
     """The measured distributions, None when the calibration holds none (or they do not fit together)."""
     same, different = calibration.get("same_shares"), calibration.get("different_shares")
-    reach = calibration.get("shares_from"), calibration.get("shares_to")
-    if not same or not different or len(same) != len(different) or None in reach:
+    lowest, highest = calibration.get("shares_from"), calibration.get("shares_to")
+    if not same or not different or len(same) != len(different) or lowest is None or highest is None:
         return None
-    edges = np.linspace(float(reach[0]), float(reach[1]), len(same) + 1)
+    edges = np.linspace(float(lowest), float(highest), len(same) + 1)
     return Distributions(edges, np.asarray(same, np.float64), np.asarray(different, np.float64))
 
 

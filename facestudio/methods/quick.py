@@ -37,7 +37,7 @@ class Options:
 
 
 class Quick:
-    """The loaded method: a `network` (B, 3, 256, 256) in [-1, 1] -> the same shape, on `device`."""
+    """The loaded method: a `network` (see networks/estimator.py) on `device`."""
 
     id = "quick"
     goal = "keep"
@@ -68,5 +68,5 @@ class Quick:
 
         batch: Tensor = torch.cat([to_tensor(face.pixels) for face in faces]).to(self._device)
         with torch.inference_mode():
-            restored = self._network(batch).clamp(-1, 1)
+            restored = self._network.symmetric(batch).clamp(-1, 1)  # type: ignore[operator]
         return list(to_pixels(restored))

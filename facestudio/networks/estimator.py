@@ -81,6 +81,11 @@ class EstimatorUNet(nn.Module):
         correction = self.tail(functional.silu(h))
         return x + functional.pixel_shuffle(correction, self.unshuffle).to(x.dtype)
 
+    def symmetric(self, x: Tensor) -> Tensor:
+        """The mean of what is made of `x` and of its mirror image, as by `forward`: errors that differ cancel out."""
+        both = self(torch.cat([x, x.flip(-1)]))
+        return (both[: len(x)] + both[len(x) :].flip(-1)) / 2
+
     def _placed(self, h: Tensor, level: int) -> Tensor:
         """`h` (B, C, H, W) with the offsets of its level."""
         if not self.places:

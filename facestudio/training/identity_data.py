@@ -132,7 +132,8 @@ def ask_teachers(root: Path, crops: np.ndarray, out: Mapping[str, np.ndarray], b
     def ask(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         first, middle, late = ms1m(images)
         x = torch.from_numpy((images[:, :, 8:104].astype(np.float32) - 127.5) / 128).permute(0, 3, 1, 2)
-        raw, maps = casia(x.contiguous(memory_format=torch.channels_last))
+        with torch.inference_mode():
+            raw, maps = casia(x.contiguous(memory_format=torch.channels_last))
         second = torch.nn.functional.normalize(raw, dim=1).numpy()
         middles = np.zeros((len(images), 256, 14, 14), np.float32)
         lates = np.zeros((len(images), 256, 7, 7), np.float32)

@@ -52,3 +52,34 @@ def tar_at_far(same: np.ndarray, different: np.ndarray, far: float) -> tuple[flo
     """(TAR, cosine threshold) at the false accept rate `far`."""
     threshold = float(np.quantile(different, 1 - far))
     return float(np.mean(same >= threshold)), threshold
+
+
+def shares(cosines: np.ndarray, lowest: float = -0.5, highest: float = 1.0, bins: int = 60) -> list[float]:
+    """Which share of `cosines` falls into each of `bins` between `lowest` and `highest`; outliers in the outermost."""
+    counts, _ = np.histogram(np.clip(cosines, lowest, highest), bins, (lowest, highest))
+    return [float(share) for share in counts / max(counts.sum(), 1)]
+
+
+def threshold_intervals(
+    embedding: np.ndarray, identity: np.ndarray, rates: tuple[float, ...], rounds: int = 400, seed: int = 0
+) -> dict[float, tuple[float, float]]:
+    """95 % intervals of the thresholds at the false accept `rates`, when other people had been measured.
+
+    Bootstrap over people, not over pairs: each round draws as many identities with replacement, and a pair counts as
+    often as the product of how often its two people were drawn (Poh and Bengio's user-specific bootstrap).
+    """
+    people, of = np.unique(identity, return_inverse=True)
+    first, second = np.triu_indices(len(embedding), 1)
+    apart = of[first] != of[second]
+    first, second = first[apart], second[apart]
+    cosine = np.einsum("nd,nd->n", embedding[first], embedding[second])
+    order = np.argsort(-cosine)
+    cosine, a, b = cosine[order], of[first][order], of[second][order]
+    random = np.random.default_rng(seed)
+    found: dict[float, list[float]] = {rate: [] for rate in rates}
+    for _ in range(rounds):
+        drawn = np.bincount(random.integers(0, len(people), len(people)), minlength=len(people))
+        counted = np.cumsum(drawn[a] * drawn[b])
+        for rate in rates:
+            found[rate].append(float(cosine[min(np.searchsorted(counted, rate * counted[-1]), len(cosine) - 1)]))
+    return {rate: (float(np.quantile(v, 0.025)), float(np.quantile(v, 0.975))) for rate, v in found.items()}

@@ -79,9 +79,8 @@ class Casia(nn.Module):
         )
         return x if linear else functional.prelu(x, self.state[f"{key}.prelu.weight"])
 
-    @torch.inference_mode()
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """`x` (B, 3, 112, 96) in [-1, 1] to raw embedding (B, 128) and maps at strides 4, 8, 16 plus the 512-channel one."""
+        """`x` (B, 3, 112, 96) RGB in [-1, 1] to raw embedding (B, 128) and maps at strides 4, 8, 16 plus the 512-channel one."""
         s = self.state
         x = self.conv(self.conv(x, "conv1", 2, 1), "dw_conv1", 1, 1)
         maps = []

@@ -39,6 +39,16 @@ def test_estimator_with_places_tells_where_it_is_and_takes_other_sides() -> None
     assert network(flat[..., :32, :32]).shape == (1, 3, 32, 32)
 
 
+def test_estimator_makes_the_same_of_a_mirrored_face_when_asked() -> None:
+    network = EstimatorUNet(widths=(8, 12), blocks=1, unshuffle=2)
+    torch.nn.init.normal_(network.tail.weight, std=0.1)
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    both = network.symmetric(x)
+    assert both.shape == x.shape
+    assert torch.allclose(both.flip(-1), network.symmetric(x.flip(-1)), atol=1e-6)
+    assert not torch.allclose(both, network(x), atol=1e-4)
+
+
 def test_gradients_are_forward_differences() -> None:
     x = torch.arange(12.0).reshape(1, 1, 3, 4)
     across, down = gradients(x)

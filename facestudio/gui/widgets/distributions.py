@@ -1,0 +1,157 @@
+"""What an identity readout rests on: how often pairs of the same person and of strangers had which cosine, and where
+this pair stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QDialog, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from facestudio.faces.calibration import Distributions
+from facestudio.faces.identity import Verdict
+from facestudio.gui.theme import Theme
+
+HEIGHT = 190
+LOWEST, HIGHEST = -0.4, 1.0
+LEFT, RIGHT, TOP, BOTTOM = 14, 14, 26, 40  # margins of the plot in px
+TICKS = (-0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+Reading = tuple[str, Verdict, Distributions | None]  # title of the embedder, what it said, what that rests on
+
+
+class Plot(QWidget):
+    """Both distributions of one embedder, its threshold with the interval of confidence, and the cosine of this pair."""
+
+    def __init__(self, verdict: Verdict, measured: Distributions, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.verdict, self._measured, self._theme = verdict, measured, theme
+        self.setMinimumHeight(HEIGHT)
+        self.setAccessibleName(describe(verdict))
+        theme.changed.connect(self.update)
+
+    def place(self, cosine: float) -> float:
+        """Where a cosine stands, in widget pixels."""
+        share = (min(max(cosine, LOWEST), HIGHEST) - LOWEST) / (HIGHEST - LOWEST)
+        return LEFT + share * (self.width() - LEFT - RIGHT)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        base = self.height() - BOTTOM
+        if self.verdict.interval is not None:
+            low, high = (self.place(cosine) for cosine in self.verdict.interval)
+            band = QColor(self._theme.colour("muted"))
+            band.setAlphaF(0.18)
+            painter.fillRect(QRectF(low, TOP, high - low, base - TOP), band)
+        highest = max(float(self._measured.same.max()), float(self._measured.different.max()), 1e-9)
+        keep = self.verdict.goal != "change"
+        for shares, name in (
+            (self._measured.different, "bad" if keep else "good"),
+            (self._measured.same, "good" if keep else "bad"),
+        ):
+            self._hill(painter, shares / highest, self._theme.colour(name), base)
+        self._axis(painter, base)
+        threshold = self.place(self.verdict.threshold)
+        painter.setPen(QPen(self._theme.colour("text"), 1.5, Qt.PenStyle.DashLine))
+        painter.drawLine(QPointF(threshold, TOP), QPointF(threshold, base))
+        self._mark(painter, base)
+
+    def _hill(self, painter: QPainter, heights: np.ndarray, colour: QColor, base: float) -> None:
+        middles = (self._measured.edges[:-1] + self._measured.edges[1:]) / 2
+        inside = (middles >= LOWEST) & (middles <= HIGHEST)
+        points = [
+            QPointF(self.place(float(x)), base - float(y) * (base - TOP))
+            for x, y in zip(middles[inside], heights[inside], strict=True)
+        ]
+        if not points:
+            return
+        outline = QPolygonF([QPointF(points[0].x(), base), *points, QPointF(points[-1].x(), base)])
+        fill = QColor(colour)
+        fill.setAlphaF(0.3)
+        painter.setPen(QPen(colour, 1.5))
+        painter.setBrush(fill)
+        painter.drawPolygon(outline)
+
+    def _axis(self, painter: QPainter, base: float) -> None:
+        painter.setPen(QPen(self._theme.colour("border"), 1))
+        painter.drawLine(QPointF(LEFT, base), QPointF(self.width() - RIGHT, base))
+        painter.setPen(self._theme.colour("muted"))
+        for tick in TICKS:
+            x = self.place(tick)
+            painter.drawLine(QPointF(x, base), QPointF(x, base + 4))
+            painter.drawText(QRectF(x - 24, base + 5, 48, 16), Qt.AlignmentFlag.AlignHCenter, f"{tick:.1f}")
+        painter.drawText(
+            QRectF(LEFT, base + 20, self.width() - LEFT - RIGHT, 18), Qt.AlignmentFlag.AlignHCenter, "cosine similarity"
+        )
+
+    def _mark(self, painter: QPainter, base: float) -> None:
+        """The pair's own cosine: a line with its figure above."""
+        x = self.place(self.verdict.cosine)
+        painter.setPen(QPen(self._theme.colour("accent"), 2.5))
+        painter.drawLine(QPointF(x, TOP - 4), QPointF(x, base))
+        font = painter.font()
+        font.setBold(True)
+        painter.setFont(font)
+        words = f"this pair {self.verdict.cosine:.2f}"
+        width = painter.fontMetrics().horizontalAdvance(words) + 4
+        left = min(max(x - width / 2, 0), self.width() - width)
+        painter.drawText(QRectF(left, 2, width, TOP - 8), Qt.AlignmentFlag.AlignCenter, words)
+
+    def sizeHint(self) -> QSize:
+        return QSize(560, HEIGHT)
+
+
+class DistributionsDialog(QDialog):
+    """One plot an embedder that judged the face called `who`, each with its sentence."""
+
+    def __init__(self, who: str, readings: Sequence[Reading], theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("distributionsDialog")
+        self.setWindowTitle(f"{who}: what the figures rest on")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.plots: list[Plot] = []
+        page = QWidget()
+        rows = QVBoxLayout(page)
+        rows.setContentsMargins(18, 16, 18, 16)
+        rows.setSpacing(6)
+        legend = QLabel(
+            "Measured on people that the recogniser has never seen. Left hill: pairs of strangers. Right hill: pairs of the "
+            "same person. Dashed: the threshold, and in grey where it may lie with 95 % confidence."
+        )
+        legend.setObjectName("chipInfo")
+        legend.setWordWrap(True)
+        rows.addWidget(legend)
+        for title, verdict, measured in readings:
+            name = QLabel(title)
+            name.setObjectName("chipTitle")
+            rows.addSpacing(8)
+            rows.addWidget(name)
+            sentence = QLabel(describe(verdict))
+            sentence.setWordWrap(True)
+            rows.addWidget(sentence)
+            if measured is None:
+                rows.addWidget(QLabel("This recogniser carries no measured distributions."))
+                continue
+            plot = Plot(verdict, measured, theme)
+            self.plots.append(plot)
+            rows.addWidget(plot)
+        rows.addStretch(1)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(page)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+        self.resize(620, min(140 + 270 * len(readings), 860))
+
+
+def describe(verdict: Verdict) -> str:
+    """A verdict with its raw figures, in two sentences."""
+    interval = "" if verdict.interval is None else f" ({verdict.interval[0]:.2f} to {verdict.interval[1]:.2f})"
+    return (
+        f"Cosine {verdict.cosine:.3f}: {verdict.words}, with a probability of the same person of {verdict.probability:.0%}. "
+        f'"Same person" is said from {verdict.threshold:.2f}{interval}, which one stranger in {1 / verdict.far:,.0f} reaches.'
+    )
