@@ -9,7 +9,7 @@ so that the values can be used before it is there.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ import numpy as np
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory, run_batched
 from facestudio.faces.align import align
-from facestudio.faces.calibration import interval_at, same_probability, threshold_at
+from facestudio.faces.calibration import Distributions, distributions, interval_at, same_probability, threshold_at
 from facestudio.faces.face import ARCFACE_112, Identity
 from facestudio.faces.loading import load_network
 from facestudio.faces.recent import Recent
@@ -43,6 +43,7 @@ class Verdict:
         interval: where that threshold may really lie, with 95 % confidence; None when it was not measured.
         changed_below: the cosine below which "changed" is said.
         probability: of being the same person, 0..1, if both were equally likely beforehand.
+        title: the judge's name for people; measured: how its cosines were distributed, None when that is not known.
         embedder: id of the judge; far: the asked false accept rate; goal: "keep" or "change" the identity.
     """
 
@@ -55,6 +56,8 @@ class Verdict:
     far: float
     goal: str = "keep"
     interval: tuple[float, float] | None = None
+    title: str = ""
+    measured: Distributions | None = field(default=None, compare=False, repr=False)
 
     @property
     def success(self) -> bool:
@@ -135,5 +138,16 @@ def verdict(cosine: float, checkpoint: Checkpoint, far: float = 1e-3, goal: str 
     changed_below = min(threshold_at(calibration, LENIENT_FAR, checkpoint.id), threshold)
     words = SAME if cosine >= threshold else CHANGED if cosine < changed_below else UNCERTAIN
     probability = same_probability(cosine, calibration, threshold)
-    interval = interval_at(calibration, far)
-    return Verdict(words, float(cosine), threshold, changed_below, probability, checkpoint.id, far, goal, interval)
+    return Verdict(
+        words,
+        float(cosine),
+        threshold,
+        changed_below,
+        probability,
+        checkpoint.id,
+        far,
+        goal,
+        interval=interval_at(calibration, far),
+        title=checkpoint.title or checkpoint.id,
+        measured=distributions(calibration),
+    )

@@ -46,6 +46,7 @@ SPECS: tuple[Spec, ...] = (
     Spec("restore", "&Photo", "&Restore", ("Ctrl+R", "Ctrl+Return"), "restore"),
     Spec("stop", "&Photo", "&Stop", ("Esc",), "stop"),
     Spec("find_faces", "&Photo", "&Find faces again", ("F5",), line=True),
+    Spec("figures", "&Photo", "What the &figures rest on…", ("Ctrl+I",)),
     Spec("shuffle_seed", "&Photo", "&Another seed", ("Ctrl+D",), "dice", line=True),
     Spec("reset_options", "&Photo", "Options back to &defaults", ("Ctrl+Shift+R",)),
     Spec("single", "&View", "&One picture", ("Alt+Y",), "single", True, "mode"),
@@ -149,4 +150,5 @@ class Actions:
             ("View", "Zoom at the pointer", "Wheel"),
             ("Photo", "Set an option back", "Double-click its label"),
             ("Photo", "Look at a face closely", "Double-click its crop"),
+            ("Photo", "What a face's figures rest on", "Click its gauge"),
         ]

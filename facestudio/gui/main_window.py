@@ -29,6 +29,7 @@ from facestudio.gui.saving import beside
 from facestudio.gui.session import RESTORING, Session
 from facestudio.gui.theme import CHOICES, Theme
 from facestudio.gui.widgets.about import APP, show_about
+from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.drop_zone import DropOverlay
 from facestudio.gui.widgets.question import Answers, ask, nothing
 from facestudio.gui.widgets.recent_menu import RecentMenu
@@ -94,6 +95,7 @@ class MainWindow(QMainWindow):
             "zoom_out": viewer.zoom_out,
             "shortcuts": self.show_shortcuts,
             "about": self.show_about,
+            "figures": self.show_figures,
             "previous": self.open_previous,
             "next": self.open_next,
         }
@@ -106,6 +108,7 @@ class MainWindow(QMainWindow):
             self.commands[f"theme_{choice}"].setData(choice)
             self.commands[f"theme_{choice}"].triggered.connect(self._choose_theme)
         self.commands["original"].toggled.connect(viewer.show_original)
+        self.workspace.strip.figures_asked.connect(self._show_figures_of)
         self.commands["boxes"].toggled.connect(viewer.show_boxes)
         self.commands["files"].toggled.connect(self.workspace.show_files)
         self.commands["strip"].toggled.connect(self.workspace.strip.setVisible)
@@ -386,6 +389,7 @@ class MainWindow(QMainWindow):
                 "redo": history.can_redo and not doing,
                 "restore": not session.obstacle,
                 "stop": bool(doing) and not session.stopping,
+                "figures": bool(session.judged),
                 "find_faces": there and not doing and not history.can_undo and not history.can_redo,
                 "tick_all": bool(session.faces),
                 "tick_none": bool(session.faces),
@@ -413,6 +417,21 @@ class MainWindow(QMainWindow):
     def show_shortcuts(self) -> None:
         """The list of shortcuts, to be searched."""
         ShortcutsDialog(self.commands.entries(), self).open()
+
+    @Slot()
+    def show_figures(self) -> None:
+        """Show what the figures of the first ticked face that has some rest on; of the first with some when none is."""
+        judged = self.session.judged
+        ticked = [index for index in judged if index in self.session.selected]
+        if judged:
+            self._show_figures_of((ticked or judged)[0])
+
+    @Slot(int)
+    def _show_figures_of(self, index: int) -> None:
+        step = self.session.history.current
+        result = step.face(index) if step else None
+        if result is not None and result.verdicts:
+            DistributionsDialog(f"Face {index + 1}", list(result.verdicts.values()), self.theme, self).open()
 
     @Slot()
     def show_about(self) -> None:

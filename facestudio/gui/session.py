@@ -325,6 +325,12 @@ class Session(QObject):
             self.history.redo()
             self.result_changed.emit()
 
+    @property
+    def judged(self) -> list[int]:
+        """The faces of the shown result whose identity was measured."""
+        step = self.history.current
+        return [face.index for face in step.result.faces if face.verdicts] if step else []
+
     # ---- saving
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,9 +22,10 @@ from facestudio.gui import saving
 from facestudio.gui.actions import SPECS
 from facestudio.gui.errors import ErrorDialog, show_error
 from facestudio.gui.main_window import MainWindow
-from facestudio.gui.qimage import to_qimage
+from facestudio.gui.qimage import to_pixels, to_qimage
 from facestudio.gui.session import FINDING, RESTORING
 from facestudio.gui.theme import colours_of, sheet_of
+from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.options_form import OptionRow
 from facestudio.gui.widgets.viewer import SIDE, SINGLE, SPLIT
 from facestudio.options import describe, option
@@ -258,7 +259,8 @@ def test_restoring_shows_the_result_and_the_readout(qtbot: QtBot, window: MainWi
     assert first.words.text() == verdict.words
     assert first.cosine.text() == f"{verdict.cosine:.2f}"
     assert first.gauge.isVisible()
-    assert first.gauge.verdict is verdict
+    assert [v.embedder for v in first.gauge.verdicts] == ["judge-a", "judge-b"]
+    assert verdict in first.gauge.verdicts
     assert "judge-a" in first.toolTip()
     assert "judge-b" in first.toolTip()
     tone = "good" if verdict.success else "bad" if verdict.words == "changed" else "warn"
@@ -267,6 +269,37 @@ def test_restoring_shows_the_result_and_the_readout(qtbot: QtBot, window: MainWi
     assert not np.array_equal(before, shown(window))
     assert "Restored 1 face" in toast(window)
     assert window.isWindowModified()
+
+
+def test_a_click_on_the_gauge_shows_what_the_figures_rest_on(
+    qtbot: QtBot, window: MainWindow, studio: FakeStudio, photo_path: Path
+) -> None:
+    shares = {
+        "shares_from": -0.5,
+        "shares_to": 1.0,
+        "same_shares": [0.0, 0.3, 0.7],
+        "different_shares": [0.6, 0.4, 0.0],
+    }
+    intervals = {"thresholds_low": {"1e-3": 0.75}, "thresholds_high": {"1e-3": 0.85}}
+    studio.judges = [fakes.FakeEmbedder("judge-a", **shares, **intervals), fakes.FakeEmbedder("judge-b")]
+    open_photo(qtbot, window, draw(photo_path))
+    assert not window.commands["figures"].isEnabled()
+    restore(qtbot, window)
+    chip = window.workspace.strip.chips[1]
+    ticked = window.session.selected
+    qtbot.mouseClick(chip.gauge, Qt.MouseButton.LeftButton)
+    assert window.session.selected == ticked, "the gauge is not the tick"
+    (dialog,) = window.findChildren(DistributionsDialog)
+    assert dialog.windowTitle().startswith("Face 2")
+    (plot,) = dialog.plots  # judge-b carries no distributions, and says so
+    assert "0.75 to 0.85" in plot.accessibleName()
+    assert any("no measured distributions" in label.text() for label in dialog.findChildren(QLabel))
+    with_pair = to_pixels(plot.grab().toImage())
+    plot.verdict = replace(plot.verdict, cosine=-0.3)
+    assert not np.array_equal(with_pair, to_pixels(plot.grab().toImage()))
+    dialog.close()
+    window.commands["figures"].trigger()
+    qtbot.waitUntil(lambda: any(d.isVisible() for d in window.findChildren(DistributionsDialog)))
 
 
 def test_a_large_face_carries_its_note(qtbot: QtBot, window: MainWindow, studio: FakeStudio, tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ HEIGHT = 190
 LOWEST, HIGHEST = -0.4, 1.0
 LEFT, RIGHT, TOP, BOTTOM = 14, 14, 26, 40  # margins of the plot in px
 TICKS = (-0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-Reading = tuple[str, Verdict, Distributions | None]  # title of the embedder, what it said, what that rests on
 
 
 class Plot(QWidget):
@@ -106,7 +105,7 @@ class Plot(QWidget):
 class DistributionsDialog(QDialog):
     """One plot an embedder that judged the face called `who`, each with its sentence."""
 
-    def __init__(self, who: str, readings: Sequence[Reading], theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, who: str, verdicts: Sequence[Verdict], theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("distributionsDialog")
         self.setWindowTitle(f"{who}: what the figures rest on")
@@ -123,18 +122,18 @@ class DistributionsDialog(QDialog):
         legend.setObjectName("chipInfo")
         legend.setWordWrap(True)
         rows.addWidget(legend)
-        for title, verdict, measured in readings:
-            name = QLabel(title)
+        for verdict in verdicts:
+            name = QLabel(verdict.title or verdict.embedder)
             name.setObjectName("chipTitle")
             rows.addSpacing(8)
             rows.addWidget(name)
             sentence = QLabel(describe(verdict))
             sentence.setWordWrap(True)
             rows.addWidget(sentence)
-            if measured is None:
+            if verdict.measured is None:
                 rows.addWidget(QLabel("This recogniser carries no measured distributions."))
                 continue
-            plot = Plot(verdict, measured, theme)
+            plot = Plot(verdict, verdict.measured, theme)
             self.plots.append(plot)
             rows.addWidget(plot)
         rows.addStretch(1)
@@ -145,7 +144,7 @@ class DistributionsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
-        self.resize(620, min(140 + 270 * len(readings), 860))
+        self.resize(620, min(140 + 270 * len(verdicts), 860))
 
 
 def describe(verdict: Verdict) -> str:

@@ -1,7 +1,7 @@
 """The strip of faces: a crop of each to tick, and under it how much of the person is left.
 
 The crop shows the result when there is one, and the original while that is held. The readout's words are those of the
-most cautious embedder; the tooltip has the figures of every one.
+most cautious embedder; the gauge has a line for every one, the tooltip its figures, and a click what they rest on.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 CROP = 88
 CHIP = 150
-HEIGHT = 228
+HEIGHT = 260  # room for three recognisers' gauges
 LONGEST = 62  # characters of an error on a chip; the tooltip has all
 
 
@@ -56,6 +56,7 @@ class FaceChip(QFrame):
 
     toggled = Signal(int)
     shown = Signal(int)
+    figures_asked = Signal(int)
 
     def __init__(self, index: int, crop: QImage, info: str, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -74,6 +75,7 @@ class FaceChip(QFrame):
         self.info = info
         self.cosine, self.words = QLabel(), QLabel()
         self.gauge = Gauge(theme)
+        self.gauge.clicked.connect(self._ask)
         self.cosine.setObjectName("chipTitle")
         self.threshold, self.note = QLabel(), QLabel()
         for label in (self.threshold, self.note):
@@ -110,7 +112,7 @@ class FaceChip(QFrame):
         self._after = after
         self.crop.show_image(after or self._before)
         verdict = result.verdict if result else None
-        self.gauge.show_verdict(verdict)
+        self.gauge.show_verdicts(tuple(result.verdicts.values()) if result else ())
         self.gauge.setVisible(verdict is not None)
         self.threshold.setVisible(verdict is not None)
         self.threshold.setText(f"same person from {verdict.threshold:.2f}" if verdict else "")
@@ -146,6 +148,10 @@ class FaceChip(QFrame):
         self.words.setStyleSheet(f"color: {self._theme.colour(self._tone).name()}; {weight}")
 
     @Slot()
+    def _ask(self) -> None:
+        self.figures_asked.emit(self.index)
+
+    @Slot()
     def _clicked(self) -> None:
         self.toggled.emit(self.index)
 
@@ -161,6 +167,7 @@ class FaceStrip(QWidget):
     """All faces of the photo, or why there is none."""
 
     face_shown = Signal(int)
+    figures_asked = Signal(int)
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -208,6 +215,7 @@ class FaceStrip(QWidget):
             chip = FaceChip(index, crop, info, self._theme)
             chip.toggled.connect(self._session.toggle_face)
             chip.shown.connect(self.face_shown)
+            chip.figures_asked.connect(self.figures_asked)
             self._chips.insertWidget(index, chip)
             self.chips.append(chip)
         self._show_ticks()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize
-from PySide6.QtGui import QPainter, QPainterPath, QPaintEvent, QPen, QPolygonF
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from facestudio.faces.identity import CHANGED, SAME, Verdict
 from facestudio.gui.theme import Theme
 
 LOWEST, HIGHEST = -0.2, 1.0
+ROW = 16  # px from one line to the next
 
 
 def tone(verdict: Verdict) -> str:
@@ -20,39 +23,46 @@ def tone(verdict: Verdict) -> str:
 
 
 class Gauge(QWidget):
-    """Shows one verdict."""
+    """Shows the verdicts of one face, a line each, the first on top; a click asks what they rest on."""
+
+    clicked = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self.verdict: Verdict | None = None
+        self.verdicts: tuple[Verdict, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setToolTipDuration(-1)
         theme.changed.connect(self.update)
 
-    def show_verdict(self, verdict: Verdict | None) -> None:
-        """Show `verdict`; None leaves the line empty."""
-        self.verdict = verdict
-        if verdict is not None:
-            self.setAccessibleName(f"Cosine {verdict.cosine:.2f}, threshold {verdict.threshold:.2f}")
+    def show_verdicts(self, verdicts: Sequence[Verdict]) -> None:
+        """Show `verdicts`; without any an empty line."""
+        self.verdicts = tuple(verdicts)
+        words = (f"{v.title or v.embedder}: cosine {v.cosine:.2f}, threshold {v.threshold:.2f}" for v in self.verdicts)
+        self.setAccessibleName("; ".join(words))
+        self.updateGeometry()
         self.update()
 
     def place(self, cosine: float) -> float:
-        """Where a cosine stands on the line, in widget pixels."""
+        """Where a cosine stands on a line, in widget pixels."""
         share = (min(max(cosine, LOWEST), HIGHEST) - LOWEST) / (HIGHEST - LOWEST)
         return 4 + share * (self.width() - 8)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        line = QRectF(4, 8, self.width() - 8, 6)
-        path = QPainterPath()
-        path.addRoundedRect(line, 3, 3)
-        if self.verdict is None:
-            painter.fillPath(path, self._theme.colour("border"))
-            return
-        keep = self.verdict.goal != "change"
-        changed, same = self.place(self.verdict.changed_below), self.place(self.verdict.threshold)
-        painter.setClipPath(path)
+        if not self.verdicts:
+            painter.fillPath(_rounded(self._line(0)), self._theme.colour("border"))
+        for row, verdict in enumerate(self.verdicts):
+            self._paint(painter, self._line(row * ROW), verdict)
+
+    def _line(self, top: float) -> QRectF:
+        return QRectF(4, top + 8, self.width() - 8, 6)
+
+    def _paint(self, painter: QPainter, line: QRectF, verdict: Verdict) -> None:
+        keep = verdict.goal != "change"
+        changed, same = self.place(verdict.changed_below), self.place(verdict.threshold)
+        painter.setClipPath(_rounded(line))
         for left, right, colour in (
             (line.left(), changed, "bad" if keep else "good"),
             (changed, same, "warn"),
@@ -61,14 +71,27 @@ class Gauge(QWidget):
             painter.fillRect(QRectF(left, line.top(), right - left, line.height()), self._theme.colour(colour))
         painter.setClipping(False)
         painter.setPen(QPen(self._theme.colour("text"), 2))
-        painter.drawLine(QPointF(same, 5), QPointF(same, 17))
-        x = self.place(self.verdict.cosine)
+        painter.drawLine(QPointF(same, line.top() - 2), QPointF(same, line.bottom() + 2))
+        x, top = self.place(verdict.cosine), line.top() - 8
         painter.setPen(QPen(self._theme.colour("raised"), 1.5))
         painter.setBrush(self._theme.colour("text"))
-        painter.drawPolygon(QPolygonF([QPointF(x - 5, 0), QPointF(x + 5, 0), QPointF(x, 9)]))
+        painter.drawPolygon(QPolygonF([QPointF(x - 5, top), QPointF(x + 5, top), QPointF(x, top + 9)]))
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()  # else what it stands on is clicked
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.clicked.emit()
 
     def sizeHint(self) -> QSize:
-        return QSize(110, 19)
+        return QSize(110, 19 + ROW * (max(len(self.verdicts), 1) - 1))
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(60, 19)
+        return QSize(60, self.sizeHint().height())
+
+
+def _rounded(line: QRectF) -> QPainterPath:
+    path = QPainterPath()
+    path.addRoundedRect(line, 3, 3)
+    return path
