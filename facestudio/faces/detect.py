@@ -1,12 +1,13 @@
 """Finding the faces of a photo: boxes, five landmarks, score and an estimate of the pose.
 
-The network sees the photo at two sizes, because it was made for faces up to a few hundred pixels: once with the longest
-side at most 1024, once at most 384 for faces that fill the frame. What both find is merged. Everything is in photo pixels
-again when it leaves. Torch is imported inside.
+The network was made for faces up to a few hundred pixels, so it sees the photo at several sizes, and large photos in
+tiles too (see `looks`). What they find is merged (see `duplicates`). Everything is in photo pixels again when it leaves.
+Torch is imported inside.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import cv2
@@ -14,8 +15,10 @@ import numpy as np
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory
+from facestudio.faces.duplicates import distinct, merge
 from facestudio.faces.face import FFHQ_512, Face
 from facestudio.faces.loading import load_network
+from facestudio.faces.looks import Look, looks_at
 from facestudio.photo import Photo, to_tensor
 from facestudio.progress import Progress
 
@@ -24,14 +27,15 @@ if TYPE_CHECKING:
 
     from facestudio.faces.landmarks import LandmarkFinder
 
-SIDES = (1024, 384)  # longest side of each look; a photo is never enlarged
 MULTIPLE = 32
-OVERLAP = 0.4  # intersection over union from which two boxes are one face
-CONTAINED = 0.8  # part of the smaller box inside the larger from which they are one face
 MINIMUM_SCORE = 0.4  # on held-out photos: 0.98 of the faces and 0.03 false ones a photo (docs/benchmarks/starter.md)
+TILE_SCORE = 0.7  # of a face that only tiles show: below, they bring false ones (docs/benchmarks/small_faces.md)
 
 # Depth of the five landmarks towards the camera, in pixels of FFHQ_512, whose eyes are 126 px or about 63 mm apart.
 _DEPTH = np.array([0.0, 0.0, 56.0, 14.0, 14.0])
+
+
+Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]  # boxes (N, 4), landmarks (N, 5, 2), scores (N,)
 
 
 class Detector:
@@ -42,6 +46,10 @@ class Detector:
     """
 
     def __init__(self, network: nn.Module, device: str = "cpu", finder: LandmarkFinder | None = None) -> None:
+        if device == "cpu":
+            import torch
+
+            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a quarter quicker
         self._network = network
         self._device = device
         self._finder = finder
@@ -58,57 +66,70 @@ class Detector:
         """The faces of `photo` (or (H, W, 3) uint8 RGB), largest first; duplicates across the looks removed."""
         pixels = photo if isinstance(photo, np.ndarray) else photo.pixels
         progress = progress or Progress()
-        longest = max(pixels.shape[:2])
-        sides = [side for n, side in enumerate(SIDES) if n == 0 or side < longest]
-        looks = [self._look(pixels, side, minimum_score) for side in progress.track(sides, "Finding faces", share=0.1)]
-        boxes, landmarks, scores = (np.concatenate(parts) for parts in zip(*looks, strict=True))
-        faces = [
-            Face(boxes[n], landmarks[n], float(scores[n]), estimate_pose(landmarks[n])) for n in merge(boxes, scores)
-        ]
-        if self._finder is not None:
-            looked = progress.track(faces, "Looking at each face", share=0.05)
-            faces = [face for face in (self._finder.refine(pixels, f) for f in looked) if face.score >= minimum_score]
-        return tuple(sorted(faces, key=lambda face: -face.area))
+        sure = max(minimum_score, TILE_SCORE)
+        whole: list[Candidates] = []
+        tiles: list[Candidates] = []
+        seen = pixels
+        for look in progress.track(looks_at(pixels.shape[1], pixels.shape[0]), "Finding faces", share=0.1):
+            if seen.shape[1::-1] != look.size:
+                fits = pixels.shape[1::-1] == look.size
+                seen = pixels if fits else cv2.resize(pixels, look.size, interpolation=cv2.INTER_AREA)
+            if look.whole:
+                whole.append(self._look(pixels, seen, look, minimum_score))
+            else:
+                tiles.append(self._look(pixels, seen, look, sure))
+        # what tiles show comes first, because it is seen larger there
+        faces = self._refined(pixels, self._merged(tiles), sure, progress)
+        faces += self._refined(pixels, self._merged(whole, faces), minimum_score, progress)
+        return tuple(sorted(distinct(faces), key=lambda face: -face.area))
 
-    def _look(self, pixels: np.ndarray, side: int, minimum_score: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Boxes (N, 4), landmarks (N, 5, 2), scores (N,) in photo pixels, seen with the longest side at most `side`."""
+    @enough_memory()
+    def candidates(self, pixels: np.ndarray, minimum_score: float) -> Candidates:
+        """What the network sees in `pixels` (H, W, 3) uint8 RGB as they are, duplicates and all.
+
+        Boxes (N, 4), landmarks (N, 5, 2) and scores (N,) of at least `minimum_score`, float32, best first.
+        """
         import torch
 
         from facestudio.networks.detector import decode
 
-        height, width = pixels.shape[:2]
-        factor = min(1.0, side / max(height, width))
-        small = (max(round(width * factor), 1), max(round(height * factor), 1))
-        seen = pixels if factor == 1.0 else cv2.resize(pixels, small, interpolation=cv2.INTER_AREA)
-        tensor = to_tensor(seen)
-        pad = (-small[0] % MULTIPLE, -small[1] % MULTIPLE)
+        tensor = to_tensor(pixels)
+        pad = (-pixels.shape[1] % MULTIPLE, -pixels.shape[0] % MULTIPLE)
         tensor = torch.nn.functional.pad(tensor, (0, pad[0], 0, pad[1]))
         with torch.inference_mode():
             boxes, landmarks, scores = decode(self._network(tensor.to(self._device)), minimum_score)[0]
+        marks = landmarks.float().cpu().numpy().reshape(-1, 5, 2)
+        return boxes.float().cpu().numpy(), marks, scores.float().cpu().numpy()
+
+    def _look(self, pixels: np.ndarray, seen: np.ndarray, look: Look, minimum_score: float) -> Candidates:
+        """The candidates that `look` answers for, in photo pixels; `seen` is the photo `pixels` at the look's scale."""
+        left, top, right, bottom = look.part
+        boxes, landmarks, scores = self.candidates(seen[top:bottom, left:right], minimum_score)
+        mine = look.answers_for(boxes)
         # from the small picture's pixel centres to the photo's
-        stretch = np.array([width / small[0], height / small[1]])
-        points = boxes.float().cpu().numpy().reshape(-1, 2, 2)
-        points = (points + 0.5) * stretch - 0.5
-        marks = (landmarks.float().cpu().numpy().reshape(-1, 5, 2) + 0.5) * stretch - 0.5
-        return points.reshape(-1, 4), marks, scores.float().cpu().numpy().reshape(-1)
+        stretch = np.array([pixels.shape[1] / look.size[0], pixels.shape[0] / look.size[1]])
+        corners = (boxes[mine].reshape(-1, 2, 2) + (left, top) + 0.5) * stretch - 0.5
+        marks = (landmarks[mine] + (left, top) + 0.5) * stretch - 0.5
+        return corners.reshape(-1, 4), marks, scores[mine]
 
+    def _merged(self, found: list[Candidates], known: Sequence[Face] = ()) -> list[Face]:
+        """The candidates of several looks without duplicates, and without those that show a `known` face."""
+        if not found:
+            return []
+        boxes, landmarks, scores = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        if known:
+            boxes = np.concatenate([[face.box for face in known], boxes])
+            landmarks = np.concatenate([[face.landmarks for face in known], landmarks])
+        rank = np.concatenate([np.full(len(known), 2.0), scores])  # known ones win
+        kept = [n for n in merge(boxes, landmarks, rank, around=self._finder is None) if n >= len(known)]
+        return [Face(boxes[n], landmarks[n], float(rank[n]), estimate_pose(landmarks[n])) for n in kept]
 
-def merge(boxes: np.ndarray, scores: np.ndarray) -> list[int]:
-    """Indices of the boxes (N, 4) that stay, best score first, when those that overlap or contain a kept one go."""
-    order = list(np.argsort(-scores, kind="stable"))
-    areas = np.prod(np.clip(boxes[:, 2:] - boxes[:, :2], 0, None), axis=1)
-    kept: list[int] = []
-    while order:
-        best = order.pop(0)
-        kept.append(int(best))
-        rest = np.array(order, dtype=int)
-        corner = np.minimum(boxes[best, 2:], boxes[rest, 2:]) - np.maximum(boxes[best, :2], boxes[rest, :2])
-        common = np.prod(np.clip(corner, 0, None), axis=1)
-        union = areas[best] + areas[rest] - common
-        smaller = np.minimum(areas[best], areas[rest])
-        same = (common > OVERLAP * union) | (common > CONTAINED * smaller)
-        order = list(rest[~same])
-    return kept
+    def _refined(self, pixels: np.ndarray, faces: list[Face], minimum_score: float, progress: Progress) -> list[Face]:
+        """`faces` after a close look, without those that lose too much of their score by it."""
+        if self._finder is None:
+            return faces
+        looked = progress.track(faces, "Looking at each face", share=0.025)
+        return [face for face in (self._finder.refine(pixels, f) for f in looked) if face.score >= minimum_score]
 
 
 def estimate_pose(landmarks: np.ndarray) -> np.ndarray:

@@ -1,0 +1,83 @@
+"""A photo of 12 megapixels with people far away, found with the weights that ship: each once, and nothing else.
+
+The only face is that of scikit-image's portrait, which is in the public domain; the scene is drawn.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from facestudio.faces.face import Face
+from facestudio.faces.looks import looks_at
+from facestudio.photo import Photo
+from facestudio.studio import Studio
+from tests import fakes
+
+pytest.importorskip("skimage")
+
+HEAD = (150, 20, 320, 230)  # left, top, right, bottom of the portrait's head
+WIDTH, HEIGHT = 4000, 3000
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    return Studio("cpu")
+
+
+@pytest.fixture(scope="module")
+def portrait(studio: Studio) -> tuple[np.ndarray, Face]:
+    """The portrait and its face."""
+    from skimage.data import astronaut
+
+    pixels = astronaut()
+    (face,) = studio.detect(Photo(pixels))
+    return pixels, face
+
+
+def lay(scene: np.ndarray, portrait: tuple[np.ndarray, Face], width: float, x: int, y: int) -> np.ndarray:
+    """Lay the portrait's head into `scene` at x, y, its face `width` px wide, and return where its box is now."""
+    pixels, face = portrait
+    left, top, right, bottom = HEAD
+    scale = width / float(face.box[2] - face.box[0])
+    size = (round((right - left) * scale), round((bottom - top) * scale))
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    head = cv2.resize(pixels[top:bottom, left:right], size, interpolation=way)
+    scene[y : y + size[1], x : x + size[0]] = head
+    return (face.box - np.array([left, top, left, top])) * scale + np.array([x, y, x, y])
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    common = np.prod(np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None))
+    return float(common / (np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - common))
+
+
+def test_faces_of_thirty_pixels_and_one_large_face_are_found_once_each(
+    studio: Studio, portrait: tuple[np.ndarray, Face]
+) -> None:
+    scene = fakes.picture(HEIGHT, WIDTH)
+    tiles = [look.part for look in looks_at(WIDTH, HEIGHT) if not look.whole]
+    right, bottom = tiles[0][2:]
+    places = [(60, 60), (right - 30, 500), (400, bottom - 40), (right - 20, bottom - 30), (3900, 2900), (2300, 300)]
+    laid = [lay(scene, portrait, 30, x, y) for x, y in places]
+    laid.append(lay(scene, portrait, 55, 1500, 200))
+    laid.append(lay(scene, portrait, 120, 3000, 700))
+    laid.append(lay(scene, portrait, 800, 1600, 1000))
+    found = studio.detect(Photo(scene))
+    for box in laid:
+        assert sum(overlap(face.box, box) > 0.5 for face in found) == 1, box
+    assert len(found) == len(laid)
+    eyes = sorted(face.interocular for face in found)
+    assert eyes[0] == pytest.approx(30 / 2.2, rel=0.3)
+
+
+def test_cheek_to_cheek_faces_are_two_at_every_size(studio: Studio, portrait: tuple[np.ndarray, Face]) -> None:
+    for width in (40, 150, 600):
+        scene = fakes.picture(1500, 2200)
+        one = lay(scene, portrait, width, 100, 100)
+        half = scene[:, : round(one[2] - 0.08 * width)].copy()
+        other = lay(scene, portrait, width, round(100 + 1.02 * width), 110)
+        scene[:, : half.shape[1]] = half
+        assert overlap(one, other) < 0.2
+        assert len(studio.detect(Photo(scene))) == 2, width
