@@ -34,6 +34,7 @@ from facestudio.recipe import Recipe
 if TYPE_CHECKING:
     from facestudio.faces.detect import Detector
     from facestudio.faces.identity import Embedder
+    from facestudio.faces.landmarks import LandmarkFinder
     from facestudio.methods.base import Restorer
     from facestudio.pipeline import Comparison, Result
 
@@ -77,6 +78,16 @@ class Studio:
     def detect(self, photo: Photo, progress: Progress | None = None) -> tuple[Face, ...]:
         """The faces of `photo`, largest first; an empty tuple when there is none."""
         return self._detector().detect(photo, progress)
+
+    def face_at(self, photo: Photo, box: tuple[float, float, float, float], progress: Progress | None = None) -> Face:
+        """The face in a rough `box` (left, top, right, bottom in photo pixels) that `detect` missed.
+
+        Its score is what the networks think, however low. UsageError when the box is not finite, smaller than 8 px, or
+        outside of the photo.
+        """
+        from facestudio.faces.missed import face_at
+
+        return face_at(photo, box, self._detector(), self._finder(), progress)
 
     def restore(
         self,
@@ -223,14 +234,18 @@ class Studio:
 
     def _detector(self) -> Detector:
         from facestudio.faces.detect import Detector
+
+        return self._keep(
+            "detector",
+            lambda: Detector.load(store.checkpoint(DETECTOR), devices.resolve(self._device), self._finder()),
+        )
+
+    def _finder(self) -> LandmarkFinder:
         from facestudio.faces.landmarks import LandmarkFinder
 
-        def load() -> Detector:
-            device = devices.resolve(self._device)
-            found, looked_at = store.checkpoint(DETECTOR), store.checkpoint(LANDMARKS)
-            return Detector.load(found, device, LandmarkFinder.load(looked_at, device))
-
-        return self._keep("detector", load)
+        return self._keep(
+            "landmarks", lambda: LandmarkFinder.load(store.checkpoint(LANDMARKS), devices.resolve(self._device))
+        )
 
     def _restorer(self, checkpoint_id: str) -> Restorer:
         from facestudio.methods.base import load_method

@@ -1,4 +1,4 @@
-"""Flags that are not written by hand: the methods' own options, and what the value of --faces means."""
+"""Flags that are not written by hand: the methods' own options; and what the values of --faces and --box mean."""
 
 from __future__ import annotations
 
@@ -77,3 +77,14 @@ def parse_faces(text: str) -> set[int] | None:
     if min(chosen) < 0:
         raise UsageError(f'--faces takes "all", "largest" or numbers such as "0,2", not "{text}".')
     return chosen
+
+
+def parse_box(text: str) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom that "120,80,180,160" means; UsageError for anything else."""
+    try:
+        left, top, right, bottom = (float(part) for part in text.split(","))
+    except ValueError:
+        raise UsageError(
+            f'--box takes left, top, right and bottom in pixels, such as "120,80,180,160", not "{text}".'
+        ) from None
+    return left, top, right, bottom

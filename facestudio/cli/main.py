@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,8 +20,10 @@ from facestudio import batch, checkpoints
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli import report as reports
 from facestudio.cli.console import Screen
-from facestudio.cli.flags import options_given, parse_faces, with_method_options
+from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
 from facestudio.errors import FaceStudioError, UsageError, exit_code
+from facestudio.faces.duplicates import known_as
+from facestudio.faces.face import Face
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
 from facestudio.pipeline import Result
@@ -29,11 +32,21 @@ from facestudio.recipe import Recipe, app_version
 from facestudio.studio import Studio, options_of
 
 STOPPED = 130
+Box = tuple[float, float, float, float]
 _ClickException: Any = typer.BadParameter.__mro__[2]  # Typer brings its own copy of click or uses the real one
 
 # readable=False: Typer would refuse the whole command for one unreadable photo, which here fails alone
 Photos = Annotated[
     list[Path], typer.Argument(metavar="PHOTO|FOLDER...", help="Photos, or folders of photos.", readable=False)
+]
+Boxes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--box",
+        metavar="X0,Y0,X1,Y1",
+        help="A face that was missed: left, top, right and bottom of a rough box around it, in pixels. May be repeated; "
+        "such faces are numbered after those that are found.",
+    ),
 ]
 Device = Annotated[str, typer.Option(help="What computes: auto, cpu, cuda or mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
@@ -50,6 +63,7 @@ def restore(
     method: Annotated[str | None, typer.Option(help="How to restore, such as quick.")] = None,
     checkpoint: Annotated[str | None, typer.Option(metavar="ID", help="Which weights (see `weights list`).")] = None,
     faces: Annotated[str, typer.Option(metavar="all|largest|0,2", help="Which faces; 0 is the largest.")] = "all",
+    box: Boxes = None,
     aligned: Annotated[bool, typer.Option("--aligned", help="The photos are FFHQ-framed crops already.")] = False,
     format: Annotated[
         str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
@@ -68,13 +82,16 @@ def restore(
     chosen = parse_faces(faces)
     if aligned and chosen not in (None, {0}):
         raise UsageError("With --aligned each photo is one face, so --faces cannot choose another.")
+    boxes = [parse_box(text) for text in box or ()]
+    if aligned and boxes:
+        raise UsageError("With --aligned each photo is one face, so --box cannot add another.")
     entry = _chosen_checkpoint(studio, method, checkpoint)
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
     options_of(studio.method_options(entry.id), recipe.options)
-    batch.plan(photos, output, format)
+    _check_boxes(boxes, len(batch.plan(photos, output, format)))
 
     def work(photo: Photo, progress: Progress) -> Result:
-        found = () if aligned else studio.detect(photo, progress)
+        found = () if aligned else _faces_of(studio, photo, boxes, progress, screen)
         return studio.restore(photo, found, recipe, chosen, progress, aligned=aligned)
 
     def done(outcome: batch.Outcome) -> None:
@@ -93,6 +110,7 @@ def restore(
 
 def detect(
     photos: Photos,
+    box: Boxes = None,
     as_json: Json = False,
     device: Device = "auto",
     report: Report = None,
@@ -104,6 +122,8 @@ def detect(
     paths = [found for path in photos for found in (batch.find_photos(path) if os.path.isdir(path) else [path])]
     if not paths:
         raise UsageError(f"There is no photo in {' or '.join(map(str, photos))}.")
+    boxes = [parse_box(text) for text in box or ()]
+    _check_boxes(boxes, len(paths))
     failed = False
     with batch.Journal(report, paths) as journal, screen.progress() as progress:
         studio.prepare()
@@ -111,7 +131,7 @@ def detect(
             started = time.perf_counter()
             try:
                 photo = studio.open(path)
-                faces = studio.detect(photo, progress)
+                faces = _faces_of(studio, photo, boxes, progress, None if as_json else screen)
                 record = reports.detection_record(path, faces, time.perf_counter() - started)
                 if not as_json:
                     screen.say(reports.detection_text(path, faces, photo.notes))
@@ -220,6 +240,27 @@ def _chosen_checkpoint(studio: Studio, method: str | None, checkpoint: str | Non
         known = ", ".join(f"{method_name(c)} ({c.id})" for c in offered) or "none"
         raise UsageError(f"Nothing here restores with {asked or 'any method'}; there is: {known}.")
     return fitting[0]
+
+
+def _check_boxes(boxes: Sequence[Box], photos: int) -> None:
+    """UsageError when there are boxes and not one photo that they could be in."""
+    if boxes and photos != 1:
+        raise UsageError(f"--box tells where a face is in one photo, and there are {photos}.")
+
+
+def _faces_of(
+    studio: Studio, photo: Photo, boxes: Sequence[Box], progress: Progress, screen: Screen | None
+) -> tuple[Face, ...]:
+    """The faces that are found in `photo`, then those in `boxes`; `screen` is told of a box whose face was found anyway."""
+    faces = studio.detect(photo, progress)
+    for box in boxes:
+        face = studio.face_at(photo, box, progress)
+        known = known_as(face, faces)
+        if known is None:
+            faces = (*faces, face)
+        elif screen is not None:
+            screen.say(f"The box {','.join(f'{x:g}' for x in box)} shows face {known}.")
+    return faces
 
 
 def _say_version(wanted: bool) -> None:

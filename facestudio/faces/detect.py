@@ -66,11 +66,17 @@ class Detector:
         """The faces of `photo` (or (H, W, 3) uint8 RGB), largest first; duplicates across the looks removed."""
         pixels = photo if isinstance(photo, np.ndarray) else photo.pixels
         progress = progress or Progress()
+        faces: list[Face] = []
+        for _ in progress.track(("photo",), "Finding faces", share=0.15):
+            faces = self._found(pixels, progress, minimum_score)
+        return tuple(sorted(faces, key=lambda face: -face.area))
+
+    def _found(self, pixels: np.ndarray, progress: Progress, minimum_score: float) -> list[Face]:
         sure = max(minimum_score, TILE_SCORE)
         whole: list[Candidates] = []
         tiles: list[Candidates] = []
         seen = pixels
-        for look in progress.track(looks_at(pixels.shape[1], pixels.shape[0]), "Finding faces", share=0.1):
+        for look in progress.track(looks_at(pixels.shape[1], pixels.shape[0]), "Finding faces", share=0.8):
             if seen.shape[1::-1] != look.size:
                 fits = pixels.shape[1::-1] == look.size
                 seen = pixels if fits else cv2.resize(pixels, look.size, interpolation=cv2.INTER_AREA)
@@ -81,7 +87,7 @@ class Detector:
         # what tiles show comes first, because it is seen larger there
         faces = self._refined(pixels, self._merged(tiles), sure, progress)
         faces += self._refined(pixels, self._merged(whole, faces), minimum_score, progress)
-        return tuple(sorted(distinct(faces), key=lambda face: -face.area))
+        return distinct(faces)
 
     @enough_memory()
     def candidates(self, pixels: np.ndarray, minimum_score: float) -> Candidates:
@@ -128,7 +134,7 @@ class Detector:
         """`faces` after a close look, without those that lose too much of their score by it."""
         if self._finder is None:
             return faces
-        looked = progress.track(faces, "Looking at each face", share=0.025)
+        looked = progress.track(faces, "Looking at each face", share=0.1)
         return [face for face in (self._finder.refine(pixels, f) for f in looked) if face.score >= minimum_score]
 
 

@@ -5,6 +5,8 @@ Only arithmetic lives here; it knows no networks and no pixels.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from facestudio.faces.face import Face
@@ -49,6 +51,11 @@ def distinct(faces: list[Face]) -> list[Face]:
         return []
     boxes, landmarks = np.array([face.box for face in faces]), np.array([face.landmarks for face in faces])
     return [faces[n] for n in merge(boxes, landmarks, np.array([face.score for face in faces]))]
+
+
+def known_as(face: Face, faces: Sequence[Face]) -> int | None:
+    """Which of `faces` shows the same face as `face` (the first); None when it is another one."""
+    return next((index for index, known in enumerate(faces) if same_face(face, known)), None)
 
 
 def same_face(one: Face, other: Face) -> bool:

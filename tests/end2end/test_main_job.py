@@ -150,6 +150,21 @@ def test_a_grey_photo_stays_grey(degraded: Path, tmp_path: Path) -> None:
         assert not np.array_equal(np.asarray(image), np.asarray(Image.open(grey)))
 
 
+@pytest.mark.parametrize("size", [(20000, 100), (100, 20000), (16, 16), (1, 1), (9, 3000)])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_photos_of_odd_sizes_are_looked_at(
+    size: tuple[int, int], mode: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    levels = np.random.default_rng(0).integers(0, 255, (size[1], size[0], 3), dtype=np.uint8)
+    odd = tmp_path / "odd.png"
+    Image.fromarray(levels).convert(mode).save(odd)
+    assert run(["detect", str(odd), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["faces"] == []
+    code = run(["restore", str(odd), "-o", str(tmp_path / "out"), "--box", "0,0,16,16", "--quiet"])
+    assert code == (0 if min(size) >= 8 else 1)
+    assert "Traceback" not in capsys.readouterr().err
+
+
 def test_no_face_is_said_and_nothing_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nobody = tmp_path / "nobody.png"
     Image.new("RGB", (300, 200), (200, 180, 160)).save(nobody)
@@ -167,6 +182,49 @@ def test_an_embedder_is_exported_for_other_programs(tmp_path: Path, capsys: pyte
     assert target.stat().st_size > 20e6
     assert run(command) == 1
     assert "exists already" in capsys.readouterr().err
+
+
+def test_a_missed_face_is_added_by_its_box(
+    demo: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The portrait lies on its side, which the detector does not see; a rough box makes it face 0, a second box the same."""
+    lying = tmp_path / "lying.png"
+    left, top, right, bottom = face_box(demo.OUTPUT / "original.png", capsys)
+    with Image.open(demo.OUTPUT / "original.png") as image:
+        width, height = image.size
+        image.transpose(Image.Transpose.ROTATE_270).save(lying)
+    rough = [height - bottom - 12, left + 8, height - top + 6, right + 20]
+    text = ",".join(map(str, rough))
+    assert run(["detect", str(lying), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["faces"] == []
+    assert run(["detect", str(lying), "--box", text, "--box", text, "--json"]) == 0
+    (face,) = json.loads(capsys.readouterr().out)["faces"]
+    assert abs(abs(face["pose"][2]) - 90) < 15
+    assert face["score"] > 0.5
+    marks = np.array(face["landmarks"])
+    assert np.all((marks > (rough[0], rough[1])) & (marks < (rough[2], rough[3])))
+    assert marks[0, 1] < marks[1, 1]  # the first eye is above the second, as the portrait was turned clockwise
+    out, report = tmp_path / "out", tmp_path / "report.jsonl"
+    assert run(["restore", str(lying), "-o", str(out), "--box", text, "--report", str(report), "--quiet"]) == 0
+    (record,) = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [face["status"] for face in record["faces"]] == ["restored"]
+
+
+def test_a_box_adds_to_the_faces_that_are_found(
+    degraded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    left, top, right, bottom = face_box(degraded, capsys)
+    known = f"{left - 5},{top + 5},{right},{bottom}"
+    assert run(["detect", str(degraded), "--box", known, "--box", "20,20,90,100"]) == 0
+    said = capsys.readouterr().out
+    assert "shows face 0" in said
+    assert "2 faces" in said
+    report = tmp_path / "report.jsonl"
+    arguments = ["restore", str(degraded), "-o", str(tmp_path / "out"), "--box", "20,20,90,100", "--faces", "1"]
+    assert run([*arguments, "--report", str(report), "--quiet"]) == 0
+    assert [face["status"] for face in json.loads(report.read_text())["faces"]] == ["skipped", "restored"]
+    assert run(["detect", str(degraded), "--box", "9000,20,9100,90"]) == 1
+    assert "outside of the photo" in capsys.readouterr().err
 
 
 def test_weights_and_doctor_find_all_well(capsys: pytest.CaptureFixture[str]) -> None:

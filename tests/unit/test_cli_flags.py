@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from facestudio.batch import Outcome
 from facestudio.cli.console import Screen
-from facestudio.cli.flags import method_fields, options_given, parse_faces, with_method_options
+from facestudio.cli.flags import method_fields, options_given, parse_box, parse_faces, with_method_options
 from facestudio.cli.main import run
 from facestudio.cli.report import detection_text, outcome_text
 from facestudio.errors import UsageError
@@ -55,6 +55,13 @@ def test_other_words_for_faces_are_refused(text: str) -> None:
         parse_faces(text)
 
 
+def test_boxes_are_understood() -> None:
+    assert parse_box("120,80.5, 180,160") == (120, 80.5, 180, 160)
+    for text in ("", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1;2;3;4"):
+        with pytest.raises(UsageError, match="--box takes left"):
+            parse_box(text)
+
+
 def test_only_what_was_given_counts() -> None:
     assert options_given({"strength": 0.0, "steps": None, "grey": False}) == {"strength": 0.0, "grey": False}
 
@@ -91,6 +98,8 @@ def test_without_a_manifest_help_still_works(tmp_path: Path, monkeypatch: pytest
     [
         (["--faces", "some"], "--faces takes"),
         (["--faces", "1", "--aligned"], "each photo is one face"),
+        (["--box", "1,2,3"], "--box takes left"),
+        (["--box", "1,2,30,40", "--aligned"], "--box cannot add"),
         (["--strength", "2"], "Strength takes 0 to 1"),
         (["--method", "magic"], "there is: quick (net)"),
         (["--format", "docx"], "docx is not known"),
@@ -107,6 +116,13 @@ def test_wrong_usage_is_one_sentence_and_code_2(
     assert words in said
     assert "Traceback" not in said
     assert not (tmp_path / "out").exists()
+
+
+def test_a_box_is_for_one_photo(weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = [str(write_picture(tmp_path / name, picture(60, 60))) for name in ("a.png", "b.png")]
+    for command in (["detect"], ["restore", "-o", str(tmp_path / "out")]):
+        assert run([*command, *photos, "--box", "1,2,30,40"]) == 2
+        assert "there are 2" in capsys.readouterr().err
 
 
 def test_missing_weights_are_code_1_with_the_next_move(
