@@ -45,7 +45,8 @@ SPECS: tuple[Spec, ...] = (
     Spec("tick_none", "&Edit", "Tick &no face", ("Ctrl+Shift+A",)),
     Spec("restore", "&Photo", "&Restore", ("Ctrl+R", "Ctrl+Return"), "restore"),
     Spec("stop", "&Photo", "&Stop", ("Esc",), "stop"),
-    Spec("find_faces", "&Photo", "&Find faces again", ("F5",), line=True),
+    Spec("add_face", "&Photo", "Add a &missed face…", ("F4",), "add-face", True, line=True),
+    Spec("find_faces", "&Photo", "&Find faces again", ("F5",)),
     Spec("figures", "&Photo", "What the &figures rest on…", ("Ctrl+I",)),
     Spec("shuffle_seed", "&Photo", "&Another seed", ("Ctrl+D",), "dice", line=True),
     Spec("reset_options", "&Photo", "Options back to &defaults", ("Ctrl+Shift+R",)),
@@ -151,4 +152,5 @@ class Actions:
             ("Photo", "Set an option back", "Double-click its label"),
             ("Photo", "Look at a face closely", "Double-click its crop"),
             ("Photo", "What a face's figures rest on", "Click its gauge"),
+            ("Photo", "Remove a face that was added", "Del on its crop"),
         ]

@@ -1,13 +1,13 @@
-"""What was done to the open photo, step by step, for undo and redo.
+"""What was done to the open photo, step by step, for undo and redo: faces added by hand, and results.
 
-Every step is a whole result made from the original, so undoing is only showing another one. Separate from the session
-because it is all rules and no Qt. Big photos make big steps: the oldest are forgotten when the budget is spent.
+Every result is whole and made from the original, so undoing is only showing another state. Separate from the session
+because it is all rules and no Qt. Big photos make big results: the oldest are forgotten when the budget is spent.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QImage
@@ -15,6 +15,7 @@ from PySide6.QtGui import QImage
 from facestudio.gui.qimage import Pyramid
 
 if TYPE_CHECKING:
+    from facestudio.faces.face import Face
     from facestudio.pipeline import FaceResult, Result
 
 BUDGET = 1_000_000_000  # bytes
@@ -33,24 +34,70 @@ class Step:
         """The memory it holds."""
         return self.pyramid.bytes + self.result.after.pixels.nbytes
 
-    def face(self, index: int) -> FaceResult | None:
-        """What happened to the photo's face `index`."""
-        return next((face for face in self.result.faces if face.index == index), None)
+    def result_of(self, face: Face) -> FaceResult | None:
+        """What happened to `face`; None when this result knows nothing of it."""
+        return next((result for result in self.result.faces if result.face is face), None)
+
+    def crop_of(self, face: Face) -> QImage | None:
+        """The crop of `face` in this result; None when it was not restored."""
+        result = self.result_of(face)
+        return self.crops.get(result.index) if result else None
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """What the window shows at one point.
+
+    Attributes:
+        faces: those of the photo; the last `added` of them were added by hand.
+        crops: one of each face.
+        step: the result; None for the original.
+    """
+
+    faces: tuple[Face, ...] = ()
+    crops: tuple[QImage, ...] = ()
+    added: int = 0
+    step: Step | None = None
+
+    def with_face(self, face: Face, crop: QImage) -> State:
+        """With one more face, added by hand."""
+        return replace(self, faces=(*self.faces, face), crops=(*self.crops, crop), added=self.added + 1)
+
+    def without_face(self, index: int) -> State:
+        """Without the face `index`, which was added by hand."""
+        rest = [n for n in range(len(self.faces)) if n != index]
+        faces, crops = tuple(self.faces[n] for n in rest), tuple(self.crops[n] for n in rest)
+        return replace(self, faces=faces, crops=crops, added=self.added - 1)
+
+    def is_added(self, index: int) -> bool:
+        """Whether the face `index` was added by hand."""
+        return len(self.faces) - self.added <= index < len(self.faces)
+
+    def ticks(self, before: State, ticked: frozenset[int]) -> frozenset[int]:
+        """Which faces are ticked after a move from `before`, where `ticked` were: those, and faces that are new."""
+        kept = {id(before.faces[index]) for index in ticked}
+        known = {id(face) for face in before.faces}
+        return frozenset(n for n, face in enumerate(self.faces) if id(face) in kept or id(face) not in known)
 
 
 class History:
-    """Steps and which of them is shown; before the first stands the original, which is None."""
+    """States and which of them is shown. The first is the original with the faces that were found."""
 
     def __init__(self, budget: int = BUDGET) -> None:
         self._budget = budget
-        self._steps: list[Step] = []
+        self._states: list[State] = [State()]
         self._shown = 0
         self._saved: set[int] = set()
 
     @property
+    def state(self) -> State:
+        """What is shown."""
+        return self._states[self._shown]
+
+    @property
     def current(self) -> Step | None:
-        """The step that is shown; None for the original."""
-        return self._steps[self._shown - 1] if self._shown else None
+        """The result that is shown; None for the original."""
+        return self.state.step
 
     @property
     def can_undo(self) -> bool:
@@ -58,38 +105,42 @@ class History:
 
     @property
     def can_redo(self) -> bool:
-        return self._shown < len(self._steps)
+        return self._shown + 1 < len(self._states)
 
     @property
     def unsaved(self) -> bool:
         """Whether what is shown is a result that was not saved."""
         return self.current is not None and id(self.current) not in self._saved
 
+    def begin(self, state: State) -> None:
+        """Forget everything and show `state`: another photo is open, or its faces are other ones."""
+        self._states, self._shown, self._saved = [state], 0, set()
+
     def add(self, step: Step) -> None:
-        """Show `step`; what was undone is forgotten, and the oldest steps where memory asks for it."""
-        self._forget(self._steps[self._shown :])
-        self._steps = [*self._steps[: self._shown], step]
-        while len(self._steps) > 2 and sum(s.bytes for s in self._steps) > self._budget:
-            self._forget(self._steps[:1])
-            self._steps = self._steps[1:]
-        self._shown = len(self._steps)
+        """Show the result `step` with the faces there are."""
+        self.change(replace(self.state, step=step))
+
+    def change(self, state: State) -> None:
+        """Show `state`; what was undone is forgotten, and the oldest results where memory asks for it."""
+        self._states = [*self._states[: self._shown + 1], state]
+        while len(steps := self._steps()) > 2 and sum(step.bytes for step in steps) > self._budget:
+            self._states = [known for known in self._states if known.step is not steps[0]]
+        self._shown = len(self._states) - 1
+        self._saved &= {id(step) for step in self._steps()}
 
     def undo(self) -> None:
-        """Show the step before."""
+        """Show the state before."""
         self._shown = max(self._shown - 1, 0)
 
     def redo(self) -> None:
-        """Show the step after."""
-        self._shown = min(self._shown + 1, len(self._steps))
+        """Show the state after."""
+        self._shown = min(self._shown + 1, len(self._states) - 1)
 
     def mark_saved(self, step: Step) -> None:
         """Remember that `step` was saved."""
-        if any(step is known for known in self._steps):
+        if any(step is known for known in self._steps()):
             self._saved.add(id(step))
 
-    def clear(self) -> None:
-        """Forget everything: another photo is open."""
-        self._steps, self._shown, self._saved = [], 0, set()
-
-    def _forget(self, steps: list[Step]) -> None:
-        self._saved -= {id(step) for step in steps}
+    def _steps(self) -> list[Step]:
+        """Every result once, the oldest first."""
+        return list({id(s.step): s.step for s in self._states if s.step is not None}.values())

@@ -85,7 +85,7 @@ class MainWindow(QMainWindow):
             "tick_all": session.select_all,
             "tick_none": session.select_none,
             "restore": session.restore,
-            "stop": session.stop,
+            "stop": self._stop,
             "find_faces": session.find_faces,
             "shuffle_seed": panel.shuffle,
             "reset_options": panel.options.reset,
@@ -110,6 +110,8 @@ class MainWindow(QMainWindow):
         self.commands["original"].toggled.connect(viewer.show_original)
         self.workspace.strip.figures_asked.connect(self._show_figures_of)
         self.commands["boxes"].toggled.connect(viewer.show_boxes)
+        self.commands["add_face"].toggled.connect(viewer.draw_box)
+        self.workspace.strip.add_asked.connect(self.commands["add_face"].trigger)
         self.commands["files"].toggled.connect(self.workspace.show_files)
         self.commands["strip"].toggled.connect(self.workspace.strip.setVisible)
         self.commands["panel"].toggled.connect(panel.setVisible)
@@ -120,6 +122,7 @@ class MainWindow(QMainWindow):
         viewer.view_changed.connect(self._show_zoom)
         viewer.original_changed.connect(self._mark_original)
         viewer.mode_changed.connect(self._mark_mode)
+        viewer.drawing_changed.connect(self._mark_drawing)
         for changed in (
             session.photo_changed,
             session.faces_changed,
@@ -352,6 +355,18 @@ class MainWindow(QMainWindow):
     def _mark_original(self) -> None:
         self.commands["original"].setChecked(self.viewer.original)
 
+    @Slot(bool)
+    def _mark_drawing(self, on: bool) -> None:
+        self.commands["add_face"].setChecked(on)
+        self.refresh()
+
+    @Slot()
+    def _stop(self) -> None:
+        if self.viewer.drawing.active:
+            self.viewer.draw_box(False)
+        else:
+            self.session.stop()
+
     @Slot()
     def _choose_theme(self) -> None:
         action = self.sender()
@@ -388,7 +403,8 @@ class MainWindow(QMainWindow):
                 "undo": history.can_undo and not doing,
                 "redo": history.can_redo and not doing,
                 "restore": not session.obstacle,
-                "stop": bool(doing) and not session.stopping,
+                "stop": (bool(doing) and not session.stopping) or self.viewer.drawing.active,
+                "add_face": session.can_add,
                 "figures": bool(session.judged),
                 "find_faces": there and not doing and not history.can_undo and not history.can_redo,
                 "tick_all": bool(session.faces),

@@ -18,9 +18,9 @@ from PySide6.QtGui import QImage
 from facestudio.errors import UsageError
 from facestudio.gui import saving, work
 from facestudio.gui.files import PhotoFiles
-from facestudio.gui.history import History, Step
+from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
-from facestudio.gui.work import Found, Listed, Offer, Opened
+from facestudio.gui.work import Added, Found, Listed, Offer, Opened
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 RECENTS = 9
 LARGEST_SEED = 2**31 - 1
-FINDING, RESTORING = "finding faces", "restoring"
+FINDING, ADDING, RESTORING = "finding faces", "adding a face", "restoring"
 
 
 class Session(QObject):
@@ -58,8 +58,6 @@ class Session(QObject):
         self.files = PhotoFiles(studio, self.light, self)
         self.history = History()
         self.opened: Opened | None = None
-        self.faces: tuple[Face, ...] = ()
-        self.crops: tuple[QImage, ...] = ()
         self.looked = False  # whether the search for faces has ended well
         self.selected: frozenset[int] = frozenset()
         self.offers: tuple[Offer, ...] | None = None  # None: not known yet
@@ -153,8 +151,8 @@ class Session(QObject):
         self._opening_job = None
         self._stop_work_now()
         self.opened = opened
-        self.history.clear()
-        self.faces, self.crops, self.selected, self.looked = (), (), frozenset(), False
+        self.history.begin(State())
+        self.selected, self.looked = frozenset(), False
         if opened.source not in self.files.paths:
             self.files.show(())
         if opened.source is not None:
@@ -169,6 +167,16 @@ class Session(QObject):
 
     # ---- faces
 
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        """The photo's faces: those that were found, largest first, then those that were added by hand."""
+        return self.history.state.faces
+
+    @property
+    def crops(self) -> tuple[QImage, ...]:
+        """A crop of each face."""
+        return self.history.state.crops
+
     @Slot()
     def find_faces(self) -> None:
         """Look for the faces of the photo; results made with the faces of before are forgotten."""
@@ -181,10 +189,49 @@ class Session(QObject):
     def _take_faces(self, found: Found) -> None:
         if self.opened is None or found.photo is not self.opened.photo:
             return
-        self.faces, self.crops, self.looked = found.faces, found.crops, True
-        self.selected = frozenset(range(len(found.faces)))
-        self.history.clear()
+        self.history.begin(State(found.faces, found.crops))
+        self.selected, self.looked = frozenset(range(len(found.faces))), True
         self.faces_changed.emit()
+        self.result_changed.emit()
+
+    @property
+    def can_add(self) -> bool:
+        """Whether a missed face can be added by hand now."""
+        return self.opened is not None and not self._doing
+
+    @Slot(object)
+    def add_face(self, box: tuple[float, float, float, float]) -> None:
+        """Add the face in a rough `box`, left, top, right and bottom in photo pixels; one step to undo."""
+        if self.can_add and self.opened is not None:
+            todo = partial(work.add_face, self.studio, self.opened.photo, box, self.faces)
+            self._begin(ADDING, todo, self._take_added)
+
+    @Slot(object)
+    def _take_added(self, added: Added) -> None:
+        if self.opened is None or added.photo is not self.opened.photo:
+            return
+        if added.known is not None:
+            self.select(self.selected | {added.known})
+            self.notified.emit(f"That is face {added.known + 1}, which is there already.", None)
+            return
+        self._move(partial(self.history.change, self.history.state.with_face(added.face, added.crop)))
+        self.notified.emit(f"Face {len(self.faces)} was added.", None)
+
+    @Slot(int)
+    def remove_face(self, index: int) -> None:
+        """Take a face away that was added by hand; one step to undo. Others are unticked instead."""
+        if self.can_add and self.history.state.is_added(index):
+            self._move(partial(self.history.change, self.history.state.without_face(index)))
+            self.notified.emit(f"Face {index + 1} was removed.", None)
+
+    def _move(self, move: Callable[[], None]) -> None:
+        """Show another state of the history."""
+        before = self.history.state
+        move()
+        after = self.history.state
+        if after.faces is not before.faces:
+            self.selected = after.ticks(before, self.selected)
+            self.faces_changed.emit()
         self.result_changed.emit()
 
     def toggle_face(self, index: int) -> None:
@@ -263,7 +310,7 @@ class Session(QObject):
 
     @property
     def doing(self) -> str:
-        """What is computed for the user now: FINDING, RESTORING or ""."""
+        """What is computed for the user now: FINDING, ADDING, RESTORING or ""."""
         return self._doing
 
     @property
@@ -313,17 +360,15 @@ class Session(QObject):
 
     @Slot()
     def undo(self) -> None:
-        """Show the result before, or the original."""
-        if self.history.can_undo:
-            self.history.undo()
-            self.result_changed.emit()
+        """Take the last result, or the last face that was added, back."""
+        if self.history.can_undo and not self._doing:
+            self._move(self.history.undo)
 
     @Slot()
     def redo(self) -> None:
-        """Show the result that was undone."""
-        if self.history.can_redo:
-            self.history.redo()
-            self.result_changed.emit()
+        """Do again what was undone."""
+        if self.history.can_redo and not self._doing:
+            self._move(self.history.redo)
 
     @property
     def judged(self) -> list[int]:

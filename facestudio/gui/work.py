@@ -52,6 +52,16 @@ class Found:
     crops: tuple[QImage, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Added:
+    """A face of `photo` that was missed, its crop, and which of the faces it is if one of them shows it already."""
+
+    photo: Photo
+    face: Face
+    crop: QImage
+    known: int | None
+
+
 @dataclass(frozen=True)
 class Offer:
     """A checkpoint that can be chosen: its method's short name, and the options of that method."""
@@ -115,10 +125,18 @@ def open_pasted(studio: Studio, image: QImage, progress: Progress) -> Opened:
 
 def find_faces(studio: Studio, photo: Photo, progress: Progress) -> Found:
     """The faces of `photo`, largest first."""
-    faces: tuple[Face, ...] = ()
-    for _ in progress.track(("once",), "Finding faces"):
-        faces = studio.detect(photo, progress)
+    faces = studio.detect(photo, progress)
     return Found(photo, faces, tuple(square(photo.pixels, face.box, CHIP) for face in faces))
+
+
+def add_face(
+    studio: Studio, photo: Photo, box: tuple[float, float, float, float], faces: tuple[Face, ...], progress: Progress
+) -> Added:
+    """The face in a `box` that was drawn; `faces` are those that are there."""
+    from facestudio.faces.duplicates import known_as
+
+    face = studio.face_at(photo, box, progress)
+    return Added(photo, face, square(photo.pixels, face.box, CHIP), known_as(face, faces))
 
 
 def restore(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from facestudio.checkpoints import Checkpoint
+from facestudio.faces.face import Face
+from facestudio.faces.missed import checked_box
 from facestudio.gui.app import application, build_window, user_settings
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.qimage import to_pixels
 from facestudio.options import OptionField, describe
+from facestudio.progress import Progress
 from facestudio.studio import Studio
 from tests import fakes
 
@@ -29,6 +33,7 @@ class FakeStudio(Studio):
         super().__init__("cpu")
         self.restorer = fakes.SlowRestorer()
         self.faces = FACES
+        self.patience = 0.003  # seconds of a step of `face_at`
         self.judges: list[Any] = [fakes.FakeEmbedder("judge-a"), fakes.FakeEmbedder("judge-b")]
         self.fake_offers = [
             fakes.fake_checkpoint("slow-checkpoint", title="Slow weights", licence="Apache-2.0", method="slow:Slow"),
@@ -38,6 +43,13 @@ class FakeStudio(Studio):
     def detect(self, photo: Any, progress: Any = None) -> Any:
         time.sleep(0.01)
         return () if photo.path and photo.path.name.startswith("empty") else self.faces
+
+    def face_at(self, photo: Any, box: Any, progress: Any = None) -> Face:
+        """A face in the middle of the box, as wide as it."""
+        left, top, right, bottom = checked_box(box, *photo.size)
+        for _ in (progress or Progress()).track(range(3), "Looking closely"):
+            time.sleep(self.patience)
+        return replace(fakes.face_at((left + right) / 2, (top + bottom) / 2, (right - left) / 0.7), score=0.12)
 
     def restore_checkpoints(self) -> list[Checkpoint]:
         return self.fake_offers

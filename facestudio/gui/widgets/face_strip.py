@@ -1,4 +1,4 @@
-"""The strip of faces: a crop of each to tick, and under it how much of the person is left.
+"""The strip of faces: a crop of each to tick, and under it how much of the person is left; at its end, adding a missed one.
 
 The crop shows the result when there is one, and the original while that is held. The readout's words are those of the
 most cautious embedder; the gauge has a line for every one, the tooltip its figures, and a click what they rest on.
@@ -8,9 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QImage, QMouseEvent, QPainter, QPainterPath, QPaintEvent
-from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from facestudio.gui.session import FINDING, Session
 from facestudio.gui.theme import Theme
@@ -22,6 +33,8 @@ if TYPE_CHECKING:
 CROP = 88
 CHIP = 150
 HEIGHT = 260  # room for three recognisers' gauges
+ADD = 104  # width of the button at the end
+REMOVE = 24  # side of the button that removes
 LONGEST = 62  # characters of an error on a chip; the tooltip has all
 
 
@@ -52,13 +65,19 @@ class Crop(QWidget):
 
 
 class FaceChip(QFrame):
-    """One face: crop, tick, readout. A click anywhere ticks, a double click on the crop shows the face."""
+    """One face: crop, tick, readout. A click anywhere ticks, a double click on the crop shows the face.
+
+    A face that was `added` by hand has a button that removes it; the Delete key does too.
+    """
 
     toggled = Signal(int)
     shown = Signal(int)
     figures_asked = Signal(int)
+    removed = Signal(int)
 
-    def __init__(self, index: int, crop: QImage, info: str, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, index: int, crop: QImage, info: str, theme: Theme, added: bool = False, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.setObjectName("faceChip")
         self.setFixedWidth(CHIP)
@@ -97,8 +116,18 @@ class FaceChip(QFrame):
         layout.addWidget(self.threshold)
         layout.addWidget(self.note)
         layout.addStretch(1)
-        theme.changed.connect(self._paint_words)
+        self.remove: QToolButton | None = None
+        if added:
+            self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+            self.remove = QToolButton(self)
+            self.remove.setObjectName("removeFace")
+            self.remove.setToolTip("Remove this face (Del)")
+            self.remove.setAccessibleName(f"Remove face {index + 1}")
+            self.remove.setGeometry(CHIP - REMOVE - 5, 5, REMOVE, REMOVE)
+            self.remove.clicked.connect(self._remove)
+        theme.changed.connect(self._draw)
         self.show_result(None, None)
+        self._draw()
 
     def show_ticked(self, on: bool) -> None:
         """Show whether this face is ticked."""
@@ -143,6 +172,11 @@ class FaceChip(QFrame):
         self._paint_words()
 
     @Slot()
+    def _draw(self) -> None:
+        if self.remove is not None:
+            self.remove.setIcon(self._theme.icon("remove", "muted"))
+        self._paint_words()
+
     def _paint_words(self) -> None:
         weight = "" if self._tone == "muted" else "font-weight: 600;"
         self.words.setStyleSheet(f"color: {self._theme.colour(self._tone).name()}; {weight}")
@@ -155,6 +189,16 @@ class FaceChip(QFrame):
     def _clicked(self) -> None:
         self.toggled.emit(self.index)
 
+    @Slot()
+    def _remove(self) -> None:
+        self.removed.emit(self.index)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if self.remove is not None and event.key() in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace):
+            self._remove()
+        else:
+            super().keyPressEvent(event)
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
             self.toggled.emit(self.index)
@@ -164,10 +208,11 @@ class FaceChip(QFrame):
 
 
 class FaceStrip(QWidget):
-    """All faces of the photo, or why there is none."""
+    """All faces of the photo, or why there is none. `add_asked`: a missed face is to be added."""
 
     face_shown = Signal(int)
     figures_asked = Signal(int)
+    add_asked = Signal()
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -180,20 +225,40 @@ class FaceStrip(QWidget):
         self.message.setObjectName("stripMessage")
         self.message.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.message.setWordWrap(True)
+        self.offer = QPushButton("Add a missed face…")
+        self.offer.setToolTip("Draw a box around a face that was missed (F4)")
+        self.add = QToolButton()
+        self.add.setObjectName("addFace")
+        self.add.setText("Add a missed\nface…")
+        self.add.setAccessibleName("Add a missed face")
+        self.add.setToolTip("Draw a box around a face that was missed (F4)")
+        self.add.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
+        self.add.setIconSize(QSize(28, 28))
+        self.add.setFixedSize(ADD, CROP + 16)
+        for button in (self.offer, self.add):
+            button.clicked.connect(self.add_asked)
+        nobody = QWidget()
+        column = QVBoxLayout(nobody)
+        column.setSpacing(12)
+        column.addStretch(1)
+        column.addWidget(self.message)
+        column.addWidget(self.offer, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
         self._row = QWidget()
         self._row.setObjectName("chipRow")
         self._chips = QHBoxLayout(self._row)
         self._chips.setContentsMargins(12, 10, 12, 10)
         self._chips.setSpacing(10)
+        self._chips.addWidget(self.add, 0, Qt.AlignmentFlag.AlignTop)
         self._chips.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setObjectName("chipScroll")
-        scroll.setWidgetResizable(True)
-        scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(self._row)
+        self._scroll = QScrollArea()
+        self._scroll.setObjectName("chipScroll")
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(self._row)
         self._stack = QStackedWidget()
-        self._stack.addWidget(self.message)
-        self._stack.addWidget(scroll)
+        self._stack.addWidget(nobody)
+        self._stack.addWidget(self._scroll)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 1, 0, 0)
         layout.addWidget(self._stack)
@@ -202,17 +267,27 @@ class FaceStrip(QWidget):
         session.work_changed.connect(self._tell)
         session.selection_changed.connect(self._show_ticks)
         session.result_changed.connect(self._show_result)
+        theme.changed.connect(self._draw)
+        self._draw()
+
+    @Slot()
+    def _draw(self) -> None:
+        self.offer.setIcon(self._theme.icon("add-face"))
+        self.add.setIcon(self._theme.icon("add-face", "muted"))
 
     @Slot()
     def _rebuild(self) -> None:
+        grown = 0 < len(self.chips) < len(self._session.faces)
         for chip in self.chips:
             self._chips.removeWidget(chip)
             chip.hide()
             chip.deleteLater()
         self.chips = []
         for index, (face, crop) in enumerate(zip(self._session.faces, self._session.crops, strict=True)):
-            info = f"eyes {face.interocular:.0f} px apart\nscore {face.score:.2f}"
-            chip = FaceChip(index, crop, info, self._theme)
+            added = self._session.history.state.is_added(index)
+            info = f"eyes {face.interocular:.0f} px apart\nscore {face.score:.2f}{', by hand' if added else ''}"
+            chip = FaceChip(index, crop, info, self._theme, added)
+            chip.removed.connect(self._session.remove_face)
             chip.toggled.connect(self._session.toggle_face)
             chip.shown.connect(self.face_shown)
             chip.figures_asked.connect(self.figures_asked)
@@ -221,16 +296,25 @@ class FaceStrip(QWidget):
         self._show_ticks()
         self._show_result()
         self._tell()
+        if grown:
+            QTimer.singleShot(0, self._show_end)  # once the row has its new width
+
+    @Slot()
+    def _show_end(self) -> None:
+        bar = self._scroll.horizontalScrollBar()
+        bar.setValue(bar.maximum())
 
     @Slot()
     def _tell(self) -> None:
         if self._session.doing == FINDING:
             words = "Looking for faces…"
         elif self._session.looked:
-            words = "No face was found in this photo.\nTry a photo in which the face is larger or upright."
+            words = "No face was found in this photo. If there is one, draw a box around it."
         else:
             words = "The faces were not looked for. Photo > Find faces again (F5) starts the search."
         self.message.setText(words)
+        self.offer.setVisible(self._session.looked and self._session.can_add)
+        self.add.setEnabled(self._session.can_add)
         self._stack.setCurrentIndex(1 if self.chips else 0)
 
     @Slot()
@@ -242,7 +326,8 @@ class FaceStrip(QWidget):
     def _show_result(self) -> None:
         step = self._session.history.current
         for chip in self.chips:
-            chip.show_result(step.face(chip.index) if step else None, step.crops.get(chip.index) if step else None)
+            face = self._session.faces[chip.index]
+            chip.show_result(step.result_of(face) if step else None, step.crop_of(face) if step else None)
 
     def show_original(self, on: bool) -> None:
         """Show the crops of the original while `on`."""

@@ -58,6 +58,15 @@ def paint_outline(painter: QPainter, path: QPainterPath, colour: QColor, width: 
     painter.drawPath(path)
 
 
+def paint_points(painter: QPainter, points: list[QPointF], colour: QColor) -> None:
+    """Dots with a rim, such as the landmarks of a face."""
+    painter.setPen(QPen(WHITE, 1))
+    painter.setBrush(colour)
+    for point in points:
+        painter.drawEllipse(point, 3.5, 3.5)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
 def paint_preview(painter: QPainter, image: QImage, height: float, font: QFont, theme: Theme) -> None:
     """A card with what the work has so far, in the lower left corner of a view of `height`."""
     card = QRectF(12, height - PREVIEW - 44, PREVIEW + 16, PREVIEW + 32)

@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QWidget
 from facestudio.gui.qimage import Pyramid, to_qimage, visible_part
 from facestudio.gui.session import RESTORING, Session
 from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.box_drawing import BoxDrawing
 from facestudio.gui.widgets.painting import (
     DARK,
     WHITE,
@@ -31,6 +32,7 @@ from facestudio.gui.widgets.painting import (
     paint_handle,
     paint_outline,
     paint_pill,
+    paint_points,
     paint_preview,
     paint_tag,
     rounded,
@@ -53,6 +55,7 @@ class Viewer(QWidget):
     mode_changed = Signal(str)
     view_changed = Signal()  # zoom or centre
     original_changed = Signal()
+    drawing_changed = Signal(bool)  # whether a box is being drawn around a missed face
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -78,9 +81,13 @@ class Viewer(QWidget):
         self._last = QPointF()
         self._moved = False
         self._on_handle = False
+        self.drawing = BoxDrawing(self, theme)
+        self.drawing.begun.connect(self._drawing_begun)
+        self.drawing.ended.connect(self._drawing_ended)
+        self.drawing.drawn.connect(session.add_face)
         session.photo_changed.connect(self._take_photo)
         session.result_changed.connect(self._take_result)
-        session.faces_changed.connect(self.update)
+        session.faces_changed.connect(self._faces_changed)
         session.selection_changed.connect(self.update)
         session.progressed.connect(self._take_update)
         session.work_changed.connect(self._work_changed)
@@ -92,6 +99,7 @@ class Viewer(QWidget):
     def _take_photo(self) -> None:
         self._before = self._session.opened.pyramid if self._session.opened else None
         self._after = self._preview = self._hovered = None
+        self.drawing.end()
         self.fit()
 
     @Slot()
@@ -103,6 +111,11 @@ class Viewer(QWidget):
             self._settle()  # side by side has panes of another width
         self.update()
 
+    @Slot()
+    def _faces_changed(self) -> None:
+        self._hovered = None
+        self.update()
+
     @Slot(object)
     def _take_update(self, update: Update) -> None:
         if update.preview is not None:
@@ -112,6 +125,8 @@ class Viewer(QWidget):
 
     @Slot()
     def _work_changed(self) -> None:
+        if self._session.doing:
+            self.drawing.end()
         if self._session.doing != RESTORING and self._preview is not None:
             self._preview = None
             self.update()
@@ -139,6 +154,22 @@ class Viewer(QWidget):
         """Outline the faces."""
         self.boxes = on
         self.update()
+
+    @Slot(bool)
+    def draw_box(self, on: bool) -> None:
+        """Let the user draw a box around a missed face, or leave that."""
+        if on and self._session.can_add:
+            self.drawing.begin()
+        else:
+            self.drawing.end()
+
+    @Slot()
+    def _drawing_begun(self) -> None:
+        self.drawing_changed.emit(True)
+
+    @Slot()
+    def _drawing_ended(self) -> None:
+        self.drawing_changed.emit(False)
 
     # ---- zoom and pan
 
@@ -183,7 +214,7 @@ class Viewer(QWidget):
         """Zoom, keeping the photo pixel under the widget point `at` (None: the middle) where it is."""
         if self._before is None:
             return
-        pane = self._pane_at(at) if at is not None else self.panes()[0]
+        pane = self.pane_at(at) if at is not None else self.panes()[0]
         anchor = at if at is not None else pane.center()
         point = self.to_photo(anchor, pane)
         self._fitted = False
@@ -242,7 +273,8 @@ class Viewer(QWidget):
         """Where `pane` shows a photo pixel."""
         return pane.center() + (point - self.centre) * self._scale
 
-    def _pane_at(self, point: QPointF) -> QRectF:
+    def pane_at(self, point: QPointF) -> QRectF:
+        """The pane under a widget point."""
         panes = self.panes()
         return panes[-1] if len(panes) == 2 and point.x() >= panes[1].left() else panes[0]
 
@@ -319,6 +351,9 @@ class Viewer(QWidget):
             paint_outline(painter, outline, colour, 3.0 if index == self._hovered else 2.0, style)
             tag = QRectF(box.left(), box.top() - 24, 24, 20)
             paint_pill(painter, tag, str(index + 1), colour if ticked else DARK)
+            if index == self._hovered:
+                marks = self._session.faces[index].landmarks
+                paint_points(painter, [self.to_widget(QPointF(float(x), float(y)), pane) for x, y in marks], colour)
         painter.restore()
 
     def _box(self, index: int, pane: QRectF) -> QRectF:
@@ -331,7 +366,7 @@ class Viewer(QWidget):
         """The smallest face whose box is under a widget point."""
         if not self.boxes:
             return None
-        pane = self._pane_at(point)
+        pane = self.pane_at(point)
         boxes = [(index, self._box(index, pane)) for index in range(len(self._session.faces))]
         under = [(box.width() * box.height(), index) for index, box in boxes if box.contains(point)]
         return min(under)[1] if under else None
