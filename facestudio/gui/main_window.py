@@ -445,7 +445,7 @@ class MainWindow(QMainWindow):
     @Slot(int)
     def _show_figures_of(self, index: int) -> None:
         step = self.session.history.current
-        result = step.face(index) if step else None
+        result = step.result_of(self.session.faces[index]) if step else None
         if result is not None and result.verdicts:
             DistributionsDialog(f"Face {index + 1}", list(result.verdicts.values()), self.theme, self).open()
 

@@ -374,7 +374,8 @@ class Session(QObject):
     def judged(self) -> list[int]:
         """The faces of the shown result whose identity was measured."""
         step = self.history.current
-        return [face.index for face in step.result.faces if face.verdicts] if step else []
+        results = [step.result_of(face) if step else None for face in self.faces]
+        return [index for index, result in enumerate(results) if result and result.verdicts]
 
     # ---- saving
 
