@@ -16,8 +16,8 @@ from torch import Tensor, nn
 class Optimizer:
     """AdamW over all parameters of `network`, or, when `muon` is above 0, Muon at that rate over the inner weights.
 
-    Inner weights are those of convolutions and linear layers whose names begin with none of `outer`: first and last
-    layers, tables, and convolutions that do not mix channels (depthwise) are to be named there and stay with AdamW.
+    Inner weights are those of linear layers and of convolutions that mix channels (not depthwise ones), unless their names
+    begin with one of `outer`: first and last layers and tables are to be named there and stay with AdamW.
     """
 
     def __init__(
@@ -26,7 +26,8 @@ class Optimizer:
         self._seen: list[tuple[nn.Parameter, nn.Parameter]] = []
         rest = []
         for name, parameter in network.named_parameters():
-            if muon and parameter.ndim in (2, 4) and not name.startswith(outer):
+            mixes = parameter.ndim == 2 or (parameter.ndim == 4 and parameter.shape[1] > 1)
+            if muon and mixes and not name.startswith(outer):
                 self._seen.append((parameter, nn.Parameter(matrix(parameter.detach()))))
             else:
                 rest.append(parameter)

@@ -72,6 +72,17 @@ def test_a_resumed_optimizer_goes_on_as_if_it_had_not_stopped() -> None:
         assert torch.allclose(mine, theirs, atol=1e-6)
 
 
+def test_depthwise_convolutions_and_linear_layers_are_told_apart() -> None:
+    network = torch.nn.Sequential(torch.nn.Conv2d(8, 8, 3, groups=8), torch.nn.Flatten(), torch.nn.Linear(8, 4))
+    network = network.to(memory_format=torch.channels_last)
+    optimizer = Optimizer(network, lr=0.0, weight_decay=0.0, muon=0.1)
+    before = [p.detach().clone() for p in network.parameters()]
+    network(torch.ones(2, 8, 3, 3)).square().sum().backward()
+    optimizer.step()
+    moved = [not torch.equal(a, b) for a, b in zip(before, network.parameters(), strict=True)]
+    assert moved == [False, False, True, False]
+
+
 def test_rates_fall_together() -> None:
     network = made()
     optimizer = Optimizer(network, 1e-2, 0.0, 1e-2, ("head", "tail", "places"))
