@@ -13,12 +13,14 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from facestudio.training.loop import Start
+from facestudio.training.loop import Start, shipped_state
 
 TITLES = {
     "starter-detector": "Starter face detector",
     "starter-landmarks": "Starter 68-landmark finder",
     "starter-embedder-a": "Starter identity embedder A",
+    "starter-embedder-b": "Starter identity embedder B (IR-ResNet)",
+    "starter-embedder-c": "Starter identity embedder C (transformer)",
     "starter-estimator": "Starter quick restorer",
 }
 
@@ -28,7 +30,7 @@ def export(recipe: Any, folder: Path, figures: dict[str, float], weights: Path) 
     saved = torch.load(folder / "last.pt", map_location="cpu", weights_only=True)
     tensors = {
         key: (value.half() if value.is_floating_point() else value).contiguous()
-        for key, value in saved["average"].items()
+        for key, value in shipped_state(saved["average"]).items()
         if not key.endswith("num_batches_tracked")
     }
     weights.mkdir(parents=True, exist_ok=True)

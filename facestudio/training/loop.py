@@ -50,7 +50,32 @@ class Start:
     state: dict[str, Any]
 
 
+class Taught(nn.Module):
+    """A `network` that ships and the `heads` that only its training needs: projections to a teacher, class centres."""
+
+    def __init__(self, network: nn.Module, heads: nn.Module) -> None:
+        super().__init__()
+        self.network, self.heads = network, heads
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x)
+
+
+def shipped(network: nn.Module) -> nn.Module:
+    """The part of `network` that ships: everything, or what `Taught` says."""
+    return network.network if isinstance(network, Taught) else network
+
+
+def shipped_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same of a state dict: under `Taught`'s names, the network's tensors by their own names."""
+    if not any(key.startswith("heads.") for key in state):
+        return state
+    return {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
+
+
 class TrainingRecipe(Protocol):
+    """What the loop asks of a recipe. `network` and `loss` may deal in `Taught`; `validate` gets what ships."""
+
     id: str
     settings: Settings
     config: dict[str, Any]
@@ -86,7 +111,7 @@ def train(
         optimizer.load_state_dict(saved["optimizer"])
         state = saved["state"]
         log.info("resumed at step %d (%.1f minutes so far)", state["step"], state["minutes"])
-    elif start is not None and fill(network, start.weights):
+    elif start is not None and fill(shipped(network), start.weights):
         average.load_state_dict(network.state_dict())
         state = dict(start.state)
         log.info("goes on from %s (%.1f minutes so far)", start.weights.name, state["minutes"])
@@ -130,11 +155,11 @@ def train(
             save(last, network, average, optimizer, state, recipe)
             saved_at = time.monotonic()
         if now - validated_at > 60 * settings.validate_minutes:
-            figures = recipe.validate(average, target)
+            figures = recipe.validate(shipped(average), target)
             record(folder / "validation.csv", {**state, **figures})
             previous = validated_at = time.monotonic()
     save(last, network, average, optimizer, state, recipe)
-    figures = recipe.validate(average, target)
+    figures = recipe.validate(shipped(average), target)
     record(folder / "validation.csv", {**state, **figures})
     return figures
 
