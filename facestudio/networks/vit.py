@@ -1,9 +1,10 @@
 """A small Vision Transformer for faces, which also shows its attention and what its inner blocks know.
 
-Paper: Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021 (ViT), with the convolutional stem of Xiao et al., "Early
-Convolutions Help Transformers See Better", 2021: with some twenty thousand faces, patches learned by convolutions come much
-further than a linear patch projection. The 196 tokens of 8 px each are read by a global depthwise weighting, as in
-MobileFaceNet, instead of a class token: every place of an aligned face has a meaning of its own.
+Paper: Dosovitskiy et al., "An Image is Worth 16x16 Words", 2021 (ViT). What differs is there because our faces are few, and
+convolutions know beforehand that neighbours belong together: the patches come from a convolutional stem (Xiao et al.,
+"Early Convolutions Help Transformers See Better", 2021), and each block first lets a token see its neighbours by a
+depthwise convolution (Chu et al., "Conditional Positional Encodings", 2021). The 196 tokens of 8 px are read by a global
+depthwise weighting, as in MobileFaceNet, instead of a class token: every place of an aligned face has a meaning of its own.
 
 Two training-free measures of quality need more than the embedding, and `examine` gives it: ATTN-FIQA (Ozgur et al., 2026,
 arXiv 2604.22841) averages the pre-softmax attention of the last block; EX-FIQA (Ozgur et al., 2026, arXiv 2604.22842) reads
@@ -19,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facestudio.networks.embedder import Mirrored
+from facestudio.networks.embedder import Mirrored, ResidualBlock
 
 GRID = 14  # tokens a side
 
@@ -81,17 +82,23 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Pre-normalised attention and a two-layer perceptron, both residual."""
+    """Neighbours (if `local`), pre-normalised attention and a two-layer perceptron, all residual."""
 
-    def __init__(self, width: int, heads: int, ratio: float) -> None:
+    def __init__(self, width: int, heads: int, ratio: float, local: bool) -> None:
         super().__init__()
+        self.local = nn.Conv2d(width, width, 3, 1, 1, groups=width) if local else None
         self.norm1 = nn.LayerNorm(width)
         self.attn = Attention(width, heads)
         self.norm2 = nn.LayerNorm(width)
         self.fc1 = nn.Linear(width, int(width * ratio))
         self.fc2 = nn.Linear(int(width * ratio), width)
 
+    def entering(self, x: Tensor) -> Tensor:
+        """The tokens (B, N, W) that the attention is added to."""
+        return x if self.local is None else x + as_tokens(self.local(as_map(x)))
+
     def forward(self, x: Tensor) -> Tensor:
+        x = self.entering(x)
         x = x + self.attn(self.norm1(x))
         return x + self.fc2(functional.gelu(self.fc1(self.norm2(x))))
 
@@ -102,17 +109,21 @@ class FaceTransformer(Mirrored):
     Args:
         width, heads, depth: of the transformer; ratio: width of the perceptrons / `width`.
         stem: channels at strides 2 and 4 of the convolutional stem; () takes linear patches of 8 px.
+        refined: residual blocks at the end of the stem, if there is one.
+        local: let each block look at the neighbouring tokens first.
         features: channels that the tokens are widened to before they are weighted by place and summed.
         dimensions: length of the embedding.
     """
 
     def __init__(
         self,
-        width: int = 192,
+        width: int = 144,
         heads: int = 3,
         depth: int = 12,
         ratio: float = 2.0,
         stem: tuple[int, ...] = (32, 64),
+        refined: int = 2,
+        local: bool = True,
         features: int = 512,
         dimensions: int = 512,
     ) -> None:
@@ -124,9 +135,10 @@ class FaceTransformer(Mirrored):
             self.stem.append(nn.BatchNorm2d(channels))
             self.stem.append(nn.GELU())
             inputs = channels
+        self.stem.extend(ResidualBlock(inputs) for _ in range(refined if stem else 0))
         self.patches = nn.Conv2d(inputs, width, 3, 2, 1) if stem else nn.Conv2d(3, width, 8, 8)
         self.places = nn.Parameter(torch.randn(1, GRID * GRID, width) * 0.02)
-        self.blocks = nn.ModuleList(Block(width, heads, ratio) for _ in range(depth))
+        self.blocks = nn.ModuleList(Block(width, heads, ratio, local) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
         self.widen = nn.Linear(width, features)
         self.bn = nn.BatchNorm1d(features)
@@ -169,7 +181,7 @@ class FaceTransformer(Mirrored):
         x = self.tokens(x)
         for index, block in enumerate(self.blocks[: chosen[-1] + 1]):
             if index in chosen:
-                logits.append(block.attn.logits(block.norm1(x)))
+                logits.append(block.attn.logits(block.norm1(block.entering(x))))
             x = block(x)
             if index in chosen:
                 exits.append(self.read(x))

@@ -79,7 +79,7 @@ def corrected(features: Tensor, projection: nn.Conv2d, truth: Tensor, columns: s
         matrix = projection.weight.detach().float().flatten(1)
         bias = 0 if projection.bias is None else projection.bias.detach()[:, None, None]
         gram = matrix @ matrix.T
-        ridge = 1e-4 * gram.diagonal().mean() * torch.eye(len(gram), device=gram.device)
+        ridge = 1e-3 * gram.diagonal().mean() * torch.eye(len(gram), device=gram.device)
         back = torch.linalg.solve(gram + ridge, matrix)
         guess = torch.einsum("bwhx,cw->bchx", features[..., columns], matrix) + bias
         moved = features.clone()
@@ -229,7 +229,11 @@ class Distilled(EmbedderRecipe):
     The teacher's maps are matched through linear projections that do not ship. In the beginning half of the samples go
     on with features that were corrected by the teacher's map at stride 8, so that the later half of the network need
     not wait for the first; this share falls to nothing. With a `margin`, the people of the training split are classes
-    besides, whose centres begin at the mean of the teacher's embeddings.
+    besides, whose centres begin at the mean of the teacher's embeddings; the margin comes as the handing over goes,
+    because it slows a network down that knows no faces yet.
+
+    With an `exit_weight` the head also learns to read the features at stride 8, and through it the first half learns
+    without the second. For networks whose `head` takes both maps.
     """
 
     columns = slice(None)  # of our maps that the teacher sees
@@ -237,17 +241,21 @@ class Distilled(EmbedderRecipe):
     margin: Margin | None = None
     negatives: UnifiedNegatives | None = None
     margin_weight = 0.05
+    exit_weight = 0.0
 
     def bare(self) -> nn.Module:
         """The network that ships."""
         raise NotImplementedError
 
-    def projections(self) -> dict[str, nn.Module]:
-        """`middle` (a 1x1 convolution) and `late`: from the network's maps to the teacher's."""
+    def projections(self) -> tuple[nn.Conv2d, nn.Conv2d]:
+        """From the network's maps at strides 8 (1x1, from at least as many channels) and 16 to the teacher's."""
         raise NotImplementedError
 
     def network(self) -> Taught:
-        heads = self.projections()
+        middle, late = self.projections()
+        # otherwise some directions would be corrected by huge steps; untrained features deviate by about 2
+        nn.init.orthogonal_(middle.weight, gain=0.5)
+        heads: dict[str, nn.Module] = {"middle": middle, "late": late}
         if self.margin is not None:
             heads["margin"] = MarginHead(self.margin, self.centres(), self.negatives, self.settings.seed)
         return Taught(self.bare(), nn.ModuleDict(heads))
@@ -268,18 +276,25 @@ class Distilled(EmbedderRecipe):
         features = student.early(batch["crops"])
         guess = heads["middle"](features[..., self.columns])
         error_middle = unexplained(guess, middle, weight)
+        first = features
         taught = self.taught(weight)
         if taught is not None:
             better = corrected(features, heads["middle"], middle, self.columns)
             features = torch.where(taught[:, None, None, None], better.to(features.dtype), features)
         tail = student.late(features)
         error_late = unexplained(heads["late"](tail[..., self.columns]), late, weight)
-        raw = student.head(tail)
+        # one call for both: the statistics of its batch normalisations are then the same in training and afterwards
+        raw = student.head(torch.cat([tail, first]) if self.exit_weight else tail)
+        exit, raw = raw[len(tail) :], raw[: len(tail)]
         loss, terms, embedding = self.like_the_teachers(raw, batch["target"])
         loss = loss + self.map_weight * (error_middle + error_late)
         terms = {"middle": error_middle.item(), "late": error_late.item(), **terms}
+        if self.exit_weight:
+            early = (1 - functional.cosine_similarity(exit.float(), batch["target"])).mean()
+            loss = loss + self.exit_weight * self.embedding_weight * early
+            terms["exit"] = 1 - early.item()
         if "margin" in heads:
             margin = heads["margin"](embedding, batch["label"], batch["person"])
-            loss = loss + self.margin_weight * margin
+            loss = loss + self.margin_weight * min(1.0, self.images_seen / self.forced_until) * margin
             terms["margin"] = margin.item()
         return loss, terms

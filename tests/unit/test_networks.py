@@ -83,11 +83,11 @@ def small_iresnet() -> IResNet:
     return IResNet(layers=(1, 2, 1), widths=(4, 8, 8, 12), reduced=6, dimensions=32)
 
 
-def small_transformer(stem: tuple[int, ...] = (4, 8)) -> FaceTransformer:
-    return FaceTransformer(width=24, heads=3, depth=4, stem=stem, features=16, dimensions=32)
+def small_transformer(stem: tuple[int, ...] = (4, 8), local: bool = True) -> FaceTransformer:
+    return FaceTransformer(width=24, heads=3, depth=4, stem=stem, local=local, features=16, dimensions=32)
 
 
-@pytest.mark.parametrize("make", [small_iresnet, small_transformer, lambda: small_transformer(())])
+@pytest.mark.parametrize("make", [small_iresnet, small_transformer, lambda: small_transformer((), False)])
 def test_other_embedders_are_whole_in_parts_and_symmetric(make: Callable[[], torch.nn.Module]) -> None:
     network = make().eval()
     x = torch.rand(3, 3, 112, 112) * 2 - 1
@@ -132,8 +132,9 @@ def test_examining_a_transformer_shows_the_attention_and_the_exits() -> None:
         assert torch.equal(network.examine(x).exits[0], seen.exits[1])
         # the softmax of the logits, applied to the values, is what the attention gives
         tokens = network.tokens(x)
-        entering = network.blocks[1].norm1(network.blocks[0](tokens))
-        attention = network.blocks[1].attn
+        block = network.blocks[1]
+        entering = block.norm1(block.entering(network.blocks[0](tokens)))
+        attention = block.attn
         values = attention.split(entering)[2]
         given = attention.proj((seen.logits[0].softmax(-1) @ values).transpose(1, 2).flatten(2))
         assert torch.allclose(given, attention(entering), atol=1e-5)

@@ -41,6 +41,6 @@ class Recipe(Distilled):
     def bare(self) -> nn.Module:
         return IResNet(**self.config)
 
-    def projections(self) -> dict[str, nn.Module]:
+    def projections(self) -> tuple[nn.Conv2d, nn.Conv2d]:
         middle, late = self.config["widths"][-2:]
-        return {"middle": nn.Conv2d(middle, CHANNELS, 1), "late": nn.Conv2d(late, CHANNELS, 1)}
+        return nn.Conv2d(middle, CHANNELS, 1), nn.Conv2d(late, CHANNELS, 1)

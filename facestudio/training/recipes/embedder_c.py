@@ -19,14 +19,16 @@ class Recipe(Distilled):
     id = "starter-embedder-c"
     architecture = "vit:FaceTransformer"
     settings = Settings(
-        batch=64, lr=1e-3, warmup=200, ema=0.998, weight_decay=0.02, cooldown=0.5, validate_minutes=8, clip=5.0, seed=2
+        batch=64, lr=2e-3, warmup=200, ema=0.998, weight_decay=0.02, cooldown=0.5, validate_minutes=8, clip=5.0, seed=2
     )
     config: dict[str, Any] = {
-        "width": 192,
+        "width": 144,
         "heads": 3,
         "depth": 12,
         "ratio": 2.0,
         "stem": [32, 64],
+        "refined": 2,
+        "local": True,
         "features": 512,
         "dimensions": 512,
     }
@@ -34,12 +36,13 @@ class Recipe(Distilled):
     teachers = ("casia",)
     channels = slice(CHANNELS, 2 * CHANNELS)
     target_seed = 9
+    exit_weight = 0.25
     columns = slice(1, 13)
     late_columns = slice(0, 6)
 
     def bare(self) -> nn.Module:
         return FaceTransformer(**self.config)
 
-    def projections(self) -> dict[str, nn.Module]:
+    def projections(self) -> tuple[nn.Conv2d, nn.Conv2d]:
         width = self.config["width"]
-        return {"middle": nn.Conv2d(width, CHANNELS, 1), "late": nn.Conv2d(width, CHANNELS, 2, 2)}
+        return nn.Conv2d(width, CHANNELS, 1), nn.Conv2d(width, CHANNELS, 2, 2)
