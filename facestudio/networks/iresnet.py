@@ -20,6 +20,8 @@ from facestudio.networks.embedder import Mirrored
 class Unit(nn.Module):
     """BN, 3x3 convolution, BN, PReLU, strided 3x3 convolution, BN; added to the shortcut. Linear at its end."""
 
+    folds = (("conv1", "bn2"), ("conv2", "bn3"))  # for faces/fusing.py
+
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inputs)
@@ -49,6 +51,8 @@ class IResNet(Mirrored):
 
     ValueError when the layers do not lead to a 7x7 map, or the widths do not fit the layers.
     """
+
+    folds = (("conv1", "bn1"),)
 
     def __init__(
         self,

@@ -23,6 +23,7 @@ from facestudio.training.identity_data import STEP, IdentityFaces, all_crops, as
 from facestudio.training.loop import Settings, Taught
 from facestudio.training.losses import NOBODY, Margin, MarginHead, UnifiedNegatives
 
+SHARES = (-0.5, 1.0, 60)  # from, to and number of the bins of the cosines' distributions
 CHANNELS = 128  # of one teacher's maps and embedding
 
 
@@ -191,7 +192,7 @@ class EmbedderRecipe:
             parts.append(network.symmetric(batch).cpu().numpy())
         return np.concatenate(parts)
 
-    def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]:
+    def validate(self, network: nn.Module, device: torch.device) -> dict[str, Any]:
         """TAR at FAR on held-out in-the-wild CelebA identities, plain and reduced; and the calibration."""
         chosen = [i for i in self.validation if self.source[i] == "celeba_wild"]
         identity = self.identity[chosen]
@@ -200,7 +201,10 @@ class EmbedderRecipe:
         crops = np.stack([teachers.crop112(np.asarray(faces.pixels[i]), points[i]) for i in chosen])
         found = self.embed(network, crops, device)
         same, different = metrics.pairs(found, identity)
-        figures = {"validation_faces": float(len(chosen)), "validation_identities": float(len(set(identity)))}
+        figures: dict[str, Any] = {
+            "validation_faces": float(len(chosen)),
+            "validation_identities": float(len(set(identity))),
+        }
         for far in (1e-1, 1e-2, 1e-3, 1e-4):
             tar, threshold = metrics.tar_at_far(same, different, far)
             figures[f"tar_at_far_{far:.0e}"] = tar
@@ -208,6 +212,12 @@ class EmbedderRecipe:
         for name, cosines in (("same", same), ("different", different)):
             figures[f"calibration.{name}_mean"] = float(cosines.mean())
             figures[f"calibration.{name}_std"] = float(cosines.std())
+            figures[f"calibration.{name}_shares"] = [round(share, 5) for share in metrics.shares(cosines, *SHARES)]
+        figures["calibration.shares_from"], figures["calibration.shares_to"] = SHARES[:2]
+        rates = (1e-2, 1e-3, 1e-4)
+        for far, (low, high) in metrics.threshold_intervals(found, identity, rates).items():
+            figures[f"calibration.thresholds_low.{far:.0e}"] = low
+            figures[f"calibration.thresholds_high.{far:.0e}"] = high
         for side in (32, 16):
             reduced = np.stack([degrade(crop, Degradation(scale=112 / side)) for crop in crops])
             again = self.embed(network, reduced, device)

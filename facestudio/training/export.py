@@ -25,7 +25,7 @@ TITLES = {
 }
 
 
-def export(recipe: Any, folder: Path, figures: dict[str, float], weights: Path) -> Path:
+def export(recipe: Any, folder: Path, figures: dict[str, Any], weights: Path) -> Path:
     """Write `weights`/ID.safetensors and replace the ID table of `weights`/manifest.toml."""
     saved = torch.load(folder / "last.pt", map_location="cpu", weights_only=True)
     tensors = {
@@ -82,7 +82,7 @@ def start(recipe: Any, weights: Path) -> Start | None:
     return Start(weights / f"{recipe.id}.safetensors", state)
 
 
-def nested(flat: dict[str, float]) -> dict[str, Any]:
+def nested(flat: dict[str, Any]) -> dict[str, Any]:
     """{"thresholds.1e-3": x} to {"thresholds": {"1e-3": x}}."""
     out: dict[str, Any] = {}
     for key, value in flat.items():
@@ -90,7 +90,7 @@ def nested(flat: dict[str, float]) -> dict[str, Any]:
         if rest:
             out.setdefault(first, {})[rest] = round(value, 5)
         else:
-            out[first] = round(value, 5)
+            out[first] = value if isinstance(value, list) else round(value, 5)
     return out
 
 

@@ -85,12 +85,12 @@ class TrainingRecipe(Protocol):
     def network(self) -> nn.Module: ...
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]: ...
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]: ...
-    def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]: ...
+    def validate(self, network: nn.Module, device: torch.device) -> dict[str, Any]: ...
 
 
 def train(
     recipe: TrainingRecipe, folder: Path, minutes: float, device: str = "auto", start: Start | None = None
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Train for `minutes` and return the last validation figures.
 
     Resumes from `folder`/last.pt when it is there; otherwise goes on from the weights of `start`, if any fit.
@@ -118,7 +118,7 @@ def train(
     warm = 0
     batches = recipe.batches(settings.seed + state["step"])
     began = previous = saved_at = validated_at = time.monotonic()
-    figures: dict[str, float] = {}
+    figures: dict[str, Any] = {}
     sums: dict[str, float] = {}
     counted = 0
     while (elapsed := (previous - began) / 60) < minutes:
@@ -206,9 +206,9 @@ def save(
     os.replace(partial, path)
 
 
-def record(path: Path, row: dict[str, float]) -> None:
+def record(path: Path, row: dict[str, Any]) -> None:
     """Append one row to a CSV, writing the header first if the file is new, and say it in the log."""
-    text = {key: f"{value:.6g}" for key, value in row.items()}
+    text = {key: f"{value:.6g}" for key, value in row.items() if not isinstance(value, list)}
     log.info("%s %s", path.stem, " ".join(f"{key}={value}" for key, value in text.items()))
     fresh = not path.exists()
     with path.open("a", newline="") as file:

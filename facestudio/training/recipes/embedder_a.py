@@ -23,7 +23,16 @@ class Recipe(EmbedderRecipe):
     id = "starter-embedder-a"
     architecture = "embedder:DenseFaceNet"
     settings = Settings(
-        batch=64, lr=2e-3, warmup=150, ema=0.998, weight_decay=2e-4, cooldown=0.5, validate_minutes=8, clip=5.0
+        batch=64,
+        lr=6e-4,
+        muon=6e-4,
+        outer=("early.0",),
+        warmup=150,
+        ema=0.998,
+        weight_decay=2e-4,
+        cooldown=0.9,
+        validate_minutes=15,
+        clip=5.0,
     )
     config: dict[str, Any] = {
         "widths": [32, 64, 160, 256],
