@@ -36,7 +36,16 @@ def stage(inputs: int, width: int, blocks: int) -> nn.Sequential:
     )
 
 
-class DenseFaceNet(nn.Module):
+class Mirrored(nn.Module):
+    """What every embedder has: one embedding for a crop and its mirror image."""
+
+    def symmetric(self, x: Tensor) -> Tensor:
+        """Unit embeddings (B, D) of `x`, summed over the crop and its mirror image, which is how faces are compared."""
+        both = self(torch.cat([x, x.flip(-1)])).float()
+        return nn.functional.normalize(both[: len(x)] + both[len(x) :], dim=1)
+
+
+class DenseFaceNet(Mirrored):
     """ARCFACE_112 crop to embedding.
 
     Args:
@@ -76,8 +85,3 @@ class DenseFaceNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Embeddings (B, D), not normalised, of `x` (B, 3, 112, 112) RGB in [-1, 1]."""
         return self.head(self.late(self.early(x)))
-
-    def symmetric(self, x: Tensor) -> Tensor:
-        """Unit embeddings (B, D) of `x`, summed over the crop and its mirror image, which is how faces are compared."""
-        both = self(torch.cat([x, x.flip(-1)])).float()
-        return nn.functional.normalize(both[: len(x)] + both[len(x) :], dim=1)

@@ -19,7 +19,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def main(
-    recipe: Annotated[str, typer.Argument(help="detector, landmarks, embedder_a or estimator")],
+    recipe: Annotated[str, typer.Argument(help="detector, landmarks, embedder_a, embedder_b, embedder_c or estimator")],
     minutes: Annotated[float, typer.Option(help="how long to train, in minutes")] = 10.0,
     root: Annotated[Path, typer.Option(help="folder with faces/ and teachers/")] = Path("../shared"),
     runs: Annotated[Path, typer.Option(help="folder for checkpoints, logs and the packed data")] = Path("runs"),

@@ -13,22 +13,24 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from facestudio.training.loop import Start
+from facestudio.training.loop import Start, shipped_state
 
 TITLES = {
     "starter-detector": "Starter face detector",
     "starter-landmarks": "Starter 68-landmark finder",
     "starter-embedder-a": "Starter identity embedder A",
+    "starter-embedder-b": "Starter identity embedder B (IR-ResNet)",
+    "starter-embedder-c": "Starter identity embedder C (transformer)",
     "starter-estimator": "Starter quick restorer",
 }
 
 
-def export(recipe: Any, folder: Path, figures: dict[str, float], weights: Path) -> Path:
+def export(recipe: Any, folder: Path, figures: dict[str, Any], weights: Path) -> Path:
     """Write `weights`/ID.safetensors and replace the ID table of `weights`/manifest.toml."""
     saved = torch.load(folder / "last.pt", map_location="cpu", weights_only=True)
     tensors = {
         key: (value.half() if value.is_floating_point() else value).contiguous()
-        for key, value in saved["average"].items()
+        for key, value in shipped_state(saved["average"]).items()
         if not key.endswith("num_batches_tracked")
     }
     weights.mkdir(parents=True, exist_ok=True)
@@ -80,7 +82,7 @@ def start(recipe: Any, weights: Path) -> Start | None:
     return Start(weights / f"{recipe.id}.safetensors", state)
 
 
-def nested(flat: dict[str, float]) -> dict[str, Any]:
+def nested(flat: dict[str, Any]) -> dict[str, Any]:
     """{"thresholds.1e-3": x} to {"thresholds": {"1e-3": x}}."""
     out: dict[str, Any] = {}
     for key, value in flat.items():
@@ -88,7 +90,7 @@ def nested(flat: dict[str, float]) -> dict[str, Any]:
         if rest:
             out.setdefault(first, {})[rest] = round(value, 5)
         else:
-            out[first] = round(value, 5)
+            out[first] = value if isinstance(value, list) else round(value, 5)
     return out
 
 

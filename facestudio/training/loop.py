@@ -50,7 +50,32 @@ class Start:
     state: dict[str, Any]
 
 
+class Taught(nn.Module):
+    """A `network` that ships and the `heads` that only its training needs: projections to a teacher, class centres."""
+
+    def __init__(self, network: nn.Module, heads: nn.Module) -> None:
+        super().__init__()
+        self.network, self.heads = network, heads
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.network(x)
+
+
+def shipped(network: nn.Module) -> nn.Module:
+    """The part of `network` that ships: everything, or what `Taught` says."""
+    return network.network if isinstance(network, Taught) else network
+
+
+def shipped_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The same of a state dict: under `Taught`'s names, the network's tensors by their own names."""
+    if not any(key.startswith("heads.") for key in state):
+        return state
+    return {key.removeprefix("network."): value for key, value in state.items() if key.startswith("network.")}
+
+
 class TrainingRecipe(Protocol):
+    """What the loop asks of a recipe. `network` and `loss` may deal in `Taught`; `validate` gets what ships."""
+
     id: str
     settings: Settings
     config: dict[str, Any]
@@ -60,12 +85,12 @@ class TrainingRecipe(Protocol):
     def network(self) -> nn.Module: ...
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]: ...
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]: ...
-    def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]: ...
+    def validate(self, network: nn.Module, device: torch.device) -> dict[str, Any]: ...
 
 
 def train(
     recipe: TrainingRecipe, folder: Path, minutes: float, device: str = "auto", start: Start | None = None
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Train for `minutes` and return the last validation figures.
 
     Resumes from `folder`/last.pt when it is there; otherwise goes on from the weights of `start`, if any fit.
@@ -86,14 +111,14 @@ def train(
         optimizer.load_state_dict(saved["optimizer"])
         state = saved["state"]
         log.info("resumed at step %d (%.1f minutes so far)", state["step"], state["minutes"])
-    elif start is not None and fill(network, start.weights):
+    elif start is not None and fill(shipped(network), start.weights):
         average.load_state_dict(network.state_dict())
         state = dict(start.state)
         log.info("goes on from %s (%.1f minutes so far)", start.weights.name, state["minutes"])
     warm = 0
     batches = recipe.batches(settings.seed + state["step"])
     began = previous = saved_at = validated_at = time.monotonic()
-    figures: dict[str, float] = {}
+    figures: dict[str, Any] = {}
     sums: dict[str, float] = {}
     counted = 0
     while (elapsed := (previous - began) / 60) < minutes:
@@ -130,11 +155,11 @@ def train(
             save(last, network, average, optimizer, state, recipe)
             saved_at = time.monotonic()
         if now - validated_at > 60 * settings.validate_minutes:
-            figures = recipe.validate(average, target)
+            figures = recipe.validate(shipped(average), target)
             record(folder / "validation.csv", {**state, **figures})
             previous = validated_at = time.monotonic()
     save(last, network, average, optimizer, state, recipe)
-    figures = recipe.validate(average, target)
+    figures = recipe.validate(shipped(average), target)
     record(folder / "validation.csv", {**state, **figures})
     return figures
 
@@ -181,9 +206,9 @@ def save(
     os.replace(partial, path)
 
 
-def record(path: Path, row: dict[str, float]) -> None:
+def record(path: Path, row: dict[str, Any]) -> None:
     """Append one row to a CSV, writing the header first if the file is new, and say it in the log."""
-    text = {key: f"{value:.6g}" for key, value in row.items()}
+    text = {key: f"{value:.6g}" for key, value in row.items() if not isinstance(value, list)}
     log.info("%s %s", path.stem, " ".join(f"{key}={value}" for key, value in text.items()))
     fresh = not path.exists()
     with path.open("a", newline="") as file:

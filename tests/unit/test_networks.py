@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from facestudio.networks.detector import STRIDES, FaceDetector, centres, decode, flatten
 from facestudio.networks.embedder import DenseFaceNet
 from facestudio.networks.estimator import EstimatorUNet, gradients
+from facestudio.networks.iresnet import IResNet
 from facestudio.networks.landmarks import LandmarkNet
+from facestudio.networks.vit import FaceTransformer
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +77,79 @@ def test_embedder_in_parts_is_the_embedder() -> None:
     late = network.late(middle)
     assert late.shape == (1, 8, 7, 7)
     assert torch.equal(network.head(late), network(x))
+
+
+def small_iresnet() -> IResNet:
+    return IResNet(layers=(1, 2, 1), widths=(4, 8, 8, 12), reduced=6, dimensions=32)
+
+
+def small_transformer(stem: tuple[int, ...] = (4, 8), local: bool = True) -> FaceTransformer:
+    return FaceTransformer(width=24, heads=3, depth=4, stem=stem, local=local, features=16, dimensions=32)
+
+
+@pytest.mark.parametrize("make", [small_iresnet, small_transformer, lambda: small_transformer((), False)])
+def test_other_embedders_are_whole_in_parts_and_symmetric(make: Callable[[], torch.nn.Module]) -> None:
+    network = make().eval()
+    x = torch.rand(3, 3, 112, 112) * 2 - 1
+    middle = network.early(x)
+    assert middle.shape[2:] == (14, 14)
+    raw = network.head(network.late(middle))
+    assert raw.shape == (3, 32) and torch.equal(raw, network(x))
+    both = network.symmetric(x)
+    assert torch.allclose(both.norm(dim=1), torch.ones(3), atol=1e-5)
+    assert torch.allclose(both, network.symmetric(x.flip(-1)), atol=1e-5)
+
+
+def test_iresnet_refuses_what_does_not_end_at_seven_places() -> None:
+    with pytest.raises(ValueError, match="7x7"):
+        IResNet(layers=(1, 1, 1), widths=(4, 8, 8, 8), stem_stride=1)
+    with pytest.raises(ValueError, match="7x7"):
+        IResNet(layers=(1, 1, 1), widths=(4, 8, 8), stem_stride=2)
+
+
+def test_shipped_sizes_stay_below_twelve_megabytes_in_float16() -> None:
+    for made in (IResNet, FaceTransformer):
+        with torch.device("meta"):
+            parameters = sum(value.numel() for value in made().state_dict().values())
+        assert 2 * parameters < 12e6, made
+
+
+def test_transformer_trains_with_the_attention_that_it_runs_with() -> None:
+    attention = small_transformer().blocks[0].attn
+    x = torch.randn(2, 196, 24)
+    assert torch.allclose(attention.train()(x), attention.eval()(x), atol=1e-5)
+
+
+def test_examining_a_transformer_shows_the_attention_and_the_exits() -> None:
+    network = small_transformer().eval()
+    x = torch.rand(2, 3, 112, 112) * 2 - 1
+    with torch.inference_mode():
+        seen = network.examine(x, (1, 3))
+        assert seen.blocks == (1, 3)
+        assert seen.exits.shape == (2, 2, 32) and seen.pooled.shape == (2, 2, 24)
+        assert seen.logits.shape == (2, 2, 3, 196, 196) and seen.logits.dtype == torch.float32
+        assert torch.allclose(seen.exits[1], network(x), atol=1e-5)
+        assert torch.equal(network.examine(x).exits[0], seen.exits[1])
+        # the softmax of the logits, applied to the values, is what the attention gives
+        tokens = network.tokens(x)
+        block = network.blocks[1]
+        entering = block.norm1(block.entering(network.blocks[0](tokens)))
+        attention = block.attn
+        values = attention.split(entering)[2]
+        given = attention.proj((seen.logits[0].softmax(-1) @ values).transpose(1, 2).flatten(2))
+        assert torch.allclose(given, attention(entering), atol=1e-5)
+
+
+def test_examining_early_blocks_runs_no_further() -> None:
+    network = small_transformer().eval()
+    network.blocks[2].register_forward_hook(lambda *_: pytest.fail("ran too far"))
+    assert network.examine(torch.rand(1, 3, 112, 112), (0, 1)).exits.shape == (2, 1, 32)
+
+
+@pytest.mark.parametrize("blocks", [(), (4,), (-1,), (1, 0), (1, 1)])
+def test_examining_asks_for_blocks_that_exist(blocks: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="ascending"):
+        small_transformer().examine(torch.rand(1, 3, 112, 112), blocks)
 
 
 def test_landmarks_begin_in_the_middle_of_the_crop() -> None:

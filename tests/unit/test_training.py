@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from facestudio.checkpoints import load_into, load_manifest, verify
 from facestudio.networks.estimator import EstimatorUNet
 from facestudio.training import data, export, metrics
-from facestudio.training.loop import Settings, train, update
+from facestudio.training.loop import Settings, Taught, train, update
 from facestudio.training.recipes import detector as detector_recipe
 from facestudio.training.recipes.landmarks import mirrored_order
 
@@ -118,6 +118,37 @@ def test_training_goes_on_from_the_shipped_weights(tmp_path: Path) -> None:
     assert again["error"] == pytest.approx(figures["error"], abs=1e-3)
     assert torch.load(tmp_path / "new" / "last.pt", weights_only=True)["state"] == begin.state
     assert export.start(recipe, tmp_path / "nowhere") is None
+
+
+class TaughtRecipe(TinyRecipe):
+    """The same network, which also has to please a head that does not ship."""
+
+    def network(self) -> nn.Module:
+        return Taught(super().network(), nn.ModuleDict({"guess": nn.Conv2d(3, 3, 1)}))
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        assert isinstance(network, Taught)
+        loss, terms = super().loss(network.network, batch)
+        return loss + network.heads["guess"](network(batch["x"])).float().square().mean(), terms
+
+
+def test_heads_that_only_training_needs_are_kept_there_and_not_shipped(tmp_path: Path) -> None:
+    recipe = TaughtRecipe()
+    figures = train(recipe, tmp_path / "run", 0.005, "cpu")
+    again = train(recipe, tmp_path / "run", 0.0, "cpu")
+    assert again["error"] == figures["error"]
+    saved = torch.load(tmp_path / "run" / "last.pt", weights_only=True)
+    assert any(key.startswith("heads.guess") for key in saved["network"])
+
+    export.export(recipe, tmp_path / "run", figures, tmp_path)
+    plain = EstimatorUNet(**recipe.config)
+    load_into(plain, load_manifest(tmp_path / "manifest.toml")["starter-estimator"])
+    for key, value in plain.state_dict().items():
+        assert torch.equal(value, saved["average"][f"network.{key}"].half().float()), key
+
+    begin = export.start(recipe, tmp_path)
+    gone_on = train(recipe, tmp_path / "new", 0.0, "cpu", begin)
+    assert gone_on["error"] == pytest.approx(figures["error"], abs=1e-3)
 
 
 def test_weights_of_another_shape_are_not_gone_on_from(tmp_path: Path) -> None:

@@ -1,0 +1,310 @@
+"""What the recipes of the embedders share: crops and how they are disturbed, targets, distillation, validation.
+
+`EmbedderRecipe` is everything but the loss; `Distilled` adds the loss of a network that one teacher teaches, and, if a
+margin is chosen, who the people are. Separate from `identity_data`, which reads faces and asks the teachers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from facestudio.training import data, metrics, teachers
+from facestudio.training.degradation import Degradation, degrade
+from facestudio.training.identity_data import STEP, IdentityFaces, all_crops, asked, identity_faces
+from facestudio.training.loop import Settings, Taught
+from facestudio.training.losses import NOBODY, Margin, MarginHead, UnifiedNegatives
+
+SHARES = (-0.5, 1.0, 60)  # from, to and number of the bins of the cosines' distributions
+CHANNELS = 128  # of one teacher's maps and embedding
+
+
+def isometry(rows: int = 256, columns: int = 512, seed: int = 7) -> Tensor:
+    """(rows, columns) with orthonormal rows, always the same for a seed."""
+    random = np.random.default_rng(seed).standard_normal((columns, rows))
+    return torch.from_numpy(np.linalg.qr(random)[0].T.astype(np.float32).copy())
+
+
+def draw112(random: np.random.Generator) -> Degradation:
+    """A degradation of a 112 px crop: blur, reduction down to 14 px, noise, JPEG, grey."""
+    scale = float(np.exp(random.uniform(0, np.log(8)))) if random.random() < 0.8 else 1.0
+    sigma = float(random.uniform(0.2, 0.2 + 0.45 * scale))
+    return Degradation(
+        sigma=(sigma, sigma),
+        scale=scale,
+        noise=float(random.uniform(0, 16)) if random.random() < 0.6 else 0.0,
+        jpeg=int(random.integers(25, 96)) if random.random() < 0.7 else 0,
+        grey=bool(random.random() < 0.15),
+        upscaler=int(random.choice([cv2.INTER_LINEAR, cv2.INTER_CUBIC])),
+        seed=int(random.integers(2**31)),
+    )
+
+
+def unexplained(guess: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Share of the variance of `truth` (B, C, H, W), of variance 1, that `guess` does not explain, by `weight` (B,)."""
+    error = (guess.float() - truth).square().mean((1, 2, 3))
+    return (error * weight).sum() / weight.sum().clamp(min=1)
+
+
+def margin_classes(identity: np.ndarray, training: np.ndarray, least: int = 2) -> tuple[np.ndarray, int]:
+    """(labels (N,) int64, how many classes): the people of `training` (indices into `identity` (N,)) with `least` faces.
+
+    Everybody else is NOBODY: the held-out people, and those with fewer faces, which no margin can gather.
+    """
+    names, counts = np.unique(identity[training], return_counts=True)
+    classes = {name: index for index, name in enumerate(names[counts >= least])}
+    labels = np.full(len(identity), NOBODY, np.int64)
+    for index in training:
+        labels[index] = classes.get(identity[index], NOBODY)
+    return labels, len(classes)
+
+
+def corrected(features: Tensor, projection: nn.Conv2d, truth: Tensor, columns: slice) -> Tensor:
+    """`features` (B, W, H, X) moved as little as possible, so that `projection` makes `truth` of their `columns`.
+
+    Args:
+        projection: a 1x1 convolution to C <= W channels, of full rank; truth: (B, C, H, x), x columns.
+
+    What the projection does not see is left as it is, and only through that do gradients pass. Computed in float32.
+    """
+    with torch.autocast(features.device.type, enabled=False):
+        features = features.float()
+        matrix = projection.weight.detach().float().flatten(1)
+        bias = 0 if projection.bias is None else projection.bias.detach()[:, None, None]
+        gram = matrix @ matrix.T
+        ridge = 1e-3 * gram.diagonal().mean() * torch.eye(len(gram), device=gram.device)
+        back = torch.linalg.solve(gram + ridge, matrix)
+        guess = torch.einsum("bwhx,cw->bchx", features[..., columns], matrix) + bias
+        moved = features.clone()
+        moved[..., columns] = features[..., columns] + torch.einsum("bchx,cw->bwhx", truth - guess, back)
+        return moved
+
+
+class EmbedderRecipe:
+    """Crops, disturbances, targets and validation of an embedder; `loss` and the class attributes are the recipe's own.
+
+    Args:
+        root: folder with faces/ and teachers/; cache: folder of the packed crops and the teachers' answers.
+    """
+
+    id: str
+    architecture: str
+    settings: Settings
+    config: dict[str, Any]
+    trained_on: str
+    teachers: tuple[str, ...] = ("ms1m", "casia")
+    channels = slice(None)  # of the cached maps
+    target_seed = 7
+    degraded_share = 0.4
+    moved_share = 0.25
+    forced_until = 60_000  # images
+    map_weight = 1.0
+    embedding_weight = 4.0
+    relation_weight = 10.0
+
+    def __init__(self, root: Path, cache: Path) -> None:
+        self.root, self.cache = root, cache
+        self.crops, self.identity, self.source = all_crops(root, cache)
+        self.training, self.validation = data.split(self.identity)
+        self.labels, self.classes = margin_classes(self.identity, self.training)
+        self.people = np.unique(self.identity, return_inverse=True)[1].astype(np.int64)
+        self.isometry = isometry(CHANNELS * len(self.teachers), 512, self.target_seed)
+        self.images_seen = 0
+
+    @cached_property
+    def faces(self) -> IdentityFaces:
+        """The teachers' answers too; asks them on the first use."""
+        return identity_faces(self.root, self.cache)
+
+    def answers(self, rows: np.ndarray) -> np.ndarray:
+        """What the recipe's teachers say of `rows` of the tables: unit vectors (n, 128 a teacher) float32."""
+        side_by_side = [getattr(self.faces, name)[rows] for name in self.teachers]
+        return np.concatenate(side_by_side, axis=1).astype(np.float32) / np.float32(np.sqrt(len(side_by_side)))
+
+    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
+        _ = self.faces  # before any thread needs it
+        return data.prefetch(self.batch, seed, workers=2)
+
+    def batch(self, random: np.random.Generator) -> dict[str, Tensor]:
+        """Disturbed crops with the teachers' answers to the undisturbed ones; `weight` says how well the maps fit."""
+        size = self.settings.batch
+        crops = np.empty((size, 112, 112, 3), np.uint8)
+        rows = np.empty(size, np.int64)
+        weight = np.ones(size, np.float32)
+        chosen = np.sort(random.choice(self.training, size, replace=len(self.training) < size))
+        for slot, index in enumerate(chosen):
+            mirrored = int(random.random() < 0.5)
+            rows[slot] = 2 * index + mirrored
+            crop = self.crops[index]
+            crop = np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
+            if random.random() < self.moved_share:
+                matrix = cv2.getRotationMatrix2D((55.5, 55.5), random.uniform(-5, 5), random.uniform(0.93, 1.07))
+                matrix[:, 2] = matrix[:, 2] + random.uniform(-3, 3, 2)
+                crop = cv2.warpAffine(crop, matrix, (112, 112), borderMode=cv2.BORDER_REFLECT)
+                weight[slot] = 0.0  # the maps would not fit
+            if random.random() < 0.3:
+                gain, bias = random.uniform(0.7, 1.25), random.uniform(-20, 20)
+                tint = random.uniform(0.92, 1.08, 3)
+                crop = np.clip(crop * (gain * tint) + bias, 0, 255).astype(np.uint8)
+            if random.random() < self.degraded_share:
+                crop = degrade(crop, draw112(random))
+                weight[slot] *= 0.3
+            crops[slot] = crop
+        return {
+            "crops": metrics.tensor(crops).contiguous(memory_format=torch.channels_last),
+            "target": torch.from_numpy(self.answers(rows)) @ self.isometry,
+            "middle": torch.from_numpy(self.faces.middle[rows, self.channels]),
+            "late": torch.from_numpy(self.faces.late[rows, self.channels]),
+            "weight": torch.from_numpy(weight),
+            "label": torch.from_numpy(self.labels[chosen]),
+            "person": torch.from_numpy(self.people[chosen]),
+        }
+
+    def taught(self, weight: Tensor) -> Tensor | None:
+        """Which samples (B,) get the teachers' maps handed over, only ones whose maps fit; None when that time is over."""
+        share = 0.5 * max(0.0, 1 - self.images_seen / self.forced_until)
+        if share == 0:
+            return None
+        return (torch.rand(len(weight)) < share).to(weight.device) & (weight > 0)
+
+    def like_the_teachers(self, raw: Tensor, target: Tensor) -> tuple[Tensor, dict[str, float], Tensor]:
+        """(loss, its terms, unit embeddings) of `raw` embeddings (B, D): near `target`, and as far from one another."""
+        embedding = functional.normalize(raw.float(), dim=1)
+        apart = (1 - (embedding * target).sum(1)).mean()
+        relation = (embedding @ embedding.T - target @ target.T).square().mean()
+        loss = self.embedding_weight * apart + self.relation_weight * relation
+        return loss, {"cosine": 1 - apart.item(), "relation": relation.item()}, embedding
+
+    @torch.inference_mode()
+    def embed(self, network: nn.Module, crops: np.ndarray, device: torch.device) -> np.ndarray:
+        """Unit embeddings (N, D) of `crops` (N, 112, 112, 3) uint8, summed over mirroring."""
+        parts = []
+        for start in range(0, len(crops), 64):
+            batch = metrics.tensor(crops[start : start + 64]).to(device)
+            parts.append(network.symmetric(batch).cpu().numpy())
+        return np.concatenate(parts)
+
+    def validate(self, network: nn.Module, device: torch.device) -> dict[str, Any]:
+        """TAR at FAR on held-out in-the-wild CelebA identities, plain and reduced; and the calibration."""
+        chosen = [i for i in self.validation if self.source[i] == "celeba_wild"]
+        identity = self.identity[chosen]
+        faces = data.faces256(self.root / "faces", self.cache)  # these come first among all faces, in this order
+        points = data.landmarks5(faces.rows)
+        crops = np.stack([teachers.crop112(np.asarray(faces.pixels[i]), points[i]) for i in chosen])
+        found = self.embed(network, crops, device)
+        same, different = metrics.pairs(found, identity)
+        figures: dict[str, Any] = {
+            "validation_faces": float(len(chosen)),
+            "validation_identities": float(len(set(identity))),
+        }
+        for far in (1e-1, 1e-2, 1e-3, 1e-4):
+            tar, threshold = metrics.tar_at_far(same, different, far)
+            figures[f"tar_at_far_{far:.0e}"] = tar
+            figures[f"calibration.thresholds.{far:.0e}"] = threshold
+        for name, cosines in (("same", same), ("different", different)):
+            figures[f"calibration.{name}_mean"] = float(cosines.mean())
+            figures[f"calibration.{name}_std"] = float(cosines.std())
+            figures[f"calibration.{name}_shares"] = [round(share, 5) for share in metrics.shares(cosines, *SHARES)]
+        figures["calibration.shares_from"], figures["calibration.shares_to"] = SHARES[:2]
+        rates = (1e-2, 1e-3, 1e-4)
+        for far, (low, high) in metrics.threshold_intervals(found, identity, rates).items():
+            figures[f"calibration.thresholds_low.{far:.0e}"] = low
+            figures[f"calibration.thresholds_high.{far:.0e}"] = high
+        for side in (32, 16):
+            reduced = np.stack([degrade(crop, Degradation(scale=112 / side)) for crop in crops])
+            again = self.embed(network, reduced, device)
+            cosine = found @ again.T
+            upper = identity[:, None] == identity[None]
+            off = ~np.eye(len(chosen), dtype=bool)
+            figures[f"tar_at_far_1e-03_{side}px"] = metrics.tar_at_far(cosine[upper & off], cosine[~upper], 1e-3)[0]
+        if asked(self.cache):
+            rows = 2 * np.array(chosen)
+            both = self.answers(rows) + self.answers(rows + 1)
+            both /= np.linalg.norm(both, axis=1, keepdims=True)
+            figures["teachers_tar_at_far_1e-03"] = metrics.tar_at_far(*metrics.pairs(both, identity), 1e-3)[0]
+        return figures
+
+
+class Distilled(EmbedderRecipe):
+    """A network in parts (`early` to stride 8, `late`, `head`, all on maps) that one teacher teaches, map by map.
+
+    The teacher's maps are matched through linear projections that do not ship. In the beginning half of the samples go
+    on with features that were corrected by the teacher's map at stride 8, so that the later half of the network need
+    not wait for the first; this share falls to nothing. With a `margin`, the people of the training split are classes
+    besides, whose centres begin at the mean of the teacher's embeddings; the margin comes as the handing over goes,
+    because it slows a network down that knows no faces yet.
+
+    With an `exit_weight` the head also learns to read the features at stride 8, and through it the first half learns
+    without the second. For networks whose `head` takes both maps.
+    """
+
+    columns = slice(None)  # of our maps that the teacher sees
+    late_columns = slice(None)  # of the cached maps at stride 16 that the teacher has
+    margin: Margin | None = None
+    negatives: UnifiedNegatives | None = None
+    margin_weight = 0.05
+    exit_weight = 0.0
+
+    def bare(self) -> nn.Module:
+        """The network that ships."""
+        raise NotImplementedError
+
+    def projections(self) -> tuple[nn.Conv2d, nn.Conv2d]:
+        """From the network's maps at strides 8 (1x1, from at least as many channels) and 16 to the teacher's."""
+        raise NotImplementedError
+
+    def network(self) -> Taught:
+        middle, late = self.projections()
+        # otherwise some directions would be corrected by huge steps; untrained features deviate by about 2
+        nn.init.orthogonal_(middle.weight, gain=0.5)
+        heads: dict[str, nn.Module] = {"middle": middle, "late": late}
+        if self.margin is not None:
+            heads["margin"] = MarginHead(self.margin, self.centres(), self.negatives, self.settings.seed)
+        return Taught(self.bare(), nn.ModuleDict(heads))
+
+    def centres(self) -> Tensor:
+        """(classes, 512): the mean of what the teacher says of each class's faces."""
+        labelled = np.flatnonzero(self.labels != NOBODY)
+        sums = np.zeros((self.classes, CHANNELS * len(self.teachers)), np.float32)
+        np.add.at(sums, self.labels[labelled], self.answers(2 * labelled) + self.answers(2 * labelled + 1))
+        return functional.normalize(torch.from_numpy(sums), dim=1) @ self.isometry
+
+    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
+        assert isinstance(network, Taught)
+        student, heads = network.network, network.heads
+        middle = batch["middle"][..., self.columns].float().div_(STEP)
+        late = batch["late"][..., self.late_columns].float().div_(STEP)
+        weight = batch["weight"]
+        features = student.early(batch["crops"])
+        guess = heads["middle"](features[..., self.columns])
+        error_middle = unexplained(guess, middle, weight)
+        first = features
+        taught = self.taught(weight)
+        if taught is not None:
+            better = corrected(features, heads["middle"], middle, self.columns)
+            features = torch.where(taught[:, None, None, None], better.to(features.dtype), features)
+        tail = student.late(features)
+        error_late = unexplained(heads["late"](tail[..., self.columns]), late, weight)
+        # one call for both: the statistics of its batch normalisations are then the same in training and afterwards
+        raw = student.head(torch.cat([tail, first]) if self.exit_weight else tail)
+        exit, raw = raw[len(tail) :], raw[: len(tail)]
+        loss, terms, embedding = self.like_the_teachers(raw, batch["target"])
+        loss = loss + self.map_weight * (error_middle + error_late)
+        terms = {"middle": error_middle.item(), "late": error_late.item(), **terms}
+        if self.exit_weight:
+            early = (1 - functional.cosine_similarity(exit.float(), batch["target"])).mean()
+            loss = loss + self.exit_weight * self.embedding_weight * early
+            terms["exit"] = 1 - early.item()
+        if "margin" in heads:
+            margin = heads["margin"](embedding, batch["label"], batch["person"])
+            loss = loss + self.margin_weight * min(1.0, self.images_seen / self.forced_until) * margin
+            terms["margin"] = margin.item()
+        return loss, terms

@@ -1,0 +1,46 @@
+"""Recipe of `starter-embedder-b`: a slim IR-ResNet that learns from the MS1M teacher and from who people are.
+
+Of another family than embedder A and without its second teacher, so that the two err differently. A margin loss gathers
+the faces of each training identity with at least two faces (CelebA's) around a centre, which begins at the mean of the
+teacher's embeddings; people of whom there is one picture only (FFHQ, StyleGAN) are distilled and no class.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from facestudio.networks.iresnet import IResNet
+from facestudio.training.embedding import CHANNELS, Distilled
+from facestudio.training.loop import Settings
+from facestudio.training.losses import CosFace
+
+
+class Recipe(Distilled):
+    id = "starter-embedder-b"
+    architecture = "iresnet:IResNet"
+    settings = Settings(
+        batch=64, lr=2e-3, warmup=150, ema=0.998, weight_decay=2e-4, cooldown=0.5, validate_minutes=8, clip=5.0, seed=1
+    )
+    config: dict[str, Any] = {
+        "layers": [2, 4, 2],
+        "widths": [32, 64, 128, 256],
+        "stem_stride": 2,
+        "reduced": 64,
+        "dimensions": 512,
+    }
+    trained_on = (
+        "CelebA identities, FFHQ, StyleGAN2 and StyleGAN3 faces, distilled from a MobileFaceNet trained on MS1M"
+    )
+    teachers = ("ms1m",)
+    channels = slice(0, CHANNELS)
+    target_seed = 8
+    margin = CosFace(32.0, 0.35)
+
+    def bare(self) -> nn.Module:
+        return IResNet(**self.config)
+
+    def projections(self) -> tuple[nn.Conv2d, nn.Conv2d]:
+        middle, late = self.config["widths"][-2:]
+        return nn.Conv2d(middle, CHANNELS, 1), nn.Conv2d(late, CHANNELS, 1)

@@ -1,0 +1,221 @@
+"""Recipes of the embedders, on a cache of drawn noise: what they learn from, what ships, and who is kept out."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from facestudio.checkpoints import load_manifest
+from facestudio.faces.loading import load_network
+from facestudio.training import data, export
+from facestudio.training.embedding import corrected, isometry, margin_classes, unexplained
+from facestudio.training.identity_data import asked
+from facestudio.training.loop import Settings, Taught, shipped, train
+from facestudio.training.losses import NOBODY, ElasticFace, UnifiedNegatives
+
+TINY: dict[str, dict[str, Any]] = {
+    "embedder_a": {"widths": [4, 8, 8, 12], "blocks": [1, 1, 1], "bottleneck": 256, "features": 16, "dimensions": 512},
+    "embedder_b": {"layers": [1, 1, 1], "widths": [4, 8, 128, 128], "stem_stride": 2, "reduced": 4, "dimensions": 512},
+    "embedder_c": {
+        "width": 128,
+        "heads": 2,
+        "depth": 2,
+        "ratio": 1.0,
+        "stem": [4, 8],
+        "features": 16,
+        "dimensions": 512,
+    },
+}
+
+
+def people(held: bool, count: int) -> list[str]:
+    """Names that the split holds out, or that it does not."""
+    return [name for name in (f"celeba-{n}" for n in range(1000)) if data.held_out(name) == held][:count]
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """(root, cache) with noise for crops, and with random answers of teachers in which each person is a direction."""
+    root, cache = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("cache")
+    random = np.random.default_rng(0)
+    (root / "faces").mkdir()
+    wild = [name for name in (*people(False, 6), *people(True, 3)) for _ in range(3)]
+    rows = [("celeba_wild", name) for name in wild] + [("stylegan2", f"stylegan2-{n}") for n in range(3)]
+    marks = [
+        f"{point}_{axis}" for point in ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth") for axis in "xy"
+    ]
+    standing = [96.5, 120.0, 159.5, 120.1, 128.3, 157.4, 100.6, 185.7, 156.5, 185.6]
+    with (root / "faces" / "faces256.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "source", "identity", *marks])
+        writer.writerows([f"{n}.webp", *row, *standing] for n, row in enumerate(rows))
+    small = [*people(False, 9), *people(True, 2)]
+    with (root / "faces" / "celeba_small.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "identity"])
+        writer.writerows([f"{n}.jpg", name] for n, name in enumerate(small))
+    with zipfile.ZipFile(root / "faces" / "ffhq128.zip", "w") as archive:
+        archive.writestr("00001.jpg", b"")
+    identity = [name for _, name in rows] + ["ffhq-00001"] + small
+    count = len(identity)
+    np.save(cache / "faces256-256x256.npy", random.integers(0, 256, (len(rows), 256, 256, 3), np.uint8))
+    np.save(cache / "crops112.npy", random.integers(0, 256, (count, 112, 112, 3), np.uint8))
+    direction = {name: random.standard_normal(128) for name in identity}
+    for teacher in ("ms1m", "casia"):
+        answers = np.stack([direction[name] + 0.3 * random.standard_normal(128) for name in identity for _ in range(2)])
+        answers /= np.linalg.norm(answers, axis=1, keepdims=True)
+        np.save(cache / f"teacher-{teacher}.npy", answers.astype(np.float32))
+    np.save(cache / "teacher-middle.npy", random.integers(-60, 61, (2 * count, 256, 14, 14), np.int8))
+    np.save(cache / "teacher-late.npy", random.integers(-60, 61, (2 * count, 256, 7, 7), np.int8))
+    (cache / "teachers.done").touch()
+    assert asked(cache)
+    return root, cache
+
+
+def made(name: str, packed: tuple[Path, Path], **changes: Any) -> Any:
+    recipe = importlib.import_module(f"facestudio.training.recipes.{name}").Recipe(*packed)
+    recipe.config = TINY[name]
+    recipe.settings = Settings(batch=16, lr=3e-3, warmup=1, cooldown=0.0, seed=recipe.settings.seed)
+    for key, value in changes.items():
+        setattr(recipe, key, value)
+    return recipe
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_every_recipe_learns_a_batch_and_leaves_no_part_out(name: str, packed: tuple[Path, Path]) -> None:
+    torch.manual_seed(0)
+    recipe = made(name, packed)
+    network = recipe.network().to(memory_format=torch.channels_last)
+    batch = recipe.batch(np.random.default_rng(3))
+    assert batch["target"].norm(dim=1).numpy() == pytest.approx(1, abs=1e-5)
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+    losses = []
+    for step in range(12):
+        recipe.images_seen = (step + 1) * 10_000  # teaching ends on the way
+        with torch.autocast("cpu", torch.bfloat16):
+            loss, terms = recipe.loss(network, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        if step == 0:
+            idle = [key for key, value in network.named_parameters() if value.grad is None or not value.grad.any()]
+            assert idle == [] and all(np.isfinite(list(terms.values())))
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_every_recipe_validates_what_ships(name: str, packed: tuple[Path, Path]) -> None:
+    recipe = made(name, packed)
+    figures = recipe.validate(shipped(recipe.network()).eval(), torch.device("cpu"))
+    assert figures["validation_faces"] == 9 and figures["validation_identities"] == 3
+    for far in ("1e-01", "1e-02", "1e-03", "1e-04"):
+        assert 0 <= figures[f"tar_at_far_{far}"] <= 1
+        assert abs(figures[f"calibration.thresholds.{far}"]) <= 1.001
+    for side in (32, 16):
+        assert 0 <= figures[f"tar_at_far_1e-03_{side}px"] <= 1
+    assert {f"calibration.{who}_{what}" for who in ("same", "different") for what in ("mean", "std")} <= set(figures)
+    assert figures["teachers_tar_at_far_1e-03"] == 1  # people are directions there
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_every_recipe_exports_what_the_product_loads(name: str, packed: tuple[Path, Path], tmp_path: Path) -> None:
+    recipe = made(name, packed)
+    figures = train(recipe, tmp_path / "run", 0.0, "cpu")
+    export.export(recipe, tmp_path / "run", figures, tmp_path)
+    entry = load_manifest(tmp_path / "manifest.toml")[recipe.id]
+    assert set(entry.calibration["thresholds"]) == {"1e-01", "1e-02", "1e-03", "1e-04"}
+    network = load_network(entry, "cpu")
+    assert network(torch.zeros(2, 3, 112, 112)).shape == (2, 512)
+
+
+def test_recipes_hear_their_own_teachers(packed: tuple[Path, Path]) -> None:
+    rows = np.array([0, 5])
+    both, first, second = (made(name, packed) for name in TINY)
+    ms1m, casia = both.faces.ms1m[rows], both.faces.casia[rows]
+    assert both.answers(rows) == pytest.approx(np.concatenate([ms1m, casia], 1) / np.sqrt(2), abs=1e-6)
+    assert np.array_equal(first.answers(rows), ms1m)
+    assert np.array_equal(second.answers(rows), casia)
+    batches = [recipe.batch(np.random.default_rng(1)) for recipe in (both, first, second)]
+    assert all(torch.equal(batch["crops"], batches[0]["crops"]) for batch in batches)
+    for key in ("middle", "late"):
+        assert torch.equal(torch.cat([batches[1][key], batches[2][key]], 1), batches[0][key])
+
+
+def test_nobody_held_out_is_a_class(packed: tuple[Path, Path]) -> None:
+    recipe = made("embedder_b", packed)
+    assert recipe.classes == 6  # three faces in the wild and a small one each; the others have but one
+    labelled = recipe.labels != NOBODY
+    assert not labelled[recipe.validation].any()
+    assert set(recipe.identity[labelled]) == set(people(False, 6))
+    for label in range(recipe.classes):
+        assert len(set(recipe.identity[recipe.labels == label])) == 1
+    random = np.random.default_rng(0)
+    held = {recipe.people[index] for index in recipe.validation}
+    for _ in range(3):
+        batch = recipe.batch(random)
+        assert not held & set(batch["person"].tolist())
+    head = recipe.network().heads["margin"]
+    assert head.centres.shape == (6, 512)
+    # the centres begin where the teacher sees the people
+    faces = np.flatnonzero(recipe.labels == 2)
+    mean = (recipe.answers(2 * faces) + recipe.answers(2 * faces + 1)).sum(0)
+    expected = nn.functional.normalize(torch.from_numpy(mean) @ recipe.isometry, dim=0)
+    assert torch.allclose(nn.functional.normalize(head.centres[2], dim=0), expected, atol=1e-5)
+
+
+def test_classes_need_enough_training_faces() -> None:
+    identity = np.array(["a", "b", "a", "c", "b", "a", "d"])
+    labels, classes = margin_classes(identity, np.array([0, 1, 2, 4, 6]))
+    assert classes == 2 and labels.tolist() == [0, 1, 0, NOBODY, 1, NOBODY, NOBODY]
+    assert margin_classes(identity, np.array([0, 1, 2, 4, 6]), least=3)[1] == 0
+
+
+def test_any_margin_may_be_chosen_for_any_teacher(packed: tuple[Path, Path]) -> None:
+    recipe = made("embedder_c", packed, margin=ElasticFace(plus=True), negatives=UnifiedNegatives())
+    network = recipe.network()
+    loss, terms = recipe.loss(network, recipe.batch(np.random.default_rng(0)))
+    assert isinstance(network, Taught) and terms["margin"] > 0 and torch.isfinite(loss)
+    assert "margin" not in made("embedder_c", packed).network().heads
+
+
+def test_correcting_gives_the_truth_and_leaves_the_rest() -> None:
+    torch.manual_seed(0)
+    projection = nn.Conv2d(12, 5, 1)
+    nn.init.orthogonal_(projection.weight, gain=0.5)
+    features = torch.randn(2, 12, 4, 6, requires_grad=True)
+    truth, columns = torch.randn(2, 5, 4, 3), slice(1, 4)
+    moved = corrected(features, projection, truth, columns)
+    assert torch.allclose(projection(moved[..., columns]), truth, atol=1e-2)
+    assert torch.equal(moved[..., 4:], features[..., 4:]) and torch.equal(moved[..., :1], features[..., :1])
+    # what was moved lies in the rows of the projection
+    matrix = projection.weight.detach().flatten(1)
+    change = (moved - features).detach().permute(0, 2, 3, 1).reshape(-1, 12)
+    inside = change @ torch.linalg.pinv(matrix) @ matrix
+    assert torch.allclose(inside, change, atol=1e-4)
+    (projection.weight.detach().flatten(1)[0][None, :, None, None] * moved[..., columns]).sum().backward()
+    assert features.grad is not None and features.grad[..., columns].abs().max() < 1e-2
+    assert projection.weight.grad is None
+
+
+def test_unexplained_is_a_share_of_the_variance_by_weight() -> None:
+    truth = torch.randn(3, 8, 20, 20, generator=torch.Generator().manual_seed(0))
+    assert unexplained(torch.zeros_like(truth), truth, torch.ones(3)).item() == pytest.approx(1, abs=0.05)
+    assert unexplained(truth, truth, torch.ones(3)) == 0
+    half = torch.cat([truth[:1], torch.zeros_like(truth[1:])])
+    assert unexplained(half, truth, torch.tensor([1.0, 0, 0])) == 0
+    assert unexplained(half, truth, torch.zeros(3)) == 0
+
+
+def test_isometries_keep_cosines_and_differ_by_seed() -> None:
+    first, second = isometry(128, 512, 8), isometry(128, 512, 9)
+    assert torch.allclose(first @ first.T, torch.eye(128), atol=1e-5)
+    assert not torch.allclose(first, second)
