@@ -150,7 +150,8 @@ class DistributionsDialog(QDialog):
 def describe(verdict: Verdict) -> str:
     """A verdict with its raw figures, in two sentences."""
     interval = "" if verdict.interval is None else f" ({verdict.interval[0]:.2f} to {verdict.interval[1]:.2f})"
+    chance = min(max(verdict.probability, 0.01), 0.99)  # nothing here is certain
     return (
-        f"Cosine {verdict.cosine:.3f}: {verdict.words}, with a probability of the same person of {verdict.probability:.0%}. "
+        f"Cosine {verdict.cosine:.3f}: {verdict.words}, with a probability of the same person of {chance:.0%}. "
         f'"Same person" is said from {verdict.threshold:.2f}{interval}, which one stranger in {1 / verdict.far:,.0f} reaches.'
     )
