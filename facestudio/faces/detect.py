@@ -46,10 +46,6 @@ class Detector:
     """
 
     def __init__(self, network: nn.Module, device: str = "cpu", finder: LandmarkFinder | None = None) -> None:
-        if device == "cpu":
-            import torch
-
-            network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a quarter quicker
         self._network = network
         self._device = device
         self._finder = finder

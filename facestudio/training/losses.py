@@ -57,7 +57,29 @@ def angle_added(cosine: Tensor, margin: Tensor | float) -> Tensor:
 
 
 @dataclass(frozen=True)
-class ArcFace:
+class SoftmaxMargin:
+    """A softmax loss whose own cosine is lowered by a margin, which is what the margins below differ in. `scale`: s."""
+
+    scale: float = 64.0
+
+    def lowered(self, target: Tensor, generator: torch.Generator | None) -> Tensor:
+        """What stands for the own cosines `target` (N,), float32 within -1..1; `generator` is for what is drawn."""
+        raise NotImplementedError
+
+    def __call__(
+        self,
+        cosine: Tensor,
+        labels: Tensor,
+        negatives: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Loss of `cosine` (N, C) in -1..1 with `labels` (N,) int64 in 0..C-1."""
+        cosine, target = own(cosine, labels)
+        return softmax_loss(cosine, labels, self.lowered(target, generator), self.scale, negatives)
+
+
+@dataclass(frozen=True)
+class ArcFace(SoftmaxMargin):
     """Additive angular margin: Deng et al., "ArcFace", CVPR 2019.
 
     L = -log( e^{s cos(theta_y + m)} / ( e^{s cos(theta_y + m)} + sum_{j != y} e^{s cos theta_j} ) ), mean over the batch.
@@ -69,23 +91,14 @@ class ArcFace:
     goes on falling with the angle.
     """
 
-    scale: float = 64.0
     margin: float = 0.5
 
-    def __call__(
-        self,
-        cosine: Tensor,
-        labels: Tensor,
-        negatives: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Loss of `cosine` (N, C) in -1..1 with `labels` (N,) int64 in 0..C-1; nothing here is random."""
-        cosine, target = own(cosine, labels)
-        return softmax_loss(cosine, labels, angle_added(target, self.margin), self.scale, negatives)
+    def lowered(self, target: Tensor, generator: torch.Generator | None) -> Tensor:
+        return angle_added(target, self.margin)
 
 
 @dataclass(frozen=True)
-class CosFace:
+class CosFace(SoftmaxMargin):
     """Additive cosine margin: Wang et al., "CosFace", CVPR 2018.
 
     L = -log( e^{s (cos theta_y - m)} / ( e^{s (cos theta_y - m)} + sum_{j != y} e^{s cos theta_j} ) ), mean over the batch.
@@ -96,23 +109,14 @@ class CosFace:
     Guards: cosines are clamped to -1..1, which rounding may leave.
     """
 
-    scale: float = 64.0
     margin: float = 0.4
 
-    def __call__(
-        self,
-        cosine: Tensor,
-        labels: Tensor,
-        negatives: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Loss of `cosine` (N, C) in -1..1 with `labels` (N,) int64 in 0..C-1; nothing here is random."""
-        cosine, target = own(cosine, labels)
-        return softmax_loss(cosine, labels, target - self.margin, self.scale, negatives)
+    def lowered(self, target: Tensor, generator: torch.Generator | None) -> Tensor:
+        return target - self.margin
 
 
 @dataclass(frozen=True)
-class ElasticFace:
+class ElasticFace(SoftmaxMargin):
     """A margin drawn anew for each face: Boutros et al., "ElasticFace", CVPR workshops 2022.
 
     ArcFace's (`angular`) or CosFace's loss with m_i ~ N(margin, deviation). ElasticFace+ (`plus`) gives the drawn margins
@@ -128,33 +132,23 @@ class ElasticFace:
     Guards: those of ArcFace and CosFace; a drawn margin is never negative.
     """
 
-    scale: float = 64.0
     margin: float = 0.35
     deviation: float = 0.05
     angular: bool = False
     plus: bool = False
     published_order: bool = False
 
-    def __call__(
-        self,
-        cosine: Tensor,
-        labels: Tensor,
-        negatives: Tensor | None = None,
-        generator: torch.Generator | None = None,
-    ) -> Tensor:
-        """Loss of `cosine` (N, C) in -1..1 with `labels` (N,) int64 in 0..C-1; `generator` draws the margins."""
-        drawn = torch.randn(len(labels), generator=generator, device=cosine.device)
-        return self.with_margins(cosine, labels, (self.margin + self.deviation * drawn).clamp(min=0), negatives)
+    def lowered(self, target: Tensor, generator: torch.Generator | None) -> Tensor:
+        drawn = torch.randn(len(target), generator=generator, device=target.device)
+        return self.lowered_by(target, (self.margin + self.deviation * drawn).clamp(min=0))
 
-    def with_margins(self, cosine: Tensor, labels: Tensor, margins: Tensor, negatives: Tensor | None = None) -> Tensor:
-        """The loss with `margins` (N,) already drawn; `plus` still decides which face gets which."""
-        cosine, target = own(cosine, labels)
+    def lowered_by(self, target: Tensor, margins: Tensor) -> Tensor:
+        """The same with `margins` (N,) already drawn; `plus` still decides which face gets which."""
         if self.plus:
             order = target.detach().argsort(descending=True)
             margins = margins.sort()[0]
             margins = margins[order] if self.published_order else margins[order.argsort()]
-        with_margin = angle_added(target, margins) if self.angular else target - margins
-        return softmax_loss(cosine, labels, with_margin, self.scale, negatives)
+        return angle_added(target, margins) if self.angular else target - margins
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,6 @@ class Gauge(QWidget):
         self._theme = theme
         self.verdicts: tuple[Verdict, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setToolTipDuration(-1)
         theme.changed.connect(self.update)
 
     def show_verdicts(self, verdicts: Sequence[Verdict]) -> None:

@@ -27,10 +27,10 @@ class Recipe(EmbedderRecipe):
         lr=6e-4,
         muon=6e-4,
         outer=("early.0",),
-        warmup=150,
+        warmup=50,
         ema=0.998,
         weight_decay=2e-4,
-        cooldown=0.9,
+        cooldown=1.0,
         validate_minutes=15,
         clip=5.0,
     )
