@@ -22,6 +22,7 @@ TITLES = {
     "starter-embedder-b": "Starter identity embedder B (IR-ResNet)",
     "starter-embedder-c": "Starter identity embedder C (transformer)",
     "starter-estimator": "Starter quick restorer",
+    "starter-panel": "Starter panel: all embedders together, and how recognisable a face is",
 }
 
 
@@ -43,6 +44,19 @@ def export(recipe: Any, folder: Path, figures: dict[str, Any], weights: Path) ->
     manifest = weights / "manifest.toml"
     document = tomllib.loads(manifest.read_text()) if manifest.exists() else {}
     table = document.setdefault("checkpoints", {})
+    digest = hashlib.sha256(content).hexdigest()
+    trained = {
+        "recipe": f"facestudio/training/recipes/{recipe.__module__.rsplit('.', 1)[-1]}.py",
+        "commit": commit(),
+        "date": datetime.date.today().isoformat(),
+        "data": recipe.trained_on,
+        "steps": saved["state"]["step"],
+        "images": saved["state"]["images"],
+        "minutes": round(saved["state"]["minutes"], 1),
+    }
+    before = table.get(recipe.id)
+    if before and before["files"]["weights"]["sha256"] == digest:
+        trained = before["trained"]  # measuring again is not training
     calibration = {key[12:]: value for key, value in figures.items() if key.startswith("calibration.")}
     table[recipe.id] = {
         "title": TITLES[recipe.id],
@@ -52,18 +66,10 @@ def export(recipe: Any, folder: Path, figures: dict[str, Any], weights: Path) ->
         "goal": getattr(recipe, "goal", "none"),
         "architecture": recipe.architecture,
         "config": recipe.config,
-        "files": {"weights": {"path": path.name, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}},
+        "files": {"weights": {"path": path.name, "sha256": digest, "bytes": len(content)}},
         "figures": {key: round(value, 4) for key, value in figures.items() if not key.startswith("calibration.")},
         "calibration": nested(calibration),
-        "trained": {
-            "recipe": f"facestudio/training/recipes/{recipe.__module__.rsplit('.', 1)[-1]}.py",
-            "commit": commit(),
-            "date": datetime.date.today().isoformat(),
-            "data": recipe.trained_on,
-            "steps": saved["state"]["step"],
-            "images": saved["state"]["images"],
-            "minutes": round(saved["state"]["minutes"], 1),
-        },
+        "trained": trained,
     }
     partial = manifest.with_suffix(".part")
     partial.write_text(dump(document))
@@ -90,7 +96,7 @@ def nested(flat: dict[str, Any]) -> dict[str, Any]:
         if rest:
             out.setdefault(first, {})[rest] = round(value, 5)
         else:
-            out[first] = value if isinstance(value, list) else round(value, 5)
+            out[first] = round(value, 5) if isinstance(value, float) else value
     return out
 
 

@@ -40,12 +40,19 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     return float(index.mean())
 
 
-def pairs(embedding: np.ndarray, identity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines of all same-identity and all different-identity pairs of unit embeddings (N, D)."""
+def pairs(
+    embedding: np.ndarray, identity: np.ndarray, source: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines of all same-identity and all different-identity pairs of unit embeddings (N, D).
+
+    With `source` (N,) only of pairs from the same source: pictures made in two ways are more unlike than people are.
+    """
     cosine = embedding @ embedding.T
-    upper = np.triu(np.ones(cosine.shape, bool), 1)
+    counted = np.triu(np.ones(cosine.shape, bool), 1)
+    if source is not None:
+        counted &= source[:, None] == source[None]
     same = identity[:, None] == identity[None]
-    return cosine[upper & same], cosine[upper & ~same]
+    return cosine[counted & same], cosine[counted & ~same]
 
 
 def tar_at_far(same: np.ndarray, different: np.ndarray, far: float) -> tuple[float, float]:
@@ -61,25 +68,45 @@ def shares(cosines: np.ndarray, lowest: float = -0.5, highest: float = 1.0, bins
 
 
 def threshold_intervals(
-    embedding: np.ndarray, identity: np.ndarray, rates: tuple[float, ...], rounds: int = 400, seed: int = 0
+    embedding: np.ndarray, identity: np.ndarray, rates: tuple[float, ...], source: np.ndarray | None = None
+) -> dict[float, tuple[float, float]]:
+    """95 % intervals of the cosine thresholds at the false accept `rates`, for unit `embedding` (N, D); see below.
+
+    `source` as for `pairs`.
+    """
+    counted = np.triu(identity[:, None] != identity[None], 1)
+    if source is not None:
+        counted &= source[:, None] == source[None]
+    return intervals_of_pairs(embedding @ embedding.T, counted, identity, rates)
+
+
+def intervals_of_pairs(
+    scores: np.ndarray,
+    counted: np.ndarray,
+    identity: np.ndarray,
+    rates: tuple[float, ...],
+    rounds: int = 400,
+    seed: int = 0,
 ) -> dict[float, tuple[float, float]]:
     """95 % intervals of the thresholds at the false accept `rates`, when other people had been measured.
+
+    Args:
+        scores: (N, N) of pairs of faces of `identity` (N,); counted: (N, N) bool, which pairs of strangers count.
 
     Bootstrap over people, not over pairs: each round draws as many identities with replacement, and a pair counts as
     often as the product of how often its two people were drawn (Poh and Bengio's user-specific bootstrap).
     """
     people, of = np.unique(identity, return_inverse=True)
-    first, second = np.triu_indices(len(embedding), 1)
-    apart = of[first] != of[second]
-    first, second = first[apart], second[apart]
-    cosine = np.einsum("nd,nd->n", embedding[first], embedding[second])
-    order = np.argsort(-cosine)
-    cosine, a, b = cosine[order], of[first][order], of[second][order]
+    first, second = np.nonzero(counted)
+    ordered = scores[first, second]
+    order = np.argsort(-ordered)
+    ordered, a, b = ordered[order], of[first][order], of[second][order]
     random = np.random.default_rng(seed)
     found: dict[float, list[float]] = {rate: [] for rate in rates}
     for _ in range(rounds):
         drawn = np.bincount(random.integers(0, len(people), len(people)), minlength=len(people))
-        counted = np.cumsum(drawn[a] * drawn[b])
+        sums = np.cumsum(drawn[a] * drawn[b])
         for rate in rates:
-            found[rate].append(float(cosine[min(np.searchsorted(counted, rate * counted[-1]), len(cosine) - 1)]))
+            place = min(np.searchsorted(sums, rate * sums[-1]), len(ordered) - 1)
+            found[rate].append(float(ordered[place]))
     return {rate: (float(np.quantile(v, 0.025)), float(np.quantile(v, 0.975))) for rate, v in found.items()}

@@ -117,6 +117,8 @@ def test_every_recipe_validates_what_ships(name: str, packed: tuple[Path, Path])
     recipe = made(name, packed)
     figures = recipe.validate(shipped(recipe.network()).eval(), torch.device("cpu"))
     assert figures["validation_faces"] == 9 and figures["validation_identities"] == 3
+    assert figures["calibration_faces"] == 11 and figures["calibration_identities"] in (3, 4, 5)
+    assert 0 <= figures["far_of_calibrated_1e-03"] <= 1
     for far in ("1e-01", "1e-02", "1e-03", "1e-04"):
         assert 0 <= figures[f"tar_at_far_{far}"] <= 1
         assert abs(figures[f"calibration.thresholds.{far}"]) <= 1.001

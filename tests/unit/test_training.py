@@ -247,7 +247,7 @@ def test_threshold_intervals_hold_the_threshold_and_shrink_with_more_people() ->
         embedding, identity = people(count)
         _, different = metrics.pairs(embedding, identity)
         threshold = metrics.tar_at_far(np.zeros(1), different, 1e-2)[1]
-        low, high = metrics.threshold_intervals(embedding, identity, (1e-2,), rounds=100)[1e-2]
+        low, high = metrics.threshold_intervals(embedding, identity, (1e-2,))[1e-2]
         assert low <= threshold <= high
         widths.append(high - low)
     assert widths[1] < widths[0]
