@@ -17,8 +17,8 @@ from rich.table import Table
 
 from facestudio.cli.console import Screen
 from facestudio.errors import FaceStudioError, NoFaceFound
-from facestudio.faces.face import Face, similarity
-from facestudio.faces.identity import Verdict, verdict
+from facestudio.faces.face import Face
+from facestudio.faces.panel import Summary
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -50,21 +50,21 @@ def restored_photo(studio: Studio, degraded: Photo, recipe: Recipe, progress: Pr
     return result.after
 
 
-def likeness(studio: Studio, original: Photo, other: Photo, face: Face) -> dict[str, Verdict]:
-    """How much of the person each embedder still sees in `other`.
+def likeness(studio: Studio, original: Photo, other: Photo, face: Face) -> Summary:
+    """How much of the person the recognisers still see in `other`.
 
     Both photos are read with the original's landmarks: they lie on each other pixel by pixel, and a detector's jitter
     is not what is to be measured.
     """
-    judges = {checkpoint.id: checkpoint for checkpoint in studio.checkpoints()}
-    one, two = studio.identity(original, face), studio.identity(other, face)
-    return {name: verdict(similarity(one[name], two[name]), judges[name], far=studio.far) for name in one}
+    summary = studio.compare(original, other, faces=(face, face)).summary
+    assert summary is not None  # there are recognisers, or `compare` would have said so
+    return summary
 
 
-def sheet(pictures: Mapping[str, np.ndarray], verdicts: Mapping[str, Mapping[str, Verdict]], face: Face) -> Image.Image:
-    """Original, degraded and restored in a row, the face enlarged below, with what the embedders say of it."""
+def sheet(pictures: Mapping[str, np.ndarray], summaries: Mapping[str, Summary], face: Face) -> Image.Image:
+    """Original, degraded and restored in a row, the face enlarged below, with what the recognisers say of it."""
     side, gap, text = 480, 16, 26
-    lines = 1 + max((len(said) for said in verdicts.values()), default=0)
+    lines = 2 + max((len(said.verdicts) for said in summaries.values()), default=0)
     head = lines * text + gap
     page = Image.new("RGB", (3 * side + 4 * gap, head + 2 * side + 3 * gap), "white")
     draw = ImageDraw.Draw(page)
@@ -74,9 +74,12 @@ def sheet(pictures: Mapping[str, np.ndarray], verdicts: Mapping[str, Mapping[str
     for column, (name, pixels) in enumerate(pictures.items()):
         left = gap + column * (side + gap)
         draw.text((left, gap // 2), TITLES[name], fill="black", font=title)
-        for line, (judge, said) in enumerate(verdicts.get(name, {}).items(), start=1):
-            words = f"{judge}: {said.cosine:.2f}, {said.words} (threshold {said.threshold:.2f})"
-            draw.text((left, gap // 2 + line * text), words, fill="black", font=small)
+        summary = summaries.get(name)
+        words = [f"{summary.words}: {summary.agreement}"] if summary else []
+        for said in summary.verdicts if summary else ():
+            words.append(f"{said.embedder}: {said.cosine:.2f}, {said.words} (threshold {said.threshold:.2f})")
+        for line, told in enumerate(words, start=1):
+            draw.text((left, gap // 2 + line * text), told, fill="black", font=small)
         whole = Image.fromarray(pixels)
         page.paste(whole.resize((side, side), Image.Resampling.LANCZOS), (left, head + gap))
         enlarged = whole.transform((side, side), Image.Transform.EXTENT, close, Image.Resampling.BICUBIC)
@@ -84,14 +87,14 @@ def sheet(pictures: Mapping[str, np.ndarray], verdicts: Mapping[str, Mapping[str
     return page
 
 
-def table(verdicts: Mapping[str, Mapping[str, Verdict]]) -> Table:
+def table(summaries: Mapping[str, Summary]) -> Table:
     """What each embedder says of the degraded and of the restored photo."""
     grid = Table(title="How much of the person is left, compared with the original")
     for heading in ("photo", "embedder", "cosine", "threshold", "verdict"):
         grid.add_column(heading)
-    for name, said in verdicts.items():
-        for judge, v in said.items():
-            grid.add_row(name, judge, f"{v.cosine:.3f}", f"{v.threshold:.3f}", v.words)
+    for name, summary in summaries.items():
+        for v in summary.verdicts:
+            grid.add_row(name, v.embedder, f"{v.cosine:.3f}", f"{v.threshold:.3f}", v.words)
     return grid
 
 
@@ -112,15 +115,17 @@ def run(screen: Screen) -> None:
         if not faces:
             raise NoFaceFound("No face was found in the demo's portrait.", hint="facestudio doctor")
         restored = restored_photo(studio, degraded, recipe, progress)
-        verdicts = {
+        summaries = {
             "degraded": likeness(studio, original, degraded, faces[0]),
             "restored": likeness(studio, original, restored, faces[0]),
         }
     restored.save(OUTPUT / "restored.png", recipe=recipe, overwrite=True)
     pictures = {"original": original.pixels, "degraded": degraded.pixels, "restored": restored.pixels}
-    sheet(pictures, verdicts, faces[0]).save(OUTPUT / "sheet.png")
+    sheet(pictures, summaries, faces[0]).save(OUTPUT / "sheet.png")
     console = Console(soft_wrap=True, highlight=False)
-    console.print(table(verdicts))
+    console.print(table(summaries))
+    for name, summary in summaries.items():
+        console.print(f"{TITLES[name]}: {summary.sentence}")
     console.print(f"Method {recipe.method}, weights {recipe.checkpoint}, on {studio.device_name()}.")
     console.print(f"Before and after side by side: {OUTPUT / 'sheet.png'}")
     console.print(f"The photos: {OUTPUT}")

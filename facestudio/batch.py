@@ -68,7 +68,8 @@ class Outcome:
 
 
 def face_record(result: FaceResult) -> dict[str, Any]:
-    """The report's JSON object for one face; `verdict` is the most cautious one, None when nothing was measured."""
+    """The report's JSON object for one face; `verdict` sums up all embedders, None when nothing was measured."""
+    summary = result.summary
     return {
         "box": [round(float(x), 2) for x in result.face.box],
         "landmarks": [[round(float(x), 2) for x in point] for point in result.face.landmarks],
@@ -78,7 +79,9 @@ def face_record(result: FaceResult) -> dict[str, Any]:
         "error": result.error,
         "similarity": {name: round(cosine, 5) for name, cosine in result.similarity.items()},
         "threshold": {name: round(v.threshold, 5) for name, v in result.verdicts.items()},
-        "verdict": result.verdict.words if result.verdict else None,
+        "verdict": summary.words if summary else None,
+        "probability": round(summary.probability, 4) if summary else None,
+        "quality": [round(q, 4) for q in summary.quality] if summary and summary.quality else None,
         "notes": list(result.notes),
     }
 

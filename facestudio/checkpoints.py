@@ -63,6 +63,11 @@ class Checkpoint:
     calibration: Mapping[str, Any] = field(default_factory=dict, hash=False)
     conditioned_on: tuple[str, ...] = ()
 
+    @property
+    def recognises(self) -> bool:
+        """Whether these are the weights of an embedder whose cosines are calibrated."""
+        return bool(self.calibration.get("thresholds"))
+
 
 def load_manifest(path: Path | None = None) -> dict[str, Checkpoint]:
     """Every checkpoint of the manifest at `path` (None: the one that comes with the program), by id, in its order.

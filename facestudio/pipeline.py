@@ -25,6 +25,7 @@ from facestudio.errors import FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.align import align, whole_face
 from facestudio.faces.face import AlignedFace, Face, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
+from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.faces.paste import paste
 from facestudio.methods.base import Restorer
 from facestudio.options import validate
@@ -44,6 +45,7 @@ class FaceResult:
         status: "restored", "skipped" (not selected) or "failed".
         error: one sentence when failed, or when restored but not measurable; else None.
         similarity: cosine before/after by embedder id; verdicts: what it means, by embedder id.
+        summary: what the verdicts come to; None when nothing was measured.
         aligned_before, aligned_after: the crops before and after; None where the face was not restored.
         notes: sentences a person should read beside the result.
     """
@@ -54,14 +56,10 @@ class FaceResult:
     error: str | None
     similarity: Mapping[str, float]
     verdicts: Mapping[str, Verdict]
+    summary: Summary | None = None
     aligned_before: AlignedFace | None = None
     aligned_after: AlignedFace | None = None
     notes: tuple[str, ...] = ()
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """The most cautious of the verdicts: the one farthest from the method's goal; None when not measured."""
-        return max(self.verdicts.values(), key=lambda v: v.distance_from_goal, default=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +89,7 @@ class Result:
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """Two faces compared: `similarity` and `verdicts` by embedder id."""
+    """Two faces compared: `similarity` and `verdicts` by embedder id, and the `summary` of them (None without any)."""
 
     a: Photo
     b: Photo
@@ -99,6 +97,7 @@ class Comparison:
     face_b: Face
     similarity: Mapping[str, float]
     verdicts: Mapping[str, Verdict]
+    summary: Summary | None = None
 
 
 def restore(
@@ -107,6 +106,7 @@ def restore(
     restorer: Restorer,
     *,
     embedders: Sequence[Embedder] = (),
+    panel: Panel | None = None,
     options: Any = None,
     selected: set[int] | None = None,
     seed: int = 0,
@@ -119,7 +119,7 @@ def restore(
     Args:
         faces: detections; an empty sequence raises NoFaceFound.
         restorer: a loaded method; `options` an instance of its Options (None: the defaults).
-        embedders: judges; those the restorer is conditioned on are left out.
+        embedders: judges; those the restorer is conditioned on are left out. panel: sums up what they say.
         selected: indices into `faces` (None: all); an index that does not exist raises UsageError.
         seed: with the photo's content and the face's index it fixes all randomness.
         whole: the photo is itself one aligned crop: its whole area is replaced, without a soft mask.
@@ -159,10 +159,12 @@ def restore(
 
     restored_faces = {index: faces[index] for index in done}
     verdicts, troubles = _judged(photo, after, restored_faces, judges, restorer.goal, far, progress)
+    quality = _quality(photo, after, restored_faces, panel, troubles, progress)
     results = []
     for index, face in enumerate(faces):
         if index in done:
-            results.append(_restored(face, index, done[index], after, verdicts[index], troubles, bool(judges)))
+            summary = summarise(verdicts[index], quality.get(index), panel)
+            results.append(_restored(face, index, done[index], after, verdicts[index], summary, troubles, bool(judges)))
         else:
             status = "failed" if index in errors else "skipped"
             results.append(FaceResult(face, index, status, errors.get(index), {}, {}))
@@ -182,10 +184,11 @@ def compare(
     face_b: Face,
     embedders: Sequence[Embedder],
     *,
+    panel: Panel | None = None,
     far: float = 1e-3,
     progress: Progress | None = None,
 ) -> Comparison:
-    """Tell how alike two faces are to each of `embedders`."""
+    """Tell how alike two faces are to each of `embedders`, and with a `panel` to all of them together."""
     progress = progress or Progress()
     cosines: dict[str, float] = {}
     verdicts: dict[str, Verdict] = {}
@@ -194,7 +197,11 @@ def compare(
         other = embedder.embed(b.pixels, face_b.landmarks)
         cosines[embedder.id] = similarity(one, other)
         verdicts[embedder.id] = verdict(cosines[embedder.id], embedder.checkpoint, far=far)
-    return Comparison(a, b, face_a, face_b, cosines, verdicts)
+    quality = None
+    if panel is not None:
+        (of_a,), (of_b,) = (panel.quality(p.pixels, f.landmarks[None], progress) for p, f in ((a, face_a), (b, face_b)))
+        quality = (of_a, of_b)
+    return Comparison(a, b, face_a, face_b, cosines, verdicts, summarise(verdicts, quality, panel))
 
 
 def colourless(aligned: AlignedFace) -> bool:
@@ -250,12 +257,34 @@ def _judged(
     return verdicts, troubles
 
 
+def _quality(
+    before: Photo,
+    after: Photo,
+    faces: Mapping[int, Face],
+    panel: Panel | None,
+    troubles: list[str],
+    progress: Progress,
+) -> dict[int, tuple[float, float]]:
+    """Recognisability of each of `faces`, by its index, before and after; empty without a panel, or when it fails, which
+    gives a sentence more in `troubles`."""
+    if panel is None or not faces:
+        return {}
+    landmarks = np.array([face.landmarks for face in faces.values()], dtype=np.float32)
+    try:
+        was, now = (panel.quality(photo.pixels, landmarks, progress) for photo in (before, after))
+    except FaceStudioError as failure:
+        troubles.append(f"Restored, but how recognisable it is could not be measured: {failure}")
+        return {}
+    return dict(zip(faces, zip(was, now, strict=True), strict=True))
+
+
 def _restored(
     face: Face,
     index: int,
     before: AlignedFace,
     after: Photo,
     verdicts: Mapping[str, Verdict],
+    summary: Summary | None,
     troubles: Sequence[str],
     judged: bool,
 ) -> FaceResult:
@@ -271,4 +300,4 @@ def _restored(
     cosines = {name: one.cosine for name, one in verdicts.items()}
     error = " ".join(troubles) or None
     aligned_after = align(after, face, before.template)
-    return FaceResult(face, index, "restored", error, cosines, verdicts, before, aligned_after, tuple(notes))
+    return FaceResult(face, index, "restored", error, cosines, verdicts, summary, before, aligned_after, tuple(notes))

@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from facestudio.faces.detect import Detector
     from facestudio.faces.identity import Embedder
     from facestudio.faces.landmarks import LandmarkFinder
+    from facestudio.faces.panel import Panel
     from facestudio.methods.base import Restorer
     from facestudio.pipeline import Comparison, Result
 
-DETECTOR, LANDMARKS = "starter-detector", "starter-landmarks"
+DETECTOR, LANDMARKS, PANEL = "starter-detector", "starter-landmarks", "starter-panel"
 MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
 
 
@@ -108,6 +109,7 @@ class Studio:
         restorer = self._restorer(recipe.checkpoint)
         settings: dict[str, Any] = {
             "embedders": self._embedders(),
+            "panel": self._panel(),
             "options": options_of(restorer.Options, recipe.options),
             "seed": recipe.seed,
             "progress": progress,
@@ -117,22 +119,21 @@ class Studio:
             return pipeline.restore_aligned(photo, restorer, **settings)
         return pipeline.restore(photo, faces, restorer, selected=selected, **settings)
 
-    def compare(self, a: Photo, b: Photo, progress: Progress | None = None) -> Comparison:
-        """Compare the largest face of `a` with the largest of `b`; NoFaceFound names the photo without one."""
+    def compare(
+        self, a: Photo, b: Photo, progress: Progress | None = None, *, faces: tuple[Face, Face] | None = None
+    ) -> Comparison:
+        """Compare the largest face of `a` with the largest of `b`; NoFaceFound names the photo without one.
+
+        With `faces`, of `a` and of `b`, those are compared and none is looked for.
+        """
         from facestudio import pipeline
 
         judges = self._embedders()
         if not judges:
             lack = "No weights are here that tell people apart."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
-        found = []
-        for photo in (a, b):
-            faces = self.detect(photo, progress)
-            if not faces:
-                name = photo.path.name if photo.path else "the photo"
-                raise NoFaceFound(f"No face was found in {name}.", hint="Use a photo with a larger, upright face.")
-            found.append(faces[0])
-        return pipeline.compare(a, b, found[0], found[1], judges, far=self.far, progress=progress)
+        one, other = faces or (self._largest(a, progress), self._largest(b, progress))
+        return pipeline.compare(a, b, one, other, judges, panel=self._panel(), far=self.far, progress=progress)
 
     def identity(self, photo: Photo, face: Face) -> dict[str, Identity]:
         """Who `face` is to each embedder, by the embedder's id."""
@@ -155,7 +156,7 @@ class Studio:
         self._detector()
         if checkpoint_id is not None:
             self._restorer(checkpoint_id)
-            self._embedders()
+            self._panel()
 
     # ---- what there is
 
@@ -224,6 +225,14 @@ class Studio:
         )
         return findings
 
+    def _largest(self, photo: Photo, progress: Progress | None) -> Face:
+        """The largest face of `photo`; NoFaceFound names the photo without one."""
+        faces = self.detect(photo, progress)
+        if not faces:
+            name = photo.path.name if photo.path else "the photo"
+            raise NoFaceFound(f"No face was found in {name}.", hint="Use a photo with a larger, upright face.")
+        return faces[0]
+
     # ---- loaded once, under a lock
 
     def _keep(self, key: str, load: Callable[[], Any]) -> Any:
@@ -259,9 +268,19 @@ class Studio:
         """Every calibrated embedder whose weights are here."""
         from facestudio.faces.identity import Embedder
 
-        judges = [c for c in self.checkpoints() if c.calibration and all(f.path.exists() for f in c.files.values())]
+        judges = [c for c in self.checkpoints() if c.recognises and all(f.path.exists() for f in c.files.values())]
         device = devices.resolve(self._device)
         return [self._keep(f"embedder {c.id}", partial(Embedder.load, c, device, self._identities)) for c in judges]
+
+    def _panel(self) -> Panel | None:
+        """The embedders' joint calibration; None when the manifest has none, or not all of its embedders are here."""
+        from facestudio.faces.panel import Panel
+
+        embedders = {embedder.id: embedder for embedder in self._embedders()}
+        entry = next((c for c in self.checkpoints() if c.id == PANEL), None)
+        if entry is None or not set(entry.calibration.get("embedders", {})) <= set(embedders):
+            return None
+        return self._keep("panel", partial(Panel.load, entry, embedders))
 
 
 def options_of(cls: type, values: Mapping[str, Any]) -> Any:

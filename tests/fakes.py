@@ -20,6 +20,7 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.errors import FaceStudioError
 from facestudio.faces.align import align, inverse, transform
 from facestudio.faces.face import ARCFACE_112, FFHQ_256, FFHQ_512, AlignedFace, Face, Identity
+from facestudio.faces.panel import Panel
 from facestudio.options import option
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -159,6 +160,28 @@ class FakeEmbedder:
             crops = [align(pixels, points, ARCFACE_112).pixels for points in landmarks]
         small = [cv2.resize(crop, (8, 8), interpolation=cv2.INTER_AREA).astype(np.float64).ravel() for crop in crops]
         return tuple(Identity(values - values.mean() + 1e-3, self.id) for values in small)
+
+
+class FakeQuality:
+    """A Quality that says what it was told, face by face; without any `qualities` it fails."""
+
+    def __init__(self, qualities: Sequence[float]) -> None:
+        self._qualities = list(qualities)
+
+    def measure(self, pixels: np.ndarray, landmarks: np.ndarray, progress: Progress | None = None) -> tuple[float, ...]:
+        if not self._qualities:
+            raise FaceStudioError("This measure was told to fail.")
+        return tuple(self._qualities[: len(landmarks)])
+
+
+def fake_panel(embedders: Sequence[str], qualities: Sequence[float], gate: float = 0.3) -> Panel:
+    """A real Panel over a FakeQuality: log-odds rise by 10 a cosine from -5, and count from 2 (1e-3) and -1 (1e-1)."""
+    calibration = {
+        "gate": gate,
+        "same": {name: [-5.0, 10.0, 0.0, 0.0] for name in embedders},
+        "together": {" ".join(sorted(embedders)): {"thresholds": {"1e-3": 2.0, "1e-1": -1.0}}},
+    }
+    return Panel(fake_checkpoint("fake-panel", calibration=calibration), FakeQuality(qualities))  # type: ignore[arg-type]
 
 
 class FakeDetector:

@@ -10,6 +10,7 @@ from typing import Any
 
 from facestudio.batch import Outcome, face_record
 from facestudio.faces.face import Face
+from facestudio.faces.panel import Summary
 from facestudio.photo import SUFFIXES
 from facestudio.pipeline import Comparison, FaceResult
 
@@ -52,43 +53,60 @@ def outcome_text(outcome: Outcome) -> str:
     for face in outcome.result.faces if outcome.result else ():
         if face.status == "skipped":
             continue
-        words = face.error or "restored"
-        if face.verdicts:
-            words = ", ".join(
-                f"{v.words} (cosine {v.cosine:.2f}, threshold {v.threshold:.2f})" for v in face.verdicts.values()
-            )
+        words = face.summary.sentence if face.summary else face.error or "restored"
         lines.append(f"  face {face.index}: {words}")
+        for v in face.verdicts.values():
+            lines.append(f"    {v.embedder}: {v.words} (cosine {v.cosine:.2f}, threshold {v.threshold:.2f})")
         lines += [f"    {note}" for note in face.notes]
     return "\n".join(lines)
 
 
 def comparison_record(a: Path, b: Path, comparison: Comparison) -> dict[str, Any]:
-    """The JSON object of a comparison: cosine, threshold, verdict and probability by embedder."""
-    verdicts = comparison.verdicts
+    """The JSON object of a comparison: cosine, threshold, verdict and probability by embedder; `together` sums up."""
+    verdicts, summary = comparison.verdicts, comparison.summary
     return {
         "input": [str(a), str(b)],
         "cosine": {name: round(cosine, 5) for name, cosine in comparison.similarity.items()},
         "threshold": {name: round(v.threshold, 5) for name, v in verdicts.items()},
         "verdict": {name: comparison_words(v.words) for name, v in verdicts.items()},
         "probability": {name: round(v.probability, 4) for name, v in verdicts.items()},
+        "together": summary_record(summary) if summary else None,
         "faces": [
             face_record(FaceResult(face, 0, "found", None, {}, {})) for face in (comparison.face_a, comparison.face_b)
         ],
     }
 
 
+def summary_record(summary: Summary) -> dict[str, Any]:
+    """The JSON object of what all embedders come to."""
+    return {
+        "verdict": comparison_words(summary.words),
+        "probability": round(summary.probability, 4),
+        "score": None if summary.score is None else round(summary.score, 4),
+        "threshold": None if summary.threshold is None else round(summary.threshold, 4),
+        "quality": [round(q, 4) for q in summary.quality] if summary.quality else None,
+    }
+
+
 def comparison_text(comparison: Comparison) -> str:
-    """One line an embedder."""
-    return "\n".join(
-        f"{name}: {comparison_words(v.words)} (cosine {v.cosine:.3f}, threshold {v.threshold:.3f} "
+    """What the embedders come to, how recognisable the faces are, and one line an embedder."""
+    lines = []
+    if comparison.summary is not None:
+        lines.append(comparison_words(comparison.summary.sentence))
+        if comparison.summary.quality is not None:
+            first, second = comparison.summary.quality
+            lines.append(f"  recognisable: {first:.0%} and {second:.0%}")
+    lines += [
+        f"  {name}: {comparison_words(v.words)} (cosine {v.cosine:.3f}, threshold {v.threshold:.3f} "
         f"at a false accept rate of {v.far:g}, probability {v.probability:.0%})"
         for name, v in comparison.verdicts.items()
-    )
+    ]
+    return "\n".join(lines)
 
 
 def comparison_words(words: str) -> str:
     """Between two photos nothing has changed: "changed" there reads "different people"."""
-    return "different people" if words == "changed" else words
+    return words.replace("Changed", "Different people").replace("changed", "different people")
 
 
 def count(number: int, noun: str) -> str:

@@ -86,7 +86,7 @@ def form_of(entry: Checkpoint) -> Form | None:
         return Form("photo", 0, {f"stride_{stride}": stride for stride in STRIDES}, _DETECTOR)
     if module == "landmarks":
         return Form("crop", 112, {"points": 0, "logits": 0}, _LANDMARKS)
-    if entry.calibration:
+    if entry.recognises:
         calibration = {"calibration": json.dumps(dict(entry.calibration))}
         return Form("crop", ARCFACE_112.size, {"embedding": 0}, {**_EMBEDDER, **calibration})
     return None

@@ -82,8 +82,8 @@ class Embedder:
     ) -> None:
         self.checkpoint = checkpoint
         self.id = checkpoint.id
-        self._network = network
-        self._device = device
+        self.network = network
+        self.device = device
         self._known = known if known is not None else Recent(KNOWN)
         self._weights = tuple(file.sha256 for file in checkpoint.files.values())
 
@@ -120,9 +120,9 @@ class Embedder:
         """The identities of `crops` (112, 112, 3) uint8 RGB, by one call of the network."""
         import torch
 
-        faces = to_tensor(np.stack(crops)).to(self._device)
+        faces = to_tensor(np.stack(crops)).to(self.device)
         with torch.inference_mode():
-            embeddings = self._network(torch.cat([faces, faces.flip(-1)])).float()
+            embeddings = self.network(torch.cat([faces, faces.flip(-1)])).float()
         both = (embeddings[: len(crops)] + embeddings[len(crops) :]).cpu().numpy()
         return [Identity(embedding, self.id) for embedding in both]
 

@@ -446,8 +446,8 @@ class MainWindow(QMainWindow):
     def _show_figures_of(self, index: int) -> None:
         step = self.session.history.current
         result = step.result_of(self.session.faces[index]) if step else None
-        if result is not None and result.verdicts:
-            DistributionsDialog(f"Face {index + 1}", list(result.verdicts.values()), self.theme, self).open()
+        if result is not None and result.summary is not None:
+            DistributionsDialog(f"Face {index + 1}", result.summary, self.theme, self).open()
 
     @Slot()
     def show_about(self) -> None:

@@ -375,7 +375,7 @@ class Session(QObject):
         """The faces of the shown result whose identity was measured."""
         step = self.history.current
         results = [step.result_of(face) if step else None for face in self.faces]
-        return [index for index, result in enumerate(results) if result and result.verdicts]
+        return [index for index, result in enumerate(results) if result and result.summary]
 
     # ---- saving
 

@@ -19,7 +19,9 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def main(
-    recipe: Annotated[str, typer.Argument(help="detector, landmarks, embedder_a, embedder_b, embedder_c or estimator")],
+    recipe: Annotated[
+        str, typer.Argument(help="detector, landmarks, embedder_a, embedder_b, embedder_c, panel or estimator")
+    ],
     minutes: Annotated[float, typer.Option(help="how long to train, in minutes")] = 10.0,
     root: Annotated[Path, typer.Option(help="folder with faces/ and teachers/")] = Path("../shared"),
     runs: Annotated[Path, typer.Option(help="folder for checkpoints, logs and the packed data")] = Path("runs"),
@@ -34,7 +36,10 @@ def main(
     export: Annotated[bool, typer.Option(help="afterwards write the averaged weights to weights/")] = False,
     weights: Annotated[Path, typer.Option(help="folder that holds manifest.toml")] = Path("weights"),
 ) -> None:
-    """Train one starter model, resuming where it stopped. `--minutes 0 --export` only validates and exports."""
+    """Train one starter model, resuming where it stopped. `--minutes 0 --export` only validates and exports.
+
+    What is fitted at once (panel) takes what time it needs; fit it again after any of its embedders.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     if threads:
         torch.set_num_threads(threads)
@@ -42,7 +47,10 @@ def main(
     if cooldown is not None:
         made.settings = replace(made.settings, cooldown=cooldown)
     folder = runs / made.id
-    figures = train(made, folder, minutes, device, None if fresh else exporting.start(made, weights))
+    if hasattr(made, "fit"):
+        figures = made.fit(folder)
+    else:
+        figures = train(made, folder, minutes, device, None if fresh else exporting.start(made, weights))
     if export:
         exporting.export(made, folder, figures, weights)
 

@@ -35,6 +35,7 @@ class FakeStudio(Studio):
         self.faces = FACES
         self.patience = 0.003  # seconds of a step of `face_at`
         self.judges: list[Any] = [fakes.FakeEmbedder("judge-a"), fakes.FakeEmbedder("judge-b")]
+        self.panel: Any = None
         self.fake_offers = [
             fakes.fake_checkpoint("slow-checkpoint", title="Slow weights", licence="Apache-2.0", method="slow:Slow"),
             fakes.fake_checkpoint("other-checkpoint", title="Other weights", licence="MIT", method="slow:Slow"),
@@ -68,6 +69,9 @@ class FakeStudio(Studio):
 
     def _embedders(self) -> list[Any]:
         return self.judges
+
+    def _panel(self) -> Any:
+        return self.panel
 
 
 @pytest.fixture

@@ -253,17 +253,18 @@ def test_restoring_shows_the_result_and_the_readout(qtbot: QtBot, window: MainWi
     restore(qtbot, window)
     step = window.session.history.current
     assert step is not None
-    verdict = step.result.faces[0].verdict
-    assert verdict is not None
+    summary = step.result.faces[0].summary
+    assert summary is not None
     first, second = window.workspace.strip.chips
-    assert first.words.text() == verdict.words
-    assert first.cosine.text() == f"{verdict.cosine:.2f}"
+    assert first.words.text() == summary.words
+    assert first.chance.text() == f"{summary.chance:.0%} same"
+    assert first.agreement.text() == summary.agreement
     assert first.gauge.isVisible()
     assert [v.embedder for v in first.gauge.verdicts] == ["judge-a", "judge-b"]
-    assert verdict in first.gauge.verdicts
+    assert summary.sentence in first.toolTip()
     assert "judge-a" in first.toolTip()
     assert "judge-b" in first.toolTip()
-    tone = "good" if verdict.success else "bad" if verdict.words == "changed" else "warn"
+    tone = "good" if summary.success else "bad" if summary.words == "changed" else "warn"
     assert window.theme.colour(tone).name() in first.words.styleSheet()
     assert second.words.text() == "left as it was"
     assert not np.array_equal(before, shown(window))
@@ -300,6 +301,26 @@ def test_a_click_on_the_gauge_shows_what_the_figures_rest_on(
     dialog.close()
     window.commands["figures"].trigger()
     qtbot.waitUntil(lambda: any(d.isVisible() for d in window.findChildren(DistributionsDialog)))
+
+
+def test_a_face_that_is_too_poor_is_said_to_be_so(
+    qtbot: QtBot, window: MainWindow, studio: FakeStudio, photo_path: Path
+) -> None:
+    studio.panel = fakes.fake_panel(["judge-a", "judge-b"], qualities=[0.9, 0.12])
+    open_photo(qtbot, window, draw(photo_path))
+    restore(qtbot, window)
+    good, poor = window.workspace.strip.chips
+    assert good.words.text() == "changed"
+    assert good.agreement.text() == "both recognisers agree"
+    assert poor.words.text() == "cannot be judged"
+    assert poor.chance.text() == ""
+    assert poor.agreement.text() == "too poor: recognisable at 12%, 30% is needed"
+    assert window.theme.colour("warn").name() in poor.words.styleSheet()
+    assert "Recognisable: 12% before, 12% after" in poor.toolTip()
+    qtbot.mouseClick(good.gauge, Qt.MouseButton.LeftButton)
+    (dialog,) = window.findChildren(DistributionsDialog)
+    said = [label.text() for label in dialog.findChildren(QLabel)]
+    assert any("Mean log-odds of all recognisers" in text and "90% before" in text for text in said)
 
 
 def test_a_large_face_carries_its_note(qtbot: QtBot, window: MainWindow, studio: FakeStudio, tmp_path: Path) -> None:

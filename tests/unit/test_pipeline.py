@@ -10,7 +10,7 @@ from facestudio.faces.face import FFHQ_256, similarity
 from facestudio.photo import Photo
 from facestudio.pipeline import compare, face_seed, restore, restore_aligned
 from facestudio.progress import Cancelled, Progress, Update
-from tests.fakes import FakeEmbedder, SlowRestorer, face_at, photo_of, picture
+from tests.fakes import FakeEmbedder, SlowRestorer, face_at, fake_panel, photo_of, picture
 
 FACES = (face_at(80, 90, 110), face_at(220, 100, 90, 10), face_at(340, 90, 80))
 
@@ -36,8 +36,8 @@ def test_every_face_is_restored_and_measured(photo: Photo) -> None:
     for index, face in enumerate(result.faces):
         assert (face.index, face.status, face.face) == (index, "restored", FACES[index])
         assert face.similarity[embedder.id] < 0  # the negative of a face is no longer that face
-        assert face.verdict is not None
-        assert face.verdict.words == "changed"
+        assert face.summary is not None
+        assert face.summary.words == "changed"
         assert face.aligned_before is not None
         assert face.aligned_after is not None
         assert face.aligned_before.template is FFHQ_256
@@ -78,7 +78,33 @@ def test_the_most_cautious_verdict_speaks(photo: Photo) -> None:
     result = restore(photo, FACES[:1], SlowRestorer(), embedders=[soft, hard])
     (face,) = result.faces
     assert face.verdicts["soft"].words == "same person"
-    assert face.verdict is face.verdicts["hard"]
+    assert face.summary is not None
+    assert face.summary.words == face.verdicts["hard"].words == "changed"
+
+
+def test_a_panel_decides_and_a_poor_face_is_not_judged(photo: Photo) -> None:
+    judges = [FakeEmbedder("soft"), FakeEmbedder("hard")]
+    panel = fake_panel(["soft", "hard"], qualities=[0.9, 0.8, 0.1])
+    first, _, third = restore(photo, FACES, SlowRestorer(), embedders=judges, panel=panel).faces
+    assert first.summary is not None and first.summary.score is not None and third.summary is not None
+    assert (first.summary.words, first.summary.quality) == ("changed", (0.9, 0.9))
+    assert third.summary.words == "cannot be judged"
+    assert not third.summary.success
+
+
+def test_a_panel_that_fails_leaves_the_verdicts_and_says_so(photo: Photo) -> None:
+    panel = fake_panel(["judge", "other"], qualities=[])
+    (face,) = restore(photo, FACES[:1], SlowRestorer(), embedders=[FakeEmbedder("judge")], panel=panel).faces
+    assert face.summary is not None and face.summary.words == face.verdicts["judge"].words
+    assert face.error == "Restored, but how recognisable it is could not be measured: This measure was told to fail."
+
+
+def test_comparing_asks_the_panel_about_both_faces(photo: Photo) -> None:
+    judges = [FakeEmbedder("soft"), FakeEmbedder("hard")]
+    same = compare(photo, photo, FACES[0], FACES[0], judges, panel=fake_panel(["soft", "hard"], [0.7]))
+    assert same.summary is not None
+    assert (same.summary.words, same.summary.quality) == ("same person", (0.7, 0.7))
+    assert same.summary.agreement == "both recognisers agree"
 
 
 def test_one_face_failing_leaves_the_others_done(photo: Photo) -> None:

@@ -3,8 +3,6 @@ this pair stands."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
@@ -12,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from facestudio.faces.calibration import Distributions
 from facestudio.faces.identity import Verdict
+from facestudio.faces.panel import Summary
 from facestudio.gui.theme import Theme
 
 HEIGHT = 190
@@ -103,9 +102,9 @@ class Plot(QWidget):
 
 
 class DistributionsDialog(QDialog):
-    """One plot an embedder that judged the face called `who`, each with its sentence."""
+    """What the embedders come to about the face called `who`, and one plot of each with its sentence."""
 
-    def __init__(self, who: str, verdicts: Sequence[Verdict], theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, who: str, summary: Summary, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("distributionsDialog")
         self.setWindowTitle(f"{who}: what the figures rest on")
@@ -115,6 +114,11 @@ class DistributionsDialog(QDialog):
         rows = QVBoxLayout(page)
         rows.setContentsMargins(18, 16, 18, 16)
         rows.setSpacing(6)
+        together = QLabel(told(summary))
+        together.setObjectName("chipTitle")
+        together.setWordWrap(True)
+        rows.addWidget(together)
+        rows.addSpacing(6)
         legend = QLabel(
             "Measured on people that the recogniser has never seen. Left hill: pairs of strangers. Right hill: pairs of the "
             "same person. Dashed: the threshold, and in grey where it may lie with 95 % confidence."
@@ -122,7 +126,7 @@ class DistributionsDialog(QDialog):
         legend.setObjectName("chipInfo")
         legend.setWordWrap(True)
         rows.addWidget(legend)
-        for verdict in verdicts:
+        for verdict in summary.verdicts:
             name = QLabel(verdict.title or verdict.embedder)
             name.setObjectName("chipTitle")
             rows.addSpacing(8)
@@ -144,7 +148,24 @@ class DistributionsDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(scroll)
-        self.resize(620, min(140 + 270 * len(verdicts), 860))
+        self.resize(620, min(200 + 270 * len(summary.verdicts), 860))
+
+
+def told(summary: Summary) -> str:
+    """The summary's sentence, how recognisable both faces are, and the panel's figures, as far as there are any."""
+    sentences = [summary.sentence]
+    if summary.quality is not None:
+        before, after = summary.quality
+        sentences.append(
+            f"Recognisable: {before:.0%} before, {after:.0%} after; below {summary.gate:.0%} nothing is claimed."
+        )
+    if summary.score is not None and summary.threshold is not None:
+        sentences.append(
+            f"Mean log-odds of all recognisers {summary.score:.2f}; "
+            f'"same person" is said from {summary.threshold:.2f}, which one stranger in '
+            f"{1 / summary.verdicts[0].far:,.0f} reaches."
+        )
+    return " ".join(sentences)
 
 
 def describe(verdict: Verdict) -> str:

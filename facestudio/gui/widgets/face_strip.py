@@ -1,7 +1,7 @@
 """The strip of faces: a crop of each to tick, and under it how much of the person is left; at its end, adding a missed one.
 
-The crop shows the result when there is one, and the original while that is held. The readout's words are those of the
-most cautious embedder; the gauge has a line for every one, the tooltip its figures, and a click what they rest on.
+The crop shows the result when there is one, and the original while that is held. The readout says in words what all
+recognisers come to; the gauge has a line for every one, the tooltip its figures, and a click what they rest on.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from facestudio.faces.panel import UNJUDGED, Summary
 from facestudio.gui.session import FINDING, Session
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.gauge import Gauge, tone
@@ -92,12 +93,14 @@ class FaceChip(QFrame):
         self.tick.setToolTip("Restore this face")
         self.tick.clicked.connect(self._clicked)
         self.info = info
-        self.cosine, self.words = QLabel(), QLabel()
+        self.chance, self.words = QLabel(), QLabel()
         self.gauge = Gauge(theme)
         self.gauge.clicked.connect(self._ask)
-        self.cosine.setObjectName("chipTitle")
-        self.threshold, self.note = QLabel(), QLabel()
-        for label in (self.threshold, self.note):
+        self.chance.setObjectName("chipTitle")
+        self.chance.setAccessibleName("Probability of the same person")
+        self.agreement, self.note = QLabel(), QLabel()
+        self.agreement.setWordWrap(True)
+        for label in (self.agreement, self.note):
             label.setObjectName("chipInfo")
             label.setTextFormat(Qt.TextFormat.PlainText)
         self.words.setWordWrap(True)
@@ -105,7 +108,7 @@ class FaceChip(QFrame):
         top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
         top.addWidget(self.tick, 1)
-        top.addWidget(self.cosine)
+        top.addWidget(self.chance)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(9, 9, 9, 8)
         layout.setSpacing(5)
@@ -113,7 +116,7 @@ class FaceChip(QFrame):
         layout.addLayout(top)
         layout.addWidget(self.gauge)
         layout.addWidget(self.words)
-        layout.addWidget(self.threshold)
+        layout.addWidget(self.agreement)
         layout.addWidget(self.note)
         layout.addStretch(1)
         self.remove: QToolButton | None = None
@@ -140,25 +143,26 @@ class FaceChip(QFrame):
         """Show what happened to this face; None when there is no result."""
         self._after = after
         self.crop.show_image(after or self._before)
-        verdict = result.verdict if result else None
-        self.gauge.show_verdicts(tuple(result.verdicts.values()) if result else ())
-        self.gauge.setVisible(verdict is not None)
-        self.threshold.setVisible(verdict is not None)
-        self.threshold.setText(f"same person from {verdict.threshold:.2f}" if verdict else "")
+        summary = result.summary if result else None
+        self.gauge.show_verdicts(summary.verdicts if summary else ())
+        self.gauge.setVisible(summary is not None)
+        self.agreement.setVisible(summary is not None)
+        self.agreement.setText(_why(summary) if summary else "")
         note = result.notes[0] if result and result.notes else ""
         self.note.setVisible(bool(note))
         self.note.setText(self.note.fontMetrics().elidedText(note, Qt.TextElideMode.ElideRight, CHIP - 24))
-        self.cosine.setText(f"{verdict.cosine:.2f}" if verdict else "")
+        judged = summary is not None and summary.words != UNJUDGED
+        self.chance.setText(f"{summary.chance:.0%} same" if summary and judged else "")
         if result is None or result.status == "skipped":
             self._say(self.info if result is None else "left as it was", "muted", self.info)
         elif result.status == "failed":
             self._say(_short(f"Failed: {result.error}"), "bad", result.error or "")
-        elif verdict is None:
+        elif summary is None:
             self._say(
                 _short(result.error or "restored, not measured"), "warn", "\n".join((result.error or "", *result.notes))
             )
         else:
-            self._say(verdict.words, tone(verdict), figures(result))
+            self._say(summary.words, tone(summary), figures(result))
 
     def show_original(self, on: bool) -> None:
         """Show the crop of the original while `on`."""
@@ -339,9 +343,21 @@ def _short(words: str) -> str:
     return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"
 
 
+def _why(summary: Summary) -> str:
+    """What stands under the words on a chip: who agrees, or what the face lacks."""
+    if summary.words != UNJUDGED:
+        return summary.agreement
+    return f"too poor: recognisable at {min(summary.quality or (0.0,)):.0%}, {summary.gate:.0%} is needed"
+
+
 def figures(result: FaceResult) -> str:
-    """The raw figures of every embedder, and what a person should read beside them."""
+    """What the recognisers come to, the raw figures of each, and what a person should read beside them."""
     lines = []
+    if result.summary is not None:
+        lines.append(result.summary.sentence)
+        if result.summary.quality is not None:
+            before, after = result.summary.quality
+            lines.append(f"Recognisable: {before:.0%} before, {after:.0%} after")
     for name, verdict in result.verdicts.items():
         lines.append(
             f"{name}: cosine {verdict.cosine:.3f}, {verdict.words}\n"

@@ -9,13 +9,14 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from facestudio.faces.identity import CHANGED, SAME, Verdict
+from facestudio.faces.panel import Summary
 from facestudio.gui.theme import Theme
 
 LOWEST, HIGHEST = -0.2, 1.0
 ROW = 16  # px from one line to the next
 
 
-def tone(verdict: Verdict) -> str:
+def tone(verdict: Verdict | Summary) -> str:
     """The colour that a verdict's words have: good when the method's goal is reached, bad when it is missed."""
     if verdict.success:
         return "good"

@@ -21,7 +21,15 @@ class Recipe(Distilled):
     id = "starter-embedder-b"
     architecture = "iresnet:IResNet"
     settings = Settings(
-        batch=64, lr=2e-3, warmup=150, ema=0.998, weight_decay=2e-4, cooldown=0.5, validate_minutes=8, clip=5.0, seed=1
+        batch=32,
+        lr=1.5e-3,
+        warmup=200,
+        ema=0.998,
+        weight_decay=2e-4,
+        cooldown=0.7,
+        validate_minutes=30,
+        clip=5.0,
+        seed=1,
     )
     config: dict[str, Any] = {
         "layers": [2, 4, 2],
@@ -37,6 +45,7 @@ class Recipe(Distilled):
     channels = slice(0, CHANNELS)
     target_seed = 8
     margin = CosFace(32.0, 0.35)
+    forced_until = 30_000
 
     def bare(self) -> nn.Module:
         return IResNet(**self.config)

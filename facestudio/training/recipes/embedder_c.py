@@ -19,7 +19,15 @@ class Recipe(Distilled):
     id = "starter-embedder-c"
     architecture = "vit:FaceTransformer"
     settings = Settings(
-        batch=64, lr=2e-3, warmup=200, ema=0.998, weight_decay=0.02, cooldown=0.5, validate_minutes=8, clip=5.0, seed=2
+        batch=32,
+        lr=1.7e-3,
+        warmup=300,
+        ema=0.998,
+        weight_decay=0.02,
+        cooldown=0.7,
+        validate_minutes=30,
+        clip=5.0,
+        seed=2,
     )
     config: dict[str, Any] = {
         "width": 144,
@@ -37,6 +45,7 @@ class Recipe(Distilled):
     channels = slice(CHANNELS, 2 * CHANNELS)
     target_seed = 9
     exit_weight = 0.25
+    forced_until = 30_000
     columns = slice(1, 13)
     late_columns = slice(0, 6)
 

@@ -1,0 +1,104 @@
+"""All recognisers together: what their verdicts come to, in words and in one sentence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facestudio.faces.identity import Verdict, verdict
+from facestudio.faces.panel import Panel, Summary, log_odds, summarise
+from tests.fakes import CALIBRATION, fake_checkpoint, fake_panel
+
+NAMES = ("first", "second", "third")
+
+
+def said(*cosines: float, goal: str = "keep", far: float = 1e-3) -> dict[str, Verdict]:
+    """The verdicts of as many recognisers; "same person" from 0.8, "changed" below 0.4."""
+    return {
+        name: verdict(cosine, fake_checkpoint(name, calibration=CALIBRATION), far=far, goal=goal)
+        for name, cosine in zip(NAMES, cosines, strict=False)
+    }
+
+
+def summed_up(*cosines: float, goal: str = "keep", quality: tuple[float, float] = (0.9, 0.8)) -> Summary:
+    summary = summarise(said(*cosines, goal=goal), quality, fake_panel(NAMES[: len(cosines)], [0.9]))
+    assert summary is not None
+    return summary
+
+
+@pytest.mark.parametrize(
+    ("cosines", "words"),
+    [
+        ((0.9, 0.9, 0.4), "same person"),  # log-odds 4, 4, -1: 2.33
+        ((0.9, 0.9, 0.2), "uncertain"),  # 4, 4, -3: 1.67
+        ((0.6, 0.3, 0.2), "changed"),  # 1, -2, -3: -1.33
+    ],
+)
+def test_the_mean_of_the_log_odds_decides(cosines: tuple[float, ...], words: str) -> None:
+    summary = summed_up(*cosines)
+    assert summary.words == words
+    assert summary.score == pytest.approx(np.mean([10 * cosine - 5 for cosine in cosines]))
+    assert summary.probability == pytest.approx(1 / (1 + np.exp(-summary.score)))
+
+
+def test_a_sentence_says_who_agrees() -> None:
+    assert summed_up(0.9, 0.9, 0.4).sentence == (
+        "Same person, with a probability of the same person of 91%: two of three say same person."
+    )
+    assert summed_up(0.9, 0.9, 0.9).agreement == "all three recognisers agree"
+    assert summed_up(0.9, 0.9).agreement == "both recognisers agree"
+    assert summed_up(0.9).agreement == "one recogniser was asked"
+    assert summed_up(0.9, 0.9, 0.2).agreement == "two of three say same person", "an uncertain pair"
+    assert summed_up(0.5, 0.3, 0.2).agreement == "two of three say changed"
+
+
+def test_a_face_below_the_gate_is_not_judged_whatever_the_cosines() -> None:
+    for goal in ("keep", "change"):
+        summary = summed_up(0.99, 0.99, goal=goal, quality=(0.9, 0.2))
+        assert summary.words == "cannot be judged"
+        assert not summary.success
+        assert (
+            summary.sentence == "Cannot be judged: the second face is too poor to be recognised (20%, 30% is needed)."
+        )
+    assert "both faces are" in summed_up(0.99, 0.99, quality=(0.1, 0.2)).sentence
+    assert summed_up(0.99, 0.99, quality=(0.3, 0.3)).words == "same person"
+
+
+def test_what_is_to_be_changed_is_judged_by_the_most_cautious() -> None:
+    summary = summed_up(0.0, 0.1, 0.85, goal="change")
+    assert summary.words == "same person"
+    assert summary.score is None
+    assert not summary.success
+    assert summed_up(0.0, 0.1, 0.2, goal="change").success
+
+
+def test_recognisers_that_the_panel_does_not_know_are_not_averaged() -> None:
+    summary = summarise(said(0.9, 0.5), (0.9, 0.9), fake_panel(["first", "other"], [0.9]))
+    assert summary is not None
+    assert (summary.words, summary.score) == ("uncertain", None)
+
+
+def test_without_a_panel_the_most_cautious_speaks_and_without_verdicts_nobody() -> None:
+    summary = summarise(said(0.9, 0.2))
+    assert summary is not None
+    assert (summary.words, summary.quality) == ("changed", None)
+    assert summarise({}) is None
+
+
+def test_a_stricter_rate_asks_the_panel_for_more() -> None:
+    panel = fake_panel(NAMES[:2], [0.9])
+    strict, lax = panel.thresholds(NAMES[:2], 1e-3), panel.thresholds(NAMES[:2], 1e-2)
+    assert strict is not None and lax is not None
+    assert strict[0] == 2.0 and lax[0] == pytest.approx(0.5)
+    assert panel.thresholds(["second", "first"], 1e-3) == strict, "the order does not matter"
+
+
+def test_log_odds_never_fall_with_the_cosine() -> None:
+    rising = [log_odds([0.0, -4.0, 1.0, 10.0], cosine, quality) for quality in (0.1, 0.9) for cosine in (-1, 0, 1)]
+    assert rising[:3] == sorted(rising[:3]) and rising[3:] == sorted(rising[3:])
+    assert rising[3] < rising[5]
+
+
+def test_a_panel_says_its_gate() -> None:
+    assert isinstance(fake_panel(NAMES, [0.5], gate=0.25), Panel)
+    assert fake_panel(NAMES, [0.5], gate=0.25).gate == 0.25
