@@ -10,7 +10,7 @@ from typing import Any
 
 from facestudio.batch import Outcome, face_record
 from facestudio.faces.face import Face
-from facestudio.faces.panel import Summary
+from facestudio.faces.panel import Summary, between_photos
 from facestudio.photo import SUFFIXES
 from facestudio.pipeline import Comparison, FaceResult
 
@@ -68,7 +68,7 @@ def comparison_record(a: Path, b: Path, comparison: Comparison) -> dict[str, Any
         "input": [str(a), str(b)],
         "cosine": {name: round(cosine, 5) for name, cosine in comparison.similarity.items()},
         "threshold": {name: round(v.threshold, 5) for name, v in verdicts.items()},
-        "verdict": {name: comparison_words(v.words) for name, v in verdicts.items()},
+        "verdict": {name: between_photos(v.words) for name, v in verdicts.items()},
         "probability": {name: round(v.probability, 4) for name, v in verdicts.items()},
         "together": summary_record(summary) if summary else None,
         "faces": [
@@ -80,7 +80,7 @@ def comparison_record(a: Path, b: Path, comparison: Comparison) -> dict[str, Any
 def summary_record(summary: Summary) -> dict[str, Any]:
     """The JSON object of what all embedders come to."""
     return {
-        "verdict": comparison_words(summary.words),
+        "verdict": between_photos(summary.words),
         "probability": round(summary.probability, 4),
         "score": None if summary.score is None else round(summary.score, 4),
         "threshold": None if summary.threshold is None else round(summary.threshold, 4),
@@ -92,21 +92,16 @@ def comparison_text(comparison: Comparison) -> str:
     """What the embedders come to, how recognisable the faces are, and one line an embedder."""
     lines = []
     if comparison.summary is not None:
-        lines.append(comparison_words(comparison.summary.sentence))
+        lines.append(between_photos(comparison.summary.sentence))
         if comparison.summary.quality is not None:
             first, second = comparison.summary.quality
             lines.append(f"  recognisable: {first:.0%} and {second:.0%}")
     lines += [
-        f"  {name}: {comparison_words(v.words)} (cosine {v.cosine:.3f}, threshold {v.threshold:.3f} "
+        f"  {name}: {between_photos(v.words)} (cosine {v.cosine:.3f}, threshold {v.threshold:.3f} "
         f"at a false accept rate of {v.far:g}, probability {v.probability:.0%})"
         for name, v in comparison.verdicts.items()
     ]
     return "\n".join(lines)
-
-
-def comparison_words(words: str) -> str:
-    """Between two photos nothing has changed: "changed" there reads "different people"."""
-    return words.replace("Changed", "Different people").replace("changed", "different people")
 
 
 def count(number: int, noun: str) -> str:

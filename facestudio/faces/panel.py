@@ -64,9 +64,8 @@ class Summary:
             low = [word for word, q in zip(("first", "second"), self.quality, strict=True) if q < self.gate]
             which = "both faces are" if len(low) == 2 else f"the {low[0]} face is"
             return f"Cannot be judged: {which} too poor to be recognised ({min(self.quality):.0%}, {self.gate:.0%} is needed)."
-        return (
-            f"{self.words.capitalize()}, with a probability of the same person of {self.chance:.0%}: {self.agreement}."
-        )
+        chance = "the chance" if self.words == SAME else "the chance of the same person"
+        return f"{self.words.capitalize()}: {chance} is {self.chance:.0%}, {self.agreement}."
 
     @property
     def agreement(self) -> str:
@@ -79,6 +78,11 @@ class Summary:
         of = SAME if self.words == UNCERTAIN else self.words
         alike = said.count(of)
         return f"{_number(alike)} of {_number(len(said))} {'says' if alike < 2 else 'say'} {of}"
+
+
+def between_photos(words: str) -> str:
+    """The words of a verdict or a summary about two photos, where nothing has changed: "different people"."""
+    return words.replace("Changed", "Different people").replace("changed", "different people")
 
 
 class Panel:

@@ -48,6 +48,7 @@ SPECS: tuple[Spec, ...] = (
     Spec("add_face", "&Photo", "Add a &missed face…", ("F4",), "add-face", True, line=True),
     Spec("find_faces", "&Photo", "&Find faces again", ("F5",)),
     Spec("figures", "&Photo", "What the &figures rest on…", ("Ctrl+I",)),
+    Spec("compare", "&Photo", "&Compare with another photo…", ("Ctrl+K",)),
     Spec("shuffle_seed", "&Photo", "&Another seed", ("Ctrl+D",), "dice", line=True),
     Spec("reset_options", "&Photo", "Options back to &defaults", ("Ctrl+Shift+R",)),
     Spec("single", "&View", "&One picture", ("Alt+Y",), "single", True, "mode"),

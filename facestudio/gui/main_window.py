@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSettings, Qt, QTimer, QUrl, Signal, Slot
+from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSettings, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -24,17 +24,20 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow, QMessageBox
 
 from facestudio.formats import SUFFIXES
 from facestudio.gui.actions import Actions
+from facestudio.gui.comparing import Comparing
 from facestudio.gui.errors import show_error
 from facestudio.gui.saving import beside
 from facestudio.gui.session import RESTORING, Session
 from facestudio.gui.theme import CHOICES, Theme
 from facestudio.gui.widgets.about import APP, show_about
+from facestudio.gui.widgets.compare_dialog import CompareDialog
 from facestudio.gui.widgets.distributions import DistributionsDialog
-from facestudio.gui.widgets.drop_zone import DropOverlay
+from facestudio.gui.widgets.drop_zone import DropOverlay, paths_in
 from facestudio.gui.widgets.question import Answers, ask, nothing
 from facestudio.gui.widgets.recent_menu import RecentMenu
 from facestudio.gui.widgets.shortcuts import ShortcutsDialog
 from facestudio.gui.widgets.viewer import MODES, SIDE, SINGLE, SPLIT
+from facestudio.gui.work import Found
 from facestudio.gui.workspaces.restore import RestoreWorkspace
 
 PATTERNS = " ".join(f"*{suffix}" for suffix in SUFFIXES)
@@ -96,6 +99,7 @@ class MainWindow(QMainWindow):
             "shortcuts": self.show_shortcuts,
             "about": self.show_about,
             "figures": self.show_figures,
+            "compare": self.compare,
             "previous": self.open_previous,
             "next": self.open_next,
         }
@@ -406,6 +410,7 @@ class MainWindow(QMainWindow):
                 "stop": (bool(doing) and not session.stopping) or self.viewer.drawing.active,
                 "add_face": session.can_add,
                 "figures": bool(session.judged),
+                "compare": bool(session.faces) and not doing,
                 "find_faces": there and not doing and not history.can_undo and not history.can_redo,
                 "tick_all": bool(session.faces),
                 "tick_none": bool(session.faces),
@@ -450,6 +455,16 @@ class MainWindow(QMainWindow):
             DistributionsDialog(f"Face {index + 1}", result.summary, self.theme, self).open()
 
     @Slot()
+    def compare(self) -> None:
+        """Compare the first ticked face, or the first of all, with one of another photo."""
+        session = self.session
+        if session.opened is None or not session.faces:
+            return
+        found = Found(session.opened.photo, session.faces, session.crops)
+        comparing = Comparing(session.studio, session.compute, session.opened.name, found, min(session.selected or {0}))
+        CompareDialog(comparing, self.theme, self._folder(), self).open()
+
+    @Slot()
     def show_about(self) -> None:
         """What this is."""
         show_about(self, self.theme)
@@ -480,9 +495,3 @@ class MainWindow(QMainWindow):
         if not self._painted:
             self._painted = True
             QTimer.singleShot(0, self.painted.emit)
-
-
-def paths_in(data: QMimeData) -> list[Path]:
-    """The local files that `data` names."""
-    urls = data.urls() if data.hasUrls() else [QUrl(line) for line in data.text().split() if line.startswith("file:")]
-    return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]

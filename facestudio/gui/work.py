@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice
 from PySide6.QtGui import QImage, QImageWriter
 
-from facestudio.errors import FaceStudioError, PhotoError, UsageError
+from facestudio.errors import FaceStudioError, NoFaceFound, PhotoError, UsageError
 from facestudio.gui import quiet_torch
 from facestudio.gui.qimage import Pyramid, fitted, pyramid, square
 from facestudio.photo import Photo
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from facestudio.faces.face import Face
     from facestudio.gui.history import Step
     from facestudio.options import OptionField
+    from facestudio.pipeline import Comparison
     from facestudio.recipe import Recipe
     from facestudio.studio import Studio
 
@@ -127,6 +128,21 @@ def find_faces(studio: Studio, photo: Photo, progress: Progress) -> Found:
     """The faces of `photo`, largest first."""
     faces = studio.detect(photo, progress)
     return Found(photo, faces, tuple(square(photo.pixels, face.box, CHIP) for face in faces))
+
+
+def look_at(studio: Studio, path: Path, progress: Progress) -> tuple[str, Found]:
+    """The name and the faces of the photo `path`; NoFaceFound when there is none."""
+    found: list[Found] = []
+    for _ in progress.track(("once",), "Finding faces"):
+        found.append(find_faces(studio, studio.open(path), progress))
+    if not found[0].faces:
+        raise NoFaceFound(f"No face was found in {path.name}.", hint="Take a photo with a larger, upright face.")
+    return path.name, found[0]
+
+
+def compare(studio: Studio, a: Photo, b: Photo, faces: tuple[Face, Face], progress: Progress) -> Comparison:
+    """How alike a face of `a` and one of `b` are."""
+    return studio.compare(a, b, progress, faces=faces)
 
 
 def add_face(

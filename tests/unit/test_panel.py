@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facestudio.faces.identity import Verdict, verdict
-from facestudio.faces.panel import Panel, Summary, log_odds, summarise
+from facestudio.faces.panel import Panel, Summary, between_photos, log_odds, summarise
 from tests.fakes import CALIBRATION, fake_checkpoint, fake_panel
 
 NAMES = ("first", "second", "third")
@@ -42,8 +42,9 @@ def test_the_mean_of_the_log_odds_decides(cosines: tuple[float, ...], words: str
 
 
 def test_a_sentence_says_who_agrees() -> None:
-    assert summed_up(0.9, 0.9, 0.4).sentence == (
-        "Same person, with a probability of the same person of 91%: two of three say same person."
+    assert summed_up(0.9, 0.9, 0.4).sentence == "Same person: the chance is 91%, two of three say same person."
+    assert between_photos(summed_up(0.1, 0.1).sentence) == (
+        "Different people: the chance of the same person is 2%, both recognisers agree."
     )
     assert summed_up(0.9, 0.9, 0.9).agreement == "all three recognisers agree"
     assert summed_up(0.9, 0.9).agreement == "both recognisers agree"

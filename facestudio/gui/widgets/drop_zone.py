@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Qt, Signal, Slot
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QRectF, Qt, QUrl, Signal, Slot
 from PySide6.QtGui import QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -109,3 +111,9 @@ class DropOverlay(QWidget):
         painter.setFont(font)
         painter.setPen(self._theme.colour("text"))
         painter.drawText(inside, Qt.AlignmentFlag.AlignCenter, "Drop to open")
+
+
+def paths_in(data: QMimeData) -> list[Path]:
+    """The local files that `data` names."""
+    urls = data.urls() if data.hasUrls() else [QUrl(line) for line in data.text().split() if line.startswith("file:")]
+    return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]

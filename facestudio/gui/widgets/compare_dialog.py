@@ -1,0 +1,195 @@
+"""Comparing two people: a face of the open photo beside one of another photo, and below what the recognisers say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QIcon, QPixmap
+from PySide6.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from facestudio.faces.panel import between_photos
+from facestudio.formats import SUFFIXES
+from facestudio.gui.comparing import Comparing
+from facestudio.gui.errors import show_error
+from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.distributions import DistributionsDialog
+from facestudio.gui.widgets.drop_zone import paths_in
+from facestudio.gui.widgets.gauge import Gauge, tone
+
+SIDE = 176  # px of the chosen face
+SMALL = 52  # px of the faces to choose from
+PATTERNS = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+
+
+class Chooser(QWidget):
+    """One photo: its name, the chosen face, and below all its faces if there are several."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.name, self.face = QLabel(), QLabel()
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
+        self.name.setObjectName("chipInfo")
+        self.face.setObjectName("compareFace")
+        self.face.setFixedSize(SIDE, SIDE)
+        self.face.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.face.setWordWrap(True)
+        self.faces = QListWidget()
+        self.faces.setViewMode(QListWidget.ViewMode.IconMode)
+        self.faces.setFlow(QListWidget.Flow.LeftToRight)
+        self.faces.setWrapping(False)
+        self.faces.setMovement(QListWidget.Movement.Static)
+        self.faces.setIconSize(QSize(SMALL, SMALL))
+        self.faces.setFixedSize(SIDE + 60, SMALL + 30)
+        self.faces.setAccessibleName("Faces of this photo")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.name, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.face, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.faces, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
+
+    def fill(self, comparing: Comparing, side: int) -> None:
+        """Show side 0 or 1 of `comparing`."""
+        found, chosen = comparing.sides[side], comparing.chosen[side]
+        self.name.setText(
+            self.name.fontMetrics().elidedText(comparing.names[side], Qt.TextElideMode.ElideMiddle, SIDE + 50)
+        )
+        self.faces.setVisible(found is not None and len(found.faces) > 1)
+        if found is None:
+            self.face.setText("Choose a photo, or drop one here")
+            return
+        self.face.setPixmap(
+            QPixmap.fromImage(found.crops[chosen]).scaled(
+                SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+            )
+        )
+        self.face.setAccessibleName(f"Face {chosen + 1} of {comparing.names[side]}")
+        self.faces.blockSignals(True)
+        if self.faces.count() != len(found.faces) or self.faces.property("photo") is not found:
+            self.faces.clear()
+            for index, crop in enumerate(found.crops):
+                item = QListWidgetItem(QIcon(QPixmap.fromImage(crop)), "")
+                item.setToolTip(f"Face {index + 1}")
+                self.faces.addItem(item)
+            self.faces.setProperty("photo", found)
+        self.faces.setCurrentRow(chosen)
+        self.faces.blockSignals(False)
+
+
+class CompareDialog(QDialog):
+    """Shows `comparing`, and stops it when it is closed."""
+
+    def __init__(self, comparing: Comparing, theme: Theme, folder: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("compareDialog")
+        self.setWindowTitle("The same person?")
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setAcceptDrops(True)
+        self.comparing, self._theme, self._folder = comparing, theme, folder
+        comparing.setParent(self)
+        self.choosers = (Chooser(), Chooser())
+        self.choosers[0].faces.currentRowChanged.connect(self._choose_here)
+        self.choosers[1].faces.currentRowChanged.connect(self._choose_there)
+        self.words, self.sentence, self.quality = QLabel(), QLabel(), QLabel()
+        self.words.setObjectName("compareWords")
+        self.quality.setObjectName("chipInfo")
+        for label in (self.words, self.sentence, self.quality):
+            label.setWordWrap(True)
+            label.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.gauge = Gauge(theme)
+        self.gauge.clicked.connect(self.show_figures)
+        self.choose = QPushButton("Choose the other photo…")
+        self.figures = QPushButton("What the figures rest on…")
+        self.choose.clicked.connect(self.choose_photo)
+        self.figures.clicked.connect(self.show_figures)
+        pair = QHBoxLayout()
+        pair.setSpacing(28)
+        for chooser in self.choosers:
+            pair.addWidget(chooser)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.choose)
+        buttons.addStretch(1)
+        buttons.addWidget(self.figures)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(22, 18, 22, 18)
+        layout.setSpacing(12)
+        layout.addLayout(pair)
+        for widget in (self.words, self.gauge, self.sentence, self.quality):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        layout.addLayout(buttons)
+        self.resize(560, 480)
+        comparing.changed.connect(self._show)
+        comparing.failed.connect(self._show_failure)
+        theme.changed.connect(self._show)
+        self.finished.connect(comparing.stop)
+        self._show()
+
+    @Slot()
+    def choose_photo(self) -> None:
+        """Ask for the other photo."""
+        name, _ = QFileDialog.getOpenFileName(self, "Compare with", self._folder, f"Photos ({PATTERNS});;All files (*)")
+        if name:
+            self.comparing.open(Path(name))
+
+    @Slot()
+    def show_figures(self) -> None:
+        """Show the distributions that the readout rests on."""
+        made = self.comparing.comparison
+        if made is not None and made.summary is not None:
+            DistributionsDialog("This pair", made.summary, self._theme, self).open()
+
+    @Slot(Exception)
+    def _show_failure(self, error: Exception) -> None:
+        show_error(self, error)
+
+    @Slot(int)
+    def _choose_here(self, index: int) -> None:
+        if index >= 0:
+            self.comparing.choose(0, index)
+
+    @Slot(int)
+    def _choose_there(self, index: int) -> None:
+        if index >= 0:
+            self.comparing.choose(1, index)
+
+    @Slot()
+    def _show(self) -> None:
+        for side, chooser in enumerate(self.choosers):
+            chooser.fill(self.comparing, side)
+        made = self.comparing.comparison
+        summary = made.summary if made else None
+        self.gauge.show_verdicts(summary.verdicts if summary else ())
+        self.gauge.setVisible(summary is not None)
+        self.figures.setEnabled(summary is not None)
+        self.words.setVisible(summary is not None)
+        self.quality.setVisible(bool(summary and summary.quality))
+        if summary is None:
+            self.sentence.setText(self.comparing.doing or "Both faces are measured as they are in their photos.")
+            return
+        self.words.setText(between_photos(summary.words).capitalize())
+        self.words.setStyleSheet(f"color: {self._theme.colour(tone(summary)).name()};")
+        self.sentence.setText(between_photos(summary.sentence))
+        if summary.quality:
+            self.quality.setText("Recognisable: {:.0%} and {:.0%}".format(*summary.quality))
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if paths_in(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        paths = paths_in(event.mimeData())
+        if paths:
+            event.acceptProposedAction()
+            self.comparing.open(paths[0])
