@@ -106,7 +106,7 @@ def measure_parts() -> dict[str, dict[str, float]]:
         if not faces:
             raise SystemExit("No face was found in the portrait.")
         for entry in entries.values():
-            if entry.calibration:
+            if entry.recognises:
                 embedder = Embedder(entry, network(entry))
                 calls.setdefault(entry.id, {})[kind] = partial(embedder.embed, landmarks=faces[0].landmarks)
         calls.setdefault("detect", {})[kind] = detector.detect
