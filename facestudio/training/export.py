@@ -21,6 +21,7 @@ TITLES = {
     "starter-embedder-a": "Starter identity embedder A",
     "starter-embedder-b": "Starter identity embedder B (IR-ResNet)",
     "starter-embedder-c": "Starter identity embedder C (transformer)",
+    "starter-autoencoder": "Starter face autoencoder",
     "starter-estimator": "Starter quick restorer",
     "starter-panel": "Starter panel: all embedders together, and how recognisable a face is",
 }
