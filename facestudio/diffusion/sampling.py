@@ -1,0 +1,71 @@
+"""Drawing latents from the prior: any of diffusers' schedulers, guidance, and a preview on the way.
+
+Paper: Ho and Salimans, "Classifier-Free Diffusion Guidance", 2022. Separate from the methods, which know photos and
+checkpoints. Every latent has noise of its own seed, so that it does not depend on what else is drawn with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
+from torch import Tensor
+
+from facestudio.networks.prior import FacePrior
+from facestudio.progress import Progress
+
+SCHEDULERS = {"ddim": DDIMScheduler, "dpm": DPMSolverMultistepScheduler}
+
+
+def scheduler(name: str, trained: dict[str, Any]) -> Any:
+    """The scheduler called `name` ("ddim" or "dpm") for a prior that was `trained` with these settings; KeyError otherwise."""
+    more = {"algorithm_type": "dpmsolver++", "solver_order": 2, "final_sigmas_type": "zero"} if name == "dpm" else {}
+    return SCHEDULERS[name].from_config({**trained, **more})  # type: ignore[attr-defined]
+
+
+def noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Tensor:
+    """Standard normal noise (B, *shape), each from its own seed."""
+    return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+@torch.inference_mode()
+def draw(
+    prior: FacePrior,
+    steps: Any,
+    start: Tensor,
+    identity: Tensor | None,
+    guidance: float = 2.0,
+    sketch: Tensor | None = None,
+    progress: Progress | None = None,
+) -> Tensor:
+    """Latents (B, C, h, w) of mean 0 and variance 1.
+
+    Args:
+        steps: a scheduler whose timesteps are set; start: (B, C, h, w) standard normal noise.
+        identity: (B, D) unit embeddings, or None for anybody.
+        guidance: 1 takes the prior's word; above, away from what it says without the identity. Without one it has no effect.
+        sketch: (B, S, h, w) or None; see `FacePrior`.
+
+    Cancelled when `progress` is told to stop, between two steps.
+    """
+    progress = progress or Progress()
+    known = torch.full((len(start),), identity is not None, device=start.device)
+    who = start.new_zeros(len(start), prior.dimensions) if identity is None else identity
+    tokens = prior.tokens(who, known)
+    guided = identity is not None and guidance != 1
+    if guided:
+        tokens = torch.cat([tokens, prior.tokens(who, ~known)])
+    if guided and sketch is not None:
+        sketch = torch.cat([sketch, sketch])
+    latents = start * steps.init_noise_sigma
+    for time in progress.track(list(steps.timesteps), "Denoising"):
+        seen = torch.cat([latents, latents]) if guided else latents
+        seen = steps.scale_model_input(seen, time)
+        guess = prior(seen, time.expand(len(seen)).to(seen.device), tokens, sketch)
+        if guided:
+            told, untold = guess.chunk(2)
+            guess = untold + guidance * (told - untold)
+        latents = steps.step(guess, time, latents).prev_sample
+    return latents

@@ -1,0 +1,169 @@
+"""The face prior: what it hears and sees, how it is trained, and what is drawn from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from facestudio.diffusion.sampling import draw, noise, scheduler
+from facestudio.faces.sketch import sketch
+from facestudio.networks.prior import FacePrior
+from facestudio.progress import Cancelled, Progress
+from facestudio.training.loop import Settings
+from facestudio.training.recipes.prior import Recipe, min_snr, schedule
+
+TINY: dict[str, Any] = {
+    "latent": 4,
+    "side": 16,
+    "widths": [8, 16],
+    "blocks": 1,
+    "heads": 8,
+    "words": 2,
+    "tongue": 8,
+    "dimensions": 16,
+    "sketch": 64,
+    "groups": 4,
+}
+
+
+@pytest.fixture(scope="module")
+def prior() -> FacePrior:
+    torch.manual_seed(0)
+    return FacePrior(**TINY).eval()
+
+
+def people(count: int) -> torch.Tensor:
+    return torch.nn.functional.normalize(torch.randn(count, 16, generator=torch.Generator().manual_seed(1)), dim=1)
+
+
+def test_it_hears_who_unless_nobody_is_known(prior: FacePrior) -> None:
+    with torch.inference_mode():
+        known = prior.tokens(people(3), torch.tensor([True, True, False]))
+        assert known.shape == (3, 2, 8)
+        assert not torch.allclose(known[0], known[1])
+        assert torch.equal(known[2], prior.nobody)
+        noisy, time = torch.randn(2, 4, 16, 16), torch.tensor([500, 500])
+        told = prior(noisy, time, known[:2])
+        assert told.shape == noisy.shape
+        assert not torch.allclose(told, prior(noisy, time, known[[1, 0]]))
+        assert torch.allclose(told, prior(noisy, time, known[:2], torch.zeros(2, 64, 16, 16)))
+        assert not torch.allclose(told, prior(noisy, time, known[:2], torch.ones(2, 64, 16, 16)))
+
+
+def test_the_weights_of_v_are_those_of_min_snr() -> None:
+    alphas = torch.tensor([0.99, 0.5, 0.1])
+    ratio = alphas / (1 - alphas)
+    expected = torch.minimum(ratio, torch.tensor(5.0)) / (ratio + 1)
+    assert torch.allclose(min_snr(alphas, torch.arange(3)), expected)
+    assert min_snr(alphas, torch.arange(3))[1] == pytest.approx(0.5)
+
+
+def test_a_sketch_shows_where_the_features_are() -> None:
+    points = np.full((68, 2), 128.0)
+    points[36:42] = [[80, 100], [90, 95], [100, 95], [110, 100], [100, 105], [90, 105]]
+    drawn = sketch(points)
+    assert drawn.shape == (64, 64, 4) and 0 <= drawn.min() and drawn.max() <= 1
+    rows, columns = np.nonzero(drawn[..., 1] > 0.3)
+    left = columns < 30
+    assert abs(np.mean(columns[left]) - 95 / 4) < 1.5 and abs(np.mean(rows[left]) - 100 / 4) < 1.5
+    assert not drawn[:28, :28, 3].any(), "no mouth there"
+
+
+@pytest.mark.parametrize("name", ["ddim", "dpm"])
+def test_drawing_depends_on_each_seed_alone(prior: FacePrior, name: str) -> None:
+    steps = scheduler(name, dict(schedule().config))
+    assert steps.config.prediction_type == "v_prediction"
+
+    def drawn(seeds: list[int], who: torch.Tensor | None, guidance: float = 2.0) -> torch.Tensor:
+        steps.set_timesteps(4)
+        return draw(prior, steps, noise(seeds, (4, 16, 16)), who, guidance)
+
+    who = people(2)
+    both = drawn([5, 6], who)
+    assert torch.equal(both, drawn([5, 6], who)), "the same twice"
+    assert torch.allclose(both[1:], drawn([6], who[1:]), atol=1e-4)
+    assert not torch.allclose(both, drawn([5, 6], who, 1.0), atol=1e-4), "guidance counts"
+    assert not torch.allclose(both, drawn([5, 6], None), atol=1e-4)
+    assert torch.isfinite(both).all()
+
+
+def test_ddim_follows_v(prior: FacePrior) -> None:
+    """One step from pure noise with a prior that knows the answer gives the answer."""
+
+    class Oracle(FacePrior):
+        answer = torch.full((1, 4, 16, 16), 0.7)
+
+        def forward(self, noisy: torch.Tensor, time: torch.Tensor, *_: Any) -> torch.Tensor:
+            share = schedule().alphas_cumprod[int(time[0])]  # type: ignore[attr-defined]
+            error = (noisy - share.sqrt() * self.answer) / (1 - share).sqrt()
+            return share.sqrt() * error - (1 - share).sqrt() * self.answer
+
+    for name in ("ddim", "dpm"):
+        steps = scheduler(name, dict(schedule().config))
+        steps.set_timesteps(8)
+        found = draw(Oracle(**TINY), steps, noise([3], (4, 16, 16)), None)
+        assert torch.allclose(found, Oracle.answer, atol=0.02)
+
+
+def test_drawing_stops_when_asked(prior: FacePrior) -> None:
+    steps = scheduler("ddim", dict(schedule().config))
+    steps.set_timesteps(50)
+    progress = Progress(lambda update: progress.cancel(), every=0)
+    with pytest.raises(Cancelled):
+        draw(prior, steps, noise([3], (4, 16, 16)), None, progress=progress)
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    random = np.random.default_rng(0)
+    made = object.__new__(Recipe)
+    made.config, made.settings = TINY, Settings(batch=16, lr=2e-3)
+    made.faces = type("Faces", (), {"identity": np.array(["a", "a", "b", "c"])})()
+    made.training, made.validation = np.arange(3), np.array([3])
+    made.alphas, made.images_seen, made.root = schedule().alphas_cumprod, 0, Path()  # type: ignore[attr-defined]
+    from facestudio.training.recipes.landmarks import mirrored_order
+
+    made.order = mirrored_order()[:68]
+    identities = random.standard_normal((4, 16)).astype(np.float32)
+    made.__dict__["tables"] = (
+        random.standard_normal((8, 4, 16, 16)).astype(np.float16),
+        identities / np.linalg.norm(identities, axis=1, keepdims=True),
+    )
+    made.__dict__["landmarks"] = random.uniform(40, 216, (4, 68, 2)).astype(np.float32)
+    return made
+
+
+def test_the_recipe_learns(recipe: Recipe) -> None:
+    torch.manual_seed(0)
+    network = recipe.network().to(memory_format=torch.channels_last)
+    batch = recipe.batch(np.random.default_rng(0))
+    assert batch["sketch"].shape == (16, 64, 16, 16)
+    assert 0 < batch["known"].float().mean() and 0 < batch["sketch"].flatten(1).any(1).float().mean() < 1
+    optimizer = torch.optim.AdamW(network.parameters(), 3e-3)
+    losses = []
+    for _ in range(40):
+        loss, _ = recipe.loss(network, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0]
+    figures = recipe.validate(network.eval(), torch.device("cpu"))
+    assert {"error_both", "error_identity", "error_neither"} <= set(figures)
+
+
+def test_held_out_people_are_never_trained_on_nor_borrowed(recipe: Recipe) -> None:
+    random = np.random.default_rng(0)
+    assert {recipe.another(0, random) for _ in range(30)} == {0, 1}
+    assert {recipe.another(3, random) for _ in range(5)} == {3}
+
+
+def test_a_mirrored_sketch_is_the_mirror_image(recipe: Recipe) -> None:
+    plain = recipe.sketches(np.array([1]), np.array([False]), np.array([True]))
+    flipped = recipe.sketches(np.array([1]), np.array([True]), np.array([True]))
+    back = torch.nn.functional.pixel_shuffle(flipped, 4).flip(-1)
+    assert torch.allclose(torch.nn.functional.pixel_shuffle(plain, 4), back, atol=0.35)
