@@ -164,7 +164,7 @@ def restore(
     for index, face in enumerate(faces):
         if index in done:
             summary = summarise(verdicts[index], quality.get(index), panel)
-            results.append(_restored(face, index, done[index], after, verdicts[index], summary, troubles, bool(judges)))
+            results.append(_restored(face, index, done[index], after, summary, troubles, bool(judges)))
         else:
             status = "failed" if index in errors else "skipped"
             results.append(FaceResult(face, index, status, errors.get(index), {}, {}))
@@ -201,7 +201,8 @@ def compare(
     if panel is not None:
         (of_a,), (of_b,) = (panel.quality(p.pixels, f.landmarks[None], progress) for p, f in ((a, face_a), (b, face_b)))
         quality = (of_a, of_b)
-    return Comparison(a, b, face_a, face_b, cosines, verdicts, summarise(verdicts, quality, panel))
+    summary = summarise(verdicts, quality, panel)
+    return Comparison(a, b, face_a, face_b, cosines, summary.by_embedder if summary else {}, summary)
 
 
 def colourless(aligned: AlignedFace) -> bool:
@@ -283,7 +284,6 @@ def _restored(
     index: int,
     before: AlignedFace,
     after: Photo,
-    verdicts: Mapping[str, Verdict],
     summary: Summary | None,
     troubles: Sequence[str],
     judged: bool,
@@ -297,6 +297,7 @@ def _restored(
         )
     if not judged:
         notes.append("How much of the person is left was not measured: no recogniser is here that may judge it.")
+    verdicts = summary.by_embedder if summary else {}
     cosines = {name: one.cosine for name, one in verdicts.items()}
     error = " ".join(troubles) or None
     aligned_after = align(after, face, before.template)

@@ -175,11 +175,13 @@ class FakeQuality:
 
 
 def fake_panel(embedders: Sequence[str], qualities: Sequence[float], gate: float = 0.3) -> Panel:
-    """A real Panel over a FakeQuality: log-odds rise by 10 a cosine from -5, and count from 2 (1e-3) and -1 (1e-1)."""
+    """A real Panel over a FakeQuality: log-odds rise from -5 by 10 with the mean cosine; thresholds 2 (1e-3), -1 (1e-1)."""
+    together, slope = " ".join(sorted(embedders)), 10.0 / len(embedders)
     calibration = {
         "gate": gate,
-        "same": {name: [-5.0, 10.0, 0.0, 0.0] for name in embedders},
-        "together": {" ".join(sorted(embedders)): {"thresholds": {"1e-3": 2.0, "1e-1": -1.0}}},
+        "odds": {name: [-5.0, 0.0, 10.0, 0.0] for name in embedders}
+        | {together: [-5.0, 0.0, *(slope, 0.0) * len(embedders)]},
+        "together": {together: {"thresholds": {"1e-3": 2.0, "1e-1": -1.0}}},
     }
     return Panel(fake_checkpoint("fake-panel", calibration=calibration), FakeQuality(qualities))  # type: ignore[arg-type]
 

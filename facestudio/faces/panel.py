@@ -1,15 +1,15 @@
 """All recognisers together: one sentence about a pair of faces, from a verdict of each.
 
-Each cosine becomes the log-odds of "same person", given how recognisable the poorer face is; the mean of these is the
-score of the panel, with thresholds of its own, measured on people that no recogniser was trained on. A face below the
-gate is not judged. Separate from `identity`, which knows one recogniser at a time.
+A logistic regression turns the cosines of all recognisers, given how recognisable the poorer face is, into the log-odds of
+"same person": the score of the panel, with thresholds of its own, measured on people that no recogniser was trained on. A
+face below the gate is not judged. Separate from `identity`, which knows one recogniser at a time.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,11 @@ class Summary:
     def chance(self) -> float:
         """The probability as it is shown: nothing here is certain."""
         return min(max(self.probability, 0.01), 0.99)
+
+    @property
+    def by_embedder(self) -> dict[str, Verdict]:
+        """The verdicts by their embedders' ids."""
+        return {verdict.embedder: verdict for verdict in self.verdicts}
 
     @property
     def sentence(self) -> str:
@@ -106,13 +111,16 @@ class Panel:
         """Recognisability of faces; arguments and errors as of `Quality.measure`."""
         return self._quality.measure(pixels, landmarks, progress)
 
-    def log_odds(self, embedder: str, cosine: float, quality: float) -> float:
-        """Of the same person, when the poorer face has `quality`. KeyError for an embedder that is not of the panel."""
-        return float(log_odds(self.checkpoint.calibration["same"][embedder], cosine, quality))
+    def score(self, cosines: Mapping[str, float], quality: float) -> float | None:
+        """Log-odds of the same person, of `cosines` by the embedders' ids, when the poorer face has `quality`.
 
-    def score(self, cosines: Mapping[str, float], quality: float) -> float:
-        """The mean of the log-odds of `cosines`, by the embedders' ids."""
-        return float(np.mean([self.log_odds(name, cosine, quality) for name, cosine in cosines.items()]))
+        None when this set of embedders was not calibrated.
+        """
+        names = sorted(cosines)
+        coefficients = self.checkpoint.calibration["odds"].get(" ".join(names))
+        if coefficients is None:
+            return None
+        return float(log_odds(coefficients, np.array([cosines[name] for name in names]), np.float64(quality)))
 
     def thresholds(
         self, embedders: Sequence[str], far: float
@@ -128,10 +136,21 @@ class Panel:
         return threshold, min(threshold_at(measured, LENIENT_FAR), threshold), interval_at(measured, far)
 
 
-def log_odds(coefficients: Sequence[float], cosine: Any, quality: Any) -> Any:
-    """b0 + b1 cosine + b2 quality + b3 cosine quality, of numbers or arrays; never falling with the cosine."""
-    b0, b1, b2, b3 = coefficients
-    return b0 + b2 * quality + np.maximum(b1 + b3 * quality, 0.0) * cosine
+def log_odds(coefficients: Sequence[float], cosines: np.ndarray, quality: Any) -> np.ndarray:
+    """Of the same person (...): b + c quality + the sum over j of max(d_j + e_j quality, 0) cosine_j.
+
+    Args:
+        coefficients: b, c, d_0, e_0, d_1, e_1, ...; cosines: (..., J), of the embedders in the order of their ids;
+        quality: (...) of the poorer face. The slopes are never negative, so it never falls with a cosine.
+    """
+    b, c, *slopes = coefficients
+    rising = np.asarray(slopes[0::2]) + np.multiply.outer(quality, np.asarray(slopes[1::2]))
+    return b + c * quality + (np.maximum(rising, 0.0) * cosines).sum(-1)
+
+
+def chance(score: float) -> float:
+    """The probability of log-odds."""
+    return 1 / (1 + math.exp(-min(max(score, -60.0), 60.0)))
 
 
 def summarise(
@@ -151,16 +170,23 @@ def summarise(
     if panel is None or quality is None:
         return Summary(words, probability, said, goal)
     poorer = min(quality)
-    score = threshold = None
-    limits = panel.thresholds(list(verdicts), cautious.far) if goal == "keep" and len(said) > 1 else None
-    if limits is not None:
+    cosines = {name: verdict.cosine for name, verdict in verdicts.items()}
+    said = tuple(_given(verdict, panel.score({name: verdict.cosine}, poorer)) for name, verdict in verdicts.items())
+    score = panel.score(cosines, poorer) if goal == "keep" and len(said) > 1 else None
+    limits = panel.thresholds(list(verdicts), cautious.far) if score is not None else None
+    threshold = None
+    if score is not None and limits is not None:
         threshold, changed_below, _ = limits
-        score = panel.score({name: verdict.cosine for name, verdict in verdicts.items()}, poorer)
         words = SAME if score >= threshold else CHANGED if score < changed_below else UNCERTAIN
-        probability = 1 / (1 + math.exp(-min(max(score, -60.0), 60.0)))
+        probability = chance(score)
     if poorer < panel.gate:
         words = UNJUDGED
     return Summary(words, probability, said, goal, quality, panel.gate, score, threshold)
+
+
+def _given(verdict: Verdict, score: float | None) -> Verdict:
+    """The verdict with the probability that its recogniser's own log-odds give; as it is without any."""
+    return verdict if score is None else replace(verdict, probability=chance(score))
 
 
 def _number(count: int) -> str:

@@ -34,7 +34,7 @@ def summed_up(*cosines: float, goal: str = "keep", quality: tuple[float, float] 
         ((0.6, 0.3, 0.2), "changed"),  # 1, -2, -3: -1.33
     ],
 )
-def test_the_mean_of_the_log_odds_decides(cosines: tuple[float, ...], words: str) -> None:
+def test_the_score_of_all_decides(cosines: tuple[float, ...], words: str) -> None:
     summary = summed_up(*cosines)
     assert summary.words == words
     assert summary.score == pytest.approx(np.mean([10 * cosine - 5 for cosine in cosines]))
@@ -94,10 +94,21 @@ def test_a_stricter_rate_asks_the_panel_for_more() -> None:
     assert panel.thresholds(["second", "first"], 1e-3) == strict, "the order does not matter"
 
 
-def test_log_odds_never_fall_with_the_cosine() -> None:
-    rising = [log_odds([0.0, -4.0, 1.0, 10.0], cosine, quality) for quality in (0.1, 0.9) for cosine in (-1, 0, 1)]
-    assert rising[:3] == sorted(rising[:3]) and rising[3:] == sorted(rising[3:])
-    assert rising[3] < rising[5]
+def test_log_odds_are_the_regression_s_and_never_fall_with_a_cosine() -> None:
+    coefficients = [0.5, 1.0, -4.0, 10.0, 2.0, 0.0]
+    assert log_odds(coefficients, np.array([0.2, 0.7]), 0.9) == pytest.approx(0.5 + 0.9 + (-4 + 9) * 0.2 + 2 * 0.7)
+    cosines, quality = np.zeros((2, 3, 2)), np.array([[0.1] * 3, [0.9] * 3])
+    cosines[..., 0] = [-1, 0, 1]
+    poor, good = log_odds(coefficients, cosines, quality)
+    assert (np.diff(poor) == 0).all(), "with a slope below 0 it says nothing"
+    assert (np.diff(good) > 0).all()
+
+
+def test_each_verdict_gets_the_probability_that_its_quality_allows() -> None:
+    first, second = summed_up(0.9, 0.5).verdicts
+    assert first.probability == pytest.approx(1 / (1 + np.exp(-4)))
+    assert second.probability == pytest.approx(0.5)
+    assert (first.words, second.words) == ("same person", "uncertain"), "the words stay those of the threshold"
 
 
 def test_a_panel_says_its_gate() -> None:
