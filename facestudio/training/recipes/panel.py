@@ -101,26 +101,16 @@ class Recipe:
         started = time.monotonic()
         random = np.random.default_rng(self.seed)
         chosen = np.sort(random.choice(self.training, HOPELESS, replace=False))
-        lost = self.see([hopeless(self.crops[index], random) for index in chosen], np.arange(HOPELESS)).embeddings
+        lost = self.see([hopeless(self.crops[index], random) for index in chosen], chosen)
         whole = self.see([self.crops[index] for index in self.held], np.arange(len(self.held)))
         log.info("undamaged faces seen")
-        several = np.array([n for n in range(len(self.held)) if self.same_as(n).sum() > 1])
-        small = several[self.of[several] != WILD]
-        small = random.choice(small, min(PROBES, len(small)), replace=False)
-        chosen = np.concatenate([several[self.of[several] == WILD], small])
-        damaged = [(n, degrade(self.crops[self.held[n]], how)) for n in chosen for how in damages(random)]
-        probes = self.see([crop for _, crop in damaged], np.array([n for n, _ in damaged]))
-        probes = Seen(
-            np.concatenate([whole.embeddings[chosen], probes.embeddings]),
-            np.concatenate([whole.attention[chosen], probes.attention]),
-            np.concatenate([chosen, probes.face]),
-        )
+        probes = self.probes(whole, random)
         log.info("damaged faces seen")
         pairs = self.pairs(probes, whole, random)
         wild = self.of[probes.face] == WILD
 
         network = Recognisability(**self.config).eval()
-        centres = lost.mean(0)
+        centres = lost.embeddings.mean(0)
         network.centres.copy_(torch.from_numpy(centres / np.linalg.norm(centres, axis=1, keepdims=True)))
         known = self.known(pairs, whole)
         counted = pairs.same & ~wild[pairs.probe]
@@ -141,6 +131,7 @@ class Recipe:
             "calibration_identities": float(len(set(self.people))),
             "quality_of_undamaged": float(np.median(undamaged)),
             "below_gate_of_undamaged": float(np.mean(undamaged < GATE)),
+            "below_gate_of_hopeless": float(np.mean(self.quality(network, lost) < GATE)),
         }
         for some in (some for some in sets if len(some) > 1):
             measured, told = self.together(some, whole.embeddings, undamaged, odds)
@@ -162,6 +153,20 @@ class Recipe:
         }
         torch.save({"average": network.state_dict(), "state": state}, folder / "last.pt")
         return figures
+
+    def probes(self, whole: Seen, random: np.random.Generator) -> Seen:
+        """Faces of whose people there are several pictures, undamaged (as in `whole`) and damaged."""
+        several = np.array([n for n in range(len(self.held)) if self.same_as(n).sum() > 1])
+        small = several[self.of[several] != WILD]
+        small = random.choice(small, min(PROBES, len(small)), replace=False)
+        chosen = np.concatenate([several[self.of[several] == WILD], small])
+        damaged = [(n, degrade(self.crops[self.held[n]], how)) for n in chosen for how in damages(random)]
+        seen = self.see([crop for _, crop in damaged], np.array([n for n, _ in damaged]))
+        return Seen(
+            np.concatenate([whole.embeddings[chosen], seen.embeddings]),
+            np.concatenate([whole.attention[chosen], seen.attention]),
+            np.concatenate([chosen, seen.face]),
+        )
 
     def same_as(self, n: int) -> np.ndarray:
         """Which held-out faces are of the same person, from the same source, as number `n`, itself among them."""
