@@ -34,8 +34,8 @@ RATES = (1e-1, 1e-2, 1e-3, 1e-4)
 LAX = 1e-2  # the false accept rate at which a face counts as known again
 GATE = 0.3  # of such faces fewer than one in three would be known again
 SIDES = (32, 16)  # px that probes are reduced to, for the figures
-HOPELESS = 384  # training faces that are made unrecognisable
-PROBES = 400  # small faces that are damaged to fit, and as many large ones as there are to measure
+HOPELESS = 256  # training faces that are made unrecognisable
+PROBES = 250  # small faces that are damaged to fit, and as many large ones as there are to measure
 
 
 @dataclass(frozen=True)
