@@ -169,7 +169,9 @@ def test_no_face_is_said_and_nothing_written(tmp_path: Path, capsys: pytest.Capt
     nobody = tmp_path / "nobody.png"
     Image.new("RGB", (300, 200), (200, 180, 160)).save(nobody)
     assert run(["restore", str(nobody), "-o", str(tmp_path / "out")]) == 1
-    assert "No face was found" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "No face was found" in said
+    assert "--box" in said
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != nobody]
 
 
