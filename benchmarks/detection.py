@@ -34,7 +34,7 @@ from facestudio.studio import Studio
 from facestudio.training.recipes.detector import Labelled, Recipe, plain_overlaps
 
 LOWEST = 0.2  # score of the faces that are asked for
-THRESHOLDS = (0.3, MINIMUM_SCORE, 0.4, 0.5, 0.6)
+THRESHOLDS = (0.3, 0.35, MINIMUM_SCORE, 0.5, 0.6)
 BINS = {">= 24 px": (24.0, np.inf), "12 to 24 px": (12.0, 24.0)}  # between the eyes
 REDUCED = (13.0, 17.0, 22.0)  # px between the eyes of the largest face
 TURN = 30.0  # degrees
