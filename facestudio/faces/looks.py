@@ -19,7 +19,7 @@ MARGIN = 8  # a box that comes nearer to a tile's inner border may be part of a 
 MOST = 16e6  # pixels of the finest size: larger photos would take long, and show their faces larger too
 STEP = 4.0  # a size is at most this many times finer than the one before: what that one misses is below LARGEST here
 WORTH = 1.25  # a finer size that is not at least this many times finer shows nothing new
-TURNED, TURNS = 640, (-45.0, 45.0)  # longest side of the looks at a photo that is turned, and by what, in degrees
+TURNED, TURNS = 384, (-45.0, 45.0)  # longest side of the looks at a photo that is turned, and by what, in degrees
 EVEN = 32  # sides of tiles are multiples of it, as the network wants them
 
 
