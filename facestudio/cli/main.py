@@ -21,7 +21,7 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.cli import report as reports
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
-from facestudio.errors import FaceStudioError, UsageError, exit_code
+from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
 from facestudio.faces.duplicates import known_as
 from facestudio.faces.face import Face
 from facestudio.methods.base import method_name
@@ -92,7 +92,10 @@ def restore(
 
     def work(photo: Photo, progress: Progress) -> Result:
         found = () if aligned else _faces_of(studio, photo, boxes, progress, screen)
-        return studio.restore(photo, found, recipe, chosen, progress, aligned=aligned)
+        try:
+            return studio.restore(photo, found, recipe, chosen, progress, aligned=aligned)
+        except NoFaceFound as error:  # what to do about it has another name here than in the window
+            raise NoFaceFound(str(error), hint=reports.BOX_HINT) from error
 
     def done(outcome: batch.Outcome) -> None:
         if outcome.output is not None:

@@ -14,6 +14,8 @@ from facestudio.faces.panel import Summary, between_photos
 from facestudio.photo import SUFFIXES
 from facestudio.pipeline import Comparison, FaceResult
 
+BOX_HINT = "If there is one, give this photo alone and --box X0,Y0,X1,Y1: a rough box around the face, in pixels."
+
 
 def detection_record(
     path: Path, faces: tuple[Face, ...], seconds: float, error: str | None = None, status: str = "ok"
@@ -31,8 +33,10 @@ def detection_record(
 
 
 def detection_text(path: Path, faces: tuple[Face, ...], notes: tuple[str, ...] = ()) -> str:
-    """One line for the photo, one for each of its `notes`, and one for each face."""
+    """One line for the photo, one for each of its `notes`, and one for each face, or for what to do when none was found."""
     lines = [f"{path}: {count(len(faces), 'face')}", *(f"  {note}" for note in notes)]
+    if not faces:
+        lines.append(f"  {BOX_HINT}")
     for index, face in enumerate(faces):
         left, top, right, bottom = (round(float(x)) for x in face.box)
         yaw, pitch, roll = (round(float(x)) for x in face.pose)

@@ -1,8 +1,8 @@
 """Finding the faces of a photo: boxes, five landmarks, score and an estimate of the pose.
 
 The network was made for faces up to a few hundred pixels, so it sees the photo at several sizes, and large photos in
-tiles too (see `looks`). What they find is merged (see `duplicates`). Everything is in photo pixels again when it leaves.
-Torch is imported inside.
+tiles too (see `looks`). Where no face is sure, it sees the photo turned as well, because it knows no head that is tilted far.
+What they find is merged (see `duplicates`). Everything is in photo pixels again when it leaves. Torch is imported inside.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import numpy as np
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory
+from facestudio.faces.align import inverse, transform
 from facestudio.faces.duplicates import distinct, merge
 from facestudio.faces.face import FFHQ_512, Face
 from facestudio.faces.loading import load_network
-from facestudio.faces.looks import Look, looks_at
+from facestudio.faces.looks import Look, looks_at, turned_looks
+from facestudio.faces.turns import carried_boxes, turned
 from facestudio.photo import Photo, to_tensor
 from facestudio.progress import Progress
 
@@ -28,8 +30,10 @@ if TYPE_CHECKING:
     from facestudio.faces.landmarks import LandmarkFinder
 
 MULTIPLE = 32
-MINIMUM_SCORE = 0.4  # on held-out photos: 0.98 of the faces and 0.03 false ones a photo (docs/benchmarks/starter.md)
-TILE_SCORE = 0.7  # of a face that only tiles show: below, they bring false ones (docs/benchmarks/small_faces.md)
+MINIMUM_SCORE = 0.4  # on held-out photos: 0.99 of the faces and 0.03 false ones a photo (docs/benchmarks/detection.md)
+TILE_SCORE = (
+    0.7  # of a face that only tiles or the turned photo show: below, they bring false ones (small_faces.md there)
+)
 
 # Depth of the five landmarks towards the camera, in pixels of FFHQ_512, whose eyes are 126 px or about 63 mm apart.
 _DEPTH = np.array([0.0, 0.0, 56.0, 14.0, 14.0])
@@ -72,10 +76,8 @@ class Detector:
         whole: list[Candidates] = []
         tiles: list[Candidates] = []
         seen = pixels
-        for look in progress.track(looks_at(pixels.shape[1], pixels.shape[0]), "Finding faces", share=0.8):
-            if seen.shape[1::-1] != look.size:
-                fits = pixels.shape[1::-1] == look.size
-                seen = pixels if fits else cv2.resize(pixels, look.size, interpolation=cv2.INTER_AREA)
+        for look in progress.track(looks_at(pixels.shape[1], pixels.shape[0]), "Finding faces", share=0.7):
+            seen = _at_scale(pixels, seen, look)
             if look.whole:
                 whole.append(self._look(pixels, seen, look, minimum_score))
             else:
@@ -83,7 +85,18 @@ class Detector:
         # what tiles show comes first, because it is seen larger there
         faces = self._refined(pixels, self._merged(tiles), sure, progress)
         faces += self._refined(pixels, self._merged(whole, faces), minimum_score, progress)
+        if not any(face.score >= sure for face in faces):
+            faces += self._tilted(pixels, sure, progress)
         return distinct(faces)
+
+    def _tilted(self, pixels: np.ndarray, minimum_score: float, progress: Progress) -> list[Face]:
+        """What the turned photo shows."""
+        found, seen = [], pixels
+        looks = turned_looks(pixels.shape[1], pixels.shape[0])
+        for look in progress.track(looks, "Looking for tilted heads", share=0.5):
+            seen = _at_scale(pixels, seen, look)
+            found.append(self._look(pixels, seen, look, minimum_score))
+        return self._refined(pixels, self._merged(found), minimum_score, progress)
 
     @enough_memory()
     def candidates(self, pixels: np.ndarray, minimum_score: float) -> Candidates:
@@ -106,7 +119,13 @@ class Detector:
     def _look(self, pixels: np.ndarray, seen: np.ndarray, look: Look, minimum_score: float) -> Candidates:
         """The candidates that `look` answers for, in photo pixels; `seen` is the photo `pixels` at the look's scale."""
         left, top, right, bottom = look.part
-        boxes, landmarks, scores = self.candidates(seen[top:bottom, left:right], minimum_score)
+        view = seen[top:bottom, left:right]
+        if look.turn:
+            view, matrix = turned(view, look.turn)
+        boxes, landmarks, scores = self.candidates(view, minimum_score)
+        if look.turn:
+            back = inverse(matrix)
+            boxes, landmarks = carried_boxes(back, boxes), transform(back, landmarks)
         mine = look.answers_for(boxes)
         # from the small picture's pixel centres to the photo's
         stretch = np.array([pixels.shape[1] / look.size[0], pixels.shape[0] / look.size[1]])
@@ -132,6 +151,13 @@ class Detector:
             return faces
         looked = progress.track(faces, "Looking at each face", share=0.1)
         return [face for face in (self._finder.refine(pixels, f) for f in looked) if face.score >= minimum_score]
+
+
+def _at_scale(pixels: np.ndarray, seen: np.ndarray, look: Look) -> np.ndarray:
+    """The photo `pixels` at the look's scale: `seen`, from the look before, when that has it."""
+    if seen.shape[1::-1] == look.size:
+        return seen
+    return pixels if pixels.shape[1::-1] == look.size else cv2.resize(pixels, look.size, interpolation=cv2.INTER_AREA)
 
 
 def estimate_pose(landmarks: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where a detector looks: the whole photo made small, and for large photos overlapping tiles of finer sizes.
+"""Where a detector looks: the whole photo made small, for large photos overlapping tiles of finer sizes, and turned.
 
 A network finds faces between some and some hundred pixels. What a look at the whole photo shows too small is left to
 tiles, and each tile answers only for the faces that it surely shows whole, so that half a face is never reported. Only
@@ -19,6 +19,7 @@ MARGIN = 8  # a box that comes nearer to a tile's inner border may be part of a 
 MOST = 16e6  # pixels of the finest size: larger photos would take long, and show their faces larger too
 STEP = 4.0  # a size is at most this many times finer than the one before: what that one misses is below LARGEST here
 WORTH = 1.25  # a finer size that is not at least this many times finer shows nothing new
+TURNED, TURNS = 384, (-45.0, 45.0)  # longest side of the looks at a photo that is turned, and by what, in degrees
 EVEN = 32  # sides of tiles are multiples of it, as the network wants them
 
 
@@ -30,11 +31,13 @@ class Look:
         size: width and height of the whole photo at the scale of this look.
         part: left, top, right and bottom of what is seen, in pixels of that scale.
         largest: longest side, in those pixels, of a face that this look may report.
+        turn: degrees by which what is seen is turned clockwise.
     """
 
     size: tuple[int, int]
     part: tuple[int, int, int, int]
     largest: float = math.inf
+    turn: float = 0.0
 
     @property
     def whole(self) -> bool:
@@ -69,6 +72,12 @@ def looks_at(width: int, height: int) -> list[Look]:
         across, down = _spans(size[0]), _spans(size[1])
         looks += [Look(size, (left, top, right, bottom), LARGEST) for top, bottom in down for left, right in across]
     return looks
+
+
+def turned_looks(width: int, height: int) -> list[Look]:
+    """Looks at the whole photo for heads that are tilted further than the network knows them, of one size."""
+    size = _shrunk(width, height, min(TURNED / max(width, height), 1.0))
+    return [Look(size, (0, 0, *size), turn=turn) for turn in TURNS]
 
 
 def _shrunk(width: int, height: int, factor: float) -> tuple[int, int]:

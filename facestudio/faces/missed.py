@@ -19,6 +19,7 @@ from facestudio.faces.align import inverse, transform, warp
 from facestudio.faces.detect import Detector, estimate_pose
 from facestudio.faces.duplicates import distinct
 from facestudio.faces.face import Face
+from facestudio.faces.turns import carried_boxes
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 
@@ -114,14 +115,10 @@ def _candidates(pixels: np.ndarray, box: np.ndarray, turn: float, detector: Dete
         from_small[:, 2] += view[:, :2] @ ((0.5 / shrink) - 0.5 + (left, top))
         seen = warp(small, from_small, (length, length), cv2.BORDER_CONSTANT)
         back = inverse(view)
-        for found, marks, score in zip(*detector.candidates(seen, LOW), strict=True):
-            centre = transform(back, ((found[:2] + found[2:]) / 2)[None])[0]
-            half = np.abs(np.array([[cosine, sine], [sine, cosine]])) * (found[2:] - found[:2]) / 2 / scale
-            half = np.hypot(half[:, 0], half[:, 1])
-            landmarks = transform(back, marks)
-            faces.append(
-                Face(np.concatenate([centre - half, centre + half]), landmarks, score, estimate_pose(landmarks))
-            )
+        boxes, marks, scores = detector.candidates(seen, LOW)
+        landmarks = transform(back, marks)
+        found = zip(carried_boxes(back, boxes), landmarks, scores, strict=True)
+        faces += [Face(at, five, score, estimate_pose(five)) for at, five, score in found]
     return faces
 
 

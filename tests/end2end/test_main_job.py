@@ -170,7 +170,9 @@ def test_no_face_is_said_and_nothing_written(tmp_path: Path, capsys: pytest.Capt
     nobody = tmp_path / "nobody.png"
     Image.new("RGB", (300, 200), (200, 180, 160)).save(nobody)
     assert run(["restore", str(nobody), "-o", str(tmp_path / "out")]) == 1
-    assert "No face was found" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "No face was found" in said
+    assert "--box" in said
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and path != nobody]
 
 
@@ -185,28 +187,41 @@ def test_an_embedder_is_exported_for_other_programs(tmp_path: Path, capsys: pyte
     assert "exists already" in capsys.readouterr().err
 
 
+def test_a_portrait_that_lies_on_its_side_is_found(
+    demo: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lying = tmp_path / "lying.png"
+    with Image.open(demo.OUTPUT / "original.png") as image:
+        image.transpose(Image.Transpose.ROTATE_270).save(lying)
+    assert run(["detect", str(lying), "--json"]) == 0
+    (face,) = json.loads(capsys.readouterr().out)["faces"]
+    assert face["pose"][2] == pytest.approx(90, abs=15)
+    marks = np.array(face["landmarks"])
+    assert marks[0, 1] < marks[1, 1]  # the first eye is above the second, as the portrait was turned clockwise
+
+
 def test_a_missed_face_is_added_by_its_box(
     demo: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The portrait lies on its side, which the detector does not see; a rough box makes it face 0, a second box the same."""
-    lying = tmp_path / "lying.png"
+    """The portrait hangs upside down, which the detector does not see; a rough box makes it face 0, a second box the same."""
+    hanging = tmp_path / "hanging.png"
     left, top, right, bottom = face_box(demo.OUTPUT / "original.png", capsys)
     with Image.open(demo.OUTPUT / "original.png") as image:
         width, height = image.size
-        image.transpose(Image.Transpose.ROTATE_270).save(lying)
-    rough = [height - bottom - 12, left + 8, height - top + 6, right + 20]
+        image.transpose(Image.Transpose.ROTATE_180).save(hanging)
+    rough = [width - right - 12, height - bottom + 8, width - left + 6, height - top + 20]
     text = ",".join(map(str, rough))
-    assert run(["detect", str(lying), "--json"]) == 0
+    assert run(["detect", str(hanging), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["faces"] == []
-    assert run(["detect", str(lying), "--box", text, "--box", text, "--json"]) == 0
+    assert run(["detect", str(hanging), "--box", text, "--box", text, "--json"]) == 0
     (face,) = json.loads(capsys.readouterr().out)["faces"]
-    assert abs(abs(face["pose"][2]) - 90) < 15
+    assert abs(abs(face["pose"][2]) - 180) < 15
     assert face["score"] > 0.5
     marks = np.array(face["landmarks"])
     assert np.all((marks > (rough[0], rough[1])) & (marks < (rough[2], rough[3])))
-    assert marks[0, 1] < marks[1, 1]  # the first eye is above the second, as the portrait was turned clockwise
+    assert marks[0, 0] > marks[1, 0]  # the first eye is the left one of the upright portrait
     out, report = tmp_path / "out", tmp_path / "report.jsonl"
-    assert run(["restore", str(lying), "-o", str(out), "--box", text, "--report", str(report), "--quiet"]) == 0
+    assert run(["restore", str(hanging), "-o", str(out), "--box", text, "--report", str(report), "--quiet"]) == 0
     (record,) = [json.loads(line) for line in report.read_text().splitlines()]
     assert [face["status"] for face in record["faces"]] == ["restored"]
 

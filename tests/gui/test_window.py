@@ -206,6 +206,7 @@ def test_a_folder_without_photos_is_explained(qtbot: QtBot, window: MainWindow, 
 def test_a_photo_without_a_face_says_so(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
     open_photo(qtbot, window, draw(tmp_path / "empty.png"))
     assert "No face was found" in window.workspace.strip.message.text()
+    assert "--" not in window.workspace.strip.message.text()  # flags are the command line's
     assert window.workspace.strip.message.isVisible()
     assert not window.workspace.panel.button.isEnabled()
 

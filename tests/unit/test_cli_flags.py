@@ -185,6 +185,12 @@ def test_what_of_a_photo_is_left_out_is_said(tmp_path: Path) -> None:
     assert "animation" in said
 
 
+def test_where_no_face_was_found_the_box_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    assert "--box" in detection_text(path, ())
+    assert "--box" not in detection_text(path, (face_at(70, 60, 90),))
+
+
 def test_a_name_cannot_command_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     Screen().say("a\x1b[31m.jpg: 1 face\n  0: 20 x 20 px")
     Screen().complain("b\x1b[31m\n\udcff.jpg is damaged.")

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from facestudio.faces.detect import TILE_SCORE, Detector
-from facestudio.faces.looks import looks_at
+from facestudio.faces.looks import TURNS, looks_at
 from facestudio.networks.detector import STRIDES
 from facestudio.progress import Cancelled, Progress
 
@@ -16,11 +16,14 @@ LOGIT = 2.0
 
 
 class Spots(torch.nn.Module):
-    """Sees each bright spot of at least 12 px as a face; a spot that is cut off, as a smaller face."""
+    """Sees each bright spot of at least 12 px as a face; a spot that is cut off, as a smaller face.
 
-    def __init__(self, logit: float = LOGIT) -> None:
+    With `filled` (0..1) only those that fill so much of their box.
+    """
+
+    def __init__(self, logit: float = LOGIT, filled: float = 0.0) -> None:
         super().__init__()
-        self.logit = logit
+        self.logit, self.filled = logit, filled
         self.shapes: list[tuple[int, ...]] = []
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
@@ -28,8 +31,8 @@ class Spots(torch.nn.Module):
         maps = [torch.full((1, 15, x.shape[2] // s, x.shape[3] // s), -9.0) for s in STRIDES]
         bright = (x[0, 0].numpy() > 0).astype(np.uint8)
         _, _, stats, _ = cv2.connectedComponentsWithStats(bright)
-        for left, top, width, height, _ in stats[1:]:
-            if min(width, height) < 12:
+        for left, top, width, height, area in stats[1:]:
+            if min(width, height) < 12 or area < self.filled * width * height:
                 continue
             box = np.array([left, top, left + width, top + height]) - 0.5
             column, row = int((left + width / 2) // 8), int((top + height / 2) // 8)
@@ -91,11 +94,35 @@ def test_what_only_tiles_show_must_be_surer() -> None:
     assert len(Detector(Spots(below)).detect(scene(900, 700, [(500, 600, 30, 36)]))) == 1
 
 
+def tilted(scene: np.ndarray, middle: tuple[int, int], side: int) -> np.ndarray:
+    """The scene with a bright square that stands on its corner."""
+    corners = cv2.boxPoints((middle, (side, side), 45.0))
+    return cv2.fillPoly(scene, [np.round(corners).astype(np.int32)], (255, 255, 255))
+
+
+def test_a_head_that_is_tilted_far_is_found_once_where_it_is() -> None:
+    (face,) = Detector(Spots(filled=0.9)).detect(tilted(scene(800, 600, []), (450, 250), 100))
+    assert np.abs(face.box - (400, 200, 500, 300)).max() < 6
+    assert np.linalg.norm(face.landmarks - (450, 250), axis=1).max() < 50
+    assert abs(abs(face.pose[2]) - 45) < 5
+
+
+def test_the_photo_is_turned_only_where_no_face_is_sure() -> None:
+    photo = tilted(scene(1000, 700, [(100, 100, 80, 96)]), (600, 400), 120)
+    sure, unsure = (float(np.log(p / (1 - p))) for p in (TILE_SCORE + 0.02, TILE_SCORE - 0.02))
+    network = Spots(sure, filled=0.9)
+    assert len(Detector(network).detect(photo)) == 1
+    assert len(network.shapes) == len(looks_at(1000, 700))
+    network = Spots(unsure, filled=0.9)
+    assert len(Detector(network).detect(photo)) == 1  # what only the turned photo shows must be surer
+    assert len(network.shapes) == len(looks_at(1000, 700)) + len(TURNS)
+
+
 def test_it_reports_and_stops_between_two_looks() -> None:
     network, told = Spots(), []
     progress = Progress(told.append, every=0)
     Detector(network).detect(scene(2600, 1900, []), progress)
-    assert len(network.shapes) == len(looks_at(2600, 1900))
+    assert len(network.shapes) == len(looks_at(2600, 1900)) + len(TURNS)
     assert max(max(shape) for shape in network.shapes) <= 1024
     assert [update.stage for update in told][0] == "Finding faces"
     assert told[-1].fraction == 1.0

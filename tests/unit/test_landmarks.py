@@ -8,7 +8,7 @@ import torch
 
 from facestudio.faces.detect import Detector
 from facestudio.faces.face import FFHQ_256, Face
-from facestudio.faces.landmarks import BOX, LandmarkFinder
+from facestudio.faces.landmarks import BOX, WEIGHT, LandmarkFinder
 from facestudio.networks.detector import STRIDES
 
 LEFT, TOP, RIGHT, BOTTOM = BOX
@@ -51,7 +51,27 @@ def test_the_score_falls_with_the_probability(photo: np.ndarray) -> None:
     sure = LandmarkFinder(Told(points_with_five(FFHQ_256.points), 10.0)).refine(photo, face)
     unsure = LandmarkFinder(Told(points_with_five(FFHQ_256.points), 0.0)).refine(photo, face)
     assert sure.score == pytest.approx(0.8, abs=1e-3)
-    assert unsure.score == pytest.approx(0.4, abs=1e-3)
+    assert unsure.score == pytest.approx(0.8 * 0.5**WEIGHT, abs=1e-3)
+
+
+class OneSided(Told):
+    """Surer of a face whose right half is bright, and puts its points where that half is."""
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        bright = x[:, 0, :, 56:].mean((1, 2)) > x[:, 0, :, :56].mean((1, 2))
+        points = self.points + bright[:, None, None] * torch.tensor([0.01, 0.0])
+        return points, torch.where(bright, 9.0, -9.0)
+
+
+@pytest.mark.parametrize("bright", ["left", "right"])
+def test_what_is_a_face_one_way_round_only_loses_its_score(bright: str) -> None:
+    photo = np.zeros((256, 256, 3), np.uint8)
+    photo[:, slice(0, 128) if bright == "left" else slice(128, 256)] = 255
+    face = Face((0, 0, 256, 256), FFHQ_256.points, 0.8)
+    refined = LandmarkFinder(OneSided(points_with_five(FFHQ_256.points), 0.0)).refine(photo, face)
+    assert refined.score < 0.01
+    shift = 0.01 * (RIGHT - LEFT) if bright == "right" else 0.0  # the landmarks are the face's own
+    assert np.allclose(refined.landmarks, FFHQ_256.points + (shift, 0), atol=1e-2)
 
 
 def test_landmarks_that_would_move_far_stay(photo: np.ndarray) -> None:

@@ -7,7 +7,20 @@ import itertools
 import numpy as np
 import pytest
 
-from facestudio.faces.looks import LARGEST, MARGIN, MOST, OVERLAP, STEP, TILE, WHOLE, Look, looks_at
+from facestudio.faces.looks import (
+    LARGEST,
+    MARGIN,
+    MOST,
+    OVERLAP,
+    STEP,
+    TILE,
+    TURNED,
+    TURNS,
+    WHOLE,
+    Look,
+    looks_at,
+    turned_looks,
+)
 
 SIZES = [
     (16, 16),
@@ -78,6 +91,13 @@ def test_what_a_huge_photo_costs_is_bounded() -> None:
     assert sizes[-1][0] * sizes[-1][1] == pytest.approx(MOST, rel=0.01)
     assert all(after[0] / before[0] <= STEP + 0.01 for before, after in itertools.pairwise(sizes[1:]))
     assert sizes[1][0] == WHOLE[0]
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_a_turned_look_sees_the_whole_photo(width: int, height: int) -> None:
+    looks = turned_looks(width, height)
+    assert [look.turn for look in looks] == list(TURNS)
+    assert all(look.whole and max(look.size) == min(max(width, height), TURNED) for look in looks)
 
 
 def test_a_tile_answers_for_whole_faces_only() -> None:

@@ -9,7 +9,7 @@ import torch
 from facestudio.errors import UsageError
 from facestudio.faces.detect import Detector
 from facestudio.faces.face import FFHQ_256, Face
-from facestudio.faces.landmarks import BOX, LandmarkFinder
+from facestudio.faces.landmarks import BOX, WEIGHT, LandmarkFinder
 from facestudio.faces.missed import IN_BOX, LOW, SMALLEST, checked_box, face_at
 from facestudio.progress import Cancelled, Progress
 from tests.unit.test_detect import Spots, scene
@@ -64,7 +64,7 @@ def test_a_mean_face_stands_in_a_box_where_nothing_is_seen() -> None:
 def test_the_score_is_what_the_networks_think() -> None:
     photo = scene(400, 400, [(100, 100, 60, 76)])
     sure, unsure = (found(photo, (95, 95, 165, 180), probability=logit).score for logit in (9.0, -1.0))
-    assert unsure == pytest.approx(sure / (1 + np.exp(1.0)), rel=0.02)
+    assert unsure == pytest.approx(sure / (1 + np.exp(1.0)) ** WEIGHT, rel=0.02)
 
 
 @pytest.mark.parametrize(
