@@ -7,16 +7,24 @@ checkpoints. Every latent has noise of its own seed, so that it does not depend 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
 from torch import Tensor
 
-from facestudio.networks.prior import FacePrior
 from facestudio.progress import Progress
 
 SCHEDULERS = {"ddim": DDIMScheduler, "dpm": DPMSolverMultistepScheduler}
+
+
+class Prior(Protocol):
+    """What is drawn from; see networks/prior.py, which stands beside this floor."""
+
+    dimensions: int
+
+    def tokens(self, identity: Tensor, known: Tensor) -> Tensor: ...
+    def __call__(self, noisy: Tensor, time: Tensor, tokens: Tensor, sketch: Tensor | None = None) -> Tensor: ...
 
 
 def scheduler(name: str, trained: dict[str, Any]) -> Any:
@@ -32,7 +40,7 @@ def noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Tensor:
 
 @torch.inference_mode()
 def draw(
-    prior: FacePrior,
+    prior: Prior,
     steps: Any,
     start: Tensor,
     identity: Tensor | None,
@@ -46,7 +54,7 @@ def draw(
         steps: a scheduler whose timesteps are set; start: (B, C, h, w) standard normal noise.
         identity: (B, D) unit embeddings, or None for anybody.
         guidance: 1 takes the prior's word; above, away from what it says without the identity. Without one it has no effect.
-        sketch: (B, S, h, w) or None; see `FacePrior`.
+        sketch: (B, S, h, w) or None; see networks/prior.py.
 
     Cancelled when `progress` is told to stop, between two steps.
     """

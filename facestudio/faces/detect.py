@@ -17,9 +17,10 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory
 from facestudio.faces.align import inverse, transform
 from facestudio.faces.duplicates import distinct, merge
-from facestudio.faces.face import FFHQ_512, Face
+from facestudio.faces.face import Face
 from facestudio.faces.loading import load_network
 from facestudio.faces.looks import Look, looks_at, turned_looks
+from facestudio.faces.pose import estimate_pose
 from facestudio.faces.turns import carried_boxes, turned
 from facestudio.photo import Photo, to_tensor
 from facestudio.progress import Progress
@@ -34,10 +35,6 @@ MINIMUM_SCORE = 0.4  # on held-out photos: 0.99 of the faces and 0.03 false ones
 TILE_SCORE = (
     0.7  # of a face that only tiles or the turned photo show: below, they bring false ones (small_faces.md there)
 )
-
-# Depth of the five landmarks towards the camera, in pixels of FFHQ_512, whose eyes are 126 px or about 63 mm apart.
-_DEPTH = np.array([0.0, 0.0, 56.0, 14.0, 14.0])
-
 
 Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]  # boxes (N, 4), landmarks (N, 5, 2), scores (N,)
 
@@ -158,26 +155,3 @@ def _at_scale(pixels: np.ndarray, seen: np.ndarray, look: Look) -> np.ndarray:
     if seen.shape[1::-1] == look.size:
         return seen
     return pixels if pixels.shape[1::-1] == look.size else cv2.resize(pixels, look.size, interpolation=cv2.INTER_AREA)
-
-
-def estimate_pose(landmarks: np.ndarray) -> np.ndarray:
-    """Yaw, pitch and roll (3,) float32 in degrees from five landmarks (5, 2), by weak perspective.
-
-    The landmarks are fitted, by least squares, as the scaled projection of a mean face (the template's own landmarks with
-    the nose and the mouth in front of the eyes). A face as in the template has pose 0. Five points and one mean face give
-    a rough pose: expect ten degrees of error, and more beyond sixty degrees of yaw.
-    """
-    model = np.column_stack([FFHQ_512.points, _DEPTH])
-    model = model - model.mean(axis=0)
-    points = np.asarray(landmarks, dtype=np.float64)
-    solution, *_ = np.linalg.lstsq(model, points - points.mean(axis=0), rcond=None)
-    u, sizes, v = np.linalg.svd(solution.T, full_matrices=False)
-    if sizes[0] < 1e-9:
-        return np.zeros(3, dtype=np.float32)
-    right, down = u @ v
-    # upright first; then the nose's way right and up in the picture, against how much of the face's width and height is left
-    roll = np.arctan2(down[0], right[0])
-    cosine, sine = np.cos(roll), np.sin(roll)
-    right, down = cosine * right + sine * down, cosine * down - sine * right
-    yaw, pitch = np.arctan2(right[2], right[0]), np.arctan2(-down[2], down[1])
-    return np.degrees([yaw, pitch, roll]).astype(np.float32)

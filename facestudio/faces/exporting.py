@@ -85,6 +85,9 @@ def form_of(entry: Checkpoint) -> Form | None:
 
         return Form("photo", 0, {f"stride_{stride}": stride for stride in STRIDES}, _DETECTOR)
     if module == "landmarks":
+        if entry.config.get("pose"):
+            told = {**_LANDMARKS, "output": _LANDMARKS["output"] + _POSE}
+            return Form("crop", 112, {"points": 0, "logits": 0, "rotations": 0}, told)
         return Form("crop", 112, {"points": 0, "logits": 0}, _LANDMARKS)
     if entry.recognises:
         calibration = {"calibration": json.dumps(dict(entry.calibration))}
@@ -103,6 +106,10 @@ _LANDMARKS = {
     "output": "points (batch, 73, 2): x and y in 0..1 of the crop, 68 in the order of iBUG, then left eye, right eye, nose, "
     "left and right mouth corner; logits (batch): of being a face",
 }
+_POSE = (
+    "; rotations (batch, 3, 3): rows say how far the crop's right, down and towards the camera reach along those axes of the "
+    "head"
+)
 _EMBEDDER = {
     "input": "crop: the face with left eye, right eye, nose, left and right mouth corner at "
     + ", ".join(f"({x:.4f}, {y:.4f})" for x, y in ARCFACE_112.points),

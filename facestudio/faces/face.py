@@ -30,7 +30,7 @@ class Face:
         landmarks: (5, 2) float32, left eye, right eye, nose, left and right mouth corner, in photo pixels.
         score: confidence in 0..1.
         pose: (3,) float32, yaw (nose to the right of the picture is positive), pitch (nose up is positive) and roll
-            (clockwise is positive) in degrees; an approximation from the five landmarks.
+            (clockwise is positive) in degrees; see `faces/pose.py`.
     """
 
     box: np.ndarray

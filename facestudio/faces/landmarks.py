@@ -1,4 +1,5 @@
-"""A close look at a face that was found: is it one, and where are its landmarks: sixty-eight (iBUG order), and the five.
+"""A close look at a face that was found: is it one, where are its landmarks (sixty-eight in iBUG order, and the five), and
+which way does it look.
 
 Separate from `detect`, which finds faces in whole photos and cannot look at each one closely.
 """
@@ -12,9 +13,9 @@ import numpy as np
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory
 from facestudio.faces.align import inverse, similarity_transform, transform, warp
-from facestudio.faces.detect import estimate_pose
 from facestudio.faces.face import FFHQ_256, Face
 from facestudio.faces.loading import load_network
+from facestudio.faces.pose import angles, before, estimate_pose, pose_of_68
 from facestudio.photo import Photo, to_tensor
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ FARTHEST = 0.5  # of the distance between the eyes: a point that moves farther w
 
 class LandmarkFinder:
     """One loaded landmark `network` (B, 3, 112, 112) in [-1, 1] -> points (B, 73, 2) in 0..1 of `BOX`
-    (the 68, then the five of `Face`) and logits (B,) of being a face."""
+    (the 68, then the five of `Face`) and logits (B,) of being a face; it may add rotations (B, 3, 3) of the head."""
 
     def __init__(self, network: nn.Module, device: str = "cpu") -> None:
         self._network = network
@@ -48,21 +49,22 @@ class LandmarkFinder:
         pose set more exactly.
 
         The probability is the lower one of the face's and of its mirror image's: what only looks like a face is seldom one
-        both ways round. Landmarks that would move far stay where they are.
+        both ways round. Landmarks that would move far stay where they are. The pose is the network's where it tells one, else
+        that of the 68 landmarks; where the landmarks are not believed, that of the five.
         """
-        points, probability = self._look(photo, face.landmarks, mirrored=True)
+        points, probability, pose = self._look(photo, face.landmarks, mirrored=True)
         landmarks, score = points[68:], face.score * probability**WEIGHT
         moved = np.linalg.norm(landmarks - face.landmarks, axis=1).max()
         if not np.isfinite(moved) or moved > FARTHEST * max(face.interocular, np.sqrt(face.area) / 3):
-            landmarks = face.landmarks
-        return Face(face.box, landmarks, score, estimate_pose(landmarks))
+            landmarks, pose = face.landmarks, estimate_pose(face.landmarks)
+        return Face(face.box, landmarks, score, pose)
 
     @enough_memory()
     def _look(
         self, photo: Photo | np.ndarray, landmarks: np.ndarray, mirrored: bool = False
-    ) -> tuple[np.ndarray, float]:
-        """All points (73, 2) float32 in photo pixels, and the probability of a face, where five landmarks are about
-        `landmarks` (5, 2); `mirrored`: the lower probability of both ways round."""
+    ) -> tuple[np.ndarray, float, np.ndarray]:
+        """Where five landmarks are about `landmarks` (5, 2): all points (73, 2) float32 in photo pixels, the probability of a
+        face (`mirrored`: the lower one of both ways round), and the pose (3,) in the photo in degrees."""
         import torch
 
         pixels = photo if isinstance(photo, np.ndarray) else photo.pixels
@@ -76,6 +78,8 @@ class LandmarkFinder:
         if mirrored:
             seen = torch.cat([seen, seen.flip(-1)])
         with torch.inference_mode():
-            points, logits = self._network(seen)
+            points, logits, *rotations = self._network(seen)
         in_crop = points[0].float().cpu().numpy() * [right - left, bottom - top] + [left, top] - 0.5
-        return transform(inverse(crop), in_crop).astype(np.float32), float(logits.sigmoid().min())
+        found = transform(inverse(crop), in_crop).astype(np.float32)
+        pose = angles(before(crop, rotations[0][0].cpu().numpy())) if rotations else pose_of_68(found[:68])
+        return found, float(logits.sigmoid().min()), pose

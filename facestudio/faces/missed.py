@@ -16,9 +16,10 @@ import numpy as np
 
 from facestudio.errors import UsageError
 from facestudio.faces.align import inverse, transform, warp
-from facestudio.faces.detect import Detector, estimate_pose
+from facestudio.faces.detect import Detector
 from facestudio.faces.duplicates import distinct
 from facestudio.faces.face import Face
+from facestudio.faces.pose import estimate_pose
 from facestudio.faces.turns import carried_boxes
 from facestudio.photo import Photo
 from facestudio.progress import Progress

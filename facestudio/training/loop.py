@@ -36,6 +36,7 @@ class Settings:
     clip: float = 1.0
     muon: float = 0.0  # rate of Muon for the inner weights; 0: AdamW for all
     outer: tuple[str, ...] = ("head", "tail")  # beginnings of the names of parameters that AdamW keeps
+    added: tuple[str, ...] = ()  # beginnings of the names of tensors that the shipped weights may lack
     cooldown: float = 0.25
     seed: int = 0
     validate_minutes: float = 10.0
@@ -111,7 +112,7 @@ def train(
         optimizer.load_state_dict(saved["optimizer"])
         state = saved["state"]
         log.info("resumed at step %d (%.1f minutes so far)", state["step"], state["minutes"])
-    elif start is not None and fill(shipped(network), start.weights):
+    elif start is not None and fill(shipped(network), start.weights, settings.added):
         average.load_state_dict(network.state_dict())
         state = dict(start.state)
         log.info("goes on from %s (%.1f minutes so far)", start.weights.name, state["minutes"])
@@ -175,13 +176,20 @@ def bfloat16_pays(device: torch.device) -> bool:
     return bool(can.get("avx512_bf16") or can.get("amx_bf16") or can.get("architecture") == "aarch64")
 
 
-def fill(network: nn.Module, weights: Path) -> bool:
-    """Fill `network` from a safetensors file, if there is one and each tensor fits; whether it did."""
+def fill(network: nn.Module, weights: Path, added: tuple[str, ...] = ()) -> bool:
+    """Fill `network` from a safetensors file, if there is one and each tensor fits; whether it did.
+
+    The file may lack tensors whose names begin with one of `added`; those stay as they are.
+    """
     if not weights.exists():
         return False
     tensors = load_file(weights)
-    wanted = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
-    if {key: value.shape for key, value in tensors.items()} != {key: value.shape for key, value in wanted.items()}:
+    wanted = {
+        key: value.shape
+        for key, value in network.state_dict().items()
+        if not key.endswith("num_batches_tracked") and (key in tensors or not key.startswith(added))
+    }
+    if {key: value.shape for key, value in tensors.items()} != wanted:
         log.info("%s does not fit this recipe any more: starting afresh", weights.name)
         return False
     network.load_state_dict(tensors, strict=False)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from facestudio import checkpoints
 from facestudio.checkpoints import Checkpoint
 from facestudio.errors import CheckpointCorrupt, CheckpointMissing, FaceStudioError, UnwritableOutput, UsageError
 from facestudio.faces.exporting import export, form_of
 from facestudio.faces.loading import fill_network
+from facestudio.networks.landmarks import LandmarkNet
 from facestudio.progress import Progress, Update
 from facestudio.studio import Studio
 from tests.fakes import CALIBRATION, fake_checkpoint
@@ -94,6 +98,24 @@ def test_the_file_tells_what_it_is_and_nothing_of_this_computer(exported: dict[s
     content = exported[id].read_bytes()
     for path in (Path(__file__).parents[2], Path(torch.__file__).parents[1]):
         assert str(path).encode() not in content
+
+
+def test_a_landmark_network_that_tells_the_pose_says_so(tmp_path: Path) -> None:
+    small: dict[str, Any] = {"widths": [4, 8, 8, 8], "fused": 8, "pose": True}
+    network = LandmarkNet(**small).eval()
+    torch.nn.init.normal_(network.pose[-1].weight)  # type: ignore[index, arg-type]
+    weights = {key: value for key, value in network.state_dict().items() if not key.endswith("num_batches_tracked")}
+    file = tmp_path / "net.safetensors"
+    save_file(weights, file)
+    content = file.read_bytes()
+    files = {"weights": checkpoints.File(file, hashlib.sha256(content).hexdigest(), len(content))}
+    entry = fake_checkpoint("net", architecture="landmarks:LandmarkNet", config=small, files=files)
+    session = onnxruntime.InferenceSession(export(entry, tmp_path / "net.onnx"), providers=["CPUExecutionProvider"])
+    assert [value.name for value in session.get_outputs()] == ["points", "logits", "rotations"]
+    assert "rotations" in session.get_modelmeta().custom_metadata_map["output"]
+    x = torch.rand(3, 3, 112, 112) * 2 - 1
+    with torch.inference_mode():
+        assert np.allclose(session.run(["rotations"], {"crop": x.numpy()})[0], network(x)[2].numpy(), atol=1e-4)
 
 
 def test_a_method_is_refused_with_what_can_be_exported(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ CROP, PHOTO = (2, 3, 112, 112), (2, 3, 96, 160)
 SMALL = {
     "detector": (FaceDetector(widths=(4, 4, 8, 8, 8), pyramid=8), PHOTO),
     "landmarks": (LandmarkNet(widths=(4, 8, 8, 8), fused=8), CROP),
+    "landmarks and pose": (LandmarkNet(widths=(4, 8, 8, 8), fused=8, pose=True), CROP),
     "embedder": (DenseFaceNet((4, 8, 8, 12), (1, 1, 1), bottleneck=8, features=16, dimensions=32), CROP),
 }
 

@@ -11,7 +11,7 @@ from facestudio.networks.detector import STRIDES, FaceDetector, centres, decode,
 from facestudio.networks.embedder import DenseFaceNet
 from facestudio.networks.estimator import EstimatorUNet, gradients
 from facestudio.networks.iresnet import IResNet
-from facestudio.networks.landmarks import LandmarkNet
+from facestudio.networks.landmarks import LandmarkNet, rotations
 from facestudio.networks.vit import FaceTransformer
 
 
@@ -158,6 +158,24 @@ def test_landmarks_begin_in_the_middle_of_the_crop() -> None:
     points, logits = network(torch.rand(2, 3, 112, 112))
     assert points.shape == (2, 73, 2) and logits.shape == (2,)
     assert torch.allclose(points, torch.full_like(points, 0.5), atol=1e-5)
+
+
+def test_a_pose_is_told_when_asked_and_begins_straight() -> None:
+    plain, posed = (LandmarkNet(widths=(4, 8, 8, 8), fused=8, pose=pose).eval() for pose in (False, True))
+    assert {key.partition(".")[0] for key in set(posed.state_dict()) - set(plain.state_dict())} == {"pose"}
+    told = posed(torch.rand(2, 3, 112, 112))
+    assert len(told) == 3
+    assert torch.allclose(told[2], torch.eye(3).repeat(2, 1, 1))
+
+
+def test_six_numbers_make_a_rotation() -> None:
+    torch.manual_seed(0)
+    six = torch.randn(5, 6)
+    made = rotations(six)
+    assert torch.allclose(made @ made.mT, torch.eye(3).repeat(5, 1, 1), atol=1e-5)
+    assert torch.allclose(torch.linalg.det(made), torch.ones(5), atol=1e-5)
+    assert torch.allclose(made[:, 0], torch.nn.functional.normalize(six[:, :3], dim=1), atol=1e-6)
+    assert torch.allclose(rotations(made[:, :2].flatten(1)), made, atol=1e-5)
 
 
 def test_a_landmark_stands_where_its_map_is_high() -> None:

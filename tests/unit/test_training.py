@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from facestudio.checkpoints import load_into, load_manifest, verify
 from facestudio.networks.estimator import EstimatorUNet
 from facestudio.training import data, export, metrics
-from facestudio.training.loop import Settings, Taught, train, update
+from facestudio.training.loop import Settings, Taught, fill, train, update
 from facestudio.training.recipes import detector as detector_recipe
 from facestudio.training.recipes.landmarks import mirrored_order
 
@@ -158,6 +160,41 @@ def test_weights_of_another_shape_are_not_gone_on_from(tmp_path: Path) -> None:
     recipe.config = {"widths": [4, 8], "blocks": 1, "unshuffle": 2}
     train(recipe, tmp_path / "new", 0.0, "cpu", begin)
     assert torch.load(tmp_path / "new" / "last.pt", weights_only=True)["state"]["step"] == 0
+
+
+class GrownRecipe(TinyRecipe):
+    """The same network with a part that the shipped weights do not have."""
+
+    def network(self) -> nn.Module:
+        network = super().network()
+        network.extra = nn.Linear(3, 2)
+        return network
+
+
+def test_a_network_that_grew_keeps_what_was_trained(tmp_path: Path) -> None:
+    recipe = TinyRecipe()
+    export.export(recipe, tmp_path / "run", train(recipe, tmp_path / "run", 0.005, "cpu"), tmp_path)
+    begin = export.start(recipe, tmp_path)
+    assert begin is not None
+    grown = GrownRecipe()
+    train(grown, tmp_path / "refused", 0.0, "cpu", begin)
+    assert torch.load(tmp_path / "refused" / "last.pt", weights_only=True)["state"]["step"] == 0
+    grown.settings = replace(grown.settings, added=("extra.",))
+    train(grown, tmp_path / "new", 0.0, "cpu", begin)
+    saved = torch.load(tmp_path / "new" / "last.pt", weights_only=True)
+    shipped = load_file(begin.weights)
+    assert saved["state"] == begin.state
+    assert {key for key in saved["average"] if key not in shipped and "num_batches" not in key} == {
+        "extra.weight",
+        "extra.bias",
+    }
+    assert all(torch.equal(saved["average"][key], value.float()) for key, value in shipped.items())
+    # once the weights have it, it has to fit like everything else
+    save_file({**shipped, "extra.weight": torch.ones(2, 3), "extra.bias": torch.ones(2)}, begin.weights)
+    assert fill(network := grown.network(), begin.weights, ("extra.",))
+    assert network.extra.bias.tolist() == [1, 1]
+    save_file({**shipped, "extra.weight": torch.ones(2, 4), "extra.bias": torch.ones(2)}, begin.weights)
+    assert not fill(network, begin.weights, ("extra.",))
 
 
 def test_splits_are_disjoint_by_identity_and_the_same_everywhere() -> None:

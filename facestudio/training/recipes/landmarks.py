@@ -3,6 +3,11 @@
 Five more points are the landmarks of `Face` as the detection teacher sets them, and one more output tells faces from
 what the detector mistakes for faces: with both the product looks closely at what was detected. What is no face are places
 of the training photos: random ones, and those where the detector that is being trained (or shipped) errs.
+
+The head pose is a task of its own. Its labels are rotations of the mean face of all training faces, fitted to the 68 labels
+of each; the tasks' weights are learned (MOS: see `weighting`). `assisted` trains the 68 with KD-Loss (see `assistance`)
+instead of a plain one: the labels are truth and tough teacher, and the labels as an active shape model says them the tolerant
+one. It is off because the labels are known to be noisy, and no training has shown yet that it gains anything.
 """
 
 from __future__ import annotations
@@ -21,19 +26,30 @@ from torch.nn import functional
 from facestudio.faces.align import similarity_transform, warp
 from facestudio.faces.detect import Detector
 from facestudio.faces.face import FFHQ_256
+from facestudio.faces.pose import angles, fit_rotation
 from facestudio.networks.landmarks import LandmarkNet
 from facestudio.paths import weights_dir
 from facestudio.training import data, metrics
+from facestudio.training.assistance import kd_loss
 from facestudio.training.degradation import degrade, draw
-from facestudio.training.loop import Settings, fill
+from facestudio.training.loop import Settings, Taught, fill
 from facestudio.training.recipes.detector import Recipe as DetectorRecipe
 from facestudio.training.recipes.detector import plain_overlaps
+from facestudio.training.shapes import ShapeModel, mean_face
+from facestudio.training.weighting import UncertaintyWeights
 
 BOX = (52.0, 62.0, 204.0, 232.0)  # what the network sees of an FFHQ_256 crop; the same as in faces/landmarks.py
 SIDE = 112
 EYES = (slice(36, 42), slice(42, 48))
+AXES = ("yaw", "pitch", "roll")
 FIVE_MIRRORED = [1, 0, 2, 4, 3]
 UNMOVED = np.array([[1.0, 0, 0], [0, 1, 0]])
+EXTENT = np.array(
+    [BOX[2] - BOX[0], BOX[3] - BOX[1]]
+)  # the view stretches x and y differently: points times this do not
+WEIGHTS = {"many": 10.0, "five": 10.0, "face": 0.3, "pose": 5.0}  # of the tasks, to begin with
+ASSISTED_WEIGHT = 1.5  # of the 68 with KD-Loss, which is steeper
+KEPT = 0.9  # share of the shapes' variance that the tolerant teacher knows
 log = logging.getLogger(__name__)
 
 
@@ -69,8 +85,11 @@ def find_mistakes(photos: DetectorRecipe, runs: Path) -> list[tuple[int, np.ndar
 class Recipe:
     id = "starter-landmarks"
     architecture = "landmarks:LandmarkNet"
-    settings = Settings(batch=48, lr=2e-3, warmup=100, ema=0.998, weight_decay=1e-4, cooldown=0.5, validate_minutes=60)
-    config: dict[str, Any] = {"widths": [32, 64, 96, 128], "fused": 64, "points": 73}
+    settings = Settings(
+        batch=48, lr=2e-3, warmup=100, ema=0.998, weight_decay=1e-4, cooldown=0.5, validate_minutes=60, added=("pose.",)
+    )
+    config: dict[str, Any] = {"widths": [32, 64, 96, 128], "fused": 64, "points": 73, "pose": True}
+    assisted = False
     trained_on = "CelebA (in the wild), FFHQ, StyleGAN2 and StyleGAN3 faces; labels by a PFLD network"
 
     def __init__(self, root: Path, cache: Path) -> None:
@@ -80,12 +99,18 @@ class Recipe:
         self.points = np.concatenate([many, data.landmarks5(self.faces.rows)], axis=1)
         self.training, self.validation = data.split(self.faces.identity)
         self.order = mirrored_order()
+        self.mean_face = mean_face(self.points[self.training, :68], self.order[:68])
+        known = self.points[self.training]
+        self.soft = ShapeModel.of(known, KEPT).smooth(self.points) if self.assisted else self.points
         self.root, self.cache = root, cache
         self.photo_faces: list[tuple[int, np.ndarray]] = []
         self.mistakes: list[tuple[int, np.ndarray]] = []
 
     def network(self) -> nn.Module:
-        return LandmarkNet(**self.config)
+        weights = WEIGHTS | ({"many": ASSISTED_WEIGHT} if self.assisted else {})
+        return Taught(
+            LandmarkNet(**self.config), nn.ModuleDict({"tasks": UncertaintyWeights(weights, classifications=("face",))})
+        )
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
         self.photos = DetectorRecipe(self.root, self.cache)
@@ -99,7 +124,7 @@ class Recipe:
     def view(
         self, pixels: np.ndarray, points: np.ndarray, matrix: np.ndarray, random: Any
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The network's view through `matrix` (photo to FFHQ_256 crop) and `points` (N, 2) in 0..1 of it.
+        """The network's view through `matrix` (photo to FFHQ_256 crop) and `points` (..., N, 2) in 0..1 of it.
 
         Jittered, mirrored and degraded when a numpy generator `random` is given.
         """
@@ -118,8 +143,8 @@ class Recipe:
         if random is not None:
             if random.random() < 0.5:
                 crop = np.ascontiguousarray(crop[:, ::-1])
-                order = self.order if len(points) == 73 else FIVE_MIRRORED
-                points = np.column_stack([SIDE - 1 - points[:, 0], points[:, 1]])[order]
+                order = self.order if points.shape[-2] == 73 else FIVE_MIRRORED
+                points = (points * (-1, 1) + (SIDE - 1, 0))[..., order, :]
             if random.random() < 0.5:
                 crop = degrade(crop, draw(random, 0.35))  # the crop is a third of what the strengths are meant for
             if random.random() < 0.4:
@@ -129,17 +154,21 @@ class Recipe:
         return crop, ((points + 0.5) / SIDE).astype(np.float32)
 
     def drawn(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, int]:
-        """One sample: crop, points (73, 2), and what is known: 2 all points, 1 the last five, 0 not a face."""
+        """One sample: crop, points (2, 73, 2), and what is known: 2 all points, 1 the last five, 0 not a face.
+
+        The first points are the labels, the second those of the tolerant teacher.
+        """
         chance = random.random()
-        points = np.zeros((73, 2), np.float32)
+        points = np.zeros((2, 73, 2), np.float32)
         if chance < 0.6:
             index = int(random.choice(self.training))
-            crop, points = self.view(np.asarray(self.faces.pixels[index]), self.points[index], UNMOVED, random)
+            both = np.stack([self.points[index], self.soft[index]])
+            crop, points = self.view(np.asarray(self.faces.pixels[index]), both, UNMOVED, random)
             return crop, points, 2
         if chance < 0.78:
             index, five = self.photo_faces[random.integers(len(self.photo_faces))]
             matrix = similarity_transform(five, FFHQ_256.points)
-            crop, points[68:] = self.view(self.photos.pixels[index], five, matrix, random)
+            crop, points[:, 68:] = self.view(self.photos.pixels[index], five, matrix, random)
             return crop, points, 1
         if chance < 0.92 and self.mistakes:
             index, five = self.mistakes[random.integers(len(self.mistakes))]
@@ -160,45 +189,78 @@ class Recipe:
 
     def batch(self, random: np.random.Generator) -> dict[str, Tensor]:
         crops, points, known = zip(*(self.drawn(random) for _ in range(self.settings.batch)), strict=True)
+        turns = [self.rotation(p[0]) if k == 2 else np.eye(3) for p, k in zip(points, known, strict=True)]
         return {
             "crops": metrics.tensor(np.stack(crops)).contiguous(memory_format=torch.channels_last),
             "points": torch.from_numpy(np.stack(points)),
+            "rotations": torch.from_numpy(np.stack(turns)).float(),
             "known": torch.tensor(known),
         }
 
+    def rotation(self, points: np.ndarray) -> np.ndarray:
+        """The label (3, 3) of the head pose in the crop that belongs to `points` (73, 2) in 0..1 of the view."""
+        return fit_rotation(points[:68] * EXTENT, self.mean_face)
+
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        guess, logits = network(batch["crops"])
-        known = batch["known"]
-        weight = (known == 2).float()[:, None].repeat(1, 73)
-        weight[:, 68:] = 12.0 * (known > 0).float()[:, None]  # else the 68 would drown them
-        apart = functional.smooth_l1_loss(guess.float(), batch["points"], beta=0.02, reduction="none").mean(-1)
-        points = (apart * weight).sum() / weight.sum().clamp(min=1)
-        face = functional.binary_cross_entropy_with_logits(logits.float(), (known > 0).float())
-        error = (guess.detach().float() - batch["points"]).norm(dim=-1)
-        pixels = (error * weight).sum() / weight.sum().clamp(min=1) * SIDE
-        return 20 * points + 0.3 * face, {"pixels": pixels.item(), "face": face.item()}
+        assert isinstance(network, Taught)
+        guess, logits, rotations = network(batch["crops"])
+        known, (truth, tolerant) = batch["known"], batch["points"].unbind(1)
+        all_known, five_known = (known == 2).float(), (known > 0).float()
+
+        def mean(values: Tensor, chosen: Tensor) -> Tensor:
+            return (values.flatten(1).mean(1) * chosen).sum() / chosen.sum().clamp(min=1)
+
+        if self.assisted:
+            many = kd_loss(guess[:, :68], truth[:, :68], truth[:, :68], tolerant[:, :68])
+        else:
+            many = distance(guess[:, :68], truth[:, :68])
+        losses = {
+            "many": mean(many, all_known),
+            "five": mean(distance(guess[:, 68:], truth[:, 68:]), five_known),
+            "face": functional.binary_cross_entropy_with_logits(logits, five_known),
+            # 1 - cosine of the angle between the two, doubled: about its square
+            "pose": mean((rotations - batch["rotations"]).square() * 4.5, all_known),
+        }
+        tasks = network.heads["tasks"]
+        assert isinstance(tasks, UncertaintyWeights)
+        with torch.no_grad():
+            error = (guess - truth).norm(dim=-1) * SIDE
+            terms = {"pixels": mean(error[:, :68], all_known), "pixels_five": mean(error[:, 68:], five_known)}
+            terms |= {key: losses[key] for key in ("face", "pose")}
+            terms |= {f"weight_{task}": tasks.weight(task) for task in losses}
+        return tasks(losses), {key: value.item() for key, value in terms.items()}
 
     @torch.inference_mode()
     def validate(self, network: nn.Module, device: torch.device) -> dict[str, float]:
-        """Mean error in shares of the distance between the eyes' centres (NME), on held-out identities, plain and degraded."""
+        """Mean errors on held-out identities, plain and degraded: of points in shares of the distance between the eyes'
+        centres (NME), of yaw, pitch and roll in degrees."""
         chosen = self.validation
         figures = {"validation_faces": float(len(chosen))}
         views = [self.view(np.asarray(self.faces.pixels[i]), self.points[i], UNMOVED, None) for i in chosen]
-        truth = np.stack([points for _, points in views]) * SIDE
-        # the view stretches x and y differently: measure in crop pixels
-        unit = np.array([(BOX[2] - BOX[0]) / SIDE, (BOX[3] - BOX[1]) / SIDE])
-        truth = truth * unit
+        shares = np.stack([points for _, points in views])
+        pose = angles(np.stack([self.rotation(points) for points in shares]))
+        truth = shares * EXTENT
         eyes = [truth[:, part].mean(1) for part in EYES]
-        distance = np.linalg.norm(eyes[1] - eyes[0], axis=1)
+        between = np.linalg.norm(eyes[1] - eyes[0], axis=1)
         for name in ("plain", "degraded"):
             crops = np.stack([crop for crop, _ in views])
             if name == "degraded":
                 random = np.random.default_rng(0)
                 crops = np.stack([degrade(crop, draw(random, 0.3)) for crop in crops])
-            parts = [network(metrics.tensor(crops[i : i + 64]).to(device))[0].cpu() for i in range(0, len(crops), 64)]
-            found = torch.cat(parts).float().numpy() * SIDE * unit
-            error = np.linalg.norm(found - truth, axis=2) / distance[:, None]
+            parts = [network(metrics.tensor(crops[i : i + 64]).to(device)) for i in range(0, len(crops), 64)]
+            points, _, *rotations = (torch.cat(part).float().cpu().numpy() for part in zip(*parts, strict=True))
+            error = np.linalg.norm(points * EXTENT - truth, axis=2) / between[:, None]
             figures[f"nme_{name}"] = float(error[:, :68].mean())
             figures[f"nme_five_{name}"] = float(error[:, 68:].mean())
             figures[f"failed_{name}"] = float((error[:, :68].mean(1) > 0.08).mean())
+            # what the pose output has to beat: the mean face fitted to the points that the same network finds
+            poses = [("_fitted", np.stack([self.rotation(found) for found in points]))]
+            for kind, told in [*poses, *(("", rotation) for rotation in rotations)]:
+                errors = np.abs(angles(told) - pose).mean(axis=0)
+                figures |= {f"{axis}{kind}_{name}": float(e) for axis, e in zip(AXES, errors, strict=True)}
         return figures
+
+
+def distance(guess: Tensor, truth: Tensor) -> Tensor:
+    """What it costs that each coordinate of `guess` is away from `truth`, both in shares of the view; in their shape."""
+    return functional.smooth_l1_loss(guess, truth, beta=0.02, reduction="none")
