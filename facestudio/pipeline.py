@@ -163,7 +163,7 @@ def restore(
     results = []
     for index, face in enumerate(faces):
         if index in done:
-            summary = summarise(verdicts[index], quality.get(index), panel)
+            summary = summarise(verdicts[index], quality.get(index), panel, ("the face before", "the face after"))
             results.append(_restored(face, index, done[index], after, summary, troubles, bool(judges)))
         else:
             status = "failed" if index in errors else "skipped"

@@ -35,6 +35,7 @@ class Summary:
         goal: "keep" or "change" the identity.
         quality: recognisability of the two faces, 0..1; None when it was not measured. gate: what each of them needs.
         score, threshold: of the panel, in log-odds; None when there is no panel.
+        sides: what the two faces are called.
     """
 
     words: str
@@ -45,6 +46,7 @@ class Summary:
     gate: float = 0.0
     score: float | None = None
     threshold: float | None = None
+    sides: tuple[str, str] = ("the first face", "the second face")
 
     @property
     def success(self) -> bool:
@@ -66,8 +68,8 @@ class Summary:
         """One sentence for people."""
         if self.words == UNJUDGED:
             assert self.quality is not None
-            low = [word for word, q in zip(("first", "second"), self.quality, strict=True) if q < self.gate]
-            which = "both faces are" if len(low) == 2 else f"the {low[0]} face is"
+            low = [side for side, q in zip(self.sides, self.quality, strict=True) if q < self.gate]
+            which = "both faces are" if len(low) == 2 else f"{low[0]} is"
             return f"Cannot be judged: {which} too poor to be recognised ({min(self.quality):.0%}, {self.gate:.0%} is needed)."
         chance = "the chance" if self.words == SAME else "the chance of the same person"
         return f"{self.words.capitalize()}: {chance} is {self.chance:.0%}, {self.agreement}."
@@ -154,9 +156,12 @@ def chance(score: float) -> float:
 
 
 def summarise(
-    verdicts: Mapping[str, Verdict], quality: tuple[float, float] | None = None, panel: Panel | None = None
+    verdicts: Mapping[str, Verdict],
+    quality: tuple[float, float] | None = None,
+    panel: Panel | None = None,
+    sides: tuple[str, str] = Summary.sides,
 ) -> Summary | None:
-    """What `verdicts`, by the embedders' ids, come to; None when there are none.
+    """What `verdicts`, by the embedders' ids, come to; None when there are none. `sides`: what the two faces are called.
 
     If the identity is to be kept, the panel's score decides, where there is a panel that knows these recognisers;
     otherwise, and always if it is to be changed, the most cautious of them does. With a panel a face below its gate
@@ -181,7 +186,7 @@ def summarise(
         probability = chance(score)
     if poorer < panel.gate:
         words = UNJUDGED
-    return Summary(words, probability, said, goal, quality, panel.gate, score, threshold)
+    return Summary(words, probability, said, goal, quality, panel.gate, score, threshold, sides)
 
 
 def _given(verdict: Verdict, score: float | None) -> Verdict:

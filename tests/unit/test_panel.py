@@ -61,6 +61,8 @@ def test_a_face_below_the_gate_is_not_judged_whatever_the_cosines() -> None:
         assert (
             summary.sentence == "Cannot be judged: the second face is too poor to be recognised (20%, 30% is needed)."
         )
+    before = summarise(said(0.9), (0.2, 0.9), fake_panel(["first"], [0.9]), ("the face before", "the face after"))
+    assert before is not None and "the face before is too poor" in before.sentence
     assert "both faces are" in summed_up(0.99, 0.99, quality=(0.1, 0.2)).sentence
     assert summed_up(0.99, 0.99, quality=(0.3, 0.3)).words == "same person"
 

@@ -89,6 +89,7 @@ def test_a_panel_decides_and_a_poor_face_is_not_judged(photo: Photo) -> None:
     assert first.summary is not None and first.summary.score is not None and third.summary is not None
     assert (first.summary.words, first.summary.quality) == ("changed", (0.9, 0.9))
     assert third.summary.words == "cannot be judged"
+    assert third.summary.sentence.startswith("Cannot be judged: both faces are too poor")
     assert not third.summary.success
 
 
