@@ -32,9 +32,7 @@ if TYPE_CHECKING:
 
 MULTIPLE = 32
 MINIMUM_SCORE = 0.4  # on held-out photos: 0.99 of the faces and 0.03 false ones a photo (docs/benchmarks/detection.md)
-TILE_SCORE = (
-    0.7  # of a face that only tiles or the turned photo show: below, they bring false ones (small_faces.md there)
-)
+TILE_SCORE = 0.7  # of a face that only tiles or a turned look show: below, they bring false ones (docs/benchmarks)
 
 Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]  # boxes (N, 4), landmarks (N, 5, 2), scores (N,)
 
