@@ -258,8 +258,8 @@ def test_restoring_shows_the_result_and_the_readout(qtbot: QtBot, window: MainWi
     assert summary is not None
     first, second = window.workspace.strip.chips
     assert first.words.text() == summary.words
-    assert first.chance.text() == f"{summary.chance:.0%} same"
-    assert first.agreement.text() == summary.agreement
+    assert first.chance.text() == f"{summary.chance:.0%}"
+    assert first.agreement.text() == "both agree"
     assert first.gauge.isVisible()
     assert [v.embedder for v in first.gauge.verdicts] == ["judge-a", "judge-b"]
     assert summary.sentence in first.toolTip()
@@ -312,7 +312,7 @@ def test_a_face_that_is_too_poor_is_said_to_be_so(
     restore(qtbot, window)
     good, poor = window.workspace.strip.chips
     assert good.words.text() == "changed"
-    assert good.agreement.text() == "both recognisers agree"
+    assert good.agreement.text() == "both agree"
     assert poor.words.text() == "cannot be judged"
     assert poor.chance.text() == ""
     assert poor.agreement.text() == "too poor: recognisable at 12%, 30% is needed"

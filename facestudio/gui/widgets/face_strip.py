@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 CROP = 88
 CHIP = 150
-HEIGHT = 260  # room for three recognisers' gauges
+HEIGHT = 272  # room for three recognisers' gauges
 ADD = 104  # width of the button at the end
 REMOVE = 24  # side of the button that removes
 LONGEST = 62  # characters of an error on a chip; the tooltip has all
@@ -97,7 +97,7 @@ class FaceChip(QFrame):
         self.gauge = Gauge(theme)
         self.gauge.clicked.connect(self._ask)
         self.chance.setObjectName("chipTitle")
-        self.chance.setAccessibleName("Probability of the same person")
+        self.chance.setAccessibleName("Chance of the same person")
         self.agreement, self.note = QLabel(), QLabel()
         self.agreement.setWordWrap(True)
         for label in (self.agreement, self.note):
@@ -152,7 +152,7 @@ class FaceChip(QFrame):
         self.note.setVisible(bool(note))
         self.note.setText(self.note.fontMetrics().elidedText(note, Qt.TextElideMode.ElideRight, CHIP - 24))
         judged = summary is not None and summary.words != UNJUDGED
-        self.chance.setText(f"{summary.chance:.0%} same" if summary and judged else "")
+        self.chance.setText(f"{summary.chance:.0%}" if summary and judged else "")
         if result is None or result.status == "skipped":
             self._say(self.info if result is None else "left as it was", "muted", self.info)
         elif result.status == "failed":
@@ -346,7 +346,7 @@ def _short(words: str) -> str:
 def _why(summary: Summary) -> str:
     """What stands under the words on a chip: who agrees, or what the face lacks."""
     if summary.words != UNJUDGED:
-        return summary.agreement
+        return summary.agreement.replace(" recognisers", "")
     return f"too poor: recognisable at {min(summary.quality or (0.0,)):.0%}, {summary.gate:.0%} is needed"
 
 
