@@ -321,7 +321,7 @@ def test_a_face_that_is_too_poor_is_said_to_be_so(
     qtbot.mouseClick(good.gauge, Qt.MouseButton.LeftButton)
     (dialog,) = window.findChildren(DistributionsDialog)
     said = [label.text() for label in dialog.findChildren(QLabel)]
-    assert any("Mean log-odds of all recognisers" in text and "90% before" in text for text in said)
+    assert any("Log-odds of all recognisers together" in text and "90% and 90%" in text for text in said)
 
 
 def test_a_large_face_carries_its_note(qtbot: QtBot, window: MainWindow, studio: FakeStudio, tmp_path: Path) -> None:

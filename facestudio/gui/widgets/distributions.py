@@ -155,13 +155,11 @@ def told(summary: Summary) -> str:
     """The summary's sentence, how recognisable both faces are, and the panel's figures, as far as there are any."""
     sentences = [summary.sentence]
     if summary.quality is not None:
-        before, after = summary.quality
-        sentences.append(
-            f"Recognisable: {before:.0%} before, {after:.0%} after; below {summary.gate:.0%} nothing is claimed."
-        )
+        one, other = summary.quality
+        sentences.append(f"Recognisable: {one:.0%} and {other:.0%}; below {summary.gate:.0%} nothing is claimed.")
     if summary.score is not None and summary.threshold is not None:
         sentences.append(
-            f"Mean log-odds of all recognisers {summary.score:.2f}; "
+            f"Log-odds of all recognisers together {summary.score:.2f}; "
             f'"same person" is said from {summary.threshold:.2f}, which one stranger in '
             f"{1 / summary.verdicts[0].far:,.0f} reaches."
         )
