@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from facestudio.photo import Photo
 from tests.end2end.hostile_corpus import drawing, encoded, srgb_profile
 
 
+@cache  # a profile holds the second that it was made in
 def wide_profile() -> bytes:
     """sRGB with Adobe RGB's red and green, so wider."""
     profile = bytearray(srgb_profile())

@@ -37,7 +37,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def test_detector_landmarks_and_every_embedder_can_be_exported() -> None:
-    judges = {entry.id for entry in checkpoints.load_manifest().values() if entry.calibration}
+    judges = {entry.id for entry in checkpoints.load_manifest().values() if entry.recognises}
     assert judges
     assert {"starter-detector", "starter-landmarks"} | judges == set(ENTRIES)
 
