@@ -102,7 +102,7 @@ def comparison_text(comparison: Comparison) -> str:
             lines.append(f"  recognisable: {first:.0%} and {second:.0%}")
     lines += [
         f"  {name}: {between_photos(v.words)} (cosine {v.cosine:.3f}, threshold {v.threshold:.3f} "
-        f"at a false accept rate of {v.far:g}, probability {v.probability:.0%})"
+        f"at a false accept rate of {v.far:g}, probability {min(max(v.probability, 0.01), 0.99):.0%})"  # nothing here is certain
         for name, v in comparison.verdicts.items()
     ]
     return "\n".join(lines)
