@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from facestudio.batch import Outcome, face_record
+from facestudio.faces.calibration import shown
 from facestudio.faces.face import Face
 from facestudio.faces.panel import Summary, between_photos
 from facestudio.photo import SUFFIXES
@@ -102,7 +103,7 @@ def comparison_text(comparison: Comparison) -> str:
             lines.append(f"  recognisable: {first:.0%} and {second:.0%}")
     lines += [
         f"  {name}: {between_photos(v.words)} (cosine {v.cosine:.3f}, threshold {v.threshold:.3f} "
-        f"at a false accept rate of {v.far:g}, probability {min(max(v.probability, 0.01), 0.99):.0%})"  # nothing here is certain
+        f"at a false accept rate of {v.far:g}, probability {shown(v.probability):.0%})"
         for name, v in comparison.verdicts.items()
     ]
     return "\n".join(lines)

@@ -61,6 +61,11 @@ def same_probability(cosine: float, calibration: Mapping[str, Any], threshold: f
     return 1 / (1 + math.exp(-min(max(log_ratio, -60.0), 60.0)))
 
 
+def shown(probability: float) -> float:
+    """A probability as it is shown: nothing here is certain."""
+    return min(max(probability, 0.01), 0.99)
+
+
 def distributions(calibration: Mapping[str, Any]) -> Distributions | None:
     """The measured distributions, None when the calibration holds none (or they do not fit together)."""
     same, different = calibration.get("same_shares"), calibration.get("different_shares")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from facestudio.checkpoints import Checkpoint
-from facestudio.faces.calibration import interval_at, threshold_at
+from facestudio.faces.calibration import shown, threshold_at
 from facestudio.faces.identity import CHANGED, LENIENT_FAR, SAME, UNCERTAIN, Embedder, Verdict
 from facestudio.faces.quality import Quality
 from facestudio.progress import Progress
@@ -56,7 +56,7 @@ class Summary:
     @property
     def chance(self) -> float:
         """The probability as it is shown: nothing here is certain."""
-        return min(max(self.probability, 0.01), 0.99)
+        return shown(self.probability)
 
     @property
     def by_embedder(self) -> dict[str, Verdict]:
@@ -124,10 +124,8 @@ class Panel:
             return None
         return float(log_odds(coefficients, np.array([cosines[name] for name in names]), np.float64(quality)))
 
-    def thresholds(
-        self, embedders: Sequence[str], far: float
-    ) -> tuple[float, float, tuple[float, float] | None] | None:
-        """(threshold at `far`, the one below which "changed" is said, interval of the first) of the score of `embedders`.
+    def thresholds(self, embedders: Sequence[str], far: float) -> tuple[float, float] | None:
+        """(threshold at `far`, the one below which "changed" is said) of the score of `embedders`.
 
         None when this set was not calibrated.
         """
@@ -135,7 +133,7 @@ class Panel:
         if measured is None:
             return None
         threshold = threshold_at(measured, far, self.checkpoint.id)
-        return threshold, min(threshold_at(measured, LENIENT_FAR), threshold), interval_at(measured, far)
+        return threshold, min(threshold_at(measured, LENIENT_FAR), threshold)
 
 
 def log_odds(coefficients: Sequence[float], cosines: np.ndarray, quality: Any) -> np.ndarray:
@@ -181,7 +179,7 @@ def summarise(
     limits = panel.thresholds(list(verdicts), cautious.far) if score is not None else None
     threshold = None
     if score is not None and limits is not None:
-        threshold, changed_below, _ = limits
+        threshold, changed_below = limits
         words = SAME if score >= threshold else CHANGED if score < changed_below else UNCERTAIN
         probability = chance(score)
     if poorer < panel.gate:

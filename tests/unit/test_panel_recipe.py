@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from facestudio.checkpoints import File, load_manifest
+from facestudio.faces.calibration import interval_at
 from facestudio.faces.identity import Embedder
 from facestudio.faces.panel import Panel
 from facestudio.faces.recent import Recent
@@ -74,8 +75,10 @@ def test_the_product_loads_what_was_fitted(fitted: tuple[dict[str, Any], Path, d
     for some in (EMBEDDERS, EMBEDDERS[:2], EMBEDDERS[1:]):
         limits = panel.thresholds(some, 1e-3)
         assert limits is not None
-        threshold, changed_below, interval = limits
-        assert interval is not None and changed_below <= threshold and interval[0] <= interval[1]
+        threshold, changed_below = limits
+        assert changed_below <= threshold
+        low, high = interval_at(entry.calibration["together"][" ".join(some)], 1e-3) or (1, 0)
+        assert low <= threshold <= high
     assert panel.thresholds(EMBEDDERS[:1], 1e-3) is None
     assert panel.score(dict.fromkeys(EMBEDDERS, 1.0), quality) > panel.score(dict.fromkeys(EMBEDDERS, 0.0), quality)
 

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QDialog, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from facestudio.faces.calibration import Distributions
+from facestudio.faces.calibration import Distributions, shown
 from facestudio.faces.identity import Verdict
 from facestudio.faces.panel import Summary
 from facestudio.gui.theme import Theme
@@ -169,7 +169,7 @@ def told(summary: Summary) -> str:
 def describe(verdict: Verdict) -> str:
     """A verdict with its raw figures, in two sentences."""
     interval = "" if verdict.interval is None else f" ({verdict.interval[0]:.2f} to {verdict.interval[1]:.2f})"
-    chance = min(max(verdict.probability, 0.01), 0.99)  # nothing here is certain
+    chance = shown(verdict.probability)
     return (
         f"Cosine {verdict.cosine:.3f}: {verdict.words}, with a probability of the same person of {chance:.0%}. "
         f'"Same person" is said from {verdict.threshold:.2f}{interval}, which one stranger in {1 / verdict.far:,.0f} reaches.'
