@@ -43,11 +43,12 @@ class Checkpoint:
     Attributes:
         id, title: for programs and for people; licence, source: of the weights ("starter": made by this project).
         method: "module:Class" of the method it feeds, "" when it feeds none.
-        goal: of that method: "keep" or "change" the identity; "none" when it feeds none.
+        goal: of that method: "keep" or "change" the identity, or "create" one; "none" when it feeds none.
         architecture: "module:Class" of its network; config: the network's arguments.
         files: by part ("weights").
         figures: what was measured of it; calibration: what an embedder's cosines mean (see faces/identity.py).
         conditioned_on: ids of the embedders that the method listens to, which must not judge it.
+        uses: ids of other checkpoints that its method works with, by their part in it ("autoencoder").
     """
 
     id: str
@@ -62,6 +63,7 @@ class Checkpoint:
     figures: Mapping[str, float] = field(default_factory=dict, hash=False)
     calibration: Mapping[str, Any] = field(default_factory=dict, hash=False)
     conditioned_on: tuple[str, ...] = ()
+    uses: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def recognises(self) -> bool:
@@ -172,6 +174,7 @@ def _entry(name: str, table: Mapping[str, Any], folder: Path) -> Checkpoint:
         figures=dict(table.get("figures", {})),
         calibration=dict(table.get("calibration", {})),
         conditioned_on=(conditioned,) if isinstance(conditioned, str) else tuple(conditioned),
+        uses={role: str(id) for role, id in table.get("uses", {}).items()},
     )
 
 
