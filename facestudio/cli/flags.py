@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -14,11 +14,11 @@ from facestudio.methods.base import method_class, method_name
 from facestudio.options import OptionField, describe
 
 
-def method_fields() -> dict[str, tuple[OptionField, list[str]]]:
-    """Every option of every method that the manifest names, with the methods that have it."""
+def method_fields(goals: Collection[str]) -> dict[str, tuple[OptionField, list[str]]]:
+    """Every option of every method that the manifest names with one of `goals`, with the methods that have it."""
     found: dict[str, tuple[OptionField, list[str]]] = {}
     try:
-        entries = [c for c in checkpoints.load_manifest().values() if c.method]
+        entries = [c for c in checkpoints.load_manifest().values() if c.method and c.goal in goals]
         classes = {method_name(c): method_class(c) for c in entries}
     except CheckpointError:
         return found  # help must work without a manifest; a command that needs it will say what is wrong
@@ -28,11 +28,14 @@ def method_fields() -> dict[str, tuple[OptionField, list[str]]]:
     return found
 
 
-def with_method_options(command: Callable[..., int]) -> Callable[..., int]:
-    """`command`, whose `**options` becomes one flag for each option of each method; a flag not given arrives as None."""
+def with_method_options(command: Callable[..., int], *goals: str) -> Callable[..., int]:
+    """`command`, whose `**options` becomes one flag for each option of each method with one of `goals`.
+
+    A flag not given arrives as None.
+    """
     signature = inspect.signature(command, eval_str=True)
     parameters = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    for name, (field, methods) in method_fields().items():
+    for name, (field, methods) in method_fields(goals).items():
         annotation: Any = Annotated[field.type | None, _flag(name, field, methods)]  # type: ignore[valid-type, name-defined]
         parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
 

@@ -16,9 +16,11 @@ from typing import Annotated, Any
 
 import typer
 
-from facestudio import batch, checkpoints
+from facestudio import batch
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli import report as reports
+from facestudio.cli import weights
+from facestudio.cli.arguments import Boxes, Device, Far, Json, Photos, Quiet, Report
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
@@ -34,25 +36,6 @@ from facestudio.studio import Studio, options_of
 STOPPED = 130
 Box = tuple[float, float, float, float]
 _ClickException: Any = typer.BadParameter.__mro__[2]  # Typer brings its own copy of click or uses the real one
-
-# readable=False: Typer would refuse the whole command for one unreadable photo, which here fails alone
-Photos = Annotated[
-    list[Path], typer.Argument(metavar="PHOTO|FOLDER...", help="Photos, or folders of photos.", readable=False)
-]
-Boxes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--box",
-        metavar="X0,Y0,X1,Y1",
-        help="A face that was missed: left, top, right and bottom of a rough box around it, in pixels. May be repeated; "
-        "such faces are numbered after those that are found.",
-    ),
-]
-Device = Annotated[str, typer.Option(help="What computes: auto, cpu, cuda or mps.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Report = Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="Write one JSON object a photo to this file.")]
-Far = Annotated[float, typer.Option(min=1e-6, max=0.5, help='False accept rate at which a verdict says "same person".')]
 
 
 def restore(
@@ -179,57 +162,6 @@ def doctor(device: Device = "auto", as_json: Json = False) -> int:
     return 0 if all(f.ok for f in findings) else 1
 
 
-def weights_list(as_json: Json = False) -> int:
-    """List the checkpoints, what they are for and under which licence."""
-    screen = Screen()
-    entries = list(checkpoints.load_manifest().values())
-    rows = [
-        {
-            "id": c.id,
-            "title": c.title,
-            "method": method_name(c),
-            "licence": c.licence,
-            "source": c.source,
-            "here": all(f.path.exists() for f in c.files.values()),
-        }
-        for c in entries
-    ]
-    if as_json:
-        screen.put(json.dumps(rows))
-    for row in [] if as_json else rows:
-        used = f"method {row['method']}" if row["method"] else "used by all"
-        screen.say(
-            f"{row['id']}: {row['title']} ({used}; licence: {row['licence']}; {'here' if row['here'] else 'MISSING'})"
-        )
-    return 0
-
-
-def weights_verify(as_json: Json = False) -> int:
-    """Check every weight file against the sha256 in the manifest."""
-    screen = Screen()
-    states = {entry.id: checkpoints.verify(entry) for entry in checkpoints.load_manifest().values()}
-    if as_json:
-        screen.put(json.dumps([{"id": name, "state": state} for name, state in states.items()]))
-    for name, state in [] if as_json else states.items():
-        screen.say(f"{name}: {state}")
-    return 0 if all(state == "present" for state in states.values()) else 1
-
-
-def weights_export(
-    checkpoint: Annotated[str, typer.Argument(metavar="ID", help="Which weights (see `weights list`).")],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.onnx", help="The file to write.")],
-    quiet: Quiet = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file that exists.")] = False,
-) -> int:
-    """Write a detector, landmark finder or embedder as an ONNX file, for other programs."""
-    screen = Screen(quiet)
-    with screen.progress() as progress:
-        written = Studio("cpu").export(checkpoint, output, overwrite, progress)
-    entry = checkpoints.checkpoint(checkpoint)
-    screen.say(f"{entry.id} -> {written} ({written.stat().st_size / 1e6:.1f} MB; licence: {entry.licence})")
-    return 0
-
-
 def _chosen_checkpoint(studio: Studio, method: str | None, checkpoint: str | None) -> Checkpoint:
     """The checkpoint that the flags mean; without flags the first that restores."""
     offered = studio.restore_checkpoints()
@@ -288,16 +220,12 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
         help="Restore faces in photos, and measure how much of the person is left.",
     )
-    weights = typer.Typer(rich_markup_mode=None, help="The checkpoints.")
     app.callback()(about)
-    app.command()(with_method_options(restore))
+    app.command()(with_method_options(restore, "keep"))
     app.command()(detect)
     app.command()(compare)
     app.command()(doctor)
-    weights.command("list")(weights_list)
-    weights.command("verify")(weights_verify)
-    weights.command("export")(weights_export)
-    app.add_typer(weights, name="weights")
+    app.add_typer(weights.commands(), name="weights")
     return app
 
 

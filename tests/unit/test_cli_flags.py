@@ -67,7 +67,7 @@ def test_only_what_was_given_counts() -> None:
 
 
 def test_a_methods_options_become_flags(weights: Path) -> None:
-    assert set(method_fields()) == {"strength"}
+    assert set(method_fields({"keep"})) == {"strength"}
     seen: list[dict[str, Any]] = []
 
     def command(word: str, **options: Any) -> int:
@@ -76,7 +76,7 @@ def test_a_methods_options_become_flags(weights: Path) -> None:
         return 0
 
     app = typer.Typer(rich_markup_mode=None)
-    app.command()(with_method_options(command))
+    app.command()(with_method_options(command, "keep"))
     assert CliRunner().invoke(app, ["go", "--strength", "0.25"]).exit_code == 0
     assert CliRunner().invoke(app, ["go"]).exit_code == 0
     assert seen == [{"word": "go", "strength": 0.25}, {"word": "go", "strength": None}]
@@ -90,7 +90,7 @@ def test_a_methods_options_become_flags(weights: Path) -> None:
 
 def test_without_a_manifest_help_still_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACESTUDIO_WEIGHTS", str(tmp_path / "nowhere"))
-    assert method_fields() == {}
+    assert method_fields({"keep"}) == {}
 
 
 @pytest.mark.parametrize(
