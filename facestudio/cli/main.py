@@ -221,7 +221,7 @@ def build() -> typer.Typer:
         help="Restore faces in photos, and measure how much of the person is left.",
     )
     app.callback()(about)
-    app.command()(with_method_options(restore))
+    app.command()(with_method_options(restore, "keep"))
     app.command()(detect)
     app.command()(compare)
     app.command()(doctor)
