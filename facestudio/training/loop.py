@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from facestudio.training.optimizers import Optimizer
+from facestudio.training.precision import bfloat16_pays
 
 log = logging.getLogger(__name__)
 
@@ -166,14 +167,6 @@ def train(
     record(folder / "validation.csv", {**state, **figures})
     save(last, network, average, optimizer, state, recipe)  # again: a recipe may measure what its network must know
     return figures
-
-
-def bfloat16_pays(device: torch.device) -> bool:
-    """Whether `device` computes bfloat16 quicker than float32: a CPU without the instructions takes some ten times as long."""
-    if device.type != "cpu":
-        return True
-    can = torch.cpu.get_capabilities()
-    return bool(can.get("avx512_bf16") or can.get("amx_bf16") or can.get("architecture") == "aarch64")
 
 
 def fill(network: nn.Module, weights: Path, added: tuple[str, ...] = ()) -> bool:

@@ -2,7 +2,8 @@
 
 Muon (Jordan et al., 2024; torch's own implementation) steps along the orthogonalised momentum of each weight matrix. On
 the estimator a step of it was worth two of AdamW (docs/benchmarks/starter.md). It takes matrices only, so a convolution's
-weight (O, I, h, w) is shown to it as (O, h * w * I): a view of the same memory where the network is channels_last.
+weight (O, I, h, w) is shown to it as (O, h * w * I): a view of the same memory where the network is channels_last. Torch's
+computes in bfloat16 always, which some CPUs only emulate: there the same steps are taken in float32.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from facestudio.training.precision import bfloat16_pays
 
 
 class Optimizer:
@@ -39,9 +42,8 @@ class Optimizer:
                     raise ValueError("Muon needs a network in channels_last memory format")
             self._rates.append(muon)
             flats = [flat for _, flat in self._seen]
-            self._parts.append(
-                torch.optim.Muon(flats, muon, weight_decay=weight_decay, ns_steps=4, adjust_lr_fn="match_rms_adamw")
-            )
+            kind = torch.optim.Muon if bfloat16_pays(flats[0].device) else Float32Muon
+            self._parts.append(kind(flats, muon, weight_decay=weight_decay, ns_steps=4, adjust_lr_fn="match_rms_adamw"))
 
     def scale(self, share: float) -> None:
         """Set every rate to `share` of what was asked."""
@@ -69,6 +71,35 @@ class Optimizer:
         states = state.get("parts", [state])
         for part, one in zip(self._parts, states, strict=True):
             part.load_state_dict(one)
+
+
+class Float32Muon(torch.optim.Muon):
+    """Torch's Muon (same settings, same state, rates matched to AdamW's), computed in float32."""
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    continue
+                momentum = group["momentum"]
+                held = self.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter.grad))
+                held.lerp_(parameter.grad, 1 - momentum)
+                update = parameter.grad.lerp(held, momentum) if group["nesterov"] else held
+                update = orthogonal(update, group["ns_coefficients"], group["ns_steps"], group["eps"])
+                parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                parameter.add_(update, alpha=-0.2 * group["lr"] * max(parameter.shape) ** 0.5)
+
+
+def orthogonal(update: Tensor, coefficients: tuple[float, float, float], steps: int, tiny: float) -> Tensor:
+    """About U V^T of `update` = U S V^T, (O, M), by a quintic Newton-Schulz iteration."""
+    a, b, c = coefficients
+    lying = update.T if len(update) > update.shape[1] else update
+    lying = lying / lying.norm().clamp(min=tiny)
+    for _ in range(steps):
+        gram = lying @ lying.T
+        lying = torch.addmm(lying, torch.addmm(gram, gram, gram, beta=b, alpha=c), lying, beta=a)
+    return lying.T if len(update) > update.shape[1] else lying
 
 
 def matrix(weight: Tensor) -> Tensor:

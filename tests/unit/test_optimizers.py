@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from facestudio.networks.estimator import EstimatorUNet
-from facestudio.training.optimizers import Optimizer, matrix
+from facestudio.training.optimizers import Float32Muon, Optimizer, matrix
 
 
 def made(seed: int = 0) -> EstimatorUNet:
@@ -95,3 +95,21 @@ def test_rates_fall_together() -> None:
 def test_muon_wants_channels_last() -> None:
     with pytest.raises(ValueError, match="channels_last"):
         Optimizer(EstimatorUNet(widths=(8, 12), blocks=1, unshuffle=2), 1e-2, 0.0, 1e-2, ("head", "tail"))
+
+
+def test_muon_in_float32_takes_torchs_steps() -> None:
+    torch.manual_seed(3)
+    start, gradients = torch.randn(6, 10), torch.randn(3, 6, 10)
+    found = []
+    for kind in (torch.optim.Muon, Float32Muon):
+        weight = torch.nn.Parameter(start.clone())
+        optimizer = kind([weight], 0.05, weight_decay=0.1, ns_steps=4, adjust_lr_fn="match_rms_adamw")
+        for gradient in gradients:
+            weight.grad = gradient.clone()
+            optimizer.step()
+        found.append((weight.detach(), optimizer.state_dict()))
+    (torchs, torchs_state), (ours, our_state) = found
+    moved = (torchs - start).norm()
+    assert (ours - torchs).norm() < 0.02 * moved  # torch's is rounded to bfloat16
+    torch.testing.assert_close(our_state["state"], torchs_state["state"])
+    assert our_state["param_groups"] == torchs_state["param_groups"]
