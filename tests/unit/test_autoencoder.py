@@ -36,6 +36,21 @@ def test_a_face_becomes_a_small_latent_and_a_face_again() -> None:
         assert torch.allclose(network(faces), network.decode(network.encode(faces).mode()))
 
 
+def test_the_linear_path_begins_as_the_best_code_of_squares() -> None:
+    torch.manual_seed(0)
+    network = FaceAutoencoder(**TINY).eval()
+    basis = torch.randn(4, 3 * 16 * 16) / 30
+    squares = 0.2 + torch.randn(500, 4) @ basis
+    network.code(squares)
+    faces = torch.nn.functional.pixel_shuffle(squares[:8, :, None, None], 16)
+    with torch.inference_mode():
+        raw = network.encode(faces)
+        assert torch.allclose(network.decode(raw.mode()), faces, atol=1e-3)
+        every = network.encode(torch.nn.functional.pixel_shuffle(squares[:, :, None, None], 16))
+        assert torch.allclose(every.mode().std(0), torch.ones(4, 1, 1), atol=0.02)
+        assert raw.std.max() < 0.05, "little noise at the beginning"
+
+
 def test_latents_are_normalised_by_what_was_measured() -> None:
     network = FaceAutoencoder(**TINY).eval()
     faces = torch.rand(2, 3, 64, 64) * 2 - 1
@@ -95,6 +110,7 @@ def recipe(monkeypatch: pytest.MonkeyPatch) -> Recipe:
     made.config, made.settings = TINY, Settings(batch=2, lr=2e-3)
     made.faces = type("Faces", (), {"pixels": np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3), np.uint8)})()
     made.training, made.images_seen, made.root = np.arange(6), 0, Path()
+    made.crop, made.patches = 32, 100
     monkeypatch.setattr(recipe_module.checkpoints, "checkpoint", lambda name: name)
     monkeypatch.setattr(recipe_module, "fill_network", lambda entry: embedder())
     return made
