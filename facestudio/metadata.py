@@ -1,9 +1,9 @@
 """What a file says about its photo besides the pixels: collected when it is read, mended and marked when it is written.
 
-A written photo carries two marks: the IPTC digital source type "composite with trained algorithmic media", and the
-recipe as JSON in an XMP property of our own. JPEG, PNG, WebP, TIFF, HEIC and AVIF hold both. A GIF says it in words and
-holds the recipe as its comment; a BMP can hold no metadata at all, so neither. Knows no pixels and no Recipe: a recipe
-is its line of JSON here.
+A written photo carries two marks: the IPTC digital source type "composite with trained algorithmic media" ("trained
+algorithmic media" for a picture of nobody), and the recipe as JSON in an XMP property of our own. JPEG, PNG, WebP, TIFF, HEIC
+and AVIF hold both. A GIF says it in words and holds the recipe as its comment; a BMP can hold no metadata at all, so neither.
+Knows no pixels and no Recipe: a recipe is its line of JSON here.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from facestudio.formats import DECODER_ERRORS, WITHOUT_XMP, open_image
 
 POLICIES = ("keep", "strip")
 _COMMENT = "Edited with AI by Face Studio. "
+_CREATED = "Made with AI by Face Studio. "
 _LONGEST_JPEG_EXIF = 65533 - 6  # bytes; a JPEG segment holds no more
 _LONGEST_JPEG_XMP = 65533 - 29
 _LONGEST_JPEG_COMMENT = 65533
@@ -67,19 +68,25 @@ def collect(image: Image.Image, format: str) -> Metadata:
 
 
 def for_output(
-    metadata: Metadata, format: str, size: tuple[int, int], recipe: str | None, policy: str = "keep"
+    metadata: Metadata,
+    format: str,
+    size: tuple[int, int],
+    recipe: str | None,
+    policy: str = "keep",
+    created: bool = False,
 ) -> Written:
     """Metadata for a file of `format` with `size` (width, height) upright pixels.
 
     Args:
         recipe: one line of JSON; None writes no mark either, because nothing was restored.
         policy: "keep", or "strip": nothing of the original, only the marks, be they new or its own already.
+        created: the picture shows nobody, all of it was made.
     """
     if policy not in POLICIES:
         raise ValueError(f"the policy is one of {', '.join(POLICIES)}, not {policy!r}")
     keep = policy == "keep"
     if format in WITHOUT_XMP:
-        return _for_simple(metadata if keep else Metadata(), format, recipe)
+        return _for_simple(metadata if keep else Metadata(), format, recipe, created)
     settings: dict[str, Any] = {}
     losses = []
     if keep and metadata.exif:
@@ -91,13 +98,15 @@ def for_output(
         else:
             settings["exif"] = b"Exif\x00\x00" + block
     old = metadata.xmp if keep else None
-    marks = recipe is not None or (not keep and _is_marked(metadata.xmp))
-    packet = xmp.marked(old, recipe) if marks else xmp.mended(old)
+    mark = _mark(metadata.xmp)
+    marks = recipe is not None or created or (not keep and mark is not None)
+    created = created or mark == xmp.AI_CREATED
+    packet = xmp.marked(old, recipe, created) if marks else xmp.mended(old)
     if packet and format == "JPEG" and len(packet) > _LONGEST_JPEG_XMP:
         losses.append("Its XMP data is too long for a JPEG file and is left out.")
-        packet = xmp.marked(None, recipe) if marks else None
+        packet = xmp.marked(None, recipe, created) if marks else None
         if packet and len(packet) > _LONGEST_JPEG_XMP:
-            packet = xmp.marked(None, None)
+            packet = xmp.marked(None, None, created)
     if packet:
         settings["xmp"] = packet
     if format == "TIFF":
@@ -127,30 +136,32 @@ def read_recipe(path: Path | str) -> str | None:
     if packet:
         return xmp.recipe_of(packet)
     text = (comment or b"").decode("utf-8", "replace")
-    return text.removeprefix(_COMMENT) if text.startswith(_COMMENT) else None
+    return next((text.removeprefix(said) for said in (_COMMENT, _CREATED) if text.startswith(said)), None)
 
 
-def _for_simple(metadata: Metadata, format: str, recipe: str | None) -> Written:
+def _for_simple(metadata: Metadata, format: str, recipe: str | None, created: bool) -> Written:
     """BMP and GIF."""
     settings: dict[str, Any] = {}
     if format == "BMP":
         if metadata.dpi:
             settings["dpi"] = metadata.dpi
     elif recipe is not None:
-        settings["comment"] = (_COMMENT + recipe).encode()
+        settings["comment"] = ((_CREATED if created else _COMMENT) + recipe).encode()
     elif metadata.comment:
         settings["comment"] = metadata.comment
     lost = ("EXIF and XMP data do not fit into this format and are left out.",) if metadata.exif or metadata.xmp else ()
     unmarked = (
-        ("This format has no room for the note that the photo was restored with AI.",)
+        ("This format has no room for the note that AI had a hand in the picture.",)
         if format == "BMP" and recipe is not None
         else ()
     )
     return Written(settings, lost + unmarked)
 
 
-def _is_marked(packet: bytes | None) -> bool:
-    return packet is not None and xmp.source_type_of(packet) == xmp.AI_COMPOSITE
+def _mark(packet: bytes | None) -> str | None:
+    """The mark of ours that `packet` carries already."""
+    found = None if packet is None else xmp.source_type_of(packet)
+    return found if found in (xmp.AI_COMPOSITE, xmp.AI_CREATED) else None
 
 
 def _for_tiff(block: bytes | None, packet: bytes | None) -> dict[str, Any]:

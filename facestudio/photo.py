@@ -50,6 +50,7 @@ class Photo:
         bits: per colour in the file.
         colour: what the file held in its own colour space; metadata: what it said about the photo.
         lossless: whether its file was stored without loss.
+        synthetic: whether all of it was made, so that it shows nobody; saved files say so.
     """
 
     pixels: np.ndarray
@@ -61,6 +62,7 @@ class Photo:
     colour: Colour | None = field(default=None, repr=False)
     metadata: Metadata = field(default_factory=Metadata, repr=False)
     lossless: bool = True
+    synthetic: bool = False
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8 or not self.pixels.size:
@@ -152,7 +154,7 @@ class Photo:
 
         Args:
             format: Pillow's name or a suffix; None means what the suffix of `path` says, else the original's format.
-            recipe: recorded in the file together with the mark "restored with AI".
+            recipe: recorded in the file together with the mark that AI had a hand in it.
             overwrite: replace a file that is there already. The photo's own original is never replaced.
             metadata_policy: "keep" keeps EXIF, XMP and the rest; "strip" keeps nothing of them but the colour profile,
                 without which colours would be wrong.
@@ -167,7 +169,8 @@ class Photo:
         if self.path is not None and same_file(path, self.path):
             message = f"{name} is the original, which is never overwritten."
             raise UnwritableOutput(message, hint="Choose another name or folder.")
-        written = for_output(self.metadata, chosen, self.size, recipe.to_json() if recipe else None, metadata_policy)
+        line = recipe.to_json() if recipe else None
+        written = for_output(self.metadata, chosen, self.size, line, metadata_policy, self.synthetic)
 
         def write(file: IO[bytes]) -> None:
             file.write(encode(self._picture(chosen), chosen, written.settings, self.lossless, name))

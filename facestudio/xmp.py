@@ -10,6 +10,7 @@ import xml.etree.ElementTree as ET
 from xml.parsers import expat
 
 AI_COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+AI_CREATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 _NAMESPACES = {
     "x": "adobe:ns:meta/",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -61,8 +62,12 @@ _DEEPEST = 100  # levels of nesting; ElementTree's own functions recurse
 _LARGEST = 16 << 20  # bytes
 
 
-def marked(packet: bytes | None, recipe: str | None) -> bytes:
-    """`packet`, or a new one when it is None or broken, saying "restored with AI" and holding `recipe` (JSON)."""
+def marked(packet: bytes | None, recipe: str | None, created: bool = False) -> bytes:
+    """`packet`, or a new one when it is None or broken, saying that AI had a hand in the picture, and holding `recipe` (JSON).
+
+    `created`: the whole picture is made; what says so already goes on saying it.
+    """
+    created = created or (packet is not None and source_type_of(packet) == AI_CREATED)
     root = _parsed(packet) if packet else None
     rdf = _rdf(root) if root is not None else None
     if root is None or rdf is None:
@@ -70,7 +75,7 @@ def marked(packet: bytes | None, recipe: str | None) -> bytes:
         rdf = ET.SubElement(root, _RDF)
     about = _without_stale(rdf, _OURS)
     ours = ET.SubElement(rdf, _DESCRIPTION, {_ABOUT: about})
-    ET.SubElement(ours, _SOURCE_TYPE).text = AI_COMPOSITE
+    ET.SubElement(ours, _SOURCE_TYPE).text = AI_CREATED if created else AI_COMPOSITE
     if recipe is not None:
         ET.SubElement(ours, _RECIPE).text = recipe
     return _packet(root)
