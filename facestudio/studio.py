@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from facestudio.faces.identity import Embedder
     from facestudio.faces.landmarks import LandmarkFinder
     from facestudio.faces.panel import Panel
-    from facestudio.methods.base import Restorer
+    from facestudio.generating import Gallery, Portrait
+    from facestudio.methods.base import Restorer, Synthesizer
     from facestudio.pipeline import Comparison, Result
 
 DETECTOR, LANDMARKS, PANEL = "starter-detector", "starter-landmarks", "starter-panel"
@@ -135,6 +136,39 @@ class Studio:
         one, other = faces or (self._largest(a, progress), self._largest(b, progress))
         return pipeline.compare(a, b, one, other, judges, panel=self._panel(), far=self.far, progress=progress)
 
+    def generate(
+        self,
+        recipe: Recipe,
+        count: int,
+        source: tuple[Photo, Face] | None = None,
+        progress: Progress | None = None,
+        done: Callable[[Portrait], None] = lambda portrait: None,
+    ) -> Gallery:
+        """Make `count` pictures of the face in `source`, or of people who do not exist; errors as of `generating.generate`."""
+        from facestudio import generating
+
+        method = self._synthesizer(recipe.checkpoint)
+        embedders = self._embedders()
+        listener = next((e for e in embedders if e.id == method.embedder), None)
+        if source is not None and listener is None:
+            lack = f"The recogniser {method.embedder}, which {method.id} listens to, is not here."
+            raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
+        return generating.generate(
+            method,
+            count,
+            detector=self._detector(),
+            source=source,
+            listener=listener,
+            finder=self._finder(),
+            embedders=embedders,
+            panel=self._panel(),
+            options=options_of(method.Options, recipe.options),
+            seed=recipe.seed,
+            progress=progress,
+            far=self.far,
+            done=done,
+        )
+
     def identity(self, photo: Photo, face: Face) -> dict[str, Identity]:
         """Who `face` is to each embedder, by the embedder's id."""
         return self.identities(photo, [face])[0]
@@ -155,7 +189,7 @@ class Studio:
         """Load the detector, and for a checkpoint its method and the judges, so that the next call does not wait."""
         self._detector()
         if checkpoint_id is not None:
-            self._restorer(checkpoint_id)
+            self._method(checkpoint_id)
             self._panel()
 
     # ---- what there is
@@ -167,6 +201,10 @@ class Studio:
     def restore_checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that feed a method which keeps the person: what the Restore workspace offers, best first."""
         return [c for c in self.checkpoints() if c.method and c.goal == "keep"]
+
+    def generate_checkpoints(self) -> list[Checkpoint]:
+        """Checkpoints that feed a method which makes faces: what the Generate workspace offers, best first."""
+        return [c for c in self.checkpoints() if c.method and c.goal == "create"]
 
     def options_for(self, checkpoint_id: str) -> tuple[OptionField, ...]:
         """The options of the method that a checkpoint feeds; does not import torch."""
@@ -256,7 +294,13 @@ class Studio:
             "landmarks", lambda: LandmarkFinder.load(store.checkpoint(LANDMARKS), devices.resolve(self._device))
         )
 
+    def _synthesizer(self, checkpoint_id: str) -> Synthesizer:
+        return self._method(checkpoint_id)
+
     def _restorer(self, checkpoint_id: str) -> Restorer:
+        return self._method(checkpoint_id)
+
+    def _method(self, checkpoint_id: str) -> Any:
         from facestudio.methods.base import load_method
 
         return self._keep(

@@ -23,6 +23,7 @@ from facestudio.cli import weights
 from facestudio.cli.arguments import Boxes, Device, Far, Json, Photos, Quiet, Report
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
+from facestudio.cli.generate import generate
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
 from facestudio.faces.duplicates import known_as
 from facestudio.faces.face import Face
@@ -222,6 +223,7 @@ def build() -> typer.Typer:
     )
     app.callback()(about)
     app.command()(with_method_options(restore, "keep"))
+    app.command()(with_method_options(generate, "create"))
     app.command()(detect)
     app.command()(compare)
     app.command()(doctor)

@@ -5,6 +5,7 @@ The object of one restored photo is made by `batch`, because the window's folder
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from facestudio.batch import Outcome, face_record
 from facestudio.faces.calibration import shown
 from facestudio.faces.face import Face
 from facestudio.faces.panel import Summary, between_photos
+from facestudio.generating import Portrait
 from facestudio.photo import SUFFIXES
 from facestudio.pipeline import Comparison, FaceResult
 
@@ -107,6 +109,32 @@ def comparison_text(comparison: Comparison) -> str:
         for name, v in comparison.verdicts.items()
     ]
     return "\n".join(lines)
+
+
+def portrait_record(source: Path | None, target: Path, portrait: Portrait) -> dict[str, Any]:
+    """The JSON object of a made picture: the report's object, whose `input` is the photo it was drawn from, if any."""
+    found = []
+    if portrait.face is not None:
+        made = FaceResult(portrait.face, 0, "created", None, portrait.similarity, portrait.verdicts, portrait.summary)
+        found = [face_record(made)]
+    return {
+        "input": str(source) if source else None,
+        "output": str(target),
+        "status": "ok" if found else "partial",
+        "error": portrait.note or None,
+        "seed": portrait.recipe.seed,
+        "recipe": json.loads(portrait.recipe.to_json()),
+        "faces": found,
+    }
+
+
+def portrait_text(target: Path, portrait: Portrait) -> str:
+    """One line a picture: where it is, and with a source how alike it is."""
+    words = [portrait.note] if portrait.note else []
+    if portrait.summary is not None:
+        words.append(portrait.summary.words)
+        words += [f"{v.embedder} {v.cosine:.2f}" for v in portrait.verdicts.values()]
+    return f"{target}" + (f": {', '.join(words)}" if words else "")
 
 
 def count(number: int, noun: str) -> str:

@@ -6,7 +6,8 @@ checkpoints. Every latent has noise of its own seed, so that it does not depend 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import torch
@@ -47,6 +48,7 @@ def draw(
     guidance: float = 2.0,
     sketch: Tensor | None = None,
     progress: Progress | None = None,
+    seen: Callable[[Tensor], Any] | None = None,
 ) -> Tensor:
     """Latents (B, C, h, w) of mean 0 and variance 1.
 
@@ -55,6 +57,7 @@ def draw(
         identity: (B, D) unit embeddings, or None for anybody.
         guidance: 1 takes the prior's word; above, away from what it says without the identity. Without one it has no effect.
         sketch: (B, S, h, w) or None; see networks/prior.py.
+        seen: turns the latents (B, C, h, w) as the prior guesses them so far into a preview for `progress`.
 
     Cancelled when `progress` is told to stop, between two steps.
     """
@@ -68,12 +71,21 @@ def draw(
     if guided and sketch is not None:
         sketch = torch.cat([sketch, sketch])
     latents = start * steps.init_noise_sigma
+    shares = steps.alphas_cumprod
     for time in progress.track(list(steps.timesteps), "Denoising"):
-        seen = torch.cat([latents, latents]) if guided else latents
-        seen = steps.scale_model_input(seen, time)
-        guess = prior(seen, time.expand(len(seen)).to(seen.device), tokens, sketch)
+        noisy = torch.cat([latents, latents]) if guided else latents
+        noisy = steps.scale_model_input(noisy, time)
+        guess = prior(noisy, time.expand(len(noisy)).to(noisy.device), tokens, sketch)
         if guided:
             told, untold = guess.chunk(2)
             guess = untold + guidance * (told - untold)
+        if seen is not None:
+            share = float(shares[int(time)])
+            progress.preview(partial(_preview, seen, share**0.5 * latents - (1 - share) ** 0.5 * guess))
         latents = steps.step(guess, time, latents).prev_sample
     return latents
+
+
+def _preview(seen: Callable[[Tensor], Any], clean: Tensor) -> Any:
+    with torch.inference_mode():
+        return seen(clean)

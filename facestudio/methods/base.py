@@ -7,11 +7,15 @@ import torch inside their functions only, so that their Options can be shown and
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.errors import CheckpointMismatch
-from facestudio.faces.face import AlignedFace, Template
+from facestudio.faces.face import AlignedFace, Identity, Template
 from facestudio.progress import Progress
 
 
@@ -34,6 +38,41 @@ class Restorer(Protocol):
 
     def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
         """Restore one crop. Deterministic by `seed`; raises FaceStudioError, never returns its input as if done."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """What a made face shall be like; None leaves it open.
+
+    Attributes:
+        identity: who, to the embedder that the method is conditioned on.
+        landmarks: (68, 2) float32, where the features are, in pixels of the method's template.
+    """
+
+    identity: Identity | None = None
+    landmarks: np.ndarray | None = None
+
+
+@runtime_checkable
+class Synthesizer(Protocol):
+    """A loaded method that makes aligned faces of people who need not exist.
+
+    Attributes:
+        id: the method's name ("arc2face"); goal: "create"; checkpoint: what was loaded.
+        template: how the faces are framed; embedder: id of the one whose identities it understands.
+        Options: as of a Restorer; a field called `hold_pose` asks for the landmarks of the photo.
+    """
+
+    id: str
+    goal: str
+    checkpoint: Checkpoint
+    template: Template
+    embedder: str
+    Options: type[Any]
+
+    def __call__(self, wish: Wish, seeds: Sequence[int], options: Any, progress: Progress) -> list[np.ndarray]:
+        """One picture (S, S, 3) uint8 RGB for each of `seeds`, which alone decides what is left open."""
         ...
 
 

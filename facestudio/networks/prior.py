@@ -15,6 +15,15 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor, nn
 
 LINES = 4  # kinds of lines of a sketch: outline and brows, eyes, nose, mouth
+FINER = 4  # a sketch has this many times the latent's side, and comes unshuffled
+# the noise that a prior is trained with, in the words of diffusers' schedulers
+SCHEDULE: dict[str, Any] = {
+    "num_train_timesteps": 1000,
+    "beta_schedule": "squaredcos_cap_v2",
+    "prediction_type": "v_prediction",
+    "clip_sample": False,
+    "timestep_spacing": "trailing",
+}
 
 
 class FacePrior(nn.Module):

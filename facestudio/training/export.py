@@ -26,6 +26,7 @@ TITLES = {
     "starter-prior": "Starter face prior",
     "starter-panel": "Starter panel: all embedders together, and how recognisable a face is",
 }
+ADDED = ("conditioned_on", "uses")  # written only where there is something to say
 
 
 def export(recipe: Any, folder: Path, figures: dict[str, Any], weights: Path) -> Path:
@@ -66,13 +67,16 @@ def export(recipe: Any, folder: Path, figures: dict[str, Any], weights: Path) ->
         "source": "starter",
         "method": getattr(recipe, "method", ""),
         "goal": getattr(recipe, "goal", "none"),
+        "conditioned_on": list(getattr(recipe, "conditioned_on", ())),
         "architecture": recipe.architecture,
         "config": recipe.config,
         "files": {"weights": {"path": path.name, "sha256": digest, "bytes": len(content)}},
         "figures": {key: round(value, 4) for key, value in figures.items() if not key.startswith("calibration.")},
         "calibration": nested(calibration),
+        "uses": dict(getattr(recipe, "uses", {})),
         "trained": trained,
     }
+    table[recipe.id] = {key: value for key, value in table[recipe.id].items() if key not in ADDED or value}
     partial = manifest.with_suffix(".part")
     partial.write_text(dump(document))
     os.replace(partial, manifest)

@@ -64,7 +64,7 @@ class FakeStudio(Studio):
     def prepare(self, checkpoint_id: str | None = None) -> None:
         return None
 
-    def _restorer(self, checkpoint_id: str) -> Any:
+    def _method(self, checkpoint_id: str) -> Any:
         return self.restorer
 
     def _embedders(self) -> list[Any]:

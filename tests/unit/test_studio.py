@@ -51,7 +51,7 @@ def test_restoring_again_with_other_settings_embeds_only_what_changed(
     photo: Photo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     studio, restorer, seen = Studio("cpu"), SlowRestorer(), []
-    monkeypatch.setattr(studio, "_restorer", lambda checkpoint_id: restorer)
+    monkeypatch.setattr(studio, "_method", lambda checkpoint_id: restorer)
 
     def count(embedder: Embedder, crops: list[np.ndarray], plain: Any = Embedder._embedded) -> list[Identity]:
         seen.append((embedder.id, len(crops)))

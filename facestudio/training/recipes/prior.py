@@ -23,25 +23,18 @@ from facestudio import checkpoints
 from facestudio.faces.loading import fill_network, load_network
 from facestudio.faces.sketch import sketch
 from facestudio.networks.autoencoder import FaceAutoencoder
-from facestudio.networks.prior import FacePrior
+from facestudio.networks.prior import FINER, SCHEDULE, FacePrior
 from facestudio.training import data, metrics, teachers
 from facestudio.training.loop import Settings
 from facestudio.training.recipes.landmarks import mirrored_order
 
 AUTOENCODER, EMBEDDER = "starter-autoencoder", "starter-embedder-a"
-STEPS = 1000
-UNSHUFFLE = 4
+STEPS: int = SCHEDULE["num_train_timesteps"]
 
 
 def schedule() -> DDIMScheduler:
-    """The noise that the prior is trained with; others take their schedulers from its configuration."""
-    return DDIMScheduler(
-        num_train_timesteps=STEPS,
-        beta_schedule="squaredcos_cap_v2",
-        prediction_type="v_prediction",
-        clip_sample=False,
-        timestep_spacing="trailing",
-    )
+    """The noise that the prior is trained with."""
+    return DDIMScheduler(**SCHEDULE)
 
 
 def min_snr(alphas_cumprod: Tensor, time: Tensor, most: float = 5.0) -> Tensor:
@@ -53,6 +46,9 @@ def min_snr(alphas_cumprod: Tensor, time: Tensor, most: float = 5.0) -> Tensor:
 class Recipe:
     id = "starter-prior"
     architecture = "prior:FacePrior"
+    method, goal = "arc2face:Arc2Face", "create"
+    conditioned_on = (EMBEDDER,)
+    uses = {"autoencoder": AUTOENCODER}  # noqa: RUF012  # as config
     settings = Settings(
         batch=32,
         lr=2e-4,
@@ -163,7 +159,7 @@ class Recipe:
             points = self.landmarks[index]
             points = (points * [-1, 1] + [255, 0])[self.order] if flip else points
             drawn.append(sketch(points) if show else np.zeros((64, 64, 4), np.float32))
-        return functional.pixel_unshuffle(torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2), UNSHUFFLE)
+        return functional.pixel_unshuffle(torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2), FINER)
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         error = self.errors(network, batch)

@@ -1,0 +1,193 @@
+"""`generate` through the command line and the real networks' code, with networks too small to draw anything."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from facestudio import paths, xmp
+from facestudio.cli.main import run
+from facestudio.metadata import read_recipe
+from facestudio.networks.autoencoder import FaceAutoencoder
+from facestudio.networks.prior import FacePrior
+from facestudio.recipe import Recipe
+
+AUTOENCODER: dict[str, Any] = {"widths": [8, 16, 16], "blocks": 1, "latent": 4, "unshuffle": 4, "groups": 4}
+PRIOR: dict[str, Any] = {
+    "latent": 4,
+    "side": 16,
+    "widths": [8, 16],
+    "blocks": 1,
+    "heads": 8,
+    "words": 2,
+    "tongue": 8,
+    "dimensions": 512,
+    "sketch": 64,
+    "groups": 4,
+}
+TABLE = """
+[checkpoints.{id}]
+title = "{id}"
+licence = "none"
+source = "starter"
+method = "{method}"
+goal = "{goal}"
+architecture = "{architecture}"
+conditioned_on = {conditioned_on}
+config = {config}
+files.weights = {{ path = "{id}.safetensors", sha256 = "{sha256}", bytes = {bytes} }}
+uses = {uses}
+"""
+
+
+def add(folder: Path, id: str, network: torch.nn.Module, config: dict[str, Any], **more: str) -> None:
+    """Write `network` into the store at `folder` and its table into the manifest there."""
+    file = folder / f"{id}.safetensors"
+    save_file({key: value.contiguous() for key, value in network.state_dict().items()}, file)
+    content = file.read_bytes()
+    inline = "{ " + ", ".join(f"{key} = {json.dumps(value)}" for key, value in config.items()) + " }"
+    told = {"method": "", "goal": "none", "conditioned_on": "[]", "uses": "{}", **more}
+    told |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": str(len(content))}
+    with (folder / "manifest.toml").open("a") as manifest:
+        manifest.write(TABLE.format(id=id, config=inline, **told))
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped weights, and beside them a tiny autoencoder and prior, which draw noise."""
+    folder = tmp_path_factory.mktemp("weights")
+    shipped = paths.weights_dir()
+    for file in shipped.glob("*.safetensors"):
+        (folder / file.name).symlink_to(file)
+    tables = (shipped / "manifest.toml").read_text().split("\n[checkpoints.")
+    kept = [table for table in tables if '\ngoal = "create"' not in table]
+    (folder / "manifest.toml").write_text("\n[checkpoints.".join(kept))
+    torch.manual_seed(0)
+    add(
+        folder,
+        "tiny-autoencoder",
+        FaceAutoencoder(**AUTOENCODER),
+        AUTOENCODER,
+        architecture="autoencoder:FaceAutoencoder",
+    )
+    add(
+        folder,
+        "tiny-prior",
+        FacePrior(**PRIOR),
+        PRIOR,
+        architecture="prior:FacePrior",
+        method="arc2face:Arc2Face",
+        goal="create",
+        conditioned_on='["starter-embedder-a"]',
+        uses='{ autoencoder = "tiny-autoencoder" }',
+    )
+    return folder
+
+
+@pytest.fixture
+def generate(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    monkeypatch.setenv("FACESTUDIO_WEIGHTS", str(tiny))
+
+    def run_with(*arguments: object) -> int:
+        return run(["generate", "--quiet", "--checkpoint", "tiny-prior", "--steps", "2", *map(str, arguments)])
+
+    return run_with
+
+
+@pytest.fixture(scope="module")
+def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The public-domain portrait that scikit-image installs."""
+    data = pytest.importorskip("skimage.data")
+    path = tmp_path_factory.mktemp("portrait") / "portrait.png"
+    Image.fromarray(data.astronaut()).save(path)
+    return path
+
+
+def pixels(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def test_pictures_reports_and_marks(generate: Callable[..., int], tmp_path: Path) -> None:
+    out, report = tmp_path / "out", tmp_path / "report.jsonl"
+    code = generate("--count", 3, "--seed", 5, "-o", out, "--report", report)
+    files = sorted(out.iterdir())
+    assert [file.name for file in files] == ["face-000005.png", "face-000006.png", "face-000007.png"]
+    records = [json.loads(line) for line in report.read_text().splitlines()]
+    assert [record["output"] for record in records] == [str(file) for file in files]
+    assert code == int(any(record["status"] == "partial" for record in records))
+    for seed, file in zip((5, 6, 7), files, strict=True):
+        with Image.open(file) as image:
+            assert image.size == (256, 256)
+            assert xmp.source_type_of(image.info["xmp"]) == xmp.AI_CREATED
+        recipe = Recipe.from_json(read_recipe(file) or "")
+        assert recipe == Recipe("tiny-prior", "arc2face", {**recipe.options, "steps": 2}, seed)
+    assert not np.array_equal(pixels(files[0]), pixels(files[1]))
+
+
+def test_the_same_seed_draws_the_same_picture(generate: Callable[..., int], tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        generate("--count", 2, "-o", tmp_path / name)
+    generate("--count", 1, "--seed", 1, "-o", tmp_path / "alone.png")
+    first, second = ([pixels(file) for file in sorted((tmp_path / name).iterdir())] for name in ("one", "two"))
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+    apart = np.abs(first[1].astype(int) - pixels(tmp_path / "alone.png"))
+    assert apart.max() <= 2, "but for the order in which a batch is summed"
+
+
+def test_a_person_steers_what_is_drawn(generate: Callable[..., int], portrait: Path, tmp_path: Path) -> None:
+    drawn = {}
+    for name, more in {
+        "nobody": (),
+        "person": ("--from", portrait),
+        "stricter": ("--from", portrait, "--guidance", 4),
+        "held": ("--from", portrait, "--hold-pose"),
+        "ddim": ("--from", portrait, "--sampler", "ddim"),
+    }.items():
+        generate("--count", 1, "-o", tmp_path / f"{name}.png", *more)
+        drawn[name] = pixels(tmp_path / f"{name}.png")
+    names = list(drawn)
+    for place, one in enumerate(names):
+        assert not any(np.array_equal(drawn[one], drawn[other]) for other in names[:place]), one
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["--count", "2", "-o", "one.png"], 2, "name a folder"),
+        (["--format", "docx", "-o", "out"], 2, "docx is not known"),
+        (["--checkpoint", "no-such", "-o", "out"], 2, "there is: arc2face"),
+        (["--guidance", "99", "-o", "out"], 2, "Likeness takes 1 to 8"),
+        (["--from", "empty.png", "-o", "out"], 1, "No face was found in empty.png"),
+        (["--from", "nowhere.png", "-o", "out"], 1, "nowhere.png"),
+        (["--from", "full.png", "-o", "full.png", "--count", "1", "--overwrite"], 2, "drawn from"),
+        (["--from", "full.png", "-o", "out", "--face", "3"], 2, "no face 3"),
+        (["-o", "full.png", "--count", "1"], 1, "exists already"),
+    ],
+)
+def test_wrong_requests_end_in_a_sentence_and_write_nothing(
+    generate: Callable[..., int],
+    portrait: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    code: int,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (300, 300), (90, 120, 90)).save("empty.png")
+    Path("full.png").write_bytes(portrait.read_bytes())
+    assert generate(*arguments) == code
+    assert words in capsys.readouterr().err.replace("\n", " ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.png", "full.png"]
+    assert Path("full.png").read_bytes() == portrait.read_bytes()

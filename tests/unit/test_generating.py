@@ -1,0 +1,129 @@
+"""The story of made faces: who is asked for, what is measured, and what is said of a picture without a face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facestudio.errors import UsageError
+from facestudio.faces.face import FFHQ_256, Face
+from facestudio.generating import PORTION, WITHOUT_FACE, Gallery, Portrait, generate
+from facestudio.methods.base import Synthesizer, Wish
+from facestudio.options import option
+from facestudio.photo import Photo
+from facestudio.progress import Cancelled, Progress
+from tests.fakes import FakeDetector, FakeEmbedder, face_at, fake_checkpoint, fake_panel, picture
+
+FACE = face_at(128, 128, 256)
+SOURCE = face_at(120, 100, 150)
+
+
+class Painter:
+    """A Synthesizer without weights: it draws a face whose grain is the seed's, and writes down what it was asked."""
+
+    id, goal, template, embedder = "painter", "create", FFHQ_256, "listener"
+
+    @dataclass(frozen=True)
+    class Options:
+        """What a person may choose."""
+
+        hold_pose: bool = option(False, title="Hold pose")
+
+    def __init__(self) -> None:
+        self.checkpoint = fake_checkpoint("painter-weights", goal="create", conditioned_on=("listener",))
+        self.asked: list[tuple[Wish, list[int]]] = []
+
+    def __call__(self, wish: Wish, seeds: Sequence[int], options: Any, progress: Progress) -> list[np.ndarray]:
+        self.asked.append((wish, list(seeds)))
+        for _ in progress.track(range(3), "Painting"):
+            pass
+        return [picture(256, 256, [FACE], seed) for seed in seeds]
+
+
+class FakeFinder:
+    def find(self, photo: Photo, face: Face) -> np.ndarray:
+        return np.tile(face.landmarks[2], (68, 1))
+
+
+@pytest.fixture
+def source() -> tuple[Photo, Face]:
+    return Photo.from_pixels(picture(200, 240, [SOURCE])), SOURCE
+
+
+def made(count: int, painter: Painter | None = None, **settings: Any) -> Gallery:
+    return generate(painter or Painter(), count, **{"detector": FakeDetector([FACE]), **settings})
+
+
+def test_people_of_nowhere_are_drawn_from_seeds_that_follow_one_another() -> None:
+    painter = Painter()
+    assert isinstance(painter, Synthesizer)
+    gallery = made(PORTION + 2, painter, seed=40)
+    assert [portrait.recipe.seed for portrait in gallery.portraits] == list(range(40, 50 + PORTION - 8))
+    assert [len(seeds) for _, seeds in painter.asked] == [PORTION, 2]
+    assert all(wish.identity is None and wish.landmarks is None for wish, _ in painter.asked)
+    assert all(p.photo.synthetic and p.face is FACE and not p.similarity for p in gallery.portraits)
+    (alone,) = made(1, seed=41).portraits
+    assert np.array_equal(alone.photo.pixels, gallery.portraits[1].photo.pixels)
+    assert alone.recipe == gallery.portraits[1].recipe
+
+
+def test_a_person_is_asked_for_and_the_listener_does_not_judge(source: tuple[Photo, Face]) -> None:
+    painter, listener, judge = Painter(), FakeEmbedder("listener"), FakeEmbedder("judge")
+    more = {"source": source, "listener": listener, "embedders": [listener, judge]}
+    gallery = made(3, painter, **more, panel=fake_panel(["judge"], [0.8, 0.7, 0.6]))
+    ((wish, _),) = painter.asked
+    assert wish.identity is not None and wish.identity.embedder == "listener" and wish.landmarks is None
+    assert np.array_equal(wish.identity.embedding, listener.embed(source[0].pixels, SOURCE.landmarks).embedding)
+    assert [set(p.similarity) for p in gallery.portraits] == [{"judge"}] * 3
+    assert all(p.summary is not None and p.summary.quality == (0.8, 0.8) for p in gallery.portraits)
+    assert gallery.source is source[0] and gallery.face is source[1]
+    pixels, landmarks = judge.seen[1]
+    assert np.array_equal(pixels, gallery.portraits[0].photo.pixels) and np.array_equal(landmarks[0], FACE.landmarks)
+
+
+def test_the_pose_is_held_in_the_methods_own_crop(source: tuple[Photo, Face]) -> None:
+    painter, listener = Painter(), FakeEmbedder("listener")
+    more: dict[str, Any] = {"source": source, "listener": listener, "finder": FakeFinder()}
+    made(1, painter, **more, options=Painter.Options(hold_pose=True))
+    made(1, painter, **more)
+    held, free = (wish.landmarks for wish, _ in painter.asked)
+    assert free is None
+    assert held is not None and held.shape == (68, 2)
+    assert np.allclose(held, FFHQ_256.points[2], atol=0.5), "the nose is where the template has it"
+
+
+def test_a_picture_without_a_face_is_said_to_be_one(source: tuple[Photo, Face]) -> None:
+    listener, judge = FakeEmbedder("listener"), FakeEmbedder("judge")
+    gallery = made(1, source=source, listener=listener, embedders=[judge], detector=FakeDetector([]))
+    (portrait,) = gallery.portraits
+    assert portrait.face is None and portrait.note == WITHOUT_FACE
+    assert not portrait.similarity and portrait.summary is None
+
+
+def test_the_listener_must_be_the_methods_own(source: tuple[Photo, Face]) -> None:
+    with pytest.raises(ValueError, match="listens to listener"):
+        made(1, source=source, listener=FakeEmbedder("another"))
+
+
+@pytest.mark.parametrize("count", [0, 1001])
+def test_counts_have_bounds(count: int) -> None:
+    with pytest.raises(UsageError):
+        made(count)
+
+
+def test_what_is_done_is_told_before_a_stop() -> None:
+    told: list[Portrait] = []
+    progress = Progress()
+
+    def done(portrait: Portrait) -> None:
+        told.append(portrait)
+        if len(told) == 3:
+            progress.cancel()
+
+    with pytest.raises(Cancelled):
+        made(20, progress=progress, done=done)
+    assert [p.recipe.seed for p in told] == [0, 1, 2]
