@@ -6,7 +6,6 @@ call its methods and listen to its signals. It knows no widget and shows no dial
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,71 +14,55 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QImage
 
-from facestudio.errors import UsageError
 from facestudio.gui import saving, work
 from facestudio.gui.files import PhotoFiles
 from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
-from facestudio.gui.work import Added, Found, Listed, Offer, Opened
+from facestudio.gui.work import Added, Found, Listed, Opened
+from facestudio.gui.workplace import FINDING, Workplace
 from facestudio.progress import Progress
-from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
     from facestudio.studio import Studio
 
 RECENTS = 9
-LARGEST_SEED = 2**31 - 1
-FINDING, ADDING, RESTORING = "finding faces", "adding a face", "restoring"
+ADDING, RESTORING = "adding a face", "restoring"
 
 
-class Session(QObject):
+class Session(Workplace):
     """The state of the window. Signals are past participles; what they are about is read from the session."""
 
     photo_changed = Signal()
     faces_changed = Signal()
     selection_changed = Signal()
     result_changed = Signal()  # another step is shown: restored, undone or redone
-    recipe_changed = Signal()  # another checkpoint, and so other options
-    offers_changed = Signal()
     device_changed = Signal()
     recents_changed = Signal()
-    work_changed = Signal()  # `doing`, `stopping` or `saving` is another
     opening_changed = Signal()
-    progressed = Signal(object)  # Update of the work that is shown
-    notified = Signal(str, object)  # a sentence, and the path it is about or None
     saved = Signal(object)  # path
-    failed = Signal(Exception)
 
     def __init__(self, studio: Studio, settings: QSettings, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.studio, self.settings = studio, settings
-        self.compute, self.light = JobQueue("compute", 1, self), JobQueue("light", 2, self)
+        super().__init__(studio, JobQueue("compute", 1), JobQueue("light", 2), parent)
+        self.compute.setParent(self)
+        self.light.setParent(self)
+        self.settings = settings
         self.files = PhotoFiles(studio, self.light, self)
         self.history = History()
         self.opened: Opened | None = None
         self.looked = False  # whether the search for faces has ended well
         self.selected: frozenset[int] = frozenset()
-        self.offers: tuple[Offer, ...] | None = None  # None: not known yet
-        self.offers_error: Exception | None = None
-        self.offer: Offer | None = None
-        self.options: dict[str, Any] = {}
-        self.seed = 0
         self.device = ""
         self.opening = ""  # name of what is being opened
         self.saving = False
         self._opening_job: Job | None = None
-        self._work_job: Job | None = None
-        self._doing = ""
 
     # ---- starting and ending
 
     @Slot()
     def start(self) -> None:
         """Learn what there is to offer and on which device; called once the window has been painted."""
-        offers = self.light.submit(partial(work.catalogue, self.studio))
-        offers.finished.connect(self._take_offers)
-        offers.failed.connect(self._lack_offers)
+        self._learn_offers("keep")
         device = self.compute.submit(partial(work.device, self.studio))
         device.finished.connect(self._take_device)
         device.failed.connect(self._lack_device)
@@ -253,49 +236,6 @@ class Session(QObject):
     def select_none(self) -> None:
         self.select(frozenset())
 
-    # ---- the recipe
-
-    @property
-    def recipe(self) -> Recipe | None:
-        """What the panel says is to be done; None while there is nothing to choose from."""
-        if self.offer is None:
-            return None
-        return Recipe(self.offer.checkpoint.id, self.offer.method, dict(self.options), self.seed)
-
-    def choose(self, checkpoint_id: str) -> None:
-        """Restore with another checkpoint; its options start at their defaults."""
-        offer = next((offer for offer in self.offers or () if offer.checkpoint.id == checkpoint_id), None)
-        if offer is None:
-            raise UsageError(f"There are no weights called {checkpoint_id}.")
-        if offer is not self.offer:
-            self.offer = offer
-            self.options = {field.name: field.default for field in offer.options}
-            self.compute.submit(partial(work.warm_up, self.studio, checkpoint_id))
-            self.recipe_changed.emit()
-
-    def set_option(self, name: str, value: Any) -> None:
-        self.options[name] = value
-
-    def set_seed(self, seed: int) -> None:
-        self.seed = seed
-
-    def shuffle_seed(self) -> int:
-        """Choose a seed by chance."""
-        self.seed = random.randint(0, LARGEST_SEED)
-        return self.seed
-
-    @Slot(object)
-    def _take_offers(self, offers: tuple[Offer, ...]) -> None:
-        self.offers = offers
-        self.offers_changed.emit()
-        if offers:
-            self.choose(offers[0].checkpoint.id)
-
-    @Slot(Exception)
-    def _lack_offers(self, error: Exception) -> None:
-        self.offers, self.offers_error = (), error
-        self.offers_changed.emit()
-
     @Slot(object)
     def _take_device(self, name: str) -> None:
         self.device = name
@@ -307,16 +247,6 @@ class Session(QObject):
         self.device_changed.emit()
 
     # ---- restoring
-
-    @property
-    def doing(self) -> str:
-        """What is computed for the user now: FINDING, ADDING, RESTORING or ""."""
-        return self._doing
-
-    @property
-    def stopping(self) -> bool:
-        """Whether the work was asked to stop and has not stopped yet."""
-        return self._work_job is not None and self._work_job.stopping
 
     @property
     def obstacle(self) -> str:
@@ -339,13 +269,6 @@ class Session(QObject):
             return
         todo = partial(work.restore, self.studio, self.opened.photo, self.faces, recipe, self.selected)
         self._begin(RESTORING, todo, self._take_result)
-
-    @Slot()
-    def stop(self) -> None:
-        """Ask the work to stop."""
-        if self._work_job is not None:
-            self._work_job.cancel()
-            self.work_changed.emit()
 
     @Slot(object)
     def _take_result(self, step: Step) -> None:
@@ -422,43 +345,3 @@ class Session(QObject):
         self.saving = False
         self.work_changed.emit()
         self.failed.emit(error)
-
-    # ---- jobs
-
-    def _submit(self, queue: JobQueue, job: Callable[[Progress], object], done: Callable[[Any], None]) -> Job:
-        submitted = queue.submit(job)
-        submitted.finished.connect(done)
-        return submitted
-
-    def _drop(self, job: Job | None) -> None:
-        """Stop `job` and hear no more of it."""
-        if job is not None:
-            job.cancel()
-            job.finished.disconnect()
-            job.failed.disconnect()
-            if job is self._work_job:
-                job.cancelled.disconnect()
-
-    def _begin(self, name: str, job: Callable[[Progress], object], done: Callable[[Any], None]) -> None:
-        self._doing, self._work_job = name, self._submit(self.compute, job, done)
-        self._work_job.progressed.connect(self.progressed)
-        self._work_job.failed.connect(self.failed)
-        self._work_job.cancelled.connect(self._work_cancelled)
-        self._work_job.ended.connect(self._work_ended)
-        self.work_changed.emit()
-
-    def _stop_work_now(self) -> None:
-        """Stop the work, and show at once that there is none."""
-        self._drop(self._work_job)
-        self._doing, self._work_job = "", None
-        self.work_changed.emit()
-
-    @Slot()
-    def _work_cancelled(self) -> None:
-        self.notified.emit("Stopped. Nothing was changed.", None)
-
-    @Slot(object)
-    def _work_ended(self, job: Job) -> None:
-        if job is self._work_job:
-            self._doing, self._work_job = "", None
-            self.work_changed.emit()

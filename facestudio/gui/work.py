@@ -181,11 +181,12 @@ def thumbnail(studio: Studio, path: Path, progress: Progress) -> tuple[Path, QIm
         return path, None, str(error)
 
 
-def catalogue(studio: Studio, progress: Progress) -> tuple[Offer, ...]:
-    """What the Restore workspace offers, best first."""
+def catalogue(studio: Studio, goal: str, progress: Progress) -> tuple[Offer, ...]:
+    """What a workspace offers, best first: Restore those that "keep" the person, Generate those that "create" one."""
     from facestudio.methods.base import method_name
 
-    return tuple(Offer(c, method_name(c), studio.options_for(c.id)) for c in studio.restore_checkpoints())
+    checkpoints = studio.generate_checkpoints() if goal == "create" else studio.restore_checkpoints()
+    return tuple(Offer(c, method_name(c), studio.options_for(c.id)) for c in checkpoints)
 
 
 def device(studio: Studio, progress: Progress) -> str:

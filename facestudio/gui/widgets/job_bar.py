@@ -5,17 +5,17 @@ from __future__ import annotations
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from facestudio.gui.session import FINDING, Session
 from facestudio.gui.theme import Theme
+from facestudio.gui.workplace import FINDING, Workplace
 from facestudio.progress import Update
 
 STEPS = 1000
 
 
 class JobBar(QWidget):
-    """Shows the session's work."""
+    """Shows the workplace's work."""
 
-    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Workplace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("jobBar")
         self._session, self._theme = session, theme

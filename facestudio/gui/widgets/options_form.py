@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from facestudio.gui.session import Session
+from facestudio.gui.workplace import Workplace
 from facestudio.options import OptionField
 
 LARGEST = 2**31 - 1
@@ -166,9 +166,9 @@ class OptionRow(QWidget):
 
 
 class OptionsForm(QWidget):
-    """All options of the session's checkpoint."""
+    """All options of the workplace's checkpoint."""
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Workplace, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self.rows: dict[str, OptionRow] = {}

@@ -1,0 +1,164 @@
+"""What every workspace has: checkpoints to choose from, a recipe, and one piece of work at a time that it waits for.
+
+The GUI thread only. Separate from the session and from `generating`, which add what their workspace is about; panels and
+job bars know a workspace by no more than this. It knows no widget.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from facestudio.errors import UsageError
+from facestudio.gui import work
+from facestudio.gui.jobs import Job, JobQueue
+from facestudio.gui.work import Offer
+from facestudio.progress import Progress
+from facestudio.recipe import Recipe
+
+if TYPE_CHECKING:
+    from facestudio.studio import Studio
+
+LARGEST_SEED = 2**31 - 1
+FINDING = "finding faces"
+
+
+class Workplace(QObject):
+    """Offers, recipe and work. Signals are past participles; what they are about is read from the object.
+
+    Args:
+        compute, light: the queues; several workplaces may share them.
+    """
+
+    recipe_changed = Signal()  # another checkpoint, and so other options
+    offers_changed = Signal()
+    work_changed = Signal()  # `doing` or `stopping` is another, or what is saved
+    progressed = Signal(object)  # Update of the work that is shown
+    notified = Signal(str, object)  # a sentence, and the path it is about or None
+    failed = Signal(Exception)
+
+    def __init__(self, studio: Studio, compute: JobQueue, light: JobQueue, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.studio, self.compute, self.light = studio, compute, light
+        self.offers: tuple[Offer, ...] | None = None  # None: not known yet
+        self.offers_error: Exception | None = None
+        self.offer: Offer | None = None
+        self.options: dict[str, Any] = {}
+        self.seed = 0
+        self._work_job: Job | None = None
+        self._doing = ""
+
+    # ---- the recipe
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """What the panel says is to be done; None while there is nothing to choose from."""
+        if self.offer is None:
+            return None
+        return Recipe(self.offer.checkpoint.id, self.offer.method, dict(self.options), self.seed)
+
+    def choose(self, checkpoint_id: str) -> None:
+        """Work with another checkpoint; its options start at their defaults."""
+        offer = next((offer for offer in self.offers or () if offer.checkpoint.id == checkpoint_id), None)
+        if offer is None:
+            raise UsageError(f"There are no weights called {checkpoint_id}.")
+        if offer is not self.offer:
+            self.offer = offer
+            self.options = {field.name: field.default for field in offer.options}
+            self._warm_up()
+            self.recipe_changed.emit()
+
+    def set_option(self, name: str, value: Any) -> None:
+        self.options[name] = value
+
+    def set_seed(self, seed: int) -> None:
+        self.seed = seed
+
+    def shuffle_seed(self) -> int:
+        """Choose a seed by chance."""
+        self.seed = random.randint(0, LARGEST_SEED)
+        return self.seed
+
+    def _learn_offers(self, goal: str) -> None:
+        """Look which checkpoints there are for `goal`, "keep" or "create"."""
+        offers = self.light.submit(partial(work.catalogue, self.studio, goal))
+        offers.finished.connect(self._take_offers)
+        offers.failed.connect(self._lack_offers)
+
+    def _warm_up(self) -> None:
+        """Load the chosen checkpoint, so that the first use does not wait."""
+        if self.offer is not None:
+            self.compute.submit(partial(work.warm_up, self.studio, self.offer.checkpoint.id))
+
+    @Slot(object)
+    def _take_offers(self, offers: tuple[Offer, ...]) -> None:
+        self.offers = offers
+        self.offers_changed.emit()
+        if offers:
+            self.choose(offers[0].checkpoint.id)
+
+    @Slot(Exception)
+    def _lack_offers(self, error: Exception) -> None:
+        self.offers, self.offers_error = (), error
+        self.offers_changed.emit()
+
+    # ---- the work
+
+    @property
+    def doing(self) -> str:
+        """What is computed for the user now, such as FINDING, or ""."""
+        return self._doing
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the work was asked to stop and has not stopped yet."""
+        return self._work_job is not None and self._work_job.stopping
+
+    @Slot()
+    def stop(self) -> None:
+        """Ask the work to stop."""
+        if self._work_job is not None:
+            self._work_job.cancel()
+            self.work_changed.emit()
+
+    def _submit(self, queue: JobQueue, job: Callable[[Progress], object], done: Callable[[Any], None]) -> Job:
+        submitted = queue.submit(job)
+        submitted.finished.connect(done)
+        return submitted
+
+    def _drop(self, job: Job | None) -> None:
+        """Stop `job` and hear no more of it."""
+        if job is not None:
+            job.cancel()
+            job.finished.disconnect()
+            job.failed.disconnect()
+            if job is self._work_job:
+                job.cancelled.disconnect()
+
+    def _begin(self, name: str, job: Callable[[Progress], object], done: Callable[[Any], None]) -> None:
+        self._doing, self._work_job = name, self._submit(self.compute, job, done)
+        self._work_job.progressed.connect(self.progressed)
+        self._work_job.failed.connect(self.failed)
+        self._work_job.cancelled.connect(self._work_cancelled)
+        self._work_job.ended.connect(self._work_ended)
+        self.work_changed.emit()
+
+    def _stop_work_now(self) -> None:
+        """Stop the work, and show at once that there is none."""
+        self._drop(self._work_job)
+        self._doing, self._work_job = "", None
+        self.work_changed.emit()
+
+    @Slot()
+    def _work_cancelled(self) -> None:
+        self.notified.emit("Stopped. Nothing was changed.", None)
+
+    @Slot(object)
+    def _work_ended(self, job: Job) -> None:
+        if job is self._work_job:
+            self._doing, self._work_job = "", None
+            self.work_changed.emit()
