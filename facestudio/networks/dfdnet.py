@@ -27,6 +27,7 @@ BASES = {
     "nose": 50,
     "mouth": 110,
 }  # sides of the components where the picture has 512 px
+_TAPS = (2, 4, 8, 8)  # channels of the four maps, in units of VGG's first width
 _SHORT = {"left_eye": "le", "right_eye": "re", "nose": "no", "mouth": "mo"}
 
 
@@ -50,7 +51,8 @@ class DFDNet(nn.Module):
 
     def __init__(self, ngf: int = 64, spare: bool = True) -> None:
         super().__init__()
-        taps = tuple(ngf * times for times in (2, 4, 8, 8))
+        self.ngf = ngf
+        taps = tuple(ngf * times for times in _TAPS)
         for component in COMPONENTS:
             for scale, width in zip(SCALES, taps, strict=True):
                 setattr(self, f"{_SHORT[component]}_{scale}", _pair(width, width))
@@ -102,6 +104,20 @@ class DFDNet(nn.Module):
             if isinstance(module, SpectralConv2d):
                 module.fold()
         return self
+
+
+def entry_shapes(ngf: int = 64) -> dict[str, tuple[int, int, int]]:
+    """Channels, height and width of the dictionary's entries, by "left_eye_256" and the like.
+
+    The published files, LEFT_EYE_256_center.npy and the like in small letters, hold entries of these shapes one after the
+    other: `numpy.load(path, allow_pickle=False).reshape(-1, *shape)`.
+    """
+    shapes = {}
+    for component in COMPONENTS:
+        for scale, times in zip(SCALES, _TAPS, strict=True):
+            side = BASES[component] * scale // PICTURE
+            shapes[f"{component}_{scale}"] = (ngf * times, side, side)
+    return shapes
 
 
 class SpectralConv2d(nn.Module):

@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from facestudio.networks.dfdnet import BASES, PICTURE, SCALES, DFDNet, SpectralConv2d
+from facestudio.faces.components import component_boxes
+from facestudio.networks.dfdnet import PICTURE, SCALES, DFDNet, SpectralConv2d, entry_shapes
 from facestudio.networks.dictionary import COMPONENTS, Entries, transfer
-
-CHANNELS = dict(zip(SCALES, (128, 256, 512, 512), strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +40,7 @@ def dictionary(figures: Path, seeded: ModuleType) -> dict[str, Entries]:
     about = json.loads((figures / "dfdnet" / "dft.json").read_text())
     made = {}
     for name, salt in about["dictionary_salts"].items():
-        component, _, scale = name.rpartition("_")
-        side = int(BASES[component] / (PICTURE // int(scale)))
-        shape = (4, CHANNELS[int(scale)], side, side)
+        shape = (4, *entry_shapes()[name])
         noise = seeded.seeded_array(f"{name}_center.{salt}", shape, about["seed"])
         values = np.maximum(0, noise * np.float32(np.sqrt(np.prod(shape[1:]))))
         made[name] = Entries.of(torch.from_numpy(values.astype(np.float32)))
@@ -81,6 +78,18 @@ def test_published_weights_would_load_unmapped(figures: Path) -> None:
     assert {key: list(value.shape) for key, value in state.items()} == manifest["tensors"]
     assert len(state) == manifest["state_dict_entries"]
     assert sum(p.numel() for p in network.parameters()) == manifest["parameters"]
+
+
+def test_published_dictionaries_have_the_shapes_expected(figures: Path) -> None:
+    manifest = json.loads((figures / "dfdnet" / "manifest.json").read_text())
+    published = manifest["checkpoint"]["dictionary_shapes"]
+    assert {f"{name}_center": ["K", *shape] for name, shape in entry_shapes().items()} == published
+
+
+def test_the_published_boxes(figures: Path) -> None:
+    with np.load(figures / "dfdnet" / "boxes.npz") as arrays:
+        found = [component_boxes(landmarks) for landmarks in arrays["landmarks"]]
+        assert np.array_equal(found, arrays["boxes"])
 
 
 def test_without_what_is_spare_the_rest_is_the_same(seeded: ModuleType) -> None:
