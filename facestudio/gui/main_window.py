@@ -90,7 +90,7 @@ class MainWindow(QMainWindow):
             "restore": session.restore,
             "stop": self._stop,
             "find_faces": session.find_faces,
-            "shuffle_seed": panel.shuffle,
+            "shuffle_seed": session.shuffle_seed,
             "reset_options": panel.options.reset,
             "fit": viewer.fit,
             "actual": viewer.actual_size,

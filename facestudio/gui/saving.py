@@ -1,14 +1,20 @@
 """Where a result goes: beside the photo under a new name, or where the user said; never over the original.
+And where made pictures go: into a folder, under the names of their seeds.
 
 Runs on the light queue. Separate from `Photo.save`, which writes what it is told, because these are the window's habits.
 """
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from facestudio.errors import UnwritableOutput
 from facestudio.gui.history import Step
+from facestudio.gui.runs import Picture
+from facestudio.progress import Progress
 
 MARK = "_restored"
 TRIES = 10_000
@@ -48,3 +54,58 @@ def _same(a: Path, b: Path) -> bool:
         return a.samefile(b)
     except OSError:  # one of them does not exist
         return a.resolve() == b.resolve()
+
+
+def picture_name(picture: Picture, number: int = 1) -> str:
+    """The `number`-th name for a made picture: face-000007.png, face-000007_2.png and so on, as the commands name them."""
+    tail = "" if number == 1 else f"_{number}"
+    return f"face-{picture.seed:06d}{tail}.png"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Pictures of the run with `key` and the files they are to become; `taken` are those of the files that exist."""
+
+    key: object
+    targets: tuple[tuple[Picture, Path], ...]
+    taken: frozenset[Path]
+
+
+def plan(key: object, pictures: Sequence[Picture], folder: Path, source: Path | None, progress: Progress) -> Plan:
+    """A file in `folder` for each of `pictures`; UnwritableOutput when one of them is the photo they were drawn from."""
+    targets = tuple((picture, folder / picture_name(picture)) for picture in pictures)
+    taken = frozenset(path for _, path in targets if os.path.lexists(path))
+    for path in taken:
+        if source is not None and _same(path, source):
+            raise UnwritableOutput(f"{path.name} is the photo that is drawn from.", hint="Choose another folder.")
+    return Plan(key, targets, taken)
+
+
+def save_pictures(plan: Plan, overwrite: bool, progress: Progress) -> tuple[object, list[Path]]:
+    """Write every picture whole, with its recipe; the run's key, and the files.
+
+    A name that is taken is replaced with `overwrite`, and otherwise the next one that is free is used.
+    """
+    written: list[Path] = []
+    for picture, target in progress.track(plan.targets, "Saving"):
+        photo, recipe, path, number = picture.portrait.photo, picture.portrait.recipe, target, 1
+        while not overwrite and number < TRIES and os.path.lexists(path):
+            number += 1
+            path = target.with_name(picture_name(picture, number))
+        try:
+            written.append(photo.save(path, recipe=recipe, overwrite=overwrite))
+        except UnwritableOutput as error:
+            if not written:
+                raise
+            words = f"{error} {len(written)} of {len(plan.targets)} pictures were saved before."
+            raise UnwritableOutput(words, hint=error.hint) from error
+    return plan.key, written
+
+
+def save_picture_as(
+    key: object, picture: Picture, target: Path, source: Path | None, progress: Progress
+) -> tuple[object, list[Path]]:
+    """Save one picture as `target`, which the user has agreed to replace if it exists, unless it is drawn from."""
+    if source is not None and _same(target, source):
+        raise UnwritableOutput(f"{target.name} is the photo that is drawn from.", hint="Choose another name.")
+    return key, [picture.portrait.photo.save(target, recipe=picture.portrait.recipe, overwrite=True)]

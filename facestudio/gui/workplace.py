@@ -35,6 +35,7 @@ class Workplace(QObject):
     """
 
     recipe_changed = Signal()  # another checkpoint, and so other options
+    seed_changed = Signal()
     offers_changed = Signal()
     work_changed = Signal()  # `doing` or `stopping` is another, or what is saved
     progressed = Signal(object)  # Update of the work that is shown
@@ -76,12 +77,14 @@ class Workplace(QObject):
         self.options[name] = value
 
     def set_seed(self, seed: int) -> None:
-        self.seed = seed
+        if seed != self.seed:
+            self.seed = seed
+            self.seed_changed.emit()
 
-    def shuffle_seed(self) -> int:
+    @Slot()
+    def shuffle_seed(self) -> None:
         """Choose a seed by chance."""
-        self.seed = random.randint(0, LARGEST_SEED)
-        return self.seed
+        self.set_seed(random.randint(0, LARGEST_SEED))
 
     def _learn_offers(self, goal: str) -> None:
         """Look which checkpoints there are for `goal`, "keep" or "create"."""

@@ -4,87 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent, QIcon, QPixmap
-from PySide6.QtWidgets import (
-    QDialog,
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QListWidget,
-    QListWidgetItem,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from facestudio.faces.panel import between_photos
 from facestudio.formats import SUFFIXES
 from facestudio.gui.comparing import Comparing
 from facestudio.gui.errors import show_error
 from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.chooser import Chooser
 from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.drop_zone import paths_in
 from facestudio.gui.widgets.gauge import Gauge, tone
 
-SIDE = 176  # px of the chosen face
-SMALL = 52  # px of the faces to choose from
 PATTERNS = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-
-
-class Chooser(QWidget):
-    """One photo: its name, the chosen face, and below all its faces if there are several."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.name, self.face = QLabel(), QLabel()
-        self.name.setTextFormat(Qt.TextFormat.PlainText)
-        self.name.setObjectName("chipInfo")
-        self.face.setObjectName("compareFace")
-        self.face.setFixedSize(SIDE, SIDE)
-        self.face.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.face.setWordWrap(True)
-        self.faces = QListWidget()
-        self.faces.setViewMode(QListWidget.ViewMode.IconMode)
-        self.faces.setFlow(QListWidget.Flow.LeftToRight)
-        self.faces.setWrapping(False)
-        self.faces.setMovement(QListWidget.Movement.Static)
-        self.faces.setIconSize(QSize(SMALL, SMALL))
-        self.faces.setFixedSize(SIDE + 60, SMALL + 30)
-        self.faces.setAccessibleName("Faces of this photo")
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.name, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addWidget(self.face, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addWidget(self.faces, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addStretch(1)
-
-    def fill(self, comparing: Comparing, side: int) -> None:
-        """Show side 0 or 1 of `comparing`."""
-        found, chosen = comparing.sides[side], comparing.chosen[side]
-        self.name.setText(
-            self.name.fontMetrics().elidedText(comparing.names[side], Qt.TextElideMode.ElideMiddle, SIDE + 50)
-        )
-        self.faces.setVisible(found is not None and len(found.faces) > 1)
-        if found is None:
-            self.face.setText("Choose a photo, or drop one here")
-            return
-        self.face.setPixmap(
-            QPixmap.fromImage(found.crops[chosen]).scaled(
-                SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
-            )
-        )
-        self.face.setAccessibleName(f"Face {chosen + 1} of {comparing.names[side]}")
-        self.faces.blockSignals(True)
-        if self.faces.count() != len(found.faces) or self.faces.property("photo") is not found:
-            self.faces.clear()
-            for index, crop in enumerate(found.crops):
-                item = QListWidgetItem(QIcon(QPixmap.fromImage(crop)), "")
-                item.setToolTip(f"Face {index + 1}")
-                self.faces.addItem(item)
-            self.faces.setProperty("photo", found)
-        self.faces.setCurrentRow(chosen)
-        self.faces.blockSignals(False)
 
 
 class CompareDialog(QDialog):
@@ -167,7 +101,7 @@ class CompareDialog(QDialog):
     @Slot()
     def _show(self) -> None:
         for side, chooser in enumerate(self.choosers):
-            chooser.fill(self.comparing, side)
+            chooser.fill(self.comparing.names[side], self.comparing.sides[side], self.comparing.chosen[side])
         made = self.comparing.comparison
         summary = made.summary if made else None
         self.gauge.show_verdicts(summary.verdicts if summary else ())

@@ -58,7 +58,7 @@ class WorkPanel(QWidget):
         self.dice.setIconSize(QSize(20, 20))
         self.dice.setToolTip("Another seed, by chance")
         self.dice.setAccessibleName("Another seed")
-        self.dice.clicked.connect(self.shuffle)
+        self.dice.clicked.connect(session.shuffle_seed)
         self.seed_row = QWidget()
         row = QHBoxLayout(self.seed_row)
         row.setContentsMargins(0, 0, 0, 0)
@@ -101,6 +101,7 @@ class WorkPanel(QWidget):
         layout.addLayout(foot)
         session.offers_changed.connect(self._show_offers)
         session.recipe_changed.connect(self._show_recipe)
+        session.seed_changed.connect(self._show_seed)
         theme.changed.connect(self._draw)
         self._draw()
 
@@ -118,9 +119,8 @@ class WorkPanel(QWidget):
         self._column.addStretch(1)
 
     @Slot()
-    def shuffle(self) -> None:
-        """Another seed, by chance."""
-        self.seed.setValue(self._workplace.shuffle_seed())
+    def _show_seed(self) -> None:
+        self.seed.setValue(self._workplace.seed)
 
     @Slot()
     def _draw(self) -> None:

@@ -1,0 +1,65 @@
+"""Choosing a face of a photo: the chosen one large, and all of them small if there are several."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QIcon, QPixmap
+from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from facestudio.gui.work import Found
+
+SIDE = 176  # px of the chosen face
+SMALL = 52  # px of the faces to choose from
+
+
+class Chooser(QWidget):
+    """One photo: its name, the chosen face, and below all its faces if there are several."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.name, self.face = QLabel(), QLabel()
+        self.name.setTextFormat(Qt.TextFormat.PlainText)
+        self.name.setObjectName("chipInfo")
+        self.face.setObjectName("compareFace")
+        self.face.setFixedSize(SIDE, SIDE)
+        self.face.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.face.setWordWrap(True)
+        self.faces = QListWidget()
+        self.faces.setViewMode(QListWidget.ViewMode.IconMode)
+        self.faces.setFlow(QListWidget.Flow.LeftToRight)
+        self.faces.setWrapping(False)
+        self.faces.setMovement(QListWidget.Movement.Static)
+        self.faces.setIconSize(QSize(SMALL, SMALL))
+        self.faces.setFixedSize(SIDE + 60, SMALL + 30)
+        self.faces.setAccessibleName("Faces of this photo")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.name, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.face, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addWidget(self.faces, 0, Qt.AlignmentFlag.AlignHCenter)
+        column.addStretch(1)
+
+    def fill(self, name: str, found: Found | None, chosen: int) -> None:
+        """Show face `chosen` of the photo called `name`; None asks for a photo."""
+        self.name.setText(self.name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, SIDE + 50))
+        self.faces.setVisible(found is not None and len(found.faces) > 1)
+        if found is None:
+            self.face.setText("Choose a photo, or drop one here")
+            self.face.setAccessibleName("No photo yet")
+            return
+        self.face.setPixmap(
+            QPixmap.fromImage(found.crops[chosen]).scaled(
+                SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+            )
+        )
+        self.face.setAccessibleName(f"Face {chosen + 1} of {name}")
+        self.faces.blockSignals(True)
+        if self.faces.count() != len(found.faces) or self.faces.property("photo") is not found:
+            self.faces.clear()
+            for index, crop in enumerate(found.crops):
+                item = QListWidgetItem(QIcon(QPixmap.fromImage(crop)), "")
+                item.setToolTip(f"Face {index + 1}")
+                self.faces.addItem(item)
+            self.faces.setProperty("photo", found)
+        self.faces.setCurrentRow(chosen)
+        self.faces.blockSignals(False)
