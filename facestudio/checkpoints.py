@@ -1,39 +1,80 @@
 """Checkpoints: what the manifest says of each, and how their weights get into a network.
 
-Separate from the networks, which know no files, and from the methods, which know no formats. Weights are safetensors
-only, hashed before they are read, and every tensor is checked against the network, so that nothing foreign is ever run
-and nothing is ever filled by half. Torch is imported inside, never with this module.
+There are two kinds. Starter weights come with the program, and the manifest knows their hashes. Published weights are
+the user's own download; the manifest says where they come from and how their file is read (see importing.py), and the
+hash is that of the safetensors which the import made of them. Both are hashed before they are read, and every tensor
+is checked against the network, so that nothing foreign is ever run and nothing is ever filled by half.
+
+Separate from the networks, which know no files, and from the methods, which know no formats. Torch is imported inside,
+never with this module.
 """
 
 from __future__ import annotations
 
-import hashlib
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from facestudio import paths
+from facestudio import paths, store
 from facestudio.errors import CheckpointCorrupt, CheckpointMismatch, CheckpointMissing
+from facestudio.progress import Progress
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 MANIFEST = "manifest.toml"
+STARTER = "starter"  # the source of weights that come with the program
 _AGAIN = "Install Face Studio again; its starter weights come with it."
 _COUNTER = "num_batches_tracked"  # of batch normalisation: counts training steps, is never exported
+_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 _hashes: dict[tuple[Path, int, int], str] = {}  # by path, size and time of change: what was hashed in this process
 
 
 @dataclass(frozen=True)
+class Published:
+    """The file that a part of published weights is made of.
+
+    Attributes:
+        name: what it is called by those who published it; url: where it can be fetched, "" when only by hand.
+        sha256, bytes: of its content; "" and 0 while nobody has said.
+        about: how many bytes the part takes, roughly.
+        wrappers, prefixes: under which key of the file the tensors stand, and what stands before their names; the one
+            that fits best is taken. ignored: beginnings of names, without the prefix, that the network has no use for.
+        arrays: for a part that is no network but arrays, one a file: each array's name in the part, its file's name,
+            and its shape, where -1 is whatever the file has.
+    """
+
+    name: str = ""
+    url: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    about: int = 0
+    wrappers: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+    arrays: Mapping[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict, hash=False)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the published files that are needed."""
+        return tuple(name for name, _ in self.arrays.values()) or (self.name,)
+
+
+@dataclass(frozen=True)
 class File:
-    """One file of a checkpoint: where it lies, its SHA-256 in hexadecimal and its size in bytes."""
+    """One file of a checkpoint: where it lies, its SHA-256 in hexadecimal and its size in bytes.
+
+    Of published weights that were not imported both are "" and 0, and `published` says what they are made of.
+    """
 
     path: Path
     sha256: str
     bytes: int
+    published: Published | None = None
 
 
 @dataclass(frozen=True)
@@ -41,11 +82,13 @@ class Checkpoint:
     """One entry of the manifest.
 
     Attributes:
-        id, title: for programs and for people; licence, source: of the weights ("starter": made by this project).
+        id, title: for programs and for people; licence, source: of the weights ("starter": made by this project,
+            otherwise the page of those who published them).
+        purpose: what they are for, in a few words; accept: whether the licence must be accepted before a download.
         method: "module:Class" of the method it feeds, "" when it feeds none.
         goal: of that method: "keep" or "change" the identity, or "create" one; "none" when it feeds none.
         architecture: "module:Class" of its network; config: the network's arguments.
-        files: by part ("weights").
+        files: by part ("weights"); parts: architecture and config of those parts that have their own.
         figures: what was measured of it; calibration: what an embedder's cosines mean (see faces/identity.py).
         conditioned_on: ids of the embedders that the method listens to, which must not judge it.
         uses: ids of other checkpoints that its method works with, by their part in it ("autoencoder").
@@ -64,6 +107,31 @@ class Checkpoint:
     calibration: Mapping[str, Any] = field(default_factory=dict, hash=False)
     conditioned_on: tuple[str, ...] = ()
     uses: Mapping[str, str] = field(default_factory=dict, hash=False)
+    purpose: str = ""
+    accept: bool = False
+    parts: Mapping[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict, hash=False)
+
+    @property
+    def published(self) -> bool:
+        """Whether others published these weights, so that they need not be here."""
+        return any(file.published is not None for file in self.files.values())
+
+    @property
+    def here(self) -> bool:
+        """Whether every file is there. Whether they are sound is for `verify` to say."""
+        return all(file.path.is_file() for file in self.files.values())
+
+    @property
+    def bytes(self) -> int:
+        """What the files take, or will take roughly."""
+        return sum(
+            file.bytes or (file.published.bytes or file.published.about if file.published else 0)
+            for file in self.files.values()
+        )
+
+    def network(self, part: str = "weights") -> tuple[str, Mapping[str, Any]]:
+        """Architecture and config of the network that `part` fills."""
+        return self.parts.get(part, (self.architecture, self.config))
 
     @property
     def recognises(self) -> bool:
@@ -96,11 +164,19 @@ def checkpoint(id: str) -> Checkpoint:
     return known[id]
 
 
-def verify(entry: Checkpoint) -> str:
-    """ "present", "missing" (some file is not there) or "corrupt" (some file is not what the manifest says)."""
-    if not all(file.path.is_file() for file in entry.files.values()):
-        return "missing"
-    return "present" if all(_is_sound(file) for file in entry.files.values()) else "corrupt"
+def verify(entry: Checkpoint, progress: Progress | None = None) -> str:
+    """ "present", "missing" (some file is not there) or "corrupt" (some file is not what the manifest says).
+
+    With `progress` every file is hashed anew, even if it was hashed before and looks unchanged.
+    """
+    files = [file for file in entry.files.values() if file.path.is_file()]
+    if progress is not None:
+        sound = [_is_sound(file, progress) for file in progress.track(files, f"Verifying {entry.title}")]
+    else:
+        sound = [_is_sound(file) for file in files]
+    if not all(sound):
+        return "corrupt"
+    return "present" if len(files) == len(entry.files) else "missing"
 
 
 def load_into(network: nn.Module, checkpoint: Checkpoint, part: str = "weights") -> None:
@@ -109,50 +185,57 @@ def load_into(network: nn.Module, checkpoint: Checkpoint, part: str = "weights")
     The network is untouched when an error is raised: CheckpointMissing, CheckpointCorrupt when the file's hash or
     content is wrong, CheckpointMismatch when a tensor is missing, left over or of another shape.
     """
-    tensors = _read(checkpoint, part)
+    tensors = read(checkpoint, part)
     wanted = network.state_dict()
     missing = [key for key in wanted if key not in tensors and not key.endswith(_COUNTER)]
     extra = [key for key in tensors if key not in wanted]
     if missing or extra:
         what = f"lack {missing[0]}" if missing else f"have {extra[0]}, which is unknown"
         others = len(missing) + len(extra) - 1
-        raise _mismatch(checkpoint, f"they {what}" + (f" (and {others} more differ)" if others else ""))
+        raise _mismatch(checkpoint, part, f"they {what}" + (f" (and {others} more differ)" if others else ""))
     for key, tensor in tensors.items():
         if tensor.shape != wanted[key].shape:
-            raise _mismatch(checkpoint, f"{key} is {_size(tensor)} where {_size(wanted[key])} is expected")
+            raise _mismatch(checkpoint, part, f"{key} is {_size(tensor)} where {_size(wanted[key])} is expected")
         if tensor.is_floating_point() != wanted[key].is_floating_point():
-            raise _mismatch(checkpoint, f"{key} is {tensor.dtype} where {wanted[key].dtype} is expected")
+            raise _mismatch(checkpoint, part, f"{key} is {tensor.dtype} where {wanted[key].dtype} is expected")
     network.load_state_dict(tensors, strict=False)
 
 
-def _read(checkpoint: Checkpoint, part: str) -> dict[str, Tensor]:
-    """The tensors of a checkpoint's part, after its hash has been found right."""
+def read(checkpoint: Checkpoint, part: str = "weights") -> dict[str, Tensor]:
+    """The tensors of a checkpoint's part, after its hash has been found right; errors as of `load_into`."""
+    again = _again(checkpoint)
     if part not in checkpoint.files:
         raise CheckpointMissing(f"{checkpoint.id} has no part called {part}.", hint=_AGAIN)
     file = checkpoint.files[part]
     if not file.path.is_file():
-        raise CheckpointMissing(f"The weights of {checkpoint.id} are not there: {file.path}.", hint=_AGAIN)
+        raise CheckpointMissing(f"The weights of {checkpoint.id} are not there: {file.path}.", hint=again)
     if not _is_sound(file):
-        raise CheckpointCorrupt(f"The weights of {checkpoint.id} are damaged: {file.path}.", hint=_AGAIN)
+        raise CheckpointCorrupt(f"The weights of {checkpoint.id} are damaged: {file.path}.", hint=again)
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         return load_file(file.path)
     except (SafetensorError, OSError) as error:
-        raise CheckpointCorrupt(f"{file.path} is not a file of weights (safetensors).", hint=_AGAIN) from error
+        raise CheckpointCorrupt(f"{file.path} is not a file of weights (safetensors).", hint=again) from error
 
 
-def _is_sound(file: File) -> bool:
-    """Whether a file that exists has the size and the hash of the manifest."""
+def _again(checkpoint: Checkpoint) -> str:
+    """What to do about weights that are not there or damaged."""
+    if not checkpoint.published:
+        return _AGAIN
+    return f"Get them under Weights, or with `facestudio weights get {checkpoint.id}`."
+
+
+def _is_sound(file: File, progress: Progress | None = None) -> bool:
+    """Whether a file that exists has the size and the hash of the manifest; with `progress` hashed anew."""
     try:
         state = file.path.stat()
         if state.st_size != file.bytes:
             return False
         key = (file.path.resolve(), state.st_size, state.st_mtime_ns)
-        if key not in _hashes:
-            with file.path.open("rb") as content:
-                _hashes[key] = hashlib.file_digest(content, "sha256").hexdigest()
+        if key not in _hashes or progress is not None:
+            _hashes[key] = store.sha256_of(file.path, progress)
         return _hashes[key] == file.sha256.lower()
     except OSError:
         return False
@@ -161,6 +244,7 @@ def _is_sound(file: File) -> bool:
 def _entry(name: str, table: Mapping[str, Any], folder: Path) -> Checkpoint:
     """One table of the manifest; raises ValueError, KeyError or the like when it is not as it should be."""
     conditioned = table.get("conditioned_on", ())
+    own = str(table["source"]) == STARTER
     return Checkpoint(
         id=name,
         title=str(table["title"]),
@@ -170,11 +254,20 @@ def _entry(name: str, table: Mapping[str, Any], folder: Path) -> Checkpoint:
         goal=str(table.get("goal", "none")),
         architecture=str(table["architecture"]),
         config=dict(table.get("config", {})),
-        files={part: _file(entry, folder) for part, entry in table["files"].items()},
+        files={
+            part: _file(entry, folder) if own else _published_file(name, part, entry)
+            for part, entry in table["files"].items()
+        },
         figures=dict(table.get("figures", {})),
         calibration=dict(table.get("calibration", {})),
         conditioned_on=(conditioned,) if isinstance(conditioned, str) else tuple(conditioned),
         uses={role: str(id) for role, id in table.get("uses", {}).items()},
+        purpose=str(table.get("purpose", "")),
+        accept=bool(table.get("accept", False)),
+        parts={
+            part: (str(entry["architecture"]), dict(entry.get("config", {})))
+            for part, entry in table.get("parts", {}).items()
+        },
     )
 
 
@@ -185,9 +278,36 @@ def _file(entry: Mapping[str, Any], folder: Path) -> File:
     return File(folder / relative, str(entry["sha256"]), int(entry["bytes"]))
 
 
-def _mismatch(checkpoint: Checkpoint, why: str) -> CheckpointMismatch:
+def _published_file(id: str, part: str, entry: Mapping[str, Any]) -> File:
+    """A part of published weights: what the manifest says, and what is pinned of its import."""
+    if not (_PLAIN.fullmatch(id) and _PLAIN.fullmatch(part)):
+        raise ValueError(f"{id} {part} is no name for a folder and a file")
+    arrays = {
+        key: (str(array["name"]), tuple(int(side) for side in array["shape"]))
+        for key, array in entry.get("arrays", {}).items()
+    }
+    published = Published(
+        name="" if arrays else str(entry["name"]),
+        url=str(entry.get("url", "")),
+        sha256=str(entry.get("sha256", "")).lower(),
+        bytes=int(entry.get("bytes", 0)),
+        about=int(entry.get("about", 0)),
+        wrappers=tuple(map(str, entry.get("wrappers", ()))),
+        prefixes=tuple(map(str, entry.get("prefixes", ()))),
+        ignored=tuple(map(str, entry.get("ignored", ()))),
+        arrays=arrays,
+    )
+    if any(PurePosixPath(name).name != name for name in published.names):
+        raise ValueError(f"{published.names[0]!r} is no name of a file")
+    pin = store.pin(id, part)
+    if pin is None:
+        return File(store.place(id, part), "", 0, published)
+    return File(store.place(id, part), pin.sha256, pin.bytes, published)
+
+
+def _mismatch(checkpoint: Checkpoint, part: str, why: str) -> CheckpointMismatch:
     return CheckpointMismatch(
-        f"The weights of {checkpoint.id} do not fit the network {checkpoint.architecture}: {why}.",
+        f"The weights of {checkpoint.id} do not fit the network {checkpoint.network(part)[0]}: {why}.",
         hint="Install the version of Face Studio that these weights belong to.",
     )
 

@@ -9,7 +9,8 @@
     ├── CheckpointError         weights that cannot be used
     │   ├── CheckpointMissing   not here, or not known
     │   ├── CheckpointCorrupt   here, but not what the manifest says
-    │   └── CheckpointMismatch  sound, but not for this network or this version
+    │   ├── CheckpointMismatch  sound, but not for this network or this version
+    │   └── DownloadFailed      asked for over the network, and not all of it came
     └── OutOfMemory             the device has too little memory, even for half the batch
 
 Every one carries one plain sentence (its str) and a `hint`: the user's next move, or "". They stand on the lowest floor
@@ -62,6 +63,10 @@ class CheckpointCorrupt(CheckpointError):
 
 class CheckpointMismatch(CheckpointError):
     """Weights do not belong to this network or this version."""
+
+
+class DownloadFailed(CheckpointError):
+    """Weights did not come over the network; what came of them is kept where that helps."""
 
 
 class OutOfMemory(FaceStudioError):

@@ -6,7 +6,8 @@ It stands in `faces`, the lowest floor that may know both the checkpoints and th
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from facestudio.checkpoints import Checkpoint, load_into
 from facestudio.errors import CheckpointMismatch
@@ -37,14 +38,21 @@ def fill_network(checkpoint: Checkpoint, part: str = "weights") -> nn.Module:
 
     Raises as `load_network` does.
     """
-    module, _, name = checkpoint.architecture.partition(":")
-    try:
-        architecture = getattr(importlib.import_module(f"facestudio.networks.{module}"), name)
-        network = architecture(**checkpoint.config)
-    except (ImportError, AttributeError, TypeError) as error:
-        raise CheckpointMismatch(
-            f"{checkpoint.id} asks for the network {checkpoint.architecture!r}, which this version cannot build.",
-            hint="Install the version of Face Studio that these weights belong to.",
-        ) from error
+    network = build_network(*checkpoint.network(part), checkpoint.id)
     load_into(network, checkpoint, part)
     return network.eval()
+
+
+def build_network(architecture: str, config: Mapping[str, Any], asked_by: str) -> nn.Module:
+    """The network "module:Class" with its `config`, not filled yet, on torch's default device.
+
+    CheckpointMismatch when this version cannot build what `asked_by` asks for.
+    """
+    module, _, name = architecture.partition(":")
+    try:
+        return getattr(importlib.import_module(f"facestudio.networks.{module}"), name)(**config)
+    except (ImportError, AttributeError, TypeError) as error:
+        raise CheckpointMismatch(
+            f"{asked_by} asks for the network {architecture!r}, which this version cannot build.",
+            hint="Install the version of Face Studio that these weights belong to.",
+        ) from error

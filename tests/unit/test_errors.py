@@ -11,6 +11,7 @@ from facestudio.errors import (
     CheckpointError,
     CheckpointMismatch,
     CheckpointMissing,
+    DownloadFailed,
     FaceStudioError,
     PhotoError,
     UnreadablePhoto,
@@ -30,7 +31,8 @@ def test_error_carries_its_sentence_and_its_hint(cls: type[FaceStudioError]) -> 
 
 def test_tree_is_the_one_that_is_drawn() -> None:
     assert issubclass(UnreadablePhoto, PhotoError)
-    assert {CheckpointMissing, CheckpointCorrupt, CheckpointMismatch} == set(CheckpointError.__subclasses__())
+    kinds = {CheckpointMissing, CheckpointCorrupt, CheckpointMismatch, DownloadFailed}
+    assert kinds == set(CheckpointError.__subclasses__())
     drawn = errors.__doc__ or ""
     assert all(cls.__name__ in drawn for cls in EVERY)
 

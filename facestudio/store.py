@@ -1,0 +1,210 @@
+"""What the user has of published weights: the files in the data folder, what they were made from, licences accepted.
+
+A published part lies at data/weights/ID/PART.safetensors. PART.json beside it is its pin: the hash of the file that was
+imported, and of the safetensors that were made of it. Both are on the disk alone; nothing here knows the manifest.
+Licences that were accepted stand in the settings folder, with the date.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from facestudio import paths
+from facestudio.errors import UnwritableOutput, UsageError
+from facestudio.files import shown, write_beside
+from facestudio.progress import Progress
+
+try:
+    import fcntl
+
+    _lock = True
+except ImportError:  # Windows
+    _lock = False
+
+CHUNK = 1 << 20
+LICENCES = "licences.json"
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What a part was made from, and what became of it.
+
+    Attributes:
+        name: of the file that was imported; source_sha256, source_bytes: of its content.
+        sha256, bytes: of the safetensors; date: of the import.
+    """
+
+    name: str
+    source_sha256: str
+    source_bytes: int
+    sha256: str
+    bytes: int
+    date: str
+
+
+def folder(id: str) -> Path:
+    """Where the files of the checkpoint `id` lie; need not exist."""
+    return paths.data_dir() / "weights" / id
+
+
+def place(id: str, part: str) -> Path:
+    """Where the safetensors of a part lie; need not exist."""
+    return folder(id) / f"{part}.safetensors"
+
+
+def pin(id: str, part: str) -> Pin | None:
+    """What is known of a part that was imported; None when nothing is, or when that is damaged."""
+    try:
+        told = json.loads(_pin_path(id, part).read_text(encoding="utf-8"))
+        return Pin(**{name: kind(told[name]) for name, kind in _FIELDS.items()})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def keep(id: str, part: str, made: Path, of: Pin) -> Path:
+    """Take `made`, a file in `folder(id)`, as the safetensors of a part. UnwritableOutput when that cannot be."""
+    target = place(id, part)
+    try:
+        os.replace(made, target)
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    _put(_pin_path(id, part), asdict(of))
+    return target
+
+
+def ready(id: str) -> Path:
+    """The folder of a checkpoint, made if need be. UnwritableOutput when it cannot be."""
+    home = folder(id)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(home, error) from error
+    return home
+
+
+def size(id: str) -> int:
+    """Bytes that the files of a checkpoint take, unfinished downloads included."""
+    try:
+        return sum(path.lstat().st_size for path in folder(id).rglob("*") if not path.is_dir())
+    except OSError:
+        return 0
+
+
+def remove(id: str) -> int:
+    """Delete all files of a checkpoint, and what was pinned; the bytes that were freed."""
+    freed, home = size(id), folder(id)
+    try:
+        if home.is_symlink():
+            home.unlink()
+        elif home.exists():
+            shutil.rmtree(home)
+    except OSError as error:
+        raise UnwritableOutput(
+            f"The folder {shown(home)} cannot be deleted: {(error.strerror or 'the system refused').lower()}.",
+            hint="Close other programs that use these weights, or delete the folder yourself.",
+        ) from error
+    return freed
+
+
+@contextlib.contextmanager
+def locked(id: str) -> Iterator[None]:
+    """Hold the folder of a checkpoint against other runs of Face Studio; UsageError when one holds it already.
+
+    Where the system has no such locks nothing is held.
+    """
+    descriptor = os.open(ready(id), os.O_RDONLY) if _lock else -1
+    try:
+        if descriptor >= 0:
+            _take(descriptor, id)
+        yield
+    finally:
+        if descriptor >= 0:
+            os.close(descriptor)
+
+
+def sha256_of(path: Path, progress: Progress | None = None, stage: str = "Checking the file") -> str:
+    """The SHA-256 of a file in hexadecimal; OSError passes through."""
+    with path.open("rb") as content:
+        if progress is None:
+            return hashlib.file_digest(content, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        steps = max(1, math.ceil(os.fstat(content.fileno()).st_size / CHUNK))
+        for _ in progress.track(range(steps), stage):
+            digest.update(content.read(CHUNK))
+        return digest.hexdigest()
+
+
+def accepted(id: str, licence: str) -> bool:
+    """Whether the user has accepted these words as the licence of a checkpoint."""
+    told = _licences().get(id)
+    return isinstance(told, dict) and told.get("licence") == licence
+
+
+def accept(id: str, licence: str) -> None:
+    """Remember that the user accepted the licence of a checkpoint today."""
+    told = {**_licences(), id: {"licence": licence, "date": datetime.date.today().isoformat()}}
+    target = paths.settings_dir() / LICENCES
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(target.parent, error) from error
+    _put(target, told)
+
+
+def in_words(count: float) -> str:
+    """A number of bytes for people."""
+    if count >= 999.5e6:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB" if count >= 9.5e6 else f"{max(count, 1e5) / 1e6:.1f} MB"
+
+
+_FIELDS = {"name": str, "source_sha256": str, "source_bytes": int, "sha256": str, "bytes": int, "date": str}
+
+
+def _take(descriptor: int, id: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UsageError(
+            f"Another Face Studio is working on the weights {id} just now.", hint="Wait until it is done, or stop it."
+        ) from error
+    except OSError:
+        return  # a file system without locks
+
+
+def _put(target: Path, told: object) -> None:
+    content = json.dumps(told, indent=1, ensure_ascii=False).encode()
+
+    def write(file: IO[bytes]) -> None:
+        file.write(content)
+
+    write_beside(target, write, overwrite=True)
+
+
+def _pin_path(id: str, part: str) -> Path:
+    return folder(id) / f"{part}.json"
+
+
+def _licences() -> dict[str, object]:
+    try:
+        told = json.loads((paths.settings_dir() / LICENCES).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _unwritable(path: Path, error: OSError) -> UnwritableOutput:
+    return UnwritableOutput(
+        f"{path} cannot be written: {(error.strerror or 'the system refused').lower()}.",
+        hint="Free some space, allow your user to write there, or set FACESTUDIO_HOME to another folder.",
+    )
