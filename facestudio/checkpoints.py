@@ -30,6 +30,8 @@ STARTER = "starter"  # the source of weights that come with the program
 _AGAIN = "Install Face Studio again; its starter weights come with it."
 _COUNTER = "num_batches_tracked"  # of batch normalisation: counts training steps, is never exported
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_GOALS = {"keep": "Restores faces", "change": "Anonymizes faces", "create": "Makes faces"}
+_NEEDED = {"detector": "Finds faces", "landmarks": "Finds landmarks", "panel": "Sums up the recognisers"}
 
 _hashes: dict[tuple[Path, int, int], str] = {}  # by path, size and time of change: what was hashed in this process
 
@@ -84,7 +86,7 @@ class Checkpoint:
     Attributes:
         id, title: for programs and for people; licence, source: of the weights ("starter": made by this project,
             otherwise the page of those who published them).
-        purpose: what they are for, in a few words; accept: whether the licence must be accepted before a download.
+        purpose: what the weights are for, in a few words; accept: whether the licence must be accepted before a download.
         method: "module:Class" of the method it feeds, "" when it feeds none.
         goal: of that method: "keep" or "change" the identity, or "create" one; "none" when it feeds none.
         architecture: "module:Class" of its network; config: the network's arguments.
@@ -162,6 +164,19 @@ def checkpoint(id: str) -> Checkpoint:
     if id not in known:
         raise CheckpointMissing(f"There are no weights called {id}.", hint=f"Known are: {', '.join(known) or 'none'}.")
     return known[id]
+
+
+def glance(entry: Checkpoint) -> str:
+    """As `verify`, but by the files' sizes alone, so at once."""
+    sizes = {file.path: file.path.stat().st_size for file in entry.files.values() if file.path.is_file()}
+    if any(file.path in sizes and sizes[file.path] != file.bytes for file in entry.files.values()):
+        return "corrupt"
+    return "present" if len(sizes) == len(entry.files) else "missing"
+
+
+def lacking(entry: Checkpoint) -> list[str]:
+    """The parts whose file is not there, or not what it should be."""
+    return [part for part, file in entry.files.items() if not (file.path.is_file() and _is_sound(file))]
 
 
 def verify(entry: Checkpoint, progress: Progress | None = None) -> str:
@@ -262,13 +277,22 @@ def _entry(name: str, table: Mapping[str, Any], folder: Path) -> Checkpoint:
         calibration=dict(table.get("calibration", {})),
         conditioned_on=(conditioned,) if isinstance(conditioned, str) else tuple(conditioned),
         uses={role: str(id) for role, id in table.get("uses", {}).items()},
-        purpose=str(table.get("purpose", "")),
+        purpose=str(table.get("purpose", "")) or _purpose(table),
         accept=bool(table.get("accept", False)),
         parts={
             part: (str(entry["architecture"]), dict(entry.get("config", {})))
             for part, entry in table.get("parts", {}).items()
         },
     )
+
+
+def _purpose(table: Mapping[str, Any]) -> str:
+    """What weights are for whose table does not say it."""
+    if table.get("goal", "none") in _GOALS:
+        return _GOALS[table["goal"]]
+    if table.get("calibration", {}).get("thresholds"):
+        return "Tells people apart"
+    return _NEEDED.get(str(table["architecture"]).partition(":")[0], "Part of other methods")
 
 
 def _file(entry: Mapping[str, Any], folder: Path) -> File:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import facestudio
 from facestudio import fetching, foreign, store
-from facestudio.checkpoints import Checkpoint, Published
+from facestudio.checkpoints import Checkpoint, Published, lacking
 from facestudio.conversion import ERRORS, Order
 from facestudio.errors import (
     CheckpointCorrupt,
@@ -69,10 +69,10 @@ def get(entry: Checkpoint, progress: Progress) -> None:
             hint=f"It is: {entry.licence}. Read it at {entry.source}.",
         )
     with store.locked(entry.id):
-        lacking = [part for part, file in entry.files.items() if not (file.sha256 and file.path.is_file())]
+        parts = lacking(entry)
         downloads = store.ready(entry.id) / "downloads"
         downloads.mkdir(exist_ok=True)
-        for part in progress.track(lacking, f"Getting {entry.title}"):
+        for part in progress.track(parts, f"Getting {entry.title}"):
             published = _published(entry, part)
             target = downloads / published.name
             fetching.fetch(published.url, target, progress, most=largest(published), share=0.9)
@@ -153,9 +153,9 @@ def _assigned(entry: Checkpoint, paths: Sequence[Path], part: str | None) -> lis
         sources = sources or {"": known.get(published.name.casefold())}
         there = {key: path for key, path in sources.items() if path is not None}
         if there and len(there) < len(sources):
-            (lacking, *more) = [file for file in published.names if file.casefold() not in known]
+            (first, *more) = [file for file in published.names if file.casefold() not in known]
             others = f" and {len(more)} more are" if more else " is"
-            raise CheckpointMissing(f"Of {entry.title} {lacking}{others} not among these files.", hint=by_hand(entry))
+            raise CheckpointMissing(f"Of {entry.title} {first}{others} not among these files.", hint=by_hand(entry))
         if there:
             found.append(([name], there))
             used |= set(there.values())

@@ -199,12 +199,15 @@ class Studio:
         return list(store.load_manifest().values())
 
     def restore_checkpoints(self) -> list[Checkpoint]:
-        """Checkpoints that feed a method which keeps the person: what the Restore workspace offers, best first."""
-        return [c for c in self.checkpoints() if c.method and c.goal == "keep"]
+        """Checkpoints that feed a method which keeps the person: what the Restore workspace offers, best first.
+
+        Published ones are among them once they are here.
+        """
+        return [c for c in self.checkpoints() if c.method and c.goal == "keep" and (c.here or not c.published)]
 
     def generate_checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that feed a method which makes faces: what the Generate workspace offers, best first."""
-        return [c for c in self.checkpoints() if c.method and c.goal == "create"]
+        return [c for c in self.checkpoints() if c.method and c.goal == "create" and (c.here or not c.published)]
 
     def options_for(self, checkpoint_id: str) -> tuple[OptionField, ...]:
         """The options of the method that a checkpoint feeds; does not import torch."""
@@ -241,7 +244,12 @@ class Studio:
             return [*findings, Finding("Weights", False, str(error), error.hint)]
         for entry in entries:
             state = store.verify(entry)
-            hint = "" if state == "present" else "Install Face Studio again; its starter weights come with it."
+            if entry.published and state == "missing":
+                continue  # nobody needs to have them
+            again = f"Get them again with `facestudio weights get {entry.id}`, or remove them."
+            if not entry.published:
+                again = "Install Face Studio again; its starter weights come with it."
+            hint = "" if state == "present" else again
             findings.append(Finding(f"Weights {entry.id}", state == "present", state, hint))
         known = {entry.id for entry in entries}
         for needed in (DETECTOR, LANDMARKS):
@@ -262,6 +270,12 @@ class Studio:
             )
         )
         return findings
+
+    def forget(self, checkpoint_id: str) -> None:
+        """Keep nothing of what a checkpoint's weights were loaded into: they are others now, or gone."""
+        with self._lock:
+            for kind in ("method", "embedder"):
+                self._kept.pop(f"{kind} {checkpoint_id}", None)
 
     def _largest(self, photo: Photo, progress: Progress | None) -> Face:
         """The largest face of `photo`; NoFaceFound names the photo without one."""

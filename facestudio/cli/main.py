@@ -174,7 +174,11 @@ def _chosen_checkpoint(studio: Studio, method: str | None, checkpoint: str | Non
             if words
         )
         known = ", ".join(f"{method_name(c)} ({c.id})" for c in offered) or "none"
-        raise UsageError(f"Nothing here restores with {asked or 'any method'}; there is: {known}.")
+        meant = (c for c in studio.checkpoints() if c.goal == "keep" and method in (None, method_name(c)))
+        raise UsageError(
+            f"Nothing here restores with {asked or 'any method'}; there is: {known}.",
+            hint=weights.to_get(c for c in meant if checkpoint in (None, c.id)),
+        )
     return fitting[0]
 
 

@@ -10,6 +10,7 @@ import time
 import pytest
 
 HEAVY = ("torch", "diffusers", "transformers")
+WEIGHTS = ("list", "get", "import", "verify", "remove", "export")
 
 
 def modules_after(statement: str) -> set[str]:
@@ -51,7 +52,7 @@ def test_help_is_quick_and_names_every_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["restore", "detect", "compare", "doctor", "weights", "weights list", "weights verify", "weights export"]
+    "words", ["restore", "detect", "compare", "doctor", "weights", *(f"weights {each}" for each in WEIGHTS)]
 )
 def test_each_command_has_help(words: str) -> None:
     done = command(*words.split(), "--help")
