@@ -1,0 +1,82 @@
+"""What the published restorers have in common whose network is called once a crop: RestoreFormer, CodeFormer, GFPGAN.
+
+Separate so that each of them says only what is its own. It knows no network; see networks/ for those.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from facestudio.checkpoints import Checkpoint
+from facestudio.device import run_batched
+from facestudio.faces.face import FFHQ_512, AlignedFace
+from facestudio.faces.loading import load_network
+from facestudio.options import option
+from facestudio.photo import to_pixels, to_tensor
+from facestudio.progress import Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose of each of them."""
+
+    strength: float = option(
+        1.0,
+        title="Strength",
+        help="How much of the restored face is laid over the photo: 0 keeps the photo, 1 shows the restored face.",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+    )
+
+
+class OnePass:
+    """A loaded method: a `network` on `device` that makes a restored crop of a degraded one. Subclasses have an `id`."""
+
+    id = ""
+    goal = "keep"
+    template = FFHQ_512
+    Options: type[Any] = Options
+
+    def __init__(self, checkpoint: Checkpoint, network: nn.Module, device: str = "cpu") -> None:
+        self.checkpoint = checkpoint
+        self.network = network
+        self.device = device
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str) -> Self:
+        """Build and fill the network; CheckpointError when that cannot be."""
+        return cls(checkpoint, load_network(checkpoint, device), device)
+
+    def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
+        """Restore one FFHQ_512 crop. The same crop, options and `seed` give the same pixels.
+
+        ValueError when the crop is framed otherwise. Stops, by Cancelled, before or after the one call of the network.
+        """
+        size, points = aligned.template.size, aligned.template.points
+        if size != self.template.size or not np.allclose(points, self.template.points, atol=0.5):
+            raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
+        (pixels,) = run_batched(lambda faces: self._restore(faces, options, seed), [aligned], 1, progress)
+        progress.preview(lambda: pixels)
+        return aligned.with_pixels(pixels)
+
+    def forward(self, batch: Tensor, options: Any, seeds: list[int]) -> Tensor:
+        """What the network makes of `batch` (B, 3, 512, 512) RGB in [-1, 1]: the same shape and range, not clamped.
+
+        `seeds`: one a crop, for methods in which something is random.
+        """
+        return self.network(batch)
+
+    def _restore(self, faces: list[AlignedFace], options: Any, seed: int) -> list[np.ndarray]:
+        """The restored pixels of each of `faces`."""
+        import torch
+
+        batch = torch.cat([to_tensor(face.pixels) for face in faces]).to(self.device)
+        with torch.inference_mode():
+            return list(to_pixels(self.forward(batch, options, [seed] * len(faces))))
