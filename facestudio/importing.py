@@ -45,6 +45,10 @@ SECONDS, SECONDS_A_GB = 300.0, 120.0  # that a conversion may take
 Sources = Mapping[str, Path]  # files by the name of their array; one file by ""
 
 
+class OtherFile(CheckpointCorrupt):
+    """A file is not the very one that was published; it may still fit."""
+
+
 def obstacle(entry: Checkpoint) -> str:
     """Why the weights cannot be fetched over the network, in one sentence; "" when they can."""
     if not entry.published:
@@ -126,9 +130,19 @@ def remove(entry: Checkpoint) -> int:
 
 def by_hand(entry: Checkpoint) -> str:
     """How to get the weights without a download by Face Studio."""
-    names = [name for file in entry.files.values() if file.published for name in file.published.names]
-    which = ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:2])} and {len(names) - 2} more files"
-    return f"Get {which} from {entry.source} and import {'it' if len(names) == 1 else 'them'}."
+    wanted = names(entry)
+    return f"Get {listed(wanted)} from {entry.source} and import {'it' if len(wanted) == 1 else 'them'}."
+
+
+def names(entry: Checkpoint, missing: bool = False) -> list[str]:
+    """The names of the published files, or of those whose part is `missing`."""
+    files = [file for file in entry.files.values() if not (missing and file.path.is_file())]
+    return [name for file in files if file.published for name in file.published.names]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names of files for a sentence, not too many of them."""
+    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:2])} and {len(names) - 2} more files"
 
 
 def largest(published: Published) -> int:
@@ -243,14 +257,14 @@ def _check_hash(entry: Checkpoint, part: str, sources: Sources, digest: str, siz
             f"{name} is not whole: it has {size} of {published.bytes} bytes.", hint=f"Get it again from {entry.source}."
         )
     if published.sha256:
-        raise CheckpointCorrupt(
+        raise OtherFile(
             f"{name} is not the file that was published: its SHA-256 is another one.",
             hint=f"Get it from {entry.source}, or use --any-hash if you trust this one.",
         )
     if pin is not None and digest != pin.source_sha256:
-        raise CheckpointCorrupt(
+        raise OtherFile(
             f"{name} is not the file that was imported on {pin.date}: its SHA-256 is another one.",
-            hint="If you trust it, remove the weights first and import them anew.",
+            hint="If you trust it, remove the weights first and import them anew, or use --any-hash.",
         )
 
 

@@ -53,7 +53,7 @@ def record(entry: Checkpoint) -> dict[str, Any]:
         "accepted": not entry.accept or store.accepted(entry.id, entry.licence),
         "source": entry.source,
         "published": entry.published,
-        "files": [name for file in entry.files.values() if file.published for name in file.published.names],
+        "files": importing.names(entry),
         "state": checkpoints.glance(entry),
         "here": entry.here,
     }
@@ -188,14 +188,11 @@ def _accept_licence(entry: Checkpoint, accept: bool, screen: Screen) -> None:
 def _say_here(id: str, screen: Screen) -> None:
     """Say what is here now, and what is still missing of it."""
     entry = checkpoints.checkpoint(id)
-    lacking = [
-        name
-        for file in entry.files.values()
-        if not file.path.is_file() and file.published
-        for name in file.published.names
-    ]
+    lacking = importing.names(entry, missing=True)
     method = f"; used by --method {method_name(entry)}" if entry.method else ""
     if lacking:
-        screen.say(f"{id} is here in part: {', '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} still missing.")
+        screen.say(
+            f"{id} is here in part: {importing.listed(lacking)} {'is' if len(lacking) == 1 else 'are'} still missing."
+        )
     else:
         screen.say(f"{id} is here ({store.in_words(entry.bytes)}; licence: {entry.licence}{method}).")

@@ -37,6 +37,7 @@ SPECS: tuple[Spec, ...] = (
     Spec("next", "&File", "&Next photo", ("PgDown",)),
     Spec("save", "&File", "&Save", ("Ctrl+S",), "save", line=True),
     Spec("save_as", "&File", "Save &as…", ("Ctrl+Shift+S",)),
+    Spec("weights", "&File", "&Weights…", ("F9",), line=True),
     Spec("quit", "&File", "&Quit", ("Ctrl+Q",), line=True),
     Spec("undo", "&Edit", "&Undo", ("Ctrl+Z",), "undo"),
     Spec("redo", "&Edit", "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo"),

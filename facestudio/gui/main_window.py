@@ -37,6 +37,7 @@ from facestudio.gui.widgets.question import Answers, ask, nothing
 from facestudio.gui.widgets.recent_menu import RecentMenu
 from facestudio.gui.widgets.shortcuts import ShortcutsDialog
 from facestudio.gui.widgets.viewer import MODES, SIDE, SINGLE, SPLIT
+from facestudio.gui.widgets.weights_dialog import WeightsDialog
 from facestudio.gui.work import Found
 from facestudio.gui.workspaces.restore import RestoreWorkspace
 
@@ -100,6 +101,7 @@ class MainWindow(QMainWindow):
             "about": self.show_about,
             "figures": self.show_figures,
             "compare": self.compare,
+            "weights": self.show_weights,
             "previous": self.open_previous,
             "next": self.open_next,
         }
@@ -463,6 +465,11 @@ class MainWindow(QMainWindow):
         found = Found(session.opened.photo, session.faces, session.crops)
         comparing = Comparing(session.studio, session.compute, session.opened.name, found, min(session.selected or {0}))
         CompareDialog(comparing, self.theme, self._folder(), self).open()
+
+    @Slot()
+    def show_weights(self) -> None:
+        """All checkpoints; published ones are downloaded, imported and removed there."""
+        WeightsDialog(self.session.weights, self.theme, self._folder(), self).open()
 
     @Slot()
     def show_about(self) -> None:

@@ -18,6 +18,7 @@ from facestudio.gui import saving, work
 from facestudio.gui.files import PhotoFiles
 from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
+from facestudio.gui.weights import Weights
 from facestudio.gui.work import Added, Found, Listed, Opened
 from facestudio.gui.workplace import FINDING, Workplace
 from facestudio.progress import Progress
@@ -47,6 +48,9 @@ class Session(Workplace):
         self.compute.setParent(self)
         self.light.setParent(self)
         self.settings = settings
+        self.weights = Weights(studio, self)
+        self.weights.renewed.connect(self.look_again)
+        self.weights.notified.connect(self.notified)
         self.files = PhotoFiles(studio, self.light, self)
         self.history = History()
         self.opened: Opened | None = None
@@ -71,8 +75,9 @@ class Session(Workplace):
         """Stop all work; False when something did not stop in time."""
         self.light.cancel_all()
         self.compute.cancel_all()
-        stopped = self.light.shutdown(timeout)
-        return self.compute.shutdown(timeout) and stopped
+        self.weights.cancel()
+        stopped = [queue.shutdown(timeout) for queue in (self.light, self.weights, self.compute)]
+        return all(stopped)
 
     # ---- photos
 

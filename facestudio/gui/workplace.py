@@ -50,6 +50,7 @@ class Workplace(QObject):
         self.offer: Offer | None = None
         self.options: dict[str, Any] = {}
         self.seed = 0
+        self._goal = ""
         self._work_job: Job | None = None
         self._doing = ""
 
@@ -88,9 +89,16 @@ class Workplace(QObject):
 
     def _learn_offers(self, goal: str) -> None:
         """Look which checkpoints there are for `goal`, "keep" or "create"."""
+        self._goal = goal
         offers = self.light.submit(partial(work.catalogue, self.studio, goal))
         offers.finished.connect(self._take_offers)
         offers.failed.connect(self._lack_offers)
+
+    @Slot()
+    def look_again(self) -> None:
+        """Weights came or went: look which there are now. What is chosen stays chosen while it is there."""
+        if self._goal:
+            self._learn_offers(self._goal)
 
     def _warm_up(self) -> None:
         """Load the chosen checkpoint, so that the first use does not wait."""
@@ -99,10 +107,19 @@ class Workplace(QObject):
 
     @Slot(object)
     def _take_offers(self, offers: tuple[Offer, ...]) -> None:
-        self.offers = offers
+        before = self.offer.checkpoint.id if self.offer else ""
+        self.offers, self.offers_error = offers, None
         self.offers_changed.emit()
-        if offers:
+        same = next((offer for offer in offers if offer.checkpoint.id == before), None)
+        if same is not None:
+            self.offer = same
+            self._warm_up()
+            self.recipe_changed.emit()
+        elif offers:
             self.choose(offers[0].checkpoint.id)
+        elif self.offer is not None:
+            self.offer, self.options = None, {}
+            self.recipe_changed.emit()
 
     @Slot(Exception)
     def _lack_offers(self, error: Exception) -> None:
