@@ -201,13 +201,18 @@ class Studio:
     def restore_checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that feed a method which keeps the person: what the Restore workspace offers, best first.
 
-        Published ones are among them once they are here.
+        Published ones stand behind ours, and only once they are here: importing some must not change what is done
+        without a choice.
         """
-        return [c for c in self.checkpoints() if c.method and c.goal == "keep" and (c.here or not c.published)]
+        return self._offered("keep")
 
     def generate_checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that feed a method which makes faces: what the Generate workspace offers, best first."""
-        return [c for c in self.checkpoints() if c.method and c.goal == "create" and (c.here or not c.published)]
+        return self._offered("create")
+
+    def _offered(self, goal: str) -> list[Checkpoint]:
+        found = [c for c in self.checkpoints() if c.method and c.goal == goal and (c.here or not c.published)]
+        return sorted(found, key=lambda c: c.published)
 
     def options_for(self, checkpoint_id: str) -> tuple[OptionField, ...]:
         """The options of the method that a checkpoint feeds; does not import torch."""

@@ -151,6 +151,13 @@ def test_the_studio_offers_what_is_here_and_the_doctor_complains_of_what_is_dama
     assert err == 2
     said(capsys, "import", "tiny", str(tmp_path / "tiny.ckpt"))
     assert [entry.id for entry in studio.restore_checkpoints()] == ["tiny"]
+    tables = published.tables(server.address)
+    tables["tiny"] |= {"method": "quick:Quick", "goal": "keep"}
+    ours = {"path": "ours.safetensors", "sha256": "0" * 64, "bytes": 3}
+    tables["zeta"] = {**tables["tiny"], "source": "starter", "files": {"weights": ours}}
+    published.write_manifest(tmp_path / "weights", tables)
+    assert [entry.id for entry in studio.restore_checkpoints()] == ["zeta", "tiny"], "the default stays what it was"
+    published.write_manifest(tmp_path / "weights", {"tiny": tables["tiny"]})
     assert [(f.ok, f.detail) for f in studio.doctor() if f.name == "Weights tiny"] == [(True, "present")]
     checkpoint("tiny").files["weights"].path.write_bytes(b"short")
     (finding,) = [f for f in studio.doctor() if f.name == "Weights tiny"]
