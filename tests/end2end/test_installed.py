@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import published
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -38,10 +40,12 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(installed: Path, *arguments: str, weights: Path | None = None) -> subprocess.CompletedProcess[str]:
     """A Python in another folder that sees the unpacked wheel and not the checkout."""
     environment = {**os.environ, "PYTHONPATH": str(installed)}
     environment.pop("FACESTUDIO_WEIGHTS", None)
+    if weights is not None:
+        environment["FACESTUDIO_WEIGHTS"] = str(weights)
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=installed.parent,
@@ -90,6 +94,18 @@ def test_the_installed_command_verifies_its_weights(installed: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "present" in done.stdout
     assert "missing" not in done.stdout
+
+
+def test_the_installed_command_imports_published_weights(installed: Path, tmp_path: Path) -> None:
+    """The child process that reads the file must find the installed package too, and build its network."""
+    published.write_manifest(tmp_path / "weights", published.tables())
+    published.write_tiny(tmp_path / "tiny.ckpt")
+    file = str(tmp_path / "tiny.ckpt")
+    done = run(installed, "-m", "facestudio", "weights", "import", "tiny", file, weights=tmp_path / "weights")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("tiny is here (")
+    done = run(installed, "-m", "facestudio", "weights", "verify", "tiny", weights=tmp_path / "weights")
+    assert (done.returncode, done.stdout) == (0, "tiny: present\n")
 
 
 def test_the_console_script_is_the_programs_way_in(installed: Path) -> None:

@@ -41,7 +41,7 @@ from facestudio.progress import Update
 COLUMNS = ("Name", "What it is for", "Size", "Licence", "State")
 PATTERNS = "*.pth *.pt *.ckpt *.bin *.safetensors *.npy *.npz"
 TONES = {PRESENT: "good", MISSING: "muted", CORRUPT: "bad"}
-LICENCE_WIDTH = 260
+NAME_WIDTH = 270
 Role = QMessageBox.ButtonRole
 
 
@@ -112,9 +112,9 @@ class WeightsDialog(QDialog):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         for column in range(len(COLUMNS)):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Interactive)
-        table.setColumnWidth(3, LICENCE_WIDTH)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Interactive)
+        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        table.setColumnWidth(0, NAME_WIDTH)
         return table
 
     def _lay_out(self) -> None:
@@ -148,6 +148,7 @@ class WeightsDialog(QDialog):
         self.job.setObjectName("jobBar")
         progress = QGridLayout(self.job)
         progress.setContentsMargins(0, 0, 0, 0)
+        progress.setHorizontalSpacing(12)
         progress.setColumnStretch(0, 1)
         progress.addWidget(self.stage, 0, 0)
         progress.addWidget(self.left, 0, 1, Qt.AlignmentFlag.AlignRight)
@@ -164,7 +165,7 @@ class WeightsDialog(QDialog):
         layout.addLayout(facts)
         layout.addWidget(self.job)
         layout.addLayout(buttons)
-        self.resize(980, 640)
+        self.resize(1080, 700)
 
     # ---- what is shown
 
@@ -232,7 +233,9 @@ class WeightsDialog(QDialog):
         entry = row.entry
         self.title.setText(entry.title)
         self.about.setText(entry.purpose)
-        self.licence.setText(entry.licence + (" (to be accepted before a download)" if not row.accepted else ""))
+        self.licence.setText(
+            entry.licence + (" (to be accepted before a download)" if not (row.accepted or row.obstacle) else "")
+        )
         link = f'<a style="color: {self._theme.colour("link").name()}" href="{entry.source}">{entry.source}</a>'
         self.source.setText(link if published else "Trained by Face Studio, and comes with it")
         self.state.setText(self._state(row))
