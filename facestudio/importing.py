@@ -259,12 +259,12 @@ def _check_hash(entry: Checkpoint, part: str, sources: Sources, digest: str, siz
     if published.sha256:
         raise OtherFile(
             f"{name} is not the file that was published: its SHA-256 is another one.",
-            hint=f"Get it from {entry.source}, or use --any-hash if you trust this one.",
+            hint=f"Get it from {entry.source}, or import it with --any-hash if you trust this one.",
         )
     if pin is not None and digest != pin.source_sha256:
         raise OtherFile(
             f"{name} is not the file that was imported on {pin.date}: its SHA-256 is another one.",
-            hint="If you trust it, remove the weights first and import them anew, or use --any-hash.",
+            hint="If you trust it, remove the weights first and import them anew, or import with --any-hash.",
         )
 
 

@@ -130,6 +130,7 @@ class Server(ThreadingHTTPServer):
         self.errors: list[int] = []  # for each of the next requests, the error that it gets
         self.ranges = self.lengths = True
         self.tag = '"1"'
+        self.moved = self.address  # where /moved/NAME leads, to NAME there
         self.kind = "application/octet-stream"
         self.more = 0  # bytes that the length claims beyond what comes
         self.pace = 0.0  # seconds between two pieces
@@ -150,6 +151,11 @@ class _Handler(BaseHTTPRequestHandler):
         server = self.server
         asked = self.headers.get("Range", "")
         server.asked.append(asked)
+        if self.path.startswith("/moved/"):
+            self.send_response(302)
+            self.send_header("Location", f"{server.moved}{self.path.removeprefix('/moved')}")
+            self.end_headers()
+            return
         data = server.files.get(self.path.lstrip("/"))
         if server.errors or data is None:
             self.send_error(server.errors.pop(0) if server.errors else 404)

@@ -7,7 +7,10 @@ import os
 import random
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +197,24 @@ def test_no_network_is_said_at_once(server: Server, tmp_path: Path, monkeypatch:
         fetch(f"{address}/net.pth", tmp_path / "net.pth", Progress(), most=PLENTY)
     assert "Check the network" in caught.value.hint
     assert time.monotonic() - started < 5
+
+
+def test_a_redirect_is_followed_also_for_the_rest(server: Server, tmp_path: Path) -> None:
+    server.breaks = [500_000]
+    path = fetch(f"{server.address}/moved/net.pth", tmp_path / "net.pth", Progress(), most=PLENTY)
+    assert path.read_bytes() == CONTENT
+    assert server.asked == ["", "", "bytes=500000-", "bytes=500000-"]
+
+
+def test_a_redirect_leads_neither_to_a_file_nor_away_from_encryption(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "net.pth").write_bytes(b"secret")
+    server.moved = f"file://{tmp_path}"
+    with pytest.raises(DownloadFailed):
+        fetch(f"{server.address}/moved/net.pth", tmp_path / "copy.pth", Progress(), most=PLENTY)
+    assert not (tmp_path / "copy.pth").exists()
+    request = urllib.request.Request("https://example.org/net.pth")
+    with pytest.raises(urllib.error.HTTPError, match="without encryption"):
+        fetching._Redirect().redirect_request(request, BytesIO(), 302, "Found", {}, "http://example.org/net.pth")
 
 
 @pytest.mark.parametrize("url", ["file:///etc/hostname", "ftp://127.0.0.1/net.pth"])
