@@ -103,7 +103,7 @@ class Upsample(nn.Module):
 class Stage(nn.Sequential):
     """What stands between two skip connections; only the residual blocks hear the time."""
 
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:  # type: ignore[override]  # nn.Sequential takes one input
         for layer in self:
             x = layer(x, time) if isinstance(layer, ResidualBlock) else layer(x)
         return x
