@@ -34,8 +34,8 @@ class Recipe:
     architecture = "autoencoder:FaceAutoencoder"
     settings = Settings(
         batch=12,
-        lr=1.5e-4,
-        muon=8e-4,
+        lr=1e-4,
+        muon=6e-4,
         outer=(
             "heads.",
             "network.vae.encoder.conv_in",
@@ -50,13 +50,13 @@ class Recipe:
     )
     config: dict[str, Any] = {"widths": [48, 96, 192], "blocks": 1, "latent": 16, "unshuffle": 4, "groups": 16}
     trained_on = "CelebA (in the wild), FFHQ, StyleGAN2 and StyleGAN3 faces, 256 px"
-    perceptual_weight = 0.3
+    perceptual_weight = 0.1
     divergence_weight = 1e-5
     adversarial_weight = 0.05
     adversarial_from = 200_000  # crops
     crop = 128
     patches = 20_000  # from which the linear path is made
-    shrunken = 0.3  # share of batches
+    shrunken = 0.0  # share of batches: the linear code does not scale as pictures do, so none
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.root = root
