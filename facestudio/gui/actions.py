@@ -1,6 +1,8 @@
 """Everything that can be done in the window, in one table: menu, words, keys, icon. Every action has a menu entry and keys.
 
-What an action does is the window's business; this module makes menus and the tool bar, and the list of shortcuts.
+An action may belong to one workspace, its place; it is seen, and its keys work, only there. So two workspaces can use the
+same keys for what is alike. What an action does is the window's business; this module makes menus and the tool bar, and
+the list of shortcuts.
 """
 
 from __future__ import annotations
@@ -15,10 +17,15 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar, QToolButton
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.shortcuts import Entry, keys_of
 
+RESTORE, GENERATE = "restore", "generate"  # the places
+
 
 @dataclass(frozen=True)
 class Spec:
-    """One action: `keys` are its shortcuts, "hold X" when the key is held; `group` makes checkable ones exclude others."""
+    """One action: `keys` are its shortcuts, "hold X" when the key is held; `group` makes checkable ones exclude others.
+
+    `place` is the workspace to which it belongs, "" for all.
+    """
 
     name: str
     menu: str
@@ -28,41 +35,59 @@ class Spec:
     checkable: bool = False
     group: str = ""
     line: bool = False  # a separator stands before it
+    place: str = ""
 
 
 SPECS: tuple[Spec, ...] = (
-    Spec("open", "&File", "&Open…", ("Ctrl+O",), "open"),
-    Spec("open_folder", "&File", "Open &folder…", ("Ctrl+U",)),
-    Spec("previous", "&File", "Pre&vious photo", ("PgUp",), line=True),
-    Spec("next", "&File", "&Next photo", ("PgDown",)),
-    Spec("save", "&File", "&Save", ("Ctrl+S",), "save", line=True),
-    Spec("save_as", "&File", "Save &as…", ("Ctrl+Shift+S",)),
+    Spec("open", "&File", "&Open…", ("Ctrl+O",), "open", place=RESTORE),
+    Spec("open_folder", "&File", "Open &folder…", ("Ctrl+U",), place=RESTORE),
+    Spec("previous", "&File", "Pre&vious photo", ("PgUp",), line=True, place=RESTORE),
+    Spec("next", "&File", "&Next photo", ("PgDown",), place=RESTORE),
+    Spec("save", "&File", "&Save", ("Ctrl+S",), "save", line=True, place=RESTORE),
+    Spec("save_as", "&File", "Save &as…", ("Ctrl+Shift+S",), place=RESTORE),
+    Spec("open_source", "&File", "&Open a photo of a person…", ("Ctrl+O",), "open", place=GENERATE),
+    Spec("save_pictures", "&File", "&Save the selected…", ("Ctrl+S",), "save", line=True, place=GENERATE),
+    Spec("save_gallery", "&File", "Save &all…", ("Ctrl+Shift+S",), place=GENERATE),
     Spec("weights", "&File", "&Weights…", ("F9",), line=True),
     Spec("quit", "&File", "&Quit", ("Ctrl+Q",), line=True),
-    Spec("undo", "&Edit", "&Undo", ("Ctrl+Z",), "undo"),
-    Spec("redo", "&Edit", "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo"),
-    Spec("paste", "&Edit", "&Paste a picture", ("Ctrl+V",), "paste", line=True),
-    Spec("tick_all", "&Edit", "Tick &all faces", ("Ctrl+A",), line=True),
-    Spec("tick_none", "&Edit", "Tick &no face", ("Ctrl+Shift+A",)),
-    Spec("restore", "&Photo", "&Restore", ("Ctrl+R", "Ctrl+Return"), "restore"),
-    Spec("stop", "&Photo", "&Stop", ("Esc",), "stop"),
-    Spec("add_face", "&Photo", "Add a &missed face…", ("F4",), "add-face", True, line=True),
-    Spec("find_faces", "&Photo", "&Find faces again", ("F5",)),
-    Spec("figures", "&Photo", "What the &figures rest on…", ("Ctrl+I",)),
-    Spec("compare", "&Photo", "&Compare with another photo…", ("Ctrl+K",)),
-    Spec("shuffle_seed", "&Photo", "&Another seed", ("Ctrl+D",), "dice", line=True),
-    Spec("reset_options", "&Photo", "Options back to &defaults", ("Ctrl+Shift+R",)),
-    Spec("single", "&View", "&One picture", ("Alt+Y",), "single", True, "mode"),
-    Spec("split", "&View", "Before/after &split", ("Shift+Y",), "split", True, "mode"),
-    Spec("side", "&View", "Side &by side", ("Y",), "side", True, "mode"),
-    Spec("original", "&View", "Show the &original", ("hold \\",), "", True),
-    Spec("fit", "&View", "&Fit", ("Ctrl+F",), "fit", line=True),
-    Spec("actual", "&View", "&100 %", ("Ctrl+0",), "actual"),
-    Spec("zoom_in", "&View", "Zoom &in", ("Ctrl+=", "Ctrl++"), "zoom-in"),
-    Spec("zoom_out", "&View", "Zoom o&ut", ("Ctrl+-",), "zoom-out"),
-    Spec("boxes", "&View", "Outline f&aces", ("Ctrl+B",), "", True, line=True),
-    Spec("files", "&View", "List of fi&les", ("F6",), "", True),
-    Spec("strip", "&View", "Strip of fa&ces", ("F7",), "", True),
+    Spec("undo", "&Edit", "&Undo", ("Ctrl+Z",), "undo", place=RESTORE),
+    Spec("redo", "&Edit", "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", place=RESTORE),
+    Spec("paste", "&Edit", "&Paste a picture", ("Ctrl+V",), "paste", line=True, place=RESTORE),
+    Spec("tick_all", "&Edit", "Tick &all faces", ("Ctrl+A",), line=True, place=RESTORE),
+    Spec("tick_none", "&Edit", "Tick &no face", ("Ctrl+Shift+A",), place=RESTORE),
+    Spec("undo_gallery", "&Edit", "&Undo", ("Ctrl+Z",), "undo", place=GENERATE),
+    Spec("redo_gallery", "&Edit", "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", place=GENERATE),
+    Spec("copy_picture", "&Edit", "&Copy the picture", ("Ctrl+C",), "copy", line=True, place=GENERATE),
+    Spec("paste_source", "&Edit", "&Paste a picture", ("Ctrl+V",), "paste", place=GENERATE),
+    Spec("select_all", "&Edit", "Select &all pictures", ("Ctrl+A",), line=True, place=GENERATE),
+    Spec("select_none", "&Edit", "Select &no picture", ("Ctrl+Shift+A",), place=GENERATE),
+    Spec("restore", "&Photo", "&Restore", ("Ctrl+R", "Ctrl+Return"), "restore", place=RESTORE),
+    Spec("stop", "&Photo", "&Stop", ("Esc",), "stop", place=RESTORE),
+    Spec("add_face", "&Photo", "Add a &missed face…", ("F4",), "add-face", True, line=True, place=RESTORE),
+    Spec("find_faces", "&Photo", "&Find faces again", ("F5",), place=RESTORE),
+    Spec("figures", "&Photo", "What the &figures rest on…", ("Ctrl+I",), place=RESTORE),
+    Spec("compare", "&Photo", "&Compare with another photo…", ("Ctrl+K",), place=RESTORE),
+    Spec("shuffle_seed", "&Photo", "&Another seed", ("Ctrl+D",), "dice", line=True, place=RESTORE),
+    Spec("reset_options", "&Photo", "Options back to &defaults", ("Ctrl+Shift+R",), place=RESTORE),
+    Spec("generate", "&Generate", "&Generate", ("Ctrl+R", "Ctrl+Return"), "gallery", place=GENERATE),
+    Spec("stop_generating", "&Generate", "&Stop, or back to all pictures", ("Esc",), "stop", place=GENERATE),
+    Spec("again", "&Generate", "A&gain with this seed", ("Ctrl+G",), "again", line=True, place=GENERATE),
+    Spec("figures_of_picture", "&Generate", "What the &figures rest on…", ("Ctrl+I",), place=GENERATE),
+    Spec("dice", "&Generate", "&Another seed", ("Ctrl+D",), "dice", line=True, place=GENERATE),
+    Spec("reset_making", "&Generate", "Options back to &defaults", ("Ctrl+Shift+R",), place=GENERATE),
+    Spec("to_restore", "&View", "Workspace &Restore", ("Alt+1",), "restore", True, "place"),
+    Spec("to_generate", "&View", "Workspace &Generate", ("Alt+2",), "gallery", True, "place"),
+    Spec("single", "&View", "&One picture", ("Alt+Y",), "single", True, "mode", line=True, place=RESTORE),
+    Spec("split", "&View", "Before/after &split", ("Shift+Y",), "split", True, "mode", place=RESTORE),
+    Spec("side", "&View", "Side &by side", ("Y",), "side", True, "mode", place=RESTORE),
+    Spec("original", "&View", "Show the &original", ("hold \\",), "", True, place=RESTORE),
+    Spec("fit", "&View", "&Fit", ("Ctrl+F",), "fit", line=True, place=RESTORE),
+    Spec("actual", "&View", "&100 %", ("Ctrl+0",), "actual", place=RESTORE),
+    Spec("zoom_in", "&View", "Zoom &in", ("Ctrl+=", "Ctrl++"), "zoom-in", place=RESTORE),
+    Spec("zoom_out", "&View", "Zoom o&ut", ("Ctrl+-",), "zoom-out", place=RESTORE),
+    Spec("boxes", "&View", "Outline f&aces", ("Ctrl+B",), "", True, line=True, place=RESTORE),
+    Spec("files", "&View", "List of fi&les", ("F6",), "", True, place=RESTORE),
+    Spec("strip", "&View", "Strip of fa&ces", ("F7",), "", True, place=RESTORE),
     Spec("panel", "&View", "O&ptions", ("F8",), "", True),
     Spec("full_screen", "&View", "Full sc&reen", ("F11",), "", True),
     Spec("theme_system", "&Theme", "As the &system", ("Ctrl+F7",), "", True, "theme"),
@@ -71,9 +96,21 @@ SPECS: tuple[Spec, ...] = (
     Spec("shortcuts", "&Help", "&Keyboard shortcuts", ("Shift+?", "F1")),
     Spec("about", "&Help", "&About Face Studio", ("Ctrl+F1",)),
 )
-MENUS = ("&File", "&Edit", "&Photo", "&View", "&Help")
-TOOLS = ("open", "save", "", "undo", "redo", "", "single", "split", "side", "", "zoom_out", "fit", "actual", "zoom_in")
-WITH_TEXT = ("open", "save")
+MENUS = ("&File", "&Edit", "&Photo", "&Generate", "&View", "&Help")
+PLACES_OF_MENUS = {"&Photo": RESTORE, "&Generate": GENERATE}
+TOOLS = (
+    *("to_restore", "to_generate", "", "open", "save", "open_source", "save_pictures", ""),
+    *("undo", "redo", "undo_gallery", "redo_gallery", ""),
+    *("single", "split", "side", "", "zoom_out", "fit", "actual", "zoom_in"),
+)
+WITH_TEXT = {
+    "to_restore": "Restore",
+    "to_generate": "Generate",
+    "open": "",
+    "save": "",
+    "open_source": "Open",
+    "save_pictures": "Save",
+}
 HOLD = "hold "
 
 
@@ -99,7 +136,9 @@ class Actions:
                 button = self.tools.widgetForAction(self[name])
                 assert isinstance(button, QToolButton)
                 button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+                self[name].setIconText(WITH_TEXT[name] or self[name].iconText())
         window.addToolBar(self.tools)
+        self.show_place(RESTORE)
 
     def __getitem__(self, name: str) -> QAction:
         return self._by_name[name]
@@ -127,6 +166,20 @@ class Actions:
         menu.addAction(action)
         self._by_name[spec.name] = action
 
+    def show_place(self, place: str) -> None:
+        """Show the actions of the workspace `place` and those of all; the others are hidden, and their keys free."""
+        for spec in SPECS:
+            self[spec.name].setVisible(spec.place in ("", place))
+        for title, of in PLACES_OF_MENUS.items():
+            self.menus[title].menuAction().setVisible(of == place)
+        before: QAction | None = None  # the last that is seen
+        for action in self.tools.actions():
+            if action.isSeparator():
+                action.setVisible(before is not None and not before.isSeparator())
+            before = action if action.isVisible() else before
+        if before is not None and before.isSeparator():
+            before.setVisible(False)
+
     def draw(self, theme: Theme) -> None:
         """Draw the icons in the theme's colours."""
         for spec in SPECS:
@@ -146,7 +199,7 @@ class Actions:
             keys = keys_of(self[spec.name].shortcuts()) or " ".join(spec.keys)
             found.append((spec.menu.replace("&", ""), words, keys))
         return [
-            *found,
+            *dict.fromkeys(found),  # what is alike in several workspaces stands there once
             ("File", "Open a recent photo", "Ctrl+1  to  Ctrl+9"),
             ("File", "Forget the recent photos", "Ctrl+Shift+Del"),
             ("View", "Move the split, or the photo", "Arrow keys"),
@@ -155,4 +208,7 @@ class Actions:
             ("Photo", "Look at a face closely", "Double-click its crop"),
             ("Photo", "What a face's figures rest on", "Click its gauge"),
             ("Photo", "Remove a face that was added", "Del on its crop"),
+            ("Generate", "Show a picture large", "Enter, or a click"),
+            ("Generate", "Select a picture, or not", "Space, its tick, or Ctrl+click"),
+            ("Generate", "The picture before, the one after", "Left, Right"),
         ]

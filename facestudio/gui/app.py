@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from facestudio import paths
 from facestudio.gui.errors import show_error
+from facestudio.gui.generating import Making
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.session import Session
 from facestudio.gui.theme import SYSTEM, Theme
@@ -49,10 +50,12 @@ def build_window(studio: Studio, settings: QSettings) -> MainWindow:
     """The window, not shown yet; its session starts work after the first frame."""
     theme = Theme(str(settings.value("theme", SYSTEM)))
     session = Session(studio, settings)
-    window = MainWindow(session, theme, settings)
+    making = Making(studio, session.compute, session.light, session)
+    window = MainWindow(session, making, theme, settings)
     session.setParent(window)
     theme.setParent(window)
-    window.painted.connect(session.start, Qt.ConnectionType.QueuedConnection)
+    for workplace in (session, making):
+        window.painted.connect(workplace.start, Qt.ConnectionType.QueuedConnection)
     return window
 
 

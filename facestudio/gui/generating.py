@@ -39,7 +39,7 @@ class Making(Workplace):
     picture_added = Signal()
     selection_changed = Signal()
     plan_made = Signal(object)  # a saving.Plan of which some files exist: ask, then call `write`
-    saved = Signal()
+    saved = Signal(object)  # path of the first
     _made = Signal(object, object)  # from the thread that computes
 
     def __init__(self, studio: Studio, compute: JobQueue, light: JobQueue, parent: QObject | None = None) -> None:
@@ -203,13 +203,6 @@ class Making(Workplace):
         """The current one: the one that is large, or that the readout is about."""
         return None if self.current is None else self.pictures[self.current]
 
-    @property
-    def chosen(self) -> tuple[Picture, ...]:
-        """The selected ones; without any the current one."""
-        if self.selected:
-            return tuple(self.pictures[index] for index in sorted(self.selected))
-        return () if self.picture is None else (self.picture,)
-
     def show_picture(self, index: int | None) -> None:
         """Make picture `index` the current one."""
         if index != self.current:
@@ -290,7 +283,7 @@ class Making(Workplace):
         alone = f"Saved as {paths[0].name}"
         words = alone if len(paths) == 1 else f"Saved {counted(len(paths), 'picture')} in {paths[0].parent.name}"
         self.notified.emit(words, paths[0])
-        self.saved.emit()
+        self.saved.emit(paths[0])
 
     @Slot(Exception)
     def _saving_failed(self, error: Exception) -> None:

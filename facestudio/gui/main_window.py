@@ -1,4 +1,4 @@
-"""The window: lays out the workspace, menus and status line, takes what is dropped and pasted, and asks before a loss.
+"""The window: lays out the workspaces, menus and status line, takes what is dropped and pasted, and asks before a loss.
 
 What is shown and done is decided by the session.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QEvent, QMimeData, QSettings, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QMimeData, QSettings, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QAction,
     QCloseEvent,
@@ -23,9 +23,11 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow, QMessageBox
 
 from facestudio.formats import SUFFIXES
-from facestudio.gui.actions import Actions
+from facestudio.gui import window_settings
+from facestudio.gui.actions import GENERATE, RESTORE, Actions
 from facestudio.gui.comparing import Comparing
 from facestudio.gui.errors import show_error
+from facestudio.gui.generating import Making
 from facestudio.gui.saving import beside
 from facestudio.gui.session import RESTORING, Session
 from facestudio.gui.theme import CHOICES, Theme
@@ -36,13 +38,14 @@ from facestudio.gui.widgets.drop_zone import DropOverlay, paths_in
 from facestudio.gui.widgets.question import Answers, ask, nothing
 from facestudio.gui.widgets.recent_menu import RecentMenu
 from facestudio.gui.widgets.shortcuts import ShortcutsDialog
-from facestudio.gui.widgets.viewer import MODES, SIDE, SINGLE, SPLIT
 from facestudio.gui.widgets.weights_dialog import WeightsDialog
+from facestudio.gui.window_settings import MODE_ACTIONS
 from facestudio.gui.work import Found
+from facestudio.gui.workspaces.generate import GenerateWorkspace
 from facestudio.gui.workspaces.restore import RestoreWorkspace
+from facestudio.gui.workspaces.switch import Workspaces
 
 PATTERNS = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-MODE_ACTIONS = {SINGLE: "single", SPLIT: "split", SIDE: "side"}
 Role = QMessageBox.ButtonRole
 
 
@@ -51,18 +54,20 @@ class MainWindow(QMainWindow):
 
     painted = Signal()
 
-    def __init__(self, session: Session, theme: Theme, settings: QSettings) -> None:
+    def __init__(self, session: Session, making: Making, theme: Theme, settings: QSettings) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
         self.setAcceptDrops(True)
-        self.session, self.theme, self._settings = session, theme, settings
+        self.session, self.making, self.theme, self._settings = session, making, theme, settings
         self._painted = self._leaving = False
         self._after_saving: Callable[[], object] | None = None
         self.workspace = RestoreWorkspace(session, theme)
         self.viewer = self.workspace.viewer
-        self.setCentralWidget(self.workspace)
-        self.overlay = DropOverlay(theme, self)
         self.commands = Actions(self)
+        self.generate = GenerateWorkspace(making, theme, self.commands)
+        self.workspaces = Workspaces(self.workspace, self.generate, self.commands)
+        self.setCentralWidget(self.workspaces)
+        self.overlay = DropOverlay(theme, self)
         self.recent_menu = RecentMenu(session, self)
         self.recent_menu.asked.connect(self.open_recent)
         self.commands.menus["&File"].insertMenu(self.commands["previous"], self.recent_menu)
@@ -71,7 +76,7 @@ class MainWindow(QMainWindow):
         self.statusBar().addPermanentWidget(self._about_zoom)
         self.statusBar().setSizeGripEnabled(False)
         self._connect()
-        self._read_settings()
+        window_settings.read(self, settings)
         self._draw()
         self.refresh()
 
@@ -120,7 +125,8 @@ class MainWindow(QMainWindow):
         self.workspace.strip.add_asked.connect(self.commands["add_face"].trigger)
         self.commands["files"].toggled.connect(self.workspace.show_files)
         self.commands["strip"].toggled.connect(self.workspace.strip.setVisible)
-        self.commands["panel"].toggled.connect(panel.setVisible)
+        for side in (panel, self.generate.panel):
+            self.commands["panel"].toggled.connect(side.setVisible)
         self.commands["full_screen"].toggled.connect(self._show_full_screen)
         self.workspace.drop_zone.open_asked.connect(self.choose_photos)
         self.workspace.drop_zone.folder_asked.connect(self.choose_folder)
@@ -138,11 +144,17 @@ class MainWindow(QMainWindow):
             session.work_changed,
             session.opening_changed,
             session.files.changed,
+            self.making.run_changed,
+            self.making.work_changed,
+            self.workspaces.place_changed,
         ):
             changed.connect(self.refresh)
         session.photo_changed.connect(viewer.setFocus)
-        session.failed.connect(self._show_failure)
-        session.saved.connect(self._saved)
+        for workplace in (session, self.making):
+            workplace.failed.connect(self._show_failure)
+            workplace.saved.connect(self._saved)
+        self.making.plan_made.connect(self._stay)
+        session.weights.renewed.connect(self.making.look_again)
         self.theme.changed.connect(self._draw)
 
     # ---- opening
@@ -188,8 +200,8 @@ class MainWindow(QMainWindow):
 
     def _open_data(self, data: QMimeData | None) -> bool:
         """Open what `data` holds; False when it holds nothing that could be a photo."""
-        if data is None:
-            return False
+        if data is None or self.workspaces.place == GENERATE:
+            return self.generate.take(data)
         paths = paths_in(data)
         if paths:
             self.open_paths(paths)
@@ -289,6 +301,22 @@ class MainWindow(QMainWindow):
         }
         ask(self, "The result is not saved", "Save it beside the photo?", answers)
 
+    def _ask_about_pictures(self) -> None:
+        answers: Answers = {
+            "Save all…": (Role.AcceptRole, self._save_all_and_close),
+            "Don't save": (Role.DestructiveRole, self._close_now),
+            "Cancel": (Role.RejectRole, nothing),
+        }
+        ask(self, "The made pictures are not saved", "Save them in a folder before the window closes?", answers)
+
+    def _save_all_and_close(self) -> None:
+        self.generate.save_all()
+        self._after_saving = self.close if self.making.saving else None
+
+    @Slot()
+    def _stay(self) -> None:
+        self._after_saving = None
+
     def _stop_and(self, then: Callable[[], object]) -> None:
         self.session.stop()
         then()
@@ -303,47 +331,22 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         session = self.session
-        if not self._leaving and session.saving:
+        if not self._leaving and (session.saving or self.making.saving):
             self._after_saving = self.close  # a file that is being written is finished first
         elif not self._leaving and session.doing == RESTORING:
             self._ask_about_work("Stop and close", self._close_now)
         elif not self._leaving and session.unsaved:
             self._ask_about_result(self._close_now)
+        elif not self._leaving and self.making.unsaved:
+            self.workspaces.show_generate()
+            self._ask_about_pictures()
         else:
-            self._write_settings()
+            window_settings.write(self, self._settings)
             session.stop()
+            self.making.stop()
             event.accept()
             return
         event.ignore()
-
-    # ---- settings
-
-    def _read_settings(self) -> None:
-        geometry = self._settings.value("window/geometry")
-        if not (isinstance(geometry, QByteArray) and self.restoreGeometry(geometry)):
-            self.resize(1280, 840)
-        state = self._settings.value("window/state")
-        if isinstance(state, QByteArray):
-            self.restoreState(state)
-        splitter = self._settings.value("window/splitter")
-        if isinstance(splitter, QByteArray):
-            self.workspace.restoreState(splitter)
-        mode = self._settings.value("view/mode", SPLIT)
-        self.viewer.set_mode(mode if mode in MODES else SPLIT)
-        self.commands[MODE_ACTIONS[self.viewer.mode]].setChecked(True)
-        self.commands[f"theme_{self.theme.choice}"].setChecked(True)
-        for name in ("boxes", "files", "strip", "panel"):
-            self.commands[name].setChecked(True)
-            self.commands[name].setChecked(bool(self._settings.value(f"view/{name}", True, bool)))
-
-    def _write_settings(self) -> None:
-        self._settings.setValue("window/geometry", self.saveGeometry())
-        self._settings.setValue("window/state", self.saveState())
-        self._settings.setValue("window/splitter", self.workspace.saveState())
-        self._settings.setValue("view/mode", self.viewer.mode)
-        for name in ("boxes", "files", "strip", "panel"):
-            self._settings.setValue(f"view/{name}", self.commands[name].isChecked())
-        self._settings.sync()
 
     # ---- looks
 
@@ -423,6 +426,13 @@ class MainWindow(QMainWindow):
                 "reset_options": bool(session.offer and session.offer.options),
             }
         )
+        self.recent_menu.menuAction().setVisible(self.workspaces.place == RESTORE)
+        if self.workspaces.place == GENERATE:
+            self.setWindowTitle(f"Made faces[*] - {APP}")
+            self.setWindowModified(self.making.unsaved)
+            self._about_photo.setText("Pictures are made on this computer. Saved files say that they were made by AI.")
+            self._about_zoom.clear()
+            return
         self.setWindowTitle(f"{opened.name}[*] - {APP}" if opened else APP)
         self.setWindowModified(session.unsaved)
         if session.opening:

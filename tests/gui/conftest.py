@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,14 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from facestudio.checkpoints import Checkpoint
-from facestudio.faces.face import Face
+from facestudio.errors import FaceStudioError
+from facestudio.faces.face import FFHQ_256, Face
 from facestudio.faces.missed import checked_box
 from facestudio.gui.app import application, build_window, user_settings
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.qimage import to_pixels
-from facestudio.options import OptionField, describe
+from facestudio.methods.base import Wish
+from facestudio.options import OptionField, describe, option
 from facestudio.progress import Progress
 from facestudio.studio import Studio
 from tests import fakes
@@ -26,8 +28,64 @@ from tests import fakes
 FACES = (fakes.face_at(180, 170, 180), fakes.face_at(440, 190, 140, turn=8))
 
 
+MADE = fakes.face_at(128, 128, 256)
+
+
+class Painter:
+    """A Synthesizer without weights: a face whose grain is the seed's, in `steps` steps of `seconds` each.
+
+    Seeds in `faceless` get a picture without a face; `asked` tells what came, `taken` how many steps were taken. With
+    `fails_at` it raises when that seed is drawn.
+    """
+
+    id, goal, template, embedder = "painter", "create", FFHQ_256, "listener"
+
+    @dataclass(frozen=True)
+    class Options:
+        """What a person may choose."""
+
+        guidance: float = option(2.0, title="Likeness", help="How strictly.", minimum=1.0, maximum=8.0, step=0.25)
+        steps: int = option(20, title="Steps", minimum=2, maximum=250, step=1)
+        hold_pose: bool = option(False, title="Hold pose")
+
+    def __init__(self, steps: int = 2, seconds: float = 0.0, fails_at: int | None = None) -> None:
+        self.checkpoint = fakes.fake_checkpoint("painter-weights", goal="create", conditioned_on=("listener",))
+        self.asked: list[tuple[Wish, list[int], Any]] = []
+        self.faceless: set[int] = set()
+        self.taken = 0
+        self._steps, self._seconds, self._fails_at = steps, seconds, fails_at
+
+    def __call__(self, wish: Wish, seeds: Sequence[int], options: Any, progress: Progress) -> list[np.ndarray]:
+        self.asked.append((wish, list(seeds), options))
+        pictures = [fakes.picture(256, 256, [] if seed in self.faceless else [MADE], seed) for seed in seeds]
+        for seed, pixels in zip(seeds, pictures, strict=True):
+            pixels[0, 0] = 0 if seed in self.faceless else 255  # what the fake detector looks at
+        for _ in progress.track(range(self._steps), "Denoising"):
+            time.sleep(self._seconds)
+            self.taken += 1
+            progress.preview(lambda: _sheet(pictures))
+        if self._fails_at in seeds:
+            raise FaceStudioError("The brush broke.", hint="Take another one.")
+        return pictures
+
+
+def _sheet(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """The pictures half as large, in rows of four."""
+    small = [pixels[::2, ::2] for pixels in pictures]
+    columns = min(len(small), 4)
+    small += [np.zeros_like(small[0])] * (-len(small) % columns)
+    return np.vstack([np.hstack(small[start : start + columns]) for start in range(0, len(small), columns)])
+
+
+class SeesMade(fakes.FakeDetector):
+    """Finds MADE in a picture whose first pixel is white."""
+
+    def detect(self, photo: Any, progress: Any = None, minimum_score: float = 0.5) -> tuple[Face, ...]:
+        return self.faces if photo.pixels[0, 0, 0] == 255 else ()
+
+
 class FakeStudio(Studio):
-    """Finds FACES in every photo whose name does not begin with "empty", and restores without weights."""
+    """Finds FACES in every photo whose name does not begin with "empty", restores and makes faces without weights."""
 
     def __init__(self) -> None:
         super().__init__("cpu")
@@ -36,6 +94,12 @@ class FakeStudio(Studio):
         self.patience = 0.003  # seconds of a step of `face_at`
         self.judges: list[Any] = [fakes.FakeEmbedder("judge-a"), fakes.FakeEmbedder("judge-b")]
         self.panel: Any = None
+        self.painter = Painter()
+        self.fake_makers = [
+            fakes.fake_checkpoint(
+                "painter-weights", title="Paint", licence="CC0", method="painter:Painter", goal="create"
+            )
+        ]
         self.fake_offers = [
             fakes.fake_checkpoint("slow-checkpoint", title="Slow weights", licence="Apache-2.0", method="slow:Slow"),
             fakes.fake_checkpoint("other-checkpoint", title="Other weights", licence="MIT", method="slow:Slow"),
@@ -55,8 +119,12 @@ class FakeStudio(Studio):
     def restore_checkpoints(self) -> list[Checkpoint]:
         return self.fake_offers
 
+    def generate_checkpoints(self) -> list[Checkpoint]:
+        return self.fake_makers
+
     def options_for(self, checkpoint_id: str) -> tuple[OptionField, ...]:
-        return describe(self.restorer.Options)
+        painter = checkpoint_id == self.painter.checkpoint.id
+        return describe(self.painter.Options if painter else self.restorer.Options)
 
     def device_name(self) -> str:
         return "A pretended processor, 2 threads (cpu)"
@@ -66,6 +134,15 @@ class FakeStudio(Studio):
 
     def _method(self, checkpoint_id: str) -> Any:
         return self.restorer
+
+    def _synthesizer(self, checkpoint_id: str) -> Any:
+        return self.painter
+
+    def _detector(self) -> Any:
+        return SeesMade([MADE])
+
+    def _finder(self) -> Any:
+        return None
 
     def _embedders(self) -> list[Any]:
         return self.judges

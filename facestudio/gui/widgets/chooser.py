@@ -8,20 +8,21 @@ from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout,
 
 from facestudio.gui.work import Found
 
-SIDE = 176  # px of the chosen face
 SMALL = 52  # px of the faces to choose from
+WIDTH = 236
 
 
 class Chooser(QWidget):
-    """One photo: its name, the chosen face, and below all its faces if there are several."""
+    """One photo: its name, the chosen face `side` px large, and below all its faces if there are several."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, side: int = 176, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._side = side
         self.name, self.face = QLabel(), QLabel()
         self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.name.setObjectName("chipInfo")
         self.face.setObjectName("compareFace")
-        self.face.setFixedSize(SIDE, SIDE)
+        self.face.setFixedSize(side, side)
         self.face.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.face.setWordWrap(True)
         self.faces = QListWidget()
@@ -30,7 +31,7 @@ class Chooser(QWidget):
         self.faces.setWrapping(False)
         self.faces.setMovement(QListWidget.Movement.Static)
         self.faces.setIconSize(QSize(SMALL, SMALL))
-        self.faces.setFixedSize(SIDE + 60, SMALL + 30)
+        self.faces.setFixedSize(WIDTH, SMALL + 30)
         self.faces.setAccessibleName("Faces of this photo")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -41,7 +42,7 @@ class Chooser(QWidget):
 
     def fill(self, name: str, found: Found | None, chosen: int) -> None:
         """Show face `chosen` of the photo called `name`; None asks for a photo."""
-        self.name.setText(self.name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, SIDE + 50))
+        self.name.setText(self.name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, WIDTH))
         self.faces.setVisible(found is not None and len(found.faces) > 1)
         if found is None:
             self.face.setText("Choose a photo, or drop one here")
@@ -49,7 +50,7 @@ class Chooser(QWidget):
             return
         self.face.setPixmap(
             QPixmap.fromImage(found.crops[chosen]).scaled(
-                SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+                self._side, self._side, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
             )
         )
         self.face.setAccessibleName(f"Face {chosen + 1} of {name}")
@@ -57,7 +58,9 @@ class Chooser(QWidget):
         if self.faces.count() != len(found.faces) or self.faces.property("photo") is not found:
             self.faces.clear()
             for index, crop in enumerate(found.crops):
-                item = QListWidgetItem(QIcon(QPixmap.fromImage(crop)), "")
+                icon = QIcon(QPixmap.fromImage(crop))
+                icon.addPixmap(QPixmap.fromImage(crop), QIcon.Mode.Selected)  # else Qt tints it
+                item = QListWidgetItem(icon, "")
                 item.setToolTip(f"Face {index + 1}")
                 self.faces.addItem(item)
             self.faces.setProperty("photo", found)

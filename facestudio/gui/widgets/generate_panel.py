@@ -1,0 +1,139 @@
+"""The panel of Generate: who is drawn, how many, from which seed, and with which method."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
+from PySide6.QtWidgets import QPushButton, QRadioButton, QSpinBox, QVBoxLayout, QWidget
+
+from facestudio.generating import MOST
+from facestudio.gui.generating import GENERATING, Making, counted
+from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.chooser import Chooser
+from facestudio.gui.widgets.drop_zone import paths_in
+from facestudio.gui.widgets.work_panel import WorkPanel, note
+
+FACE = 128  # px of the chosen face
+LACK = "No weights are here that make faces."
+LACK_HINT = "Run `facestudio doctor` to see what is missing."
+NOTICE = (
+    "Other people's faces are theirs: draw a real person only if they agree. "
+    "Every saved picture says in its file that it was made by AI."
+)
+
+
+class SourceBox(QWidget):
+    """The photo of the person who is drawn: drop one, choose one, choose a face of it. `choose_asked` asks for a file."""
+
+    choose_asked = Signal()
+
+    def __init__(self, making: Making, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAcceptDrops(True)
+        self._making = making
+        self.chooser = Chooser(FACE)
+        self.chooser.faces.currentRowChanged.connect(self._choose_face)
+        self.choose = QPushButton("Choose a photo…")
+        self.choose.setToolTip("Choose a photo of the person (Ctrl+O); one can also be dropped, or pasted with Ctrl+V")
+        self.choose.clicked.connect(self.choose_asked)
+        self.notice = note()
+        self.notice.setText(NOTICE)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 4, 0, 0)
+        column.setSpacing(8)
+        for widget in (self.chooser, self.choose, self.notice):
+            column.addWidget(widget)
+        making.who_changed.connect(self.refresh)
+        making.work_changed.connect(self.refresh)
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show the photo there is."""
+        source = self._making.source
+        for widget in (self.chooser.faces, self.choose):
+            widget.setEnabled(self._making.running is None)
+        self.setVisible(self._making.from_photo)
+        if source is None:
+            self.chooser.fill("", None, 0)
+        else:
+            self.chooser.fill(source.name, source.found, source.index)
+        self.choose.setText("Choose a photo…" if source is None else "Choose another photo…")
+
+    @Slot(int)
+    def _choose_face(self, index: int) -> None:
+        if index >= 0:
+            self._making.choose_face(index)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if paths_in(event.mimeData()):
+            event.acceptProposedAction()
+            self._mark(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._mark(False)
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        self._mark(False)
+        paths = paths_in(event.mimeData())
+        if paths:
+            event.acceptProposedAction()
+            self._making.use_photo(paths[0])
+
+    def _mark(self, on: bool) -> None:
+        face = self.chooser.face
+        face.setProperty("over", on)
+        face.style().unpolish(face)
+        face.style().polish(face)
+
+
+class GeneratePanel(WorkPanel):
+    """Shows what `making` is to do."""
+
+    def __init__(self, making: Making, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(making, theme, "gallery", f"{LACK} {LACK_HINT}", parent)
+        self._making = making
+        self.nobody = QRadioButton("People of nobody")
+        self.nobody.setToolTip("Draw people who do not exist")
+        self.person = QRadioButton("The person in a photo")
+        self.person.setToolTip("Draw new pictures of somebody whom you show in a photo")
+        self.nobody.setChecked(True)
+        self.person.toggled.connect(making.draw_from_photo)
+        self.source = SourceBox(making)
+        self.count = QSpinBox()
+        self.count.setRange(1, MOST)
+        self.count.setValue(making.count)
+        self.count.lineEdit().setTextMargins(6, 0, 6, 0)
+        self.count.setAccessibleName("How many pictures")
+        self.count.setToolTip(f"How many pictures are drawn, 1 to {MOST}")
+        self.count.valueChanged.connect(making.set_count)
+        self.seed.setToolTip(
+            "Of the first picture; each has the next one. The same seed and options draw the same picture."
+        )
+        self.add_section("WHO", self.nobody, self.person, self.source)
+        self.add_section("HOW MANY", self.count)
+        self.add_section("SEED OF THE FIRST", self.seed_row)
+        self.add_section("OPTIONS", self.options)
+        self.add_section("METHOD", self.method, self.problem)
+        self.add_section("WEIGHTS", self.checkpoint, self.licence)
+        self.end_sections()
+        self.button.clicked.connect(making.generate)
+        self.button.setToolTip("Draw the pictures (Ctrl+R)")
+        self.count.valueChanged.connect(self.refresh)
+        for changed in (making.who_changed, making.work_changed, making.recipe_changed, making.offers_changed):
+            changed.connect(self.refresh)
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show what can be done now."""
+        making = self._making
+        with QSignalBlocker(self.person):
+            (self.person if making.from_photo else self.nobody).setChecked(True)
+        for who in (self.nobody, self.person):
+            who.setEnabled(making.doing != GENERATING)
+        self.foot.setCurrentIndex(1 if making.doing else 0)
+        self.button.setText(f"Generate {counted(making.count, 'picture')}")
+        self.button.setEnabled(making.ready)
+        self.hint.setText(making.obstacle)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)

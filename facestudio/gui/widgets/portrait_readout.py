@@ -1,0 +1,164 @@
+"""What is to be said of the current picture: its seed, and with a source photo how alike the recognisers find it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt, Slot
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+
+from facestudio.faces.panel import UNJUDGED, between_photos
+from facestudio.gui.generating import Making
+from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.gauge import ROW, Gauge, tone
+
+if TYPE_CHECKING:
+    from facestudio.generating import Portrait
+    from facestudio.gui.runs import Picture
+
+HEIGHT = 124
+GAUGE = 220
+NOBODY = "This person does not exist, so there is nobody to compare with."
+CHOOSE = "Click a picture to see it large. Its tick, Ctrl+click or Space selects several."
+
+
+class PortraitReadout(QWidget):
+    """Shows the current picture of `making`, and has a button for each thing to do with it."""
+
+    def __init__(self, making: Making, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setFixedHeight(HEIGHT)
+        self._making, self._theme = making, theme
+        self.seed, self.words, self.sentence = QLabel(), QLabel(), QLabel()
+        self.seed.setObjectName("chipTitle")
+        self.sentence.setObjectName("note")
+        for label in (self.words, self.sentence):
+            label.setWordWrap(True)
+            label.setTextFormat(Qt.TextFormat.PlainText)
+        self.gauge = Gauge(theme)
+        self.gauge.setFixedWidth(GAUGE)
+        self.gauge.setToolTip("What the figures rest on (Ctrl+I)")
+        self.cosines: list[QLabel] = []
+        self.copy, self.again = QToolButton(), QToolButton()
+        for button, words, help in (
+            (self.copy, "Copy", "Put the picture on the clipboard (Ctrl+C)"),
+            (self.again, "Again with this seed", "Draw this seed once more, with the options as they are now (Ctrl+G)"),
+        ):
+            button.setText(words)
+            button.setToolTip(help)
+            button.setIconSize(QSize(18, 18))
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        said = QVBoxLayout()
+        said.setSpacing(4)
+        for label in (self.seed, self.words, self.sentence):
+            said.addWidget(label)
+        said.addStretch(1)
+        self._figures = QGridLayout()
+        self._figures.setHorizontalSpacing(12)
+        self._figures.setVerticalSpacing(0)
+        self._figures.addWidget(self.gauge, 0, 0, Qt.AlignmentFlag.AlignTop)
+        self._figures.setRowStretch(1, 1)
+        buttons = QVBoxLayout()
+        buttons.setSpacing(4)
+        buttons.addWidget(self.copy)
+        buttons.addWidget(self.again)
+        buttons.addStretch(1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(16, 12, 12, 8)
+        layout.setSpacing(24)
+        layout.addLayout(said, 1)
+        layout.addLayout(self._figures)
+        layout.addLayout(buttons)
+        making.selection_changed.connect(self.refresh)
+        making.run_changed.connect(self.refresh)
+        making.work_changed.connect(self.refresh)
+        theme.changed.connect(self._draw)
+        self._draw()
+
+    @Slot()
+    def _draw(self) -> None:
+        self.copy.setIcon(self._theme.icon("copy"))
+        self.again.setIcon(self._theme.icon("again"))
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show the current picture."""
+        picture = self._making.picture
+        portrait = picture.portrait if picture else None
+        summary = portrait.summary if portrait else None
+        self.copy.setEnabled(picture is not None)
+        self.again.setEnabled(picture is not None and self._making.ready)
+        self.seed.setText(f"Seed {picture.seed}" if picture else "")
+        self.seed.setVisible(picture is not None)
+        self.words.setVisible(bool(portrait and words_of(portrait)))
+        self.gauge.setVisible(summary is not None)
+        self.gauge.show_verdicts(summary.verdicts if summary else ())
+        self._list_cosines(portrait)
+        self.sentence.setText(CHOOSE if portrait is None else sentence_of(portrait))
+        if portrait is not None:
+            self.words.setText(words_of(portrait).capitalize())
+            self.words.setStyleSheet(f"color: {self._theme.colour(tone_of(portrait)).name()}; font-weight: 600;")
+
+    def _list_cosines(self, portrait: Portrait | None) -> None:
+        """A line beside every line of the gauge."""
+        for label in self.cosines:
+            label.hide()
+            label.deleteLater()
+        column = QVBoxLayout()
+        column.setContentsMargins(0, 3, 0, 0)
+        column.setSpacing(0)
+        self.cosines = []
+        for verdict in portrait.verdicts.values() if portrait else ():
+            label = QLabel(f"{verdict.cosine:.2f}  {verdict.title or verdict.embedder}")
+            label.setObjectName("chipInfo")
+            label.setFixedHeight(ROW)
+            column.addWidget(label)
+            self.cosines.append(label)
+        old = self._figures.itemAtPosition(0, 1)
+        if old is not None:
+            self._figures.removeItem(old)
+        self._figures.addLayout(column, 0, 1, Qt.AlignmentFlag.AlignTop)
+
+
+def words_of(portrait: Portrait) -> str:
+    """What the recognisers come to, in two words; "" when they were not asked."""
+    return between_photos(portrait.summary.words) if portrait.summary else ""
+
+
+def tone_of(portrait: Portrait) -> str:
+    """The colour of those words."""
+    return tone(portrait.summary) if portrait.summary else "muted"
+
+
+def sentence_of(portrait: Portrait) -> str:
+    """What is to be said of a picture in a sentence."""
+    if portrait.note or portrait.summary is None:
+        return portrait.note or NOBODY
+    if portrait.summary.words == UNJUDGED:
+        return portrait.summary.sentence
+    return (
+        f"The chance of the same person as in the photo is {portrait.summary.chance:.0%}; {portrait.summary.agreement}."
+    )
+
+
+def figures(portrait: Portrait) -> str:
+    """All that is known of a picture, a line each, with the raw figures of every recogniser."""
+    lines = [f"Seed {portrait.recipe.seed}"]
+    if portrait.note:
+        lines.append(portrait.note)
+    if portrait.summary is not None:
+        lines.append(between_photos(portrait.summary.sentence))
+        if portrait.summary.quality is not None:
+            lines.append("Recognisable: {:.0%} in the photo, {:.0%} here".format(*portrait.summary.quality))
+    for verdict in portrait.verdicts.values():
+        lines.append(
+            f"{verdict.title or verdict.embedder}: cosine {verdict.cosine:.3f}, {between_photos(verdict.words)}"
+        )
+    return "\n".join(lines)
+
+
+def spoken(picture: Picture) -> str:
+    """A picture in words for a screen reader."""
+    said = words_of(picture.portrait) or ("no face was found" if picture.portrait.face is None else "")
+    return f"Seed {picture.seed}" + (f", {said}" if said else "")

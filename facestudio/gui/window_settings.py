@@ -1,0 +1,51 @@
+"""What the window remembers from one start to the next: its place and size, what is shown of it, and how.
+
+Separate from the window because it is a list of keys and no behaviour.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QByteArray, QSettings
+
+from facestudio.gui.widgets.viewer import MODES, SIDE, SINGLE, SPLIT
+
+if TYPE_CHECKING:
+    from facestudio.gui.main_window import MainWindow
+
+MODE_ACTIONS = {SINGLE: "single", SPLIT: "split", SIDE: "side"}
+SHOWN = ("boxes", "files", "strip", "panel")  # actions that show or hide something
+
+
+def read(window: MainWindow, settings: QSettings) -> None:
+    """Make `window` look as it was left; what is not stored, or is damaged, starts as in a new one."""
+    geometry = settings.value("window/geometry")
+    if not (isinstance(geometry, QByteArray) and window.restoreGeometry(geometry)):
+        window.resize(1280, 840)
+    state = settings.value("window/state")
+    if isinstance(state, QByteArray):
+        window.restoreState(state)
+    for splitter, key in ((window.workspace, "window/splitter"), (window.generate, "generate/splitter")):
+        sizes = settings.value(key)
+        if isinstance(sizes, QByteArray):
+            splitter.restoreState(sizes)
+    mode = settings.value("view/mode", SPLIT)
+    window.viewer.set_mode(mode if mode in MODES else SPLIT)
+    window.commands[MODE_ACTIONS[window.viewer.mode]].setChecked(True)
+    window.commands[f"theme_{window.theme.choice}"].setChecked(True)
+    for name in SHOWN:
+        window.commands[name].setChecked(True)
+        window.commands[name].setChecked(bool(settings.value(f"view/{name}", True, bool)))
+
+
+def write(window: MainWindow, settings: QSettings) -> None:
+    """Remember how `window` looks."""
+    settings.setValue("window/geometry", window.saveGeometry())
+    settings.setValue("window/state", window.saveState())
+    settings.setValue("window/splitter", window.workspace.saveState())
+    settings.setValue("generate/splitter", window.generate.saveState())
+    settings.setValue("view/mode", window.viewer.mode)
+    for name in SHOWN:
+        settings.setValue(f"view/{name}", window.commands[name].isChecked())
+    settings.sync()

@@ -1,0 +1,329 @@
+"""The Generate workspace: the gallery or one large picture with what is said of it below, and right who is drawn and how.
+
+Only lays out, connects, and asks where to save; `Making` decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, Qt, Slot
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from facestudio.formats import SUFFIXES
+from facestudio.gui.actions import Actions
+from facestudio.gui.generating import Making, counted
+from facestudio.gui.runs import Picture
+from facestudio.gui.saving import Plan, picture_name
+from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.distributions import DistributionsDialog
+from facestudio.gui.widgets.drop_zone import paths_in
+from facestudio.gui.widgets.empty_gallery import EmptyGallery
+from facestudio.gui.widgets.gallery_grid import GalleryGrid
+from facestudio.gui.widgets.generate_panel import GeneratePanel
+from facestudio.gui.widgets.large_picture import LargePicture
+from facestudio.gui.widgets.portrait_readout import PortraitReadout
+from facestudio.gui.widgets.question import ask, nothing
+from facestudio.gui.widgets.toast import Toast
+from facestudio.gui.widgets.work_panel import SIDE
+
+PATTERNS = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+EMPTY, GRID, LARGE = range(3)
+Role = QMessageBox.ButtonRole
+
+
+class GenerateWorkspace(QSplitter):
+    """Everything for making faces."""
+
+    def __init__(self, making: Making, theme: Theme, commands: Actions, parent: QWidget | None = None) -> None:
+        super().__init__(Qt.Orientation.Horizontal, parent)
+        self.setObjectName("generateWorkspace")
+        self.setHandleWidth(1)
+        self.making, self._theme, self._commands = making, theme, commands
+        self._folder = ""
+        self.empty = EmptyGallery(making, theme)
+        self.grid = GalleryGrid(making, theme)
+        self.large = LargePicture(making, theme)
+        self.readout = PortraitReadout(making, theme)
+        self.panel = GeneratePanel(making, theme)
+        self.about = QLabel()
+        self.about.setObjectName("galleryAbout")
+        self.about.setTextFormat(Qt.TextFormat.PlainText)
+        self.save_selected, self.save_gallery = QPushButton("Save selected…"), QPushButton("Save all…")
+        self.save_selected.setToolTip("Save the selected pictures (Ctrl+S)")
+        self.save_gallery.setToolTip("Save every picture of this gallery (Ctrl+Shift+S)")
+        self.head = QWidget()
+        self.head.setObjectName("galleryHead")
+        self.head.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        head = QHBoxLayout(self.head)
+        head.setContentsMargins(16, 7, 12, 7)
+        head.addWidget(self.about, 1)
+        head.addWidget(self.save_selected)
+        head.addWidget(self.save_gallery)
+        self.foot = QWidget()
+        self.foot.setObjectName("galleryFoot")
+        self.foot.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        foot = QVBoxLayout(self.foot)
+        foot.setContentsMargins(0, 0, 0, 0)
+        foot.addWidget(self.readout)
+        self.centre = QStackedWidget()
+        for page in (self.empty, self.grid, self.large):
+            self.centre.addWidget(page)
+        middle = QWidget()
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.head)
+        column.addWidget(self.centre, 1)
+        column.addWidget(self.foot)
+        self.toast = Toast(self.centre)
+        for widget in (middle, self.panel):
+            self.addWidget(widget)
+        for index, stretch in enumerate((1, 0)):
+            self.setStretchFactor(index, stretch)
+            self.setCollapsible(index, False)
+        self.setSizes([1110, SIDE])
+        self._connect()
+        self.refresh()
+
+    def _connect(self) -> None:
+        making = self.making
+        triggered: dict[str, Callable[[], object]] = {
+            "open_source": self.choose_source,
+            "paste_source": self.paste,
+            "save_pictures": self.save_chosen,
+            "save_gallery": self.save_all,
+            "undo_gallery": making.undo,
+            "redo_gallery": making.redo,
+            "copy_picture": self.copy,
+            "select_all": self.select_all,
+            "select_none": self.select_none,
+            "generate": making.generate,
+            "stop_generating": self.stop_or_go_back,
+            "again": making.again,
+            "figures_of_picture": self.show_figures,
+            "dice": making.shuffle_seed,
+            "reset_making": self.panel.options.reset,
+        }
+        for name, slot in triggered.items():
+            self._commands[name].triggered.connect(slot)
+        self.grid.shown.connect(self.show_large)
+        self.large.closed.connect(self.show_grid)
+        self.panel.source.choose_asked.connect(self.choose_source)
+        self.readout.copy.clicked.connect(self.copy)
+        self.readout.again.clicked.connect(making.again)
+        self.readout.gauge.clicked.connect(self.show_figures)
+        self.save_selected.clicked.connect(self.save_chosen)
+        self.save_gallery.clicked.connect(self.save_all)
+        making.run_changed.connect(self._show_run)
+        making.notified.connect(self.toast.tell)
+        making.plan_made.connect(self._ask_about_files)
+        for changed in (
+            making.run_changed,
+            making.picture_added,
+            making.selection_changed,
+            making.work_changed,
+            making.who_changed,
+            making.recipe_changed,
+            making.offers_changed,
+        ):
+            changed.connect(self.refresh)
+
+    # ---- what is shown
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show what can be done now, and what the gallery is."""
+        making = self.making
+        some, selected = bool(making.pictures), len(making.selected)
+        idle, large = not making.doing, self.centre.currentIndex() == LARGE
+        self._commands.enable(
+            {
+                "save_pictures": making.can_save and bool(self.chosen()),
+                "save_gallery": making.can_save,
+                "undo_gallery": making.runs.can_undo and idle,
+                "redo_gallery": making.runs.can_redo and idle,
+                "copy_picture": making.picture is not None,
+                "select_all": some and not large,
+                "select_none": bool(selected) and not large,
+                "generate": making.ready,
+                "stop_generating": large or (not idle and not making.stopping),
+                "again": making.ready and making.picture is not None,
+                "figures_of_picture": bool(making.picture and making.picture.portrait.summary),
+                "open_source": making.running is None,
+                "paste_source": making.running is None,
+                "reset_making": bool(making.offer and making.offer.options),
+            }
+        )
+        self.head.setVisible(making.shown is not None)
+        self.foot.setVisible(making.shown is not None)
+        self.about.setText(self._about())
+        self.save_selected.setEnabled(making.can_save and bool(self.chosen()))
+        self.save_selected.setText(
+            "Save this one…" if large else f"Save {selected} selected…" if selected else "Save selected…"
+        )
+        self.save_gallery.setEnabled(making.can_save)
+
+    def _about(self) -> str:
+        run = self.making.shown
+        if run is None:
+            return ""
+        who = f"the person in {run.source.name}" if run.source else "people of nobody"
+        there = len(run.pictures)
+        count = counted(there, "picture") if there == run.count else f"{there} of {counted(run.count, 'picture')}"
+        first, last = run.recipe.seed, run.recipe.seed + max(there, 1) - 1
+        seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
+        state = ["Saving…"] if self.making.saving else [f"{run.seconds:.1f} s"] if run.seconds is not None else []
+        return "   ".join([f"{count} of {who}", seeds, *state])
+
+    @Slot()
+    def _show_run(self) -> None:
+        if self.making.shown is None:
+            self._show_page(EMPTY)
+        elif self.making.current is None or self.centre.currentIndex() != LARGE:
+            self._show_page(GRID)
+
+    @Slot(int)
+    def show_large(self, index: int) -> None:
+        """Show picture `index` alone."""
+        self.making.show_picture(index)
+        self._show_page(LARGE)
+
+    @Slot()
+    def show_grid(self) -> None:
+        """Show all pictures."""
+        self._show_page(GRID)
+
+    def _show_page(self, page: int) -> None:
+        left = self.centre.currentWidget()
+        focused = left.isAncestorOf(self.focusWidget()) or self.focusWidget() is left if self.focusWidget() else False
+        self.centre.setCurrentIndex(page)
+        if page == LARGE or (focused and page == GRID):
+            self.centre.currentWidget().setFocus()
+        self.refresh()
+
+    @Slot()
+    def stop_or_go_back(self) -> None:
+        """Leave the large picture; where there is none, stop the work."""
+        if self.centre.currentIndex() == LARGE:
+            self.show_grid()
+        else:
+            self.making.stop()
+
+    # ---- who is drawn
+
+    @Slot()
+    def choose_source(self) -> None:
+        """Ask for a photo of the person."""
+        name, _ = QFileDialog.getOpenFileName(
+            self.window(), "A photo of the person", self._folder, f"Photos ({PATTERNS});;All files (*)"
+        )
+        if name:
+            self._folder = str(Path(name).parent)
+            self.making.use_photo(Path(name))
+
+    @Slot()
+    def paste(self) -> None:
+        """Take what is on the clipboard as the photo of the person."""
+        if not self.take(QGuiApplication.clipboard().mimeData()):
+            self.toast.tell("There is no picture on the clipboard.")
+
+    def take(self, data: QMimeData | None) -> bool:
+        """Take what `data` holds as the photo of the person; False when it holds nothing that could be one."""
+        paths = paths_in(data) if data is not None else []
+        if paths:
+            self.making.use_photo(paths[0])
+            return True
+        image = data.imageData() if data is not None and data.hasImage() else None
+        if image is None or image.isNull():
+            return False
+        self.making.use_pasted(image.toImage() if hasattr(image, "toImage") else image)
+        return True
+
+    # ---- pictures
+
+    def chosen(self) -> tuple[Picture, ...]:
+        """What is saved: the large picture, or the selected ones."""
+        making = self.making
+        if self.centre.currentIndex() == LARGE:
+            return () if making.picture is None else (making.picture,)
+        return tuple(making.pictures[index] for index in sorted(making.selected))
+
+    @Slot()
+    def select_all(self) -> None:
+        self.making.select(range(len(self.making.pictures)))
+
+    @Slot()
+    def select_none(self) -> None:
+        self.making.select(())
+
+    @Slot()
+    def copy(self) -> None:
+        """Put the current picture on the clipboard."""
+        if self.making.picture is not None:
+            QGuiApplication.clipboard().setImage(self.making.picture.image)
+            self.toast.tell("The picture is on the clipboard.")
+
+    @Slot()
+    def show_figures(self) -> None:
+        """Show what the figures of the current picture rest on."""
+        picture = self.making.picture
+        if picture is not None and picture.portrait.summary is not None:
+            DistributionsDialog(f"Seed {picture.seed}", picture.portrait.summary, self._theme, self.window()).open()
+
+    # ---- saving
+
+    @Slot()
+    def save_chosen(self) -> None:
+        """Ask where the chosen pictures go: a file for one, a folder for several."""
+        chosen = self.chosen()
+        if len(chosen) == 1:
+            start = str(Path(self._folder, picture_name(chosen[0])))
+            name, _ = QFileDialog.getSaveFileName(self.window(), "Save the picture", start, f"Photos ({PATTERNS})")
+            if name:
+                path = Path(name)
+                self._folder = str(path.parent)
+                self.making.save_as(path if path.suffix else path.with_suffix(".png"), chosen[0])
+        else:
+            self._save_into(chosen)
+
+    @Slot()
+    def save_all(self) -> None:
+        """Ask for a folder and save every picture there."""
+        self._save_into(self.making.pictures)
+
+    def _save_into(self, pictures: Iterable[Picture]) -> None:
+        pictures = tuple(pictures)
+        words = f"A folder for {counted(len(pictures), 'picture')}"
+        name = QFileDialog.getExistingDirectory(self.window(), words, self._folder) if pictures else ""
+        if name:
+            self._folder = name
+            self.making.save_into(Path(name), pictures)
+
+    @Slot(object)
+    def _ask_about_files(self, plan: Plan) -> None:
+        taken, all_of = len(plan.taken), len(plan.targets)
+        there = f"{taken} of {all_of} files" if all_of > 1 else next(iter(plan.taken)).name
+        ask(
+            self.window(),
+            "Files with these names exist already" if taken > 1 else "A file with this name exists already",
+            f"{there[:1].upper()}{there[1:]} {'are' if taken > 1 else 'is'} there already.",
+            {
+                "Keep both": (Role.AcceptRole, partial(self.making.write, plan, False)),
+                "Replace": (Role.DestructiveRole, partial(self.making.write, plan, True)),
+                "Cancel": (Role.RejectRole, nothing),
+            },
+        )
