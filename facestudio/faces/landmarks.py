@@ -12,6 +12,7 @@ import numpy as np
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory
+from facestudio.errors import FaceStudioError
 from facestudio.faces.align import inverse, similarity_transform, transform, warp
 from facestudio.faces.face import FFHQ_256, Face
 from facestudio.faces.loading import load_network
@@ -79,6 +80,8 @@ class LandmarkFinder:
             seen = torch.cat([seen, seen.flip(-1)])
         with torch.inference_mode():
             points, logits, *rotations = self._network(seen)
+        if not torch.isfinite(points).all():
+            raise FaceStudioError("The landmarks of a face could not be found.", hint="Choose another face or photo.")
         in_crop = points[0].float().cpu().numpy() * [right - left, bottom - top] + [left, top] - 0.5
         found = transform(inverse(crop), in_crop).astype(np.float32)
         pose = angles(before(crop, rotations[0][0].cpu().numpy())) if rotations else pose_of_68(found[:68])

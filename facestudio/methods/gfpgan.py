@@ -9,10 +9,8 @@ own faces/align.py and faces/paste.py.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from facestudio.checkpoints import Checkpoint
-from facestudio.faces.loading import fill_network
 from facestudio.methods.onepass import OnePass, Options
 
 if TYPE_CHECKING:
@@ -28,12 +26,6 @@ class GFPGAN(OnePass):
     """
 
     id = "gfpgan"
-
-    @classmethod
-    def load(cls, checkpoint: Checkpoint, device: str) -> Self:
-        """Build and fill the network; CheckpointError when that cannot be."""
-        # not by load_network: StyleGAN2's weights have five axes, and channels cannot be laid last in those
-        return cls(checkpoint, fill_network(checkpoint).to(device), device)
 
     def forward(self, batch: Tensor, options: Any, seeds: list[int]) -> Tensor:
         """As of OnePass, with each crop's noise from its own seed."""

@@ -27,7 +27,22 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("module", ["studio", "cli.main", "pipeline", "batch", "methods.quick", "faces.detect"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "studio",
+        "cli.main",
+        "pipeline",
+        "generating",
+        "batch",
+        "methods.quick",
+        "methods.arc2face",
+        "methods.difface",
+        "methods.dfdnet",
+        "methods.onepass",
+        "faces.detect",
+    ],
+)
 def test_torch_and_qt_stay_out_without_a_window(module: str) -> None:
     loaded = modules_after(f"import facestudio.{module}")
     assert "facestudio" in loaded
