@@ -24,8 +24,8 @@ class Prior(Protocol):
 
     dimensions: int
 
-    def tokens(self, identity: Tensor, known: Tensor) -> Tensor: ...
-    def __call__(self, noisy: Tensor, time: Tensor, tokens: Tensor, sketch: Tensor | None = None) -> Tensor: ...
+    def hear(self, identity: Tensor, known: Tensor) -> Tensor: ...
+    def __call__(self, noisy: Tensor, time: Tensor, heard: Tensor, sketch: Tensor | None = None) -> Tensor: ...
 
 
 def scheduler(name: str, trained: dict[str, Any]) -> Any:
@@ -64,10 +64,10 @@ def draw(
     progress = progress or Progress()
     known = torch.full((len(start),), identity is not None, device=start.device)
     who = start.new_zeros(len(start), prior.dimensions) if identity is None else identity
-    tokens = prior.tokens(who, known)
+    heard = prior.hear(who, known)
     guided = identity is not None and guidance != 1
     if guided:
-        tokens = torch.cat([tokens, prior.tokens(who, ~known)])
+        heard = torch.cat([heard, prior.hear(who, ~known)])
     if guided and sketch is not None:
         sketch = torch.cat([sketch, sketch])
     latents = start * steps.init_noise_sigma
@@ -75,7 +75,7 @@ def draw(
     for time in progress.track(list(steps.timesteps), "Denoising"):
         noisy = torch.cat([latents, latents]) if guided else latents
         noisy = steps.scale_model_input(noisy, time)
-        guess = prior(noisy, time.expand(len(noisy)).to(noisy.device), tokens, sketch)
+        guess = prior(noisy, time.expand(len(noisy)).to(noisy.device), heard, sketch)
         if guided:
             told, untold = guess.chunk(2)
             guess = untold + guidance * (told - untold)

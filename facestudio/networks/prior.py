@@ -2,7 +2,7 @@
 
 Papers: Rombach et al., "Latent Diffusion Models", CVPR 2022; Papantoniou et al., "Arc2Face", ECCV 2024 (the identity
 embedding is the only words that cross-attention hears); Ho and Salimans, "Classifier-Free Diffusion Guidance", 2022. The
-U-Net is diffusers' UNet2DConditionModel.
+U-Net is diffusers' UNet2DConditionModel, and learns what the best linear guess (networks/gaussian.py) lacks.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
+
+from facestudio.networks.gaussian import GaussianGuess
 
 LINES = 4  # kinds of lines of a sketch: outline and brows, eyes, nose, mouth
 FINER = 4  # a sketch has this many times the latent's side, and comes unshuffled
@@ -34,27 +36,29 @@ class FacePrior(nn.Module):
         widths: channels of each level; every level but the first hears the identity.
         blocks: residual blocks a level; heads: channels of an attention head.
         words: tokens that the identity becomes; tongue: their length; dimensions: length of the identity embedding.
-        sketch: channels of the sketch, at the latent's size.
+        sketch: channels of the sketch, at the latent's size; axes: of the linear guess.
     """
 
     def __init__(
         self,
         latent: int = 16,
         side: int = 16,
-        widths: Sequence[int] = (192, 288, 384),
+        widths: Sequence[int] = (128, 192),
         blocks: int = 2,
-        heads: int = 48,
+        heads: int = 64,
         words: int = 4,
         tongue: int = 192,
         dimensions: int = 512,
         sketch: int = 64,
+        axes: int = 256,
         groups: int = 32,
     ) -> None:
         super().__init__()
         self.words, self.dimensions = words, dimensions
-        self.unet: Any = UNet2DConditionModel(
+        self.linear = GaussianGuess(latent * side**2, axes, dimensions)
+        unet: Any = UNet2DConditionModel(
             sample_size=side,
-            in_channels=latent + sketch,
+            in_channels=2 * latent + sketch,
             out_channels=latent,
             down_block_types=("DownBlock2D", *("CrossAttnDownBlock2D",) * (len(widths) - 1)),
             up_block_types=(*("CrossAttnUpBlock2D",) * (len(widths) - 1), "UpBlock2D"),
@@ -64,24 +68,37 @@ class FacePrior(nn.Module):
             attention_head_dim=[width // heads for width in widths],
             norm_num_groups=groups,
         )
+        nn.init.zeros_(unet.conv_out.weight)
+        nn.init.zeros_(unet.conv_out.bias)
+        self.unet = unet
         self.speak = nn.Sequential(
             nn.Linear(dimensions, words * tongue), nn.SiLU(), nn.Linear(words * tongue, words * tongue)
         )
         self.norm = nn.LayerNorm(tongue)
         self.nobody = nn.Parameter(torch.randn(words, tongue) * 0.02)
         self.sketched = sketch
+        alphas: Tensor = DDIMScheduler(**SCHEDULE).alphas_cumprod  # type: ignore[attr-defined]  # set by its constructor
+        self.shares = nn.Buffer(alphas.clone(), persistent=False)
 
-    def tokens(self, identity: Tensor, known: Tensor) -> Tensor:
-        """(B, words, tongue) of unit embeddings `identity` (B, D); of nobody where `known` (B,) bool is False."""
+    def hear(self, identity: Tensor, known: Tensor) -> Tensor:
+        """What is said of a person (B, 1 + D + words * tongue), for `forward`: whether it is `known` (B,) bool, the unit
+        embedding `identity` (B, D), and the tokens that cross-attention hears, which are nobody's where it is not known."""
         # a unit vector of 512 numbers has a deviation of 1 / sqrt(512) in each
         said = self.norm(self.speak(identity * identity.shape[1] ** 0.5).unflatten(1, (self.words, -1)))
-        return torch.where(known[:, None, None], said, self.nobody.to(said.dtype))
+        tokens = torch.where(known[:, None, None], said, self.nobody.to(said.dtype)).flatten(1)
+        return torch.cat([known[:, None].to(tokens), identity.to(tokens), tokens], 1)
 
-    def forward(self, noisy: Tensor, time: Tensor, tokens: Tensor, sketch: Tensor | None = None) -> Tensor:
-        """v (B, C, h, w) of `noisy` latents at `time` (B,), with `tokens` and, where features are given, a `sketch`.
+    def forward(self, noisy: Tensor, time: Tensor, heard: Tensor, sketch: Tensor | None = None) -> Tensor:
+        """v (B, C, h, w) of `noisy` latents at `time` (B,), with what was `heard` and, where features are given, a `sketch`.
 
         `sketch` (B, S, h, w) comes from `unshuffled` lines; None, and zeros, mean that nothing is given.
         """
+        known, identity, tokens = heard.split([1, self.dimensions, heard.shape[1] - 1 - self.dimensions], 1)
+        share = self.shares[time]
+        clean = self.linear(noisy, share, identity, known[:, 0])
+        share = share[:, None, None, None]
+        v = (share.sqrt() * noisy - clean) / (1 - share).sqrt()
         if sketch is None:
             sketch = noisy.new_zeros(len(noisy), self.sketched, *noisy.shape[2:])
-        return self.unet(torch.cat([noisy, sketch.to(noisy.dtype)], 1), time, tokens).sample
+        seen = torch.cat([noisy, clean.to(noisy.dtype), sketch.to(noisy.dtype)], 1)
+        return v + self.unet(seen, time, tokens.unflatten(1, (self.words, -1))).sample

@@ -11,6 +11,7 @@ import torch
 
 from facestudio.diffusion.sampling import draw, noise, scheduler
 from facestudio.faces.sketch import sketch
+from facestudio.networks.gaussian import GaussianGuess
 from facestudio.networks.prior import FacePrior
 from facestudio.progress import Cancelled, Progress
 from facestudio.training.loop import Settings
@@ -26,14 +27,18 @@ TINY: dict[str, Any] = {
     "tongue": 8,
     "dimensions": 16,
     "sketch": 64,
+    "axes": 6,
     "groups": 4,
 }
 
 
 @pytest.fixture(scope="module")
 def prior() -> FacePrior:
+    """One that was trained a little: a new one adds nothing to the linear guess."""
     torch.manual_seed(0)
-    return FacePrior(**TINY).eval()
+    network = FacePrior(**TINY)
+    torch.nn.init.normal_(network.unet.conv_out.weight, std=0.05)
+    return network.eval()
 
 
 def people(count: int) -> torch.Tensor:
@@ -42,16 +47,61 @@ def people(count: int) -> torch.Tensor:
 
 def test_it_hears_who_unless_nobody_is_known(prior: FacePrior) -> None:
     with torch.inference_mode():
-        known = prior.tokens(people(3), torch.tensor([True, True, False]))
-        assert known.shape == (3, 2, 8)
-        assert not torch.allclose(known[0], known[1])
-        assert torch.equal(known[2], prior.nobody)
+        known = prior.hear(people(3), torch.tensor([True, True, False]))
+        assert known.shape == (3, 1 + 16 + 2 * 8)
+        assert known[:, 0].tolist() == [1, 1, 0]
+        assert not torch.allclose(known[0, 17:], known[1, 17:])
+        assert torch.equal(known[2, 17:], prior.nobody.flatten())
         noisy, time = torch.randn(2, 4, 16, 16), torch.tensor([500, 500])
         told = prior(noisy, time, known[:2])
         assert told.shape == noisy.shape
         assert not torch.allclose(told, prior(noisy, time, known[[1, 0]]))
         assert torch.allclose(told, prior(noisy, time, known[:2], torch.zeros(2, 64, 16, 16)))
         assert not torch.allclose(told, prior(noisy, time, known[:2], torch.ones(2, 64, 16, 16)))
+
+
+def test_the_linear_guess_is_the_mean_of_a_normal_posterior() -> None:
+    """Against the textbook formula with whole covariance matrices, for anybody and for a known person."""
+    random = torch.Generator().manual_seed(2)
+    who = torch.nn.functional.normalize(torch.randn(400, 5, generator=random), dim=1)
+    mixing, moving = torch.randn(12, 12, generator=random) / 3, torch.randn(5, 12, generator=random)
+    latents = 0.3 + torch.randn(400, 12, generator=random) @ mixing + who @ moving
+    guess = GaussianGuess(12, 12, 5)
+    guess.fit(latents, who, ridge=0.0)
+    noisy, share = torch.randn(2, 3, 2, 2, generator=random), torch.tensor([0.3, 0.8])
+    found = guess(noisy, share, who[:2], torch.tensor([0.0, 1.0])).flatten(1)
+
+    ones = torch.cat([torch.ones(400, 1), who], 1)
+    fitted = ones @ torch.linalg.lstsq(ones, latents).solution
+    for row, middle, off in ((0, latents.mean(0), latents - latents.mean(0)), (1, fitted[1], latents - fitted)):
+        covariance, a = off.T @ off / 400, share[row]
+        gain = a.sqrt() * covariance @ torch.linalg.inv(a * covariance + (1 - a) * torch.eye(12))
+        expected = middle + gain @ (noisy[row].flatten() - a.sqrt() * middle)
+        assert torch.allclose(found[row], expected, atol=1e-3)
+
+
+def test_directions_beyond_the_axes_share_one_variance() -> None:
+    latents = torch.randn(2000, 12, generator=torch.Generator().manual_seed(2)) * torch.tensor([3.0, 2, *[0.5] * 10])
+    guess = GaussianGuess(12, 2, 5)
+    guess.fit(latents, torch.zeros(2000, 5), ridge=1.0)
+    assert guess.rest[0].item() == pytest.approx(0.25, rel=0.1)
+    noisy = torch.ones(1, 12, 1, 1)
+    clean = guess(noisy, torch.tensor([0.5]), torch.zeros(1, 5), torch.zeros(1)).flatten()
+    sizes = torch.tensor([9.0, 4, *[0.25] * 10])
+    assert torch.allclose(clean, sizes / (sizes + 1) * 2**0.5, atol=0.1)
+
+
+def test_a_new_prior_is_the_linear_guess() -> None:
+    network = FacePrior(**TINY).eval()
+    network.linear.fit(torch.randn(50, 4 * 256), people(50), 0.01)
+    noisy, time = torch.randn(2, 4, 16, 16), torch.tensor([10, 900])
+    with torch.inference_mode():
+        heard = network.hear(people(2), torch.tensor([True, True]))
+        v = network(noisy, time, heard)
+        share = network.shares[time][:, None, None, None]
+        clean = share.sqrt() * noisy - (1 - share).sqrt() * v
+        expected = network.linear(noisy, network.shares[time], people(2), torch.ones(2))
+    assert torch.allclose(clean, expected, atol=1e-3)
 
 
 def test_the_weights_of_v_are_those_of_min_snr() -> None:

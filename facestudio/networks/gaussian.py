@@ -1,0 +1,77 @@
+"""What can be known of a noisy latent without any network: the best linear guess, as if latents were normally distributed.
+
+After Wang and Vastola, "The Unreasonable Effectiveness of Gaussian Score Approximation for Diffusion Models" (TMLR 2024): most
+of what a diffusion model learns first is this guess, so the prior begins with it. Told who the face is, the normal
+distribution moves by a linear map of the identity.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class GaussianGuess(nn.Module):
+    """Clean latents (B, C, h, w), as a normal distribution has them, of noisy ones.
+
+    Args:
+        size: C * h * w; axes: directions whose variance is known each, the rest share one.
+        dimensions: length of an identity embedding.
+
+    There are two distributions: of anybody (0), and of a known person (1), whose middle is `accent` away.
+    """
+
+    def __init__(self, size: int, axes: int, dimensions: int) -> None:
+        super().__init__()
+        self.middle = nn.Buffer(torch.zeros(size))
+        self.axes = nn.Buffer(torch.zeros(2, size, axes))
+        self.sizes = nn.Buffer(torch.ones(2, axes))
+        self.rest = nn.Buffer(torch.ones(2))
+        self.accent = nn.Buffer(torch.zeros(axes, dimensions))
+        self.usual = nn.Buffer(torch.zeros(dimensions))
+
+    @torch.no_grad()
+    def fit(self, latents: Tensor, identities: Tensor, ridge: float) -> None:
+        """Measure both distributions on `latents` (N, size) of faces with unit `identities` (N, D).
+
+        `ridge` is added to the variances of the identities' components, each of which is about 1 / D.
+        """
+        count = self.sizes.shape[1]
+        self.middle.copy_(latents.mean(0))
+        self.usual.copy_(identities.mean(0))
+        off, who = latents - self.middle, identities - self.usual
+        self._measure(0, off)
+        coefficients = off @ self.axes[0]
+        spread = who.T @ who / len(who) + ridge * torch.eye(who.shape[1])
+        self.accent.copy_(torch.linalg.solve(spread, who.T @ coefficients / len(who)).T[:count])
+        self._measure(1, off - self.shift(identities))
+
+    def _measure(self, kind: int, off: Tensor) -> None:
+        count = self.sizes.shape[1]
+        sizes, axes = torch.linalg.eigh(off.T @ off / len(off))
+        self.axes[kind] = axes[:, -count:]
+        self.sizes[kind] = sizes[-count:]
+        self.rest[kind] = sizes[:-count].mean() if len(sizes) > count else 0.0
+
+    def shift(self, identities: Tensor) -> Tensor:
+        """How far (B, size) the middle of the persons `identities` (B, D) is from everybody's."""
+        return (identities - self.usual) @ self.accent.T @ self.axes[0].T
+
+    def forward(self, noisy: Tensor, share: Tensor, identities: Tensor, known: Tensor) -> Tensor:
+        """Guesses of the clean latents in `noisy` (B, C, h, w), whose share of signal is `share` (B,), alphas_cumprod.
+
+        `known` (B,) is 1 where `identities` (B, D) says who it is, 0 where it says nothing.
+        """
+        with torch.autocast(noisy.device.type, enabled=False):  # shares of 1e-9 and of 0.9999 need float32
+            flat = noisy.flatten(1).float()
+            share = share[:, None].float()
+            told = known[:, None].float()
+            middle = self.middle + told * self.shift(identities.float())
+            off = flat / share.sqrt() - middle
+            noise = (1 - share) / share
+            both = []
+            for kind in (0, 1):
+                rest = self.rest[kind] / (self.rest[kind] + noise)
+                kept = self.sizes[kind] / (self.sizes[kind] + noise) - rest
+                both.append(rest * off + ((off @ self.axes[kind]) * kept) @ self.axes[kind].T)
+            return (middle + torch.lerp(both[0], both[1], told)).view(noisy.shape)
