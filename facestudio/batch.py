@@ -16,7 +16,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -69,7 +69,7 @@ class Outcome:
 
 def face_record(result: FaceResult) -> dict[str, Any]:
     """The report's JSON object for one face; `verdict` sums up all embedders, None when nothing was measured."""
-    summary = result.summary
+    summary, explanation = result.summary, result.explanation
     return {
         "box": [round(float(x), 2) for x in result.face.box],
         "landmarks": [[round(float(x), 2) for x in point] for point in result.face.landmarks],
@@ -83,7 +83,7 @@ def face_record(result: FaceResult) -> dict[str, Any]:
         "probability": round(summary.probability, 4) if summary else None,
         "quality": [round(q, 4) for q in summary.quality] if summary and summary.quality else None,
         "notes": list(result.notes),
-    }
+    } | ({"explanation": [asdict(choice) for choice in explanation.choices]} if explanation else {})
 
 
 def find_photos(folder: Path) -> list[Path]:

@@ -16,18 +16,19 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.align import align, whole_face
+from facestudio.faces.components import Explanation
 from facestudio.faces.face import AlignedFace, Face, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.faces.paste import paste
-from facestudio.methods.base import Restorer
+from facestudio.methods.base import Explainer, Restorer
 from facestudio.options import validate
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -48,6 +49,7 @@ class FaceResult:
         summary: what the verdicts come to; None when nothing was measured.
         aligned_before, aligned_after: the crops before and after; None where the face was not restored.
         notes: sentences a person should read beside the result.
+        explanation: what a method chose that can tell (DFDNet: the dictionary's entries); None of others.
     """
 
     face: Face
@@ -60,6 +62,7 @@ class FaceResult:
     aligned_before: AlignedFace | None = None
     aligned_after: AlignedFace | None = None
     notes: tuple[str, ...] = ()
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,11 +148,16 @@ def restore(
     after = photo
     done: dict[int, AlignedFace] = {}
     errors: dict[int, str] = {}
+    explanations: dict[int, Explanation] = {}
     for index in progress.track(sorted(chosen), "Restoring faces", share=0.85):
         try:
             before = align(photo, faces[index], restorer.template)
             current = before if after is photo else align(after, faces[index], restorer.template)
-            restored = restorer(current, options, progress, face_seed(photo, index, seed))
+            one_seed = face_seed(photo, index, seed)
+            if isinstance(restorer, Explainer):
+                restored, explanations[index] = restorer.explained(current, options, progress, one_seed)
+            else:
+                restored = restorer(current, options, progress, one_seed)
             if colourless(before):
                 restored = without_colour(restored)
             after = paste(after, restored, strength, whole=whole)
@@ -164,7 +172,8 @@ def restore(
     for index, face in enumerate(faces):
         if index in done:
             summary = summarise(verdicts[index], quality.get(index), panel, ("the face before", "the face after"))
-            results.append(_restored(face, index, done[index], after, summary, troubles, bool(judges)))
+            result = _restored(face, index, done[index], after, summary, troubles, bool(judges))
+            results.append(_with_explanation(result, explanations.get(index)))
         else:
             status = "failed" if index in errors else "skipped"
             results.append(FaceResult(face, index, status, errors.get(index), {}, {}))
@@ -277,6 +286,15 @@ def _quality(
         troubles.append(f"Restored, but how recognisable it is could not be measured: {failure}")
         return {}
     return dict(zip(faces, zip(was, now, strict=True), strict=True))
+
+
+def _with_explanation(result: FaceResult, explanation: Explanation | None) -> FaceResult:
+    """`result` with what the method chose, and a note of what it left alone."""
+    if explanation is None:
+        return result
+    skipped = ", ".join(part.replace("_", " ") for part in explanation.skipped)
+    note = (f"Not completed from the dictionary, because it is hardly in the crop: {skipped}.",) if skipped else ()
+    return replace(result, notes=result.notes + note, explanation=explanation)
 
 
 def _restored(

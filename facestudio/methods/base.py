@@ -15,6 +15,7 @@ import numpy as np
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.errors import CheckpointMismatch
+from facestudio.faces.components import Explanation
 from facestudio.faces.face import AlignedFace, Identity, Template
 from facestudio.progress import Progress
 
@@ -38,6 +39,17 @@ class Restorer(Protocol):
 
     def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
         """Restore one crop. Deterministic by `seed`; raises FaceStudioError, never returns its input as if done."""
+        ...
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """A Restorer that can also tell how it came to its result."""
+
+    def explained(
+        self, aligned: AlignedFace, options: Any, progress: Progress, seed: int
+    ) -> tuple[AlignedFace, Explanation]:
+        """As the call of a Restorer, with what it chose."""
         ...
 
 

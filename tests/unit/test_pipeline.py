@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from facestudio.batch import face_record
 from facestudio.errors import NoFaceFound, UsageError
-from facestudio.faces.face import FFHQ_256, similarity
+from facestudio.faces.components import Choice, Explanation
+from facestudio.faces.face import FFHQ_256, AlignedFace, similarity
 from facestudio.photo import Photo
 from facestudio.pipeline import compare, face_seed, restore, restore_aligned
 from facestudio.progress import Cancelled, Progress, Update
@@ -297,3 +300,22 @@ def test_a_black_and_white_photo_is_not_tinted() -> None:
     made = AlignedFace(tinted, crop.matrix, FFHQ_256)
     assert not colourless(made)
     assert colourless(without_colour(made))
+
+
+def test_a_method_that_can_tell_how_is_asked(photo: Photo) -> None:
+    """What DFDNet chose arrives with the face and in the report; what it left alone is said in words."""
+
+    class Telling(SlowRestorer):
+        def explained(
+            self, aligned: AlignedFace, options: Any, progress: Progress, seed: int
+        ) -> tuple[AlignedFace, Explanation]:
+            chosen = (Choice("mouth", 64, 3, 8, 0.5),)
+            return self(aligned, options, progress, seed), Explanation(chosen, skipped=("left_eye",))
+
+    told = restore(photo, FACES[:1], Telling()).faces[0]
+    silent = restore(photo, FACES[:1], SlowRestorer()).faces[0]
+    assert told.explanation is not None and told.explanation.of("mouth")[0].entry == 3
+    assert "left eye" in told.notes[-1]
+    choice = {"component": "mouth", "scale": 64, "entry": 3, "entries": 8, "confidence": 0.5}
+    assert face_record(told)["explanation"] == [choice]
+    assert silent.explanation is None and "explanation" not in face_record(silent)
