@@ -182,7 +182,7 @@ def measure_gaps(photo: Path) -> dict[str, Any]:
     session.save()
     until(lambda: not session.saving and idle())
     timer.stop()
-    window._leaving = True
+    window.leaving.certain = True
     window.close()
     session.shutdown()
     return {

@@ -1,4 +1,4 @@
-"""The window: lays out the workspaces, menus and status line, takes what is dropped and pasted, and asks before a loss.
+"""The window: lays out the workspaces, menus and status line, and takes what is dropped and pasted.
 
 What is shown and done is decided by the session.
 """
@@ -20,7 +20,7 @@ from PySide6.QtGui import (
     QKeyEvent,
     QPaintEvent,
 )
-from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow, QMessageBox
+from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow
 
 from facestudio.formats import SUFFIXES
 from facestudio.gui import window_settings
@@ -28,14 +28,14 @@ from facestudio.gui.actions import GENERATE, RESTORE, Actions
 from facestudio.gui.comparing import Comparing
 from facestudio.gui.errors import show_error
 from facestudio.gui.generating import Making
+from facestudio.gui.leaving import Leaving
 from facestudio.gui.saving import beside
-from facestudio.gui.session import RESTORING, Session
+from facestudio.gui.session import Session
 from facestudio.gui.theme import CHOICES, Theme
 from facestudio.gui.widgets.about import APP, show_about
 from facestudio.gui.widgets.compare_dialog import CompareDialog
 from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.drop_zone import DropOverlay, paths_in
-from facestudio.gui.widgets.question import Answers, ask, nothing
 from facestudio.gui.widgets.recent_menu import RecentMenu
 from facestudio.gui.widgets.shortcuts import ShortcutsDialog
 from facestudio.gui.widgets.weights_dialog import WeightsDialog
@@ -46,7 +46,6 @@ from facestudio.gui.workspaces.restore import RestoreWorkspace
 from facestudio.gui.workspaces.switch import Workspaces
 
 PATTERNS = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-Role = QMessageBox.ButtonRole
 
 
 class MainWindow(QMainWindow):
@@ -59,14 +58,14 @@ class MainWindow(QMainWindow):
         self.setObjectName("mainWindow")
         self.setAcceptDrops(True)
         self.session, self.making, self.theme, self._settings = session, making, theme, settings
-        self._painted = self._leaving = False
-        self._after_saving: Callable[[], object] | None = None
+        self._painted = False
         self.workspace = RestoreWorkspace(session, theme)
         self.viewer = self.workspace.viewer
         self.commands = Actions(self)
         self.generate = GenerateWorkspace(making, theme, self.commands)
         self.workspaces = Workspaces(self.workspace, self.generate, self.commands)
         self.setCentralWidget(self.workspaces)
+        self.leaving = Leaving(self)
         self.overlay = DropOverlay(theme, self)
         self.recent_menu = RecentMenu(session, self)
         self.recent_menu.asked.connect(self.open_recent)
@@ -152,8 +151,6 @@ class MainWindow(QMainWindow):
         session.photo_changed.connect(viewer.setFocus)
         for workplace in (session, self.making):
             workplace.failed.connect(self._show_failure)
-            workplace.saved.connect(self._saved)
-        self.making.plan_made.connect(self._stay)
         session.weights.renewed.connect(self.making.look_again)
         self.theme.changed.connect(self._draw)
 
@@ -177,20 +174,20 @@ class MainWindow(QMainWindow):
 
     def open_paths(self, paths: list[Path]) -> None:
         """Open photos and folders, after asking about what would be lost."""
-        self._leave_photo(partial(self.session.open_paths, paths))
+        self.leaving.leave_photo(partial(self.session.open_paths, paths))
 
     @Slot(object)
     def open_listed(self, path: Path) -> None:
         """Open a photo of the list."""
-        self._leave_photo(partial(self.session.open, path))
+        self.leaving.leave_photo(partial(self.session.open, path))
 
     @Slot()
     def open_previous(self) -> None:
-        self._leave_photo(partial(self.session.open_neighbour, -1))
+        self.leaving.leave_photo(partial(self.session.open_neighbour, -1))
 
     @Slot()
     def open_next(self) -> None:
-        self._leave_photo(partial(self.session.open_neighbour, 1))
+        self.leaving.leave_photo(partial(self.session.open_neighbour, 1))
 
     @Slot()
     def paste(self) -> None:
@@ -210,7 +207,7 @@ class MainWindow(QMainWindow):
         if image is None or image.isNull():
             return False
         image = image.toImage() if hasattr(image, "toImage") else image  # some systems hand over a pixmap
-        self._leave_photo(partial(self.session.paste, image))
+        self.leaving.leave_photo(partial(self.session.paste, image))
         return True
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -260,93 +257,22 @@ class MainWindow(QMainWindow):
             path = Path(name)
             self.session.save_as(path if path.suffix else path.with_suffix(start.suffix))
         else:
-            self._after_saving = None
-
-    @Slot(object)
-    def _saved(self, path: Path) -> None:
-        then, self._after_saving = self._after_saving, None
-        if then is not None:
-            then()
+            self.leaving.forget()
 
     @Slot(Exception)
     def _show_failure(self, error: Exception) -> None:
-        self._after_saving = None
         show_error(self, error)
 
-    # ---- asking before a loss
-
-    def _leave_photo(self, then: Callable[[], object]) -> None:
-        """Do `then`, which shows another photo, unless the user wants to keep what would be lost."""
-        if self.session.saving:
-            self._after_saving = partial(self._leave_photo, then)
-        elif self.session.doing == RESTORING:
-            self._ask_about_work("Stop and open", then)
-        elif self.session.unsaved:
-            self._ask_about_result(then)
-        else:
-            then()
-
-    def _ask_about_work(self, stop: str, then: Callable[[], object]) -> None:
-        answers: Answers = {
-            stop: (Role.DestructiveRole, partial(self._stop_and, then)),
-            "Keep running": (Role.RejectRole, nothing),
-        }
-        ask(self, "The restoration is still running", "If it is stopped, nothing of it is kept.", answers)
-
-    def _ask_about_result(self, then: Callable[[], object]) -> None:
-        answers: Answers = {
-            "Save": (Role.AcceptRole, partial(self._save_and, then)),
-            "Don't save": (Role.DestructiveRole, then),
-            "Cancel": (Role.RejectRole, nothing),
-        }
-        ask(self, "The result is not saved", "Save it beside the photo?", answers)
-
-    def _ask_about_pictures(self) -> None:
-        answers: Answers = {
-            "Save all…": (Role.AcceptRole, self._save_all_and_close),
-            "Don't save": (Role.DestructiveRole, self._close_now),
-            "Cancel": (Role.RejectRole, nothing),
-        }
-        ask(self, "The made pictures are not saved", "Save them in a folder before the window closes?", answers)
-
-    def _save_all_and_close(self) -> None:
-        self.generate.save_all()
-        self._after_saving = self.close if self.making.saving else None
-
-    @Slot()
-    def _stay(self) -> None:
-        self._after_saving = None
-
-    def _stop_and(self, then: Callable[[], object]) -> None:
-        self.session.stop()
-        then()
-
-    def _save_and(self, then: Callable[[], object]) -> None:
-        self._after_saving = then
-        self.save()
-
-    def _close_now(self) -> None:
-        self._leaving = True
-        self.close()
+    # ---- closing
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        session = self.session
-        if not self._leaving and (session.saving or self.making.saving):
-            self._after_saving = self.close  # a file that is being written is finished first
-        elif not self._leaving and session.doing == RESTORING:
-            self._ask_about_work("Stop and close", self._close_now)
-        elif not self._leaving and session.unsaved:
-            self._ask_about_result(self._close_now)
-        elif not self._leaving and self.making.unsaved:
-            self.workspaces.show_generate()
-            self._ask_about_pictures()
-        else:
-            window_settings.write(self, self._settings)
-            session.stop()
-            self.making.stop()
-            event.accept()
+        if not self.leaving.may_close():
+            event.ignore()
             return
-        event.ignore()
+        window_settings.write(self, self._settings)
+        self.session.stop()
+        self.making.stop()
+        event.accept()
 
     # ---- looks
 

@@ -27,7 +27,7 @@ from facestudio.gui.workspaces.generate import EMPTY, GRID, LARGE, GenerateWorks
 from facestudio.metadata import read_recipe
 from facestudio.recipe import Recipe
 from tests import fakes
-from tests.gui.conftest import FACES, FakeStudio, Painter, draw, open_photo
+from tests.gui.conftest import FACES, FakeStudio, Painter, draw, open_photo, restore
 from tests.gui.test_window import answer, dialog
 
 LEFT = Qt.MouseButton.LeftButton
@@ -211,7 +211,7 @@ def test_people_of_nobody_fill_the_gallery(qtbot: QtBot, page: GenerateWorkspace
     assert [said(page, row, Qt.ItemDataRole.DisplayRole) for row in (0, 9)] == ["40", "49"]
     shown = to_pixels(page.making.pictures[3].image)
     assert np.array_equal(shown, page.making.pictures[3].portrait.photo.pixels)
-    assert "10 pictures of people of nobody   seeds 40 to 49" in page.about.text()
+    assert "10 pictures of nobody   seeds 40 to 49" in page.about.text()
     assert toast(page).startswith("Made 10 pictures in")
     painted = to_pixels(page.grid.grab().toImage())
     assert painted.std() > 20, "pictures are painted"
@@ -220,7 +220,7 @@ def test_people_of_nobody_fill_the_gallery(qtbot: QtBot, page: GenerateWorkspace
 def test_pictures_come_while_it_runs_and_a_stop_keeps_them(
     qtbot: QtBot, window: MainWindow, page: GenerateWorkspace, studio: FakeStudio
 ) -> None:
-    studio.painter = Painter(steps=60, seconds=0.02)
+    studio.painter = Painter(steps=60, seconds=0.02, later=2000)
     page.panel.count.setValue(24)
     QTest.keyClick(window, Qt.Key.Key_R, CONTROL)
     bar = page.panel.job_bar
@@ -633,6 +633,21 @@ def test_closing_asks_about_pictures_that_are_not_saved(
     answer(qtbot, window, "Save all…")
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=5000)
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_closing_asks_about_the_result_and_then_about_the_pictures(
+    qtbot: QtBot, window: MainWindow, page: GenerateWorkspace, photo_path: Path
+) -> None:
+    made(qtbot, page)
+    window.commands["to_restore"].trigger()
+    open_photo(qtbot, window, draw(photo_path))
+    restore(qtbot, window)
+    for answers in (("Cancel",), ("Don't save", "Cancel"), ("Don't save", "Don't save")):
+        window.close()
+        for words in answers:
+            assert window.isVisible()
+            answer(qtbot, window, words)
+    assert not window.isVisible()
 
 
 # ---- for everybody

@@ -15,7 +15,7 @@ from facestudio.gui.widgets.work_panel import WorkPanel, note
 
 FACE = 128  # px of the chosen face
 LACK = "No weights are here that make faces."
-LACK_HINT = "Run `facestudio doctor` to see what is missing."
+LACK_HINT = "See which there are (F9), or run `facestudio doctor`."
 NOTICE = (
     "Other people's faces are theirs: draw a real person only if they agree. "
     "Every saved picture says in its file that it was made by AI."

@@ -181,7 +181,7 @@ class GenerateWorkspace(QSplitter):
         run = self.making.shown
         if run is None:
             return ""
-        who = f"the person in {run.source.name}" if run.source else "people of nobody"
+        who = f"the person in {run.source.name}" if run.source else "nobody"
         there = len(run.pictures)
         count = counted(there, "picture") if there == run.count else f"{there} of {counted(run.count, 'picture')}"
         first, last = run.recipe.seed, run.recipe.seed + max(there, 1) - 1

@@ -1,0 +1,122 @@
+"""The questions before something is lost: another photo is opened, or the window closed, over what is not saved.
+
+Separate from the window because it is one rule with many branches. What it asks about is the workspaces'; how a question
+looks is in `question`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Slot
+from PySide6.QtWidgets import QMessageBox
+
+from facestudio.gui.session import RESTORING
+from facestudio.gui.widgets.question import Answers, ask
+
+if TYPE_CHECKING:
+    from facestudio.gui.main_window import MainWindow
+
+Role = QMessageBox.ButtonRole
+WORK, RESULT, PICTURES = "work", "result", "pictures"
+
+
+class Leaving(QObject):
+    """Asks over `window`. With `certain` nothing is asked when it closes."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window, self._session, self._making = window, window.session, window.making
+        self.certain = False
+        self._given_up: set[str] = set()  # what the user agreed to lose, since the last "Cancel"
+        self._after_saving: Callable[[], object] | None = None
+        for workplace in (self._session, self._making):
+            workplace.saved.connect(self._saved)
+            workplace.failed.connect(self.forget)
+        self._making.plan_made.connect(self.forget)  # another question comes first
+
+    def leave_photo(self, then: Callable[[], object]) -> None:
+        """Do `then`, which shows another photo, unless the user wants to keep what would be lost."""
+        if self._session.saving:
+            self._after_saving = partial(self.leave_photo, then)
+        elif self._session.doing == RESTORING:
+            self._ask_about_work("Stop and open", then)
+        elif self._session.unsaved:
+            self._ask_about_result(then)
+        else:
+            then()
+
+    def may_close(self) -> bool:
+        """Whether the window can close now; if not, it is asked, or waited for, and then closed."""
+        session, making = self._session, self._making
+        if self.certain:
+            return True
+        if session.saving or making.saving:
+            self._after_saving = self._window.close  # a file that is being written is finished first
+        elif session.doing == RESTORING and WORK not in self._given_up:
+            self._ask_about_work("Stop and close", partial(self._give_up, WORK))
+        elif session.unsaved and RESULT not in self._given_up:
+            self._ask_about_result(partial(self._give_up, RESULT))
+        elif making.unsaved and PICTURES not in self._given_up:
+            self._window.workspaces.show_generate()
+            self._ask_about_pictures()
+        else:
+            return True
+        return False
+
+    @Slot()
+    def forget(self) -> None:
+        """What was to follow the saving does not."""
+        self._after_saving = None
+
+    @Slot()
+    def _saved(self) -> None:
+        then, self._after_saving = self._after_saving, None
+        if then is not None:
+            then()
+
+    def _give_up(self, what: str) -> None:
+        self._given_up.add(what)
+        self._window.close()
+
+    def _stay(self) -> None:
+        self._given_up.clear()
+
+    def _ask_about_work(self, stop: str, then: Callable[[], object]) -> None:
+        answers: Answers = {
+            stop: (Role.DestructiveRole, partial(self._stop_and, then)),
+            "Keep running": (Role.RejectRole, self._stay),
+        }
+        words = "If it is stopped, nothing of it is kept."
+        ask(self._window, "The restoration is still running", words, answers)
+
+    def _ask_about_result(self, then: Callable[[], object]) -> None:
+        answers: Answers = {
+            "Save": (Role.AcceptRole, partial(self._save_and, then)),
+            "Don't save": (Role.DestructiveRole, then),
+            "Cancel": (Role.RejectRole, self._stay),
+        }
+        ask(self._window, "The result is not saved", "Save it beside the photo?", answers)
+
+    def _ask_about_pictures(self) -> None:
+        answers: Answers = {
+            "Save all…": (Role.AcceptRole, self._save_all_and_close),
+            "Don't save": (Role.DestructiveRole, partial(self._give_up, PICTURES)),
+            "Cancel": (Role.RejectRole, self._stay),
+        }
+        words = "Save them in a folder before the window closes?"
+        ask(self._window, "The made pictures are not saved", words, answers)
+
+    def _stop_and(self, then: Callable[[], object]) -> None:
+        self._session.stop()
+        then()
+
+    def _save_and(self, then: Callable[[], object]) -> None:
+        self._after_saving = then
+        self._window.save()
+
+    def _save_all_and_close(self) -> None:
+        self._window.generate.save_all()
+        self._after_saving = self._window.close if self._making.saving else None
