@@ -9,7 +9,7 @@ few steps of DPM-Solver++ unless "ddim" is chosen, which with 100 steps is the p
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from facestudio.diffusion.difface import Sampling
 
 LEVELS = 1000  # of noise, that the prior was trained with
-# by part of a checkpoint: its network, and the name of that network's arguments in the checkpoint's config
-PARTS = {"weights": ("difface:DifFaceUNet", "unet"), "restorer": ("swinir:SwinIR", "restorer")}
 
 
 @dataclass(frozen=True)
@@ -101,8 +99,7 @@ class DifFace:
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: str) -> DifFace:
         """Build and fill both networks; CheckpointError when that cannot be."""
-        alone = parts(checkpoint)
-        prior, restorer = (load_network(alone[part], device, part) for part in ("weights", "restorer"))
+        prior, restorer = (load_network(checkpoint, device, part) for part in ("weights", "restorer"))
         return cls(checkpoint, prior, restorer, device)
 
     def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
@@ -131,18 +128,6 @@ class DifFace:
         """The noise in `x`; the network tells the variance too, which only ancestral sampling needs."""
         noise: Tensor = self._prior(x, time)[:, :3]
         return noise
-
-
-def parts(checkpoint: Checkpoint) -> dict[str, Checkpoint]:
-    """For each part of a checkpoint of DifFace the entry as if that part's network were all of it.
-
-    Its config has the arguments of each network under a name of its own: `unet` and `restorer`. What is not said there is as
-    published.
-    """
-    return {
-        part: replace(checkpoint, architecture=architecture, config=dict(checkpoint.config.get(name, {})))
-        for part, (architecture, name) in PARTS.items()
-    }
 
 
 def noise_seed(pixels: np.ndarray, seed: int) -> int:

@@ -16,7 +16,7 @@ from diffusers import DDIMScheduler
 from safetensors.torch import save_file
 from torch import Tensor
 
-from facestudio.checkpoints import Checkpoint, File
+from facestudio.checkpoints import Checkpoint, File, load_manifest
 from facestudio.diffusion.difface import (
     Sampling,
     Schedule,
@@ -32,8 +32,8 @@ from facestudio.diffusion.difface import (
 )
 from facestudio.errors import CheckpointMismatch, CheckpointMissing, OutOfMemory
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace
-from facestudio.methods.base import Restorer, load_method
-from facestudio.methods.difface import DifFace, Options, noise_seed, parts
+from facestudio.methods.base import Restorer, load_method, method_class
+from facestudio.methods.difface import DifFace, Options, noise_seed
 from facestudio.networks.difface import Attention, DifFaceUNet
 from facestudio.networks.prior import SCHEDULE
 from facestudio.networks.swinir import SwinIR, from_windows, shift_mask, to_windows
@@ -349,22 +349,31 @@ class Small(DifFace):
     template = FFHQ_512.scaled(64)
 
 
-def stored(folder: Path, networks: dict[str, Any], config: dict[str, Any]) -> Checkpoint:
-    """A checkpoint whose parts are written to `folder`."""
+def stored(folder: Path, networks: dict[str, Any], config: dict[str, Any] = UNET) -> Checkpoint:
+    """A checkpoint whose parts are written to `folder`; `config` is the prior's."""
     files = {}
     for part, network in networks.items():
         path = folder / f"{part}.safetensors"
         save_file(network.state_dict(), path)
         content = path.read_bytes()
         files[part] = File(path, hashlib.sha256(content).hexdigest(), len(content))
-    about: dict[str, Any] = {"method": "difface:DifFace", "goal": "keep", "architecture": "difface:DifFaceUNet"}
-    return Checkpoint("small", title="Small", licence="none", source="starter", config=config, files=files, **about)
+    return Checkpoint(
+        "small",
+        title="Small",
+        licence="none",
+        source="starter",
+        method="difface:DifFace",
+        goal="keep",
+        architecture="difface:DifFaceUNet",
+        config=config,
+        files=files,
+        parts={"restorer": ("swinir:SwinIR", SWINIR)},
+    )
 
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory, unet: DifFaceUNet, swinir: SwinIR) -> Checkpoint:
-    networks = {"weights": unet, "restorer": swinir}
-    return stored(tmp_path_factory.mktemp("store"), networks, {"unet": UNET, "restorer": SWINIR})
+    return stored(tmp_path_factory.mktemp("store"), {"weights": unet, "restorer": swinir})
 
 
 @pytest.fixture(scope="module")
@@ -479,7 +488,7 @@ def test_a_crop_of_another_size_is_refused(method: DifFace) -> None:
 def test_a_photo_goes_through_it_at_512(tmp_path: Path, swinir: SwinIR) -> None:
     coarse = {"multipliers": [1] * 6, "blocks": [1] * 6, "attention": [], "head": 32}
     networks = {"weights": filled(DifFaceUNet(**coarse)), "restorer": swinir}
-    method = load_method(stored(tmp_path, networks, {"unet": coarse, "restorer": SWINIR}), "cpu")
+    method = load_method(stored(tmp_path, networks, coarse), "cpu")
     assert isinstance(method, DifFace)
     before = Photo(picture(512, 512))
     result = restore_aligned(before, method, options=Options(steps=1, realism=0.1), seed=3)
@@ -489,20 +498,19 @@ def test_a_photo_goes_through_it_at_512(tmp_path: Path, swinir: SwinIR) -> None:
     assert result.after.pixels.shape == (512, 512, 3) and changed > 1
 
 
-def test_a_checkpoint_lacks_no_part_and_fits(
-    tmp_path: Path, checkpoint: Checkpoint, unet: DifFaceUNet, swinir: SwinIR
-) -> None:
+def test_a_checkpoint_lacks_no_part_and_fits(tmp_path: Path, checkpoint: Checkpoint, unet: DifFaceUNet) -> None:
     with pytest.raises(CheckpointMissing, match="restorer"):
-        DifFace.load(stored(tmp_path, {"weights": unet}, {"unet": UNET}), "cpu")
-    with pytest.raises(CheckpointMismatch, match="swinir:SwinIR"):
-        DifFace.load(replace(checkpoint, config={"unet": UNET}), "cpu")
+        DifFace.load(stored(tmp_path, {"weights": unet}), "cpu")
+    with pytest.raises(CheckpointMismatch, match="lack layers"):
+        DifFace.load(replace(checkpoint, parts={"restorer": ("swinir:SwinIR", {**SWINIR, "depths": [2, 2]})}), "cpu")
     with pytest.raises(CheckpointMismatch, match="difface:DifFaceUNet"):
-        DifFace.load(replace(checkpoint, config={"unet": {"depth": 3}, "restorer": SWINIR}), "cpu")
+        DifFace.load(replace(checkpoint, config={"depth": 3}), "cpu")
 
 
-def test_what_a_config_does_not_say_is_as_published() -> None:
-    alone = parts(Checkpoint("difface", config={}))
-    assert {part: (entry.architecture, entry.config) for part, entry in alone.items()} == {
+def test_the_manifest_asks_for_what_was_published() -> None:
+    entry = load_manifest()["difface"]
+    assert method_class(entry) is DifFace
+    assert {part: entry.network(part) for part in ("weights", "restorer")} == {
         "weights": ("difface:DifFaceUNet", {}),
         "restorer": ("swinir:SwinIR", {}),
     }
