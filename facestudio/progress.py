@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 _ENOUGH_SECONDS = 1.0  # before this much time or this much of the work, an estimate would be a guess
 _ENOUGH_FRACTION = 0.02
+_REST = 9.0  # times as long as a preview took before the next: previews are a tenth of the time at most
 
 
 class Cancelled(BaseException):
@@ -71,6 +72,7 @@ class Progress:
         self._report, self._every = report, every
         self._sent = float("-inf")
         self._previewed = time.monotonic()
+        self._rest = 0.0  # seconds until the next preview, because the last one took so long
         self._stop = threading.Event()
         self._levels: list[_Level] = []
         self._began = time.monotonic()
@@ -117,9 +119,11 @@ class Progress:
     def preview(self, make: Callable[[], Any]) -> None:
         """Show what there is so far; `make` is called only when somebody will see it."""
         now = time.monotonic()
-        if now - self._previewed >= self._every:
-            self._previewed = now
-            self._send(make())
+        if now - self._previewed >= max(self._every, self._rest):
+            shown = make()
+            self._previewed = time.monotonic()
+            self._rest = _REST * (self._previewed - now)
+            self._send(shown)
 
     def _enter(self, total: int, share: float | None) -> _Level:
         if not self._levels:

@@ -183,3 +183,17 @@ def test_leaving_a_track_early_leaves_no_trace(leave: Callable[[Progress], None]
             assert leave is raising
     assert progress.stage == ""
     assert updates[-1] == Update("outer", 1.0, None, updates[-1].elapsed, 0.0)
+
+
+def test_slow_previews_take_a_tenth_of_the_time_at_most() -> None:
+    shown: list[Any] = []
+    progress = Progress(lambda update: shown.append(update.preview), every=0)
+
+    def slow() -> str:
+        time.sleep(0.05)
+        return "seen"
+
+    for _ in progress.track(range(30), "Working"):
+        time.sleep(0.01)
+        progress.preview(slow)
+    assert 1 <= shown.count("seen") <= 2, "0.3 s of work, and each preview rests 0.45 s"
