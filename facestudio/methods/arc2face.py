@@ -123,7 +123,7 @@ class Arc2Face:
         import torch
 
         with torch.inference_mode():
-            return to_pixels(self._autoencoder.pixels(latents))
+            return to_pixels(self._autoencoder.pixels(latents / self._prior.loud[:, None, None]))
 
     def _sheet(self, latents: Tensor) -> np.ndarray:
         """The faces of a batch side by side, half as large, for a preview (H, W, 3) uint8 RGB."""

@@ -37,6 +37,9 @@ class FacePrior(nn.Module):
         blocks: residual blocks a level; heads: channels of an attention head.
         words: tokens that the identity becomes; tongue: their length; dimensions: length of the identity embedding.
         sketch: channels of the sketch, at the latent's size; axes: of the linear guess.
+
+    The latents it deals in are the autoencoder's times `loud` (latent,): how much a channel shows in the picture, so that what
+    hardly shows is not taken as seriously as light and shadow.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class FacePrior(nn.Module):
         self.norm = nn.LayerNorm(tongue)
         self.nobody = nn.Parameter(torch.randn(words, tongue) * 0.02)
         self.sketched = sketch
+        self.loud = nn.Buffer(torch.ones(latent))
         alphas: Tensor = DDIMScheduler(**SCHEDULE).alphas_cumprod  # type: ignore[attr-defined]  # set by its constructor
         self.shares = nn.Buffer(alphas.clone(), persistent=False)
 

@@ -46,7 +46,7 @@ def main(
     made = importlib.import_module(f"facestudio.training.recipes.{recipe}").Recipe(root, runs / "cache")
     if cooldown is not None:
         made.settings = replace(made.settings, cooldown=cooldown)
-    folder = runs / made.id
+    folder = runs / (f"{made.id}-fit" if hasattr(made, "fit") else made.id)  # a fit cannot be resumed
     if hasattr(made, "fit"):
         figures = made.fit(folder)
     else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from facestudio.metadata import read_recipe
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.prior import FacePrior
 from facestudio.recipe import Recipe
+from facestudio.training.export import dump
 
 AUTOENCODER: dict[str, Any] = {"widths": [8, 16, 16], "blocks": 1, "latent": 4, "unshuffle": 4, "groups": 4}
 PRIOR: dict[str, Any] = {
@@ -69,9 +71,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shipped = paths.weights_dir()
     for file in shipped.glob("*.safetensors"):
         (folder / file.name).symlink_to(file)
-    tables = (shipped / "manifest.toml").read_text().split("\n[checkpoints.")
-    kept = [table for table in tables if '\ngoal = "create"' not in table]
-    (folder / "manifest.toml").write_text("\n[checkpoints.".join(kept))
+    document = tomllib.loads((shipped / "manifest.toml").read_text())
+    tables = document["checkpoints"]
+    document["checkpoints"] = {id: table for id, table in tables.items() if table.get("goal") != "create"}
+    (folder / "manifest.toml").write_text(dump(document))
     torch.manual_seed(0)
     autoencoder, prior = FaceAutoencoder(**AUTOENCODER), FacePrior(**PRIOR)
     for last in (autoencoder.vae.decoder.conv_out, prior.unet.conv_out):
@@ -189,3 +192,15 @@ def test_wrong_requests_end_in_a_sentence_and_write_nothing(
     assert words in capsys.readouterr().err.replace("\n", " ")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.png", "full.png"]
     assert Path("full.png").read_bytes() == portrait.read_bytes()
+
+
+def test_the_shipped_prior_draws_faces_of_nobody_and_of_a_person(portrait: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    assert run(["generate", "--quiet", "--count", "2", "-o", str(tmp_path / "nobody"), "--report", str(report)]) == 0
+    more = ["--from", str(portrait), "--report", str(report)]
+    assert run(["generate", "--quiet", "--count", "2", "-o", str(tmp_path / "person"), *more]) == 0
+    for line in report.read_text().splitlines():
+        record = json.loads(line)
+        (face,) = record["faces"]
+        assert "starter-embedder-a" not in face["similarity"], "it is what the prior listens to"
+        assert min(face["similarity"].values()) > 0.1, "a stranger is near 0"
