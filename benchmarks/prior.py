@@ -19,48 +19,28 @@ import time
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
-import torch
 from rich.console import Console
 
+from benchmarks.features import FEATURES, embeddings
+from benchmarks.sheets import sheet, write
 from facestudio import checkpoints, device
-from facestudio.faces.align import align
 from facestudio.faces.calibration import threshold_at
-from facestudio.faces.face import ARCFACE_112, FFHQ_256, Face
-from facestudio.photo import Photo, to_tensor
+from facestudio.faces.face import Face
+from facestudio.photo import Photo
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
 from facestudio.training import data, teachers
+from facestudio.training.metrics import frechet
 
-PRIOR, FEATURES, JUDGE = "starter-prior", "starter-embedder-c", "starter-embedder-b"
+PRIOR, JUDGE = "starter-prior", "starter-embedder-b"
 NEAR = 0.25  # of the eyes' distance
 NEIGHBOURS = 3
 GUIDANCE = (1.0, 2.0, 3.0, 4.0)
 
 
-def embeddings(studio: Studio, id: str, faces: np.ndarray) -> np.ndarray:
-    """(N, 512) raw embeddings of FFHQ-framed `faces` (N, 256, 256, 3), cut out by the template's points."""
-    embedder = next(e for e in studio._embedders() if e.id == id)
-    found = []
-    for start in range(0, len(faces), 32):
-        crops = [align(face, FFHQ_256.points, ARCFACE_112).pixels for face in faces[start : start + 32]]
-        with torch.inference_mode():
-            found.append(embedder.network(to_tensor(np.stack(crops))).float().numpy())
-    return np.concatenate(found)
-
-
 def unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """The Frechet distance of two normal distributions fitted to `a` (N, D) and `b` (M, D)."""
-    one, other = (np.cov(x, rowvar=False) for x in (a, b))
-    sizes, axes = np.linalg.eigh(one)
-    root = (axes * np.sqrt(np.clip(sizes, 0, None))) @ axes.T
-    both = np.sqrt(np.clip(np.linalg.eigvalsh(root @ other @ root), 0, None)).sum()
-    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(one) + np.trace(other) - 2 * both)
 
 
 def distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -83,18 +63,6 @@ def well_detected(studio: Studio, faces: np.ndarray, usual: np.ndarray) -> list[
         off = np.inf if face is None else np.linalg.norm(face.landmarks - usual, axis=1).mean() / eyes
         found.append(face if off <= NEAR else None)
     return found
-
-
-def sheet(faces: np.ndarray, columns: int) -> np.ndarray:
-    rows = -(-len(faces) // columns)
-    blank = np.zeros((rows * columns - len(faces), *faces.shape[1:]), np.uint8)
-    grid = np.concatenate([faces, blank]).reshape(rows, columns, *faces.shape[1:])
-    return grid.transpose(0, 2, 1, 3, 4).reshape(rows * faces.shape[1], columns * faces.shape[2], 3)
-
-
-def write(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), pixels[..., ::-1])  # OpenCV writes BGR
 
 
 def drawn(studio: Studio, count: int, source: Any = None, seed: int = 0, **options: Any) -> np.ndarray:

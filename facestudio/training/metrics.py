@@ -1,4 +1,4 @@
-"""Figures of merit and the two conversions that training needs: PSNR, SSIM, TAR at FAR."""
+"""Figures of merit and the two conversions that training needs: PSNR, SSIM, Frechet distance, TAR at FAR."""
 
 from __future__ import annotations
 
@@ -38,6 +38,19 @@ def ssim(a: np.ndarray, b: np.ndarray) -> float:
     c1, c2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
     index = (2 * mean_x * mean_y + c1) * (2 * cov + c2) / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
     return float(index.mean())
+
+
+def frechet(a: np.ndarray, b: np.ndarray) -> float:
+    """The Frechet distance of two normal distributions fitted to `a` (N, D) and `b` (M, D), both of at least two rows.
+
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), as in Heusel et al. (2017), in whatever space the features are of. Few samples
+    make it too large; between distances with the same `b` and as many samples they compare.
+    """
+    one, other = (np.cov(x, rowvar=False) for x in (a, b))
+    sizes, axes = np.linalg.eigh(one)
+    root = (axes * np.sqrt(np.clip(sizes, 0, None))) @ axes.T
+    both = np.sqrt(np.clip(np.linalg.eigvalsh(root @ other @ root), 0, None)).sum()
+    return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(one) + np.trace(other) - 2 * both)
 
 
 def pairs(

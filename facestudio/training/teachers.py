@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from torch.nn import functional
 
 from facestudio.faces.align import align
 from facestudio.faces.face import ARCFACE_112
+from facestudio.faces.landmarks import BOX, SIDE
 
 
 def crop112(pixels: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -55,6 +57,29 @@ class Ms1m:
     def embed_faces(self, images: np.ndarray, points: np.ndarray) -> np.ndarray:
         crops = np.stack([crop112(image, five) for image, five in zip(images, points, strict=True)])
         return np.concatenate([self(crops[i : i + 32])[0] for i in range(0, len(crops), 32)])
+
+
+class Pfld:
+    """The landmark teacher (PFLD, ONNX): 68 landmarks of FFHQ_256 crops."""
+
+    def __init__(self, folder: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        self.session: Any = onnxruntime.InferenceSession(str(folder / "landmarks68_pfld.onnx"), options)
+
+    def __call__(self, faces: np.ndarray) -> np.ndarray:
+        """(N, 68, 2) float32, iBUG order, of `faces` (N, 256, 256, 3) uint8 RGB; in crop pixels, from the crop's corner."""
+        left, top, right, bottom = map(round, BOX)
+        found = []
+        for face in faces:
+            view = cv2.resize(face[top:bottom, left:right], (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+            x = (view.astype(np.float32) / 255).transpose(2, 0, 1)[None]
+            told = self.session.run(None, {self.session.get_inputs()[0].name: np.ascontiguousarray(x)})
+            points = next(out for out in told if out.size == 136).reshape(68, 2)
+            found.append(points * [right - left, bottom - top] + [left, top])
+        return np.array(found, np.float32)
 
 
 class Casia(nn.Module):

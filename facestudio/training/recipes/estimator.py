@@ -20,8 +20,8 @@ from torch.nn import functional
 from facestudio.faces.align import similarity_transform, transform
 from facestudio.faces.face import ARCFACE_112, FFHQ_256
 from facestudio.networks.estimator import EstimatorUNet, gradients
-from facestudio.training import data, metrics, teachers
-from facestudio.training.degradation import bar, degrade, draw
+from facestudio.training import data, grid, metrics, teachers
+from facestudio.training.degradation import degrade, draw
 from facestudio.training.loop import Settings
 
 
@@ -109,14 +109,13 @@ class Recipe:
     def validate(self, network: nn.Module, device: torch.device, count: int = 96) -> dict[str, float]:
         """PSNR, SSIM and identity cosine (judge: the MS1M teacher) at the project's two fixed degradations."""
         judge = teachers.Ms1m(self.root / "teachers")
-        wild = [i for i in self.validation if self.faces.rows[i]["source"] == "celeba_wild"]
-        chosen = np.random.default_rng(1).permutation(wild)[:count]
+        chosen = grid.held_out_faces(self.faces, count)
         clean = np.stack([self.faces.pixels[i] for i in chosen])
         points = data.landmarks5([self.faces.rows[i] for i in chosen])
         truth = judge.embed_faces(clean, points)
         figures: dict[str, float] = {"validation_faces": float(len(chosen))}
         for scale in (4, 8):
-            bad = np.stack([degrade(face, bar(scale, seed)) for seed, face in enumerate(clean)])
+            bad = grid.Cell("scale", scale).damaged(clean)
             good = np.concatenate(
                 [
                     metrics.pixels(network.symmetric(metrics.tensor(bad[i : i + 8]).to(device)))
