@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from facestudio.pipeline import Comparison, Result
 
 DETECTOR, LANDMARKS, PANEL = "starter-detector", "starter-landmarks", "starter-panel"
+FIRST = ("starter-estimator", "starter-prior")  # what a workspace begins with, if it is there
 MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
 
 
@@ -212,7 +213,7 @@ class Studio:
 
     def _offered(self, goal: str) -> list[Checkpoint]:
         found = [c for c in self.checkpoints() if c.method and c.goal == goal and (c.here or not c.published)]
-        return sorted(found, key=lambda c: c.published)
+        return sorted(found, key=lambda c: (c.published, c.id not in FIRST))
 
     def options_for(self, checkpoint_id: str) -> tuple[OptionField, ...]:
         """The options of the method that a checkpoint feeds; does not import torch."""

@@ -19,12 +19,14 @@ def method_fields(goals: Collection[str]) -> dict[str, tuple[OptionField, list[s
     found: dict[str, tuple[OptionField, list[str]]] = {}
     try:
         entries = [c for c in checkpoints.load_manifest().values() if c.method and c.goal in goals]
-        classes = {method_name(c): method_class(c) for c in entries}
+        classes = dict.fromkeys((method_name(c), method_class(c)) for c in entries)
     except CheckpointError:
         return found  # help must work without a manifest; a command that needs it will say what is wrong
-    for name, cls in classes.items():
+    for name, cls in classes:
         for field in describe(cls.Options):
-            found.setdefault(field.name, (field, []))[1].append(name)
+            methods = found.setdefault(field.name, (field, []))[1]
+            if name not in methods:
+                methods.append(name)
     return found
 
 

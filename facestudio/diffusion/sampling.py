@@ -62,28 +62,43 @@ def draw(
     Cancelled when `progress` is told to stop, between two steps.
     """
     progress = progress or Progress()
-    known = torch.full((len(start),), identity is not None, device=start.device)
-    who = start.new_zeros(len(start), prior.dimensions) if identity is None else identity
-    heard = prior.hear(who, known)
-    guided = identity is not None and guidance != 1
-    if guided:
-        heard = torch.cat([heard, prior.hear(who, ~known)])
-    if guided and sketch is not None:
-        sketch = torch.cat([sketch, sketch])
+    tell = told(prior, identity, len(start), guidance, sketch, start.device)
     latents = start * steps.init_noise_sigma
     shares = steps.alphas_cumprod
     for time in progress.track(list(steps.timesteps), "Denoising"):
-        noisy = torch.cat([latents, latents]) if guided else latents
-        noisy = steps.scale_model_input(noisy, time)
-        guess = prior(noisy, time.expand(len(noisy)).to(noisy.device), heard, sketch)
-        if guided:
-            told, untold = guess.chunk(2)
-            guess = untold + guidance * (told - untold)
+        guess = tell(steps.scale_model_input(latents, time), time.expand(len(latents)).to(latents.device))
         if seen is not None:
             share = float(shares[int(time)])
             progress.preview(partial(_preview, seen, share**0.5 * latents - (1 - share) ** 0.5 * guess))
         latents = steps.step(guess, time, latents).prev_sample
     return latents
+
+
+def told(
+    prior: Prior,
+    identity: Tensor | None,
+    count: int,
+    guidance: float = 2.0,
+    sketch: Tensor | None = None,
+    device: str | torch.device = "cpu",
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """What tells v (B, C, h, w) of `count` noisy latents at timesteps (B,), once the prior has heard who and where.
+
+    The arguments as of `draw`; `identity` may also be one for all, (1, D).
+    """
+    known = torch.full((count,), identity is not None, device=device)
+    who = torch.zeros(count, prior.dimensions, device=device) if identity is None else identity.expand(count, -1)
+    heard = prior.hear(who, known)
+    if identity is None or guidance == 1:
+        return lambda noisy, time: prior(noisy, time, heard, sketch)
+    heard = torch.cat([heard, prior.hear(who, ~known)])
+    twice = None if sketch is None else torch.cat([sketch, sketch])
+
+    def guided(noisy: Tensor, time: Tensor) -> Tensor:
+        with_it, without = prior(torch.cat([noisy, noisy]), torch.cat([time, time]), heard, twice).chunk(2)
+        return without + guidance * (with_it - without)
+
+    return guided
 
 
 def _preview(seen: Callable[[Tensor], Any], clean: Tensor) -> Any:

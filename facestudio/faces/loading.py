@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from facestudio.checkpoints import Checkpoint, load_into
+from facestudio.checkpoints import Checkpoint, checkpoint, load_into
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.fusing import fuse
 
@@ -33,6 +33,19 @@ def load_network(checkpoint: Checkpoint, device: str, part: str = "weights") -> 
             if value.dim() == 4:  # StyleGAN2's weights have five axes
                 value.data = value.data.contiguous(memory_format=torch.channels_last)
     return network
+
+
+def load_used(asking: Checkpoint, role: str, device: str) -> nn.Module:
+    """The network of the other checkpoint that `asking` uses as `role` ("autoencoder"), as by `load_network`.
+
+    CheckpointMismatch when it does not say which one that is.
+    """
+    if role not in asking.uses:
+        raise CheckpointMismatch(
+            f"{asking.id} does not say which {role} it works with.",
+            hint="Install the version of Face Studio that these weights belong to.",
+        )
+    return load_network(checkpoint(asking.uses[role]), device)
 
 
 def fill_network(checkpoint: Checkpoint, part: str = "weights") -> nn.Module:

@@ -53,6 +53,17 @@ class Explainer(Protocol):
         ...
 
 
+@runtime_checkable
+class Guided(Protocol):
+    """A Restorer that can be told who the person is, by `embedder`, the id of the one whose identities it understands."""
+
+    embedder: str
+
+    def guided(self, identity: Identity) -> Restorer:
+        """The same method for this person; its checkpoint is then `conditioned_on` that embedder, which must not judge it."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Wish:
     """What a made face shall be like; None leaves it open.

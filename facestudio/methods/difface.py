@@ -1,24 +1,27 @@
 """DifFace: a restorer's guess, dissolved in noise and made a face again by a diffusion model that knows what faces look like.
 
 Paper: Yue and Loy, "DifFace: Blind Face Restoration with Diffused Error Contraction", 2022; source zsyOAOA/DifFace (S-Lab License
-1.0, non-commercial, weights too; no code taken). Here the published networks work on pixels at 512. The algorithm itself is
-diffusion/difface.py, and asks for no more than a guess and a denoiser, so that latents can carry it as well. What differs:
-few steps of DPM-Solver++ unless "ddim" is chosen, which with 100 steps is the published sampler.
+1.0, non-commercial, weights too; no code taken). The algorithm is diffusion/difface.py, and asks for no more than a guess and
+a denoiser, so there are two carriers of it: the published networks work on pixels at 512, and our own prior on latents of
+256 px faces, where the guess is that of `quick`. What differs: few steps of DPM-Solver++ unless "ddim" is chosen, which with
+100 steps is the published sampler; and in latents the colours of large areas stay the guess's, which noise would move.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 
+from facestudio import checkpoints
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory
-from facestudio.faces.face import FFHQ_512, AlignedFace
-from facestudio.faces.loading import load_network
+from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
+from facestudio.faces.loading import load_network, load_used
 from facestudio.options import option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
@@ -26,9 +29,10 @@ from facestudio.progress import Progress
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from facestudio.diffusion.difface import Sampling
+    from facestudio.diffusion.difface import Denoiser, Sampling, Schedule
 
-LEVELS = 1000  # of noise, that the prior was trained with
+LEVELS = 1000  # of noise, that either prior was trained with
+LARGE = 16.0  # deviation, in pixels, of the blur that leaves the colours of large areas
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,20 @@ class Options:
         return Sampling(round(LEVELS * self.realism), self.steps, self.sampler, self.eta)
 
 
+@dataclass(frozen=True)
+class LatentOptions(Options):
+    """The same, and what matters only when a reference says who the person is."""
+
+    guidance: float = option(
+        2.0,
+        title="Likeness",
+        help="How strictly the person of the reference is followed (guidance); without a reference it has no effect.",
+        minimum=1.0,
+        maximum=8.0,
+        step=0.25,
+    )
+
+
 class DifFace:
     """The loaded method: a `prior` (networks/difface.py) and a `restorer` (networks/swinir.py) on `device`."""
 
@@ -128,6 +146,130 @@ class DifFace:
         """The noise in `x`; the network tells the variance too, which only ancestral sampling needs."""
         noise: Tensor = self._prior(x, time)[:, :3]
         return noise
+
+
+class LatentDifFace:
+    """The loaded method on latents: `prior` (networks/prior.py) in those of `autoencoder`, and `estimator`, on `device`.
+
+    It may be told who the person is (`guided`); otherwise the prior makes anybody's face of the guess.
+    """
+
+    id = "difface"
+    goal = "keep"
+    template = FFHQ_256
+    Options: type[Any] = LatentOptions
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        prior: nn.Module,
+        autoencoder: nn.Module,
+        estimator: nn.Module,
+        device: str = "cpu",
+        identity: Identity | None = None,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.embedder = next(iter(checkpoints.checkpoint(checkpoint.uses["prior"]).conditioned_on), "")
+        self._parts = (prior, autoencoder, estimator)
+        self._prior: Any = prior
+        self._autoencoder: Any = autoencoder
+        self._estimator: Any = estimator
+        self._device = device
+        self._identity = identity
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str) -> LatentDifFace:
+        """Build and fill the three networks, which are other checkpoints'; CheckpointError when that cannot be."""
+        prior, autoencoder, estimator = (
+            load_used(checkpoint, r, device) for r in ("prior", "autoencoder", "estimator")
+        )
+        return cls(checkpoint, prior, autoencoder, estimator, device)
+
+    def guided(self, identity: Identity) -> LatentDifFace:
+        """The same method, told that the person is `identity`, of `self.embedder`, which then must not judge it."""
+        if identity.embedder != self.embedder:
+            raise ValueError(f"{self.checkpoint.id} understands {self.embedder}, not {identity.embedder}")
+        told = replace(self.checkpoint, conditioned_on=(self.embedder,))
+        return LatentDifFace(told, *self._parts, self._device, identity)
+
+    def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
+        """Restore one FFHQ_256 crop; its noise comes from its own pixels and `seed`. Stops between two calls of a network."""
+        import torch
+
+        from facestudio.diffusion.difface import noises, refine
+
+        if aligned.template.size != self.template.size:
+            raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
+        low = to_tensor(aligned.pixels).to(self._device)
+        sampling = options.sampling()
+        with enough_memory(), torch.inference_mode():
+            guess = self._estimate(low, progress)
+            if not sampling.start:
+                return aligned.with_pixels(_picture(guess))
+            progress.preview(lambda: _picture(guess))
+            latents = self._autoencoder.latents(guess) * self._loud
+            noise = noises([noise_seed(aligned.pixels, seed)], tuple(latents.shape[1:]), self._device)
+            denoise = self._denoiser(options.guidance)
+            more: dict[str, Any] = {
+                "schedule": self._schedule(),
+                "clamp": None,
+                "progress": progress,
+                "show": self._shown,
+            }
+            found = self._faces(refine(denoise, latents, sampling, noise, **more))
+        return aligned.with_pixels(_picture(coloured(found, guess)))
+
+    def _estimate(self, low: Tensor, progress: Progress) -> Tensor:
+        """What `quick` makes of `low` (B, 3, H, W) in [-1, 1], a step of its own."""
+        (guess,) = [self._estimator.symmetric(of) for of in progress.track([low], "Guessing the face", share=0.2)]
+        kept: Tensor = guess.clamp(-1, 1)
+        return kept
+
+    def _schedule(self) -> Schedule:
+        from facestudio.diffusion.difface import Schedule
+
+        shares: np.ndarray = self._prior.shares.cpu().double().numpy()
+        return Schedule(np.arange(len(shares)), shares)
+
+    def _denoiser(self, guidance: float) -> Denoiser:
+        """What tells the noise in one noisy latent (1, C, h, w); the prior tells v."""
+        import torch
+
+        from facestudio.diffusion.sampling import told
+
+        who = None
+        if self._identity is not None:
+            who = torch.from_numpy(np.array(self._identity.embedding, np.float32))[None].to(self._device)
+        tell = told(self._prior, who, 1, guidance, device=self._device)
+
+        def denoise(x: Tensor, time: Tensor) -> Tensor:
+            share = self._prior.shares[time][:, None, None, None]
+            noise: Tensor = (1 - share).sqrt() * x + share.sqrt() * tell(x, time)
+            return noise
+
+        return denoise
+
+    @property
+    def _loud(self) -> Tensor:
+        loud: Tensor = self._prior.loud[:, None, None]
+        return loud
+
+    def _faces(self, latents: Tensor) -> Tensor:
+        """The faces (B, 3, H, W) in [-1, 1] of what the prior deals in."""
+        faces: Tensor = self._autoencoder.pixels(latents / self._loud)
+        return faces
+
+    def _shown(self, latents: Tensor) -> np.ndarray:
+        return _picture(self._faces(latents))
+
+
+def coloured(found: Tensor, guess: Tensor) -> Tensor:
+    """`found` (B, 3, H, W) with the colours that large areas have in `guess`, by exchanging what a wide blur leaves of both."""
+    import torch
+
+    off = (guess - found).permute(0, 2, 3, 1).cpu().numpy()
+    wide = np.stack([cv2.GaussianBlur(one, (0, 0), LARGE, borderType=cv2.BORDER_REPLICATE) for one in off])
+    return (found + torch.from_numpy(wide).permute(0, 3, 1, 2).to(found)).clamp(-1, 1)
 
 
 def noise_seed(pixels: np.ndarray, seed: int) -> int:

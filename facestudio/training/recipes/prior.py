@@ -57,7 +57,7 @@ class Recipe:
         ema=0.9995,
         weight_decay=0.0,
         cooldown=0.3,
-        validate_minutes=30,
+        validate_minutes=15,
     )
     config: dict[str, Any] = {
         "latent": 16,

@@ -1,0 +1,164 @@
+"""DifFace in the latents of 256 px faces: our own prior, autoencoder and estimator, tiny here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from facestudio.checkpoints import Checkpoint, checkpoint
+from facestudio.diffusion.difface import refine
+from facestudio.errors import CheckpointMismatch
+from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
+from facestudio.methods.base import Guided, Restorer, method_class, method_name
+from facestudio.methods.difface import LatentDifFace, LatentOptions, coloured
+from facestudio.methods.quick import Quick
+from facestudio.networks.autoencoder import FaceAutoencoder
+from facestudio.networks.estimator import EstimatorUNet
+from facestudio.networks.prior import FacePrior
+from facestudio.progress import Cancelled, Progress
+from tests.fakes import picture
+from tests.unit.test_prior import TINY
+
+EMBEDDER = "starter-embedder-a"
+
+
+@pytest.fixture(scope="module")
+def method() -> LatentDifFace:
+    torch.manual_seed(0)
+    prior = FacePrior(**TINY)
+    for silent in (prior.unet.conv_out.weight, prior.nobody):
+        torch.nn.init.normal_(silent, std=0.05)
+    prior.loud.copy_(torch.linspace(0.5, 1.5, 4))
+    autoencoder = FaceAutoencoder(widths=(8, 8, 8), latent=4, groups=4)
+    squares = torch.nn.functional.pixel_unshuffle(face_tensor(), 16).permute(0, 2, 3, 1).flatten(0, 2)
+    autoencoder.code(squares)
+    estimator = EstimatorUNet(widths=(8, 16), blocks=1)
+    torch.nn.init.normal_(estimator.tail.weight, std=0.02)
+    return LatentDifFace(checkpoint("starter-difface"), prior.eval(), autoencoder.eval(), estimator.eval())
+
+
+def crop(seed: int = 0) -> AlignedFace:
+    return AlignedFace(picture(256, 256, seed=seed), np.array([[1.0, 0.0, 3.0], [0.0, 1.0, -2.0]]), FFHQ_256)
+
+
+def face_tensor() -> Tensor:
+    return torch.from_numpy(crop().pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+def somebody(seed: int = 0, embedder: str = EMBEDDER) -> Identity:
+    return Identity(np.random.default_rng(seed).standard_normal(16).astype(np.float32), embedder)
+
+
+def distance(a: AlignedFace, b: AlignedFace) -> float:
+    return float(np.abs(a.pixels.astype(int) - b.pixels.astype(int)).mean())
+
+
+def test_what_ships_is_the_method_difface_of_three_other_checkpoints() -> None:
+    entry = checkpoint("starter-difface")
+    assert method_name(entry) == "difface" and method_class(entry) is LatentDifFace
+    assert entry.here and not entry.published and entry.goal == "keep" and not entry.conditioned_on
+    assert {role: checkpoint(id).architecture for role, id in entry.uses.items()} == {
+        "prior": "prior:FacePrior",
+        "autoencoder": "autoencoder:FaceAutoencoder",
+        "estimator": "estimator:EstimatorUNet",
+    }
+
+
+def test_it_needs_to_be_told_of_all_three() -> None:
+    entry = checkpoint("starter-difface")
+    uses = {role: id for role, id in entry.uses.items() if role != "estimator"}
+    with pytest.raises(CheckpointMismatch, match="which estimator"):
+        LatentDifFace.load(replace(entry, uses=uses), "cpu")
+
+
+@pytest.mark.parametrize("sampler", ["dpm", "ddim"])
+def test_the_same_seed_and_crop_give_the_same_face(method: LatentDifFace, sampler: str) -> None:
+    assert isinstance(method, Restorer) and method.template == FFHQ_256
+    options, face = LatentOptions(steps=3, sampler=sampler), crop()
+    made = method(face, options, Progress(), 7)
+    assert made.pixels.shape == (256, 256, 3) and np.array_equal(made.matrix, face.matrix)
+    assert distance(made, method(face, options, Progress(), 7)) == 0
+    assert distance(made, method(face, options, Progress(), 8)) > 0.5
+    assert distance(made, method(face, replace(options, realism=0.8), Progress(), 7)) > 0.5
+
+
+def test_without_realism_it_is_quick(method: LatentDifFace) -> None:
+    quick = Quick(Checkpoint("tiny"), method._estimator)
+    face = crop()
+    assert distance(method(face, LatentOptions(realism=0.0), Progress(), 7), quick(face, None, Progress(), 0)) == 0
+
+
+@pytest.mark.parametrize("sampler", ["dpm", "ddim"])
+def test_the_noise_that_the_priors_v_means_leads_back_to_the_answer(method: LatentDifFace, sampler: str) -> None:
+    """A prior that knows the answer tells the v that points to it; whoever turns v into noise wrongly ends elsewhere."""
+
+    class Knowing:
+        shares, dimensions = method._prior.shares, 16
+        answer = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(5))
+
+        def hear(self, identity: Tensor, known: Tensor) -> Tensor:
+            return identity
+
+        def __call__(self, noisy: Tensor, time: Tensor, heard: Tensor, sketch: Tensor | None = None) -> Tensor:
+            share = self.shares[time][:, None, None, None]
+            return (share.sqrt() * noisy - self.answer) / (1 - share).sqrt()
+
+    knowing: Any = Knowing()
+    knows = LatentDifFace(method.checkpoint, knowing, method._autoencoder, method._estimator)
+    sampling = LatentOptions(realism=0.6, steps=6, sampler=sampler, eta=0.0).sampling()
+    noise = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(6))
+    found = refine(knows._denoiser(1.0), torch.zeros(1, 4, 16, 16), sampling, lambda: noise, knows._schedule(), None)
+    assert torch.allclose(found, knowing.answer, atol=0.02)
+
+
+def test_a_reference_says_who_it_is_and_its_embedder_no_longer_judges(method: LatentDifFace) -> None:
+    assert isinstance(method, Guided) and method.embedder == EMBEDDER
+    face, options = crop(), LatentOptions(steps=3, realism=0.8)
+    nobody = method(face, options, Progress(), 7)
+    told = method.guided(somebody())
+    assert told.checkpoint.conditioned_on == (EMBEDDER,) and method.checkpoint.conditioned_on == ()
+    assert distance(told(face, options, Progress(), 7), nobody) > 0.1
+    stricter = told(face, replace(options, guidance=6.0), Progress(), 7)
+    assert distance(stricter, nobody) > distance(told(face, replace(options, guidance=1.0), Progress(), 7), nobody)
+    assert distance(method(face, replace(options, guidance=6.0), Progress(), 7), nobody) == 0
+    with pytest.raises(ValueError, match="understands"):
+        method.guided(somebody(embedder="another"))
+
+
+def test_large_areas_keep_the_colours_of_the_guess() -> None:
+    guess = face_tensor() * 0.5
+    fine = 0.2 * torch.randn(guess.shape, generator=torch.Generator().manual_seed(1))
+    kept = coloured((guess + 0.3 + fine).clamp(-1, 1), guess)
+    assert abs(float((kept - guess).mean())) < 0.02
+    assert float((kept - guess).std()) > 0.15, "what is fine stays"
+
+
+def test_it_stops_between_two_steps_and_shows_faces_on_the_way(method: LatentDifFace) -> None:
+    shown: list[np.ndarray] = []
+    calls: list[int] = []
+    progress = Progress(lambda update: shown.append(update.preview) if update.preview is not None else None, every=0)
+
+    def called(*_: Any) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            progress.cancel()
+
+    hook = method._prior.register_forward_hook(called)
+    try:
+        with pytest.raises(Cancelled):
+            method(crop(), LatentOptions(steps=6), progress, 7)
+    finally:
+        hook.remove()
+    assert len(calls) == 2
+    assert shown and all(one.shape == (256, 256, 3) and one.dtype == np.uint8 for one in shown)
+
+
+def test_a_crop_of_another_size_is_refused(method: LatentDifFace) -> None:
+    other = AlignedFace(picture(512, 512), np.eye(2, 3), FFHQ_512)
+    with pytest.raises(ValueError, match="works on"):
+        method(other, LatentOptions(), Progress(), 0)
