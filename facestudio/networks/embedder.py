@@ -37,12 +37,43 @@ def stage(inputs: int, width: int, blocks: int) -> nn.Sequential:
 
 
 class Mirrored(nn.Module):
-    """What every embedder has: one embedding for a crop and its mirror image."""
+    """What every embedder has: one embedding for a crop and its mirror image.
+
+    Attributes:
+        template: name of the crops that `forward` takes, (B, 3, S, S) RGB in [-1, 1] with S their side.
+    """
+
+    template = "ARCFACE_112"
 
     def symmetric(self, x: Tensor) -> Tensor:
         """Unit embeddings (B, D) of `x`, summed over the crop and its mirror image, which is how faces are compared."""
         both = self(torch.cat([x, x.flip(-1)])).float()
         return nn.functional.normalize(both[: len(x)] + both[len(x) :], dim=1)
+
+
+class Published(Mirrored):
+    """A recogniser of others whose own input is not what ours take: other channels, another range, another part of the face.
+
+    Args:
+        crops: whether `forward` takes our crops and makes its own input of them, as it must where a photo's face is
+            embedded; otherwise it takes what its authors' code hands to it.
+    """
+
+    def __init__(self, crops: bool = False) -> None:
+        super().__init__()
+        self.crops = crops
+
+    def own(self, x: Tensor) -> Tensor:
+        """The network's own input, of crops `x` (B, 3, S, S) RGB in [-1, 1] as `template` frames them."""
+        raise NotImplementedError
+
+    def published(self, x: Tensor) -> Tensor:
+        """Embeddings (B, D) of the network's own input `x`."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Embeddings (B, D) of our crops or of the network's own input, as `crops` says."""
+        return self.published(self.own(x) if self.crops else x)
 
 
 class DenseFaceNet(Mirrored):

@@ -3,7 +3,8 @@
 Papers: Han et al., "Deep Pyramidal Residual Networks", 2017 (the unit); Deng et al., "ArcFace", 2019 (its use for faces).
 Source: insightface, recognition/arcface_torch/backbones/iresnet.py (MIT). Attribute names are its state-dict keys, so the
 published R50 and R100 load unmapped with `layers=(3, 4, 14, 3), widths=(64, 64, 128, 256, 512), stem_stride=1, reduced=0`
-(R100: `(3, 13, 30, 3)`). What differs: the stem may halve the picture, which leaves one layer out and most of the
+(R100: `(3, 13, 30, 3)`); so do ElasticFace, MagFace and the recognisers of Vec2Face, and `squeezed` is ElasticFace's
+`use_se`. What differs: the stem may halve the picture, which leaves one layer out and most of the
 arithmetic with it; a 1x1 convolution `reduce` may come before the flattening, where otherwise most parameters lie; the
 scale of the last batch normalisation may be learned. `forward` also comes in parts (`early`, `late`, `head`), because the
 maps of teachers are matched between them.
@@ -15,14 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from facestudio.networks.embedder import Mirrored
+from facestudio.networks.squeeze import Squeeze
 
 
 class Unit(nn.Module):
-    """BN, 3x3 convolution, BN, PReLU, strided 3x3 convolution, BN; added to the shortcut. Linear at its end."""
+    """BN, 3x3 convolution, BN, PReLU, strided 3x3 convolution, BN; added to the shortcut. Linear at its end.
+
+    `squeezed`: whether its channels are scaled before they are added, by what the whole map says of them.
+    """
 
     folds = (("conv1", "bn2"), ("conv2", "bn3"))  # for faces/fusing.py
 
-    def __init__(self, inputs: int, width: int, stride: int) -> None:
+    def __init__(self, inputs: int, width: int, stride: int, squeezed: bool = False) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inputs)
         self.conv1 = nn.Conv2d(inputs, width, 3, 1, 1, bias=False)
@@ -30,13 +35,14 @@ class Unit(nn.Module):
         self.prelu = nn.PReLU(width)
         self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(width)
+        self.se_block: nn.Module = Squeeze(width) if squeezed else nn.Identity()
         self.downsample: nn.Module | None = None
         if stride != 1 or inputs != width:
             self.downsample = nn.Sequential(nn.Conv2d(inputs, width, 1, stride, bias=False), nn.BatchNorm2d(width))
 
     def forward(self, x: Tensor) -> Tensor:
         shortcut = x if self.downsample is None else self.downsample(x)
-        return shortcut + self.bn3(self.conv2(self.prelu(self.bn2(self.conv1(self.bn1(x))))))
+        return shortcut + self.se_block(self.bn3(self.conv2(self.prelu(self.bn2(self.conv1(self.bn1(x)))))))
 
 
 class IResNet(Mirrored):
@@ -48,6 +54,7 @@ class IResNet(Mirrored):
         stem_stride: 1 or 2; together with the layers it must bring 112 px down to 7.
         reduced: channels that the last map is reduced to before it is flattened; 0 flattens it as it is.
         dimensions: length of the embedding; dropout: share of the flattened map that is dropped in training.
+        squeezed: as of `Unit`.
 
     ValueError when the layers do not lead to a 7x7 map, or the widths do not fit the layers.
     """
@@ -62,6 +69,7 @@ class IResNet(Mirrored):
         reduced: int = 64,
         dimensions: int = 512,
         dropout: float = 0.0,
+        squeezed: bool = False,
     ) -> None:
         super().__init__()
         if stem_stride * 2 ** len(layers) != 16 or len(widths) != len(layers) + 1:
@@ -72,7 +80,8 @@ class IResNet(Mirrored):
         self.depth = len(layers)
         for index, units in enumerate(layers):
             inputs, width = widths[index], widths[index + 1]
-            layer = nn.Sequential(*(Unit(width if n else inputs, width, 1 if n else 2) for n in range(units)))
+            made = (Unit(width if n else inputs, width, 1 if n else 2, squeezed) for n in range(units))
+            layer = nn.Sequential(*made)
             setattr(self, f"layer{index + 1}", layer)
         self.bn2 = nn.BatchNorm2d(widths[-1])
         self.reduce = nn.Conv2d(widths[-1], reduced, 1, bias=False) if reduced else nn.Identity()
