@@ -23,6 +23,7 @@ TITLES = {
     "starter-embedder-c": "Starter identity embedder C (transformer)",
     "starter-autoencoder": "Starter face autoencoder",
     "starter-estimator": "Starter quick restorer",
+    "starter-lafr": "Starter LAFR: codebook adapter, and low-rank update of the prior",
     "starter-prior": "Starter face prior",
     "starter-panel": "Starter panel: all embedders together, and how recognisable a face is",
 }

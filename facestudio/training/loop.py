@@ -76,13 +76,18 @@ def shipped_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 class TrainingRecipe(Protocol):
-    """What the loop asks of a recipe. `network` and `loss` may deal in `Taught`; `validate` gets what ships."""
+    """What the loop asks of a recipe. `network` and `loss` may deal in `Taught`; `validate` gets what ships.
+
+    The loop says in `images_seen` and `share_seen` how far it is: images, and the share of all minutes, those of the runs before
+    included.
+    """
 
     id: str
     settings: Settings
     config: dict[str, Any]
     architecture: str
     images_seen: int
+    share_seen: float
 
     def network(self) -> nn.Module: ...
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]: ...
@@ -125,6 +130,7 @@ def train(
     figures: dict[str, Any] = {}
     sums: dict[str, float] = {}
     counted = 0
+    whole = state["minutes"] + minutes
     while (elapsed := (previous - began) / 60) < minutes:
         batch = {key: value.to(target, non_blocking=True) for key, value in next(batches).items()}
         warm += 1
@@ -134,6 +140,7 @@ def train(
         optimizer.scale(scale)
         network.train()
         recipe.images_seen = state["images"]
+        recipe.share_seen = state["minutes"] / whole
         with torch.autocast(target.type, torch.bfloat16, enabled=halved):
             loss, terms = recipe.loss(network, batch)
         optimizer.zero_grad()
@@ -220,7 +227,7 @@ def save(
 
 def record(path: Path, row: dict[str, Any]) -> None:
     """Append one row to a CSV, writing the header first if the file is new, and say it in the log."""
-    text = {key: f"{value:.6g}" for key, value in row.items() if not isinstance(value, list)}
+    text = {key: f"{value:.6g}" for key, value in row.items() if isinstance(value, int | float)}
     log.info("%s %s", path.stem, " ".join(f"{key}={value}" for key, value in text.items()))
     fresh = not path.exists()
     with path.open("a", newline="") as file:
