@@ -33,6 +33,8 @@ def weights_list(as_json: Json = False) -> int:
     for row in [] if as_json else rows:
         method = f", method {row['method']}" if row["method"] else ""
         size = f"{'about ' if row['state'] == 'missing' else ''}{store.in_words(row['bytes'])}"
+        if not row["bytes"]:
+            size = "made of others: " + ", ".join(row["uses"]) if row["uses"] else "needs no weights"
         state = row["state"] if row["state"] == "present" else row["state"].upper()
         if row["published"] and row["state"] == "missing":
             state = "not here, get it if you want it"
@@ -53,6 +55,7 @@ def record(entry: Checkpoint) -> dict[str, Any]:
         "accepted": not entry.accept or store.accepted(entry.id, entry.licence),
         "source": entry.source,
         "published": entry.published,
+        "uses": list(entry.uses.values()),
         "files": importing.names(entry),
         "state": checkpoints.glance(entry),
         "here": entry.here,

@@ -191,7 +191,7 @@ class WeightsDialog(QDialog):
         self.table.setRowCount(len(rows))
         for line, row in enumerate(rows):
             about = "" if row.state == PRESENT else "about "
-            size = f"{about}{store.in_words(row.bytes)}"
+            size = f"{about}{store.in_words(row.bytes)}" if row.bytes else "none of its own"
             for column, text in enumerate(
                 (row.entry.title, row.entry.purpose, size, row.entry.licence, state_in_words(row))
             ):
