@@ -20,39 +20,60 @@ _STRIP = 256  # rows blended at once, so that a face of thousands of pixels need
 
 
 @enough_memory()
-def paste(photo: Photo, aligned: AlignedFace, strength: float = 1.0, *, whole: bool = False) -> Photo:
+def paste(
+    photo: Photo, aligned: AlignedFace, strength: float = 1.0, *, whole: bool = False, mask: np.ndarray | None = None
+) -> Photo:
     """Lay `aligned` over `photo` where its matrix says it came from; the result keeps the photo's metadata.
 
     Args:
         strength: 0 keeps the photo, 1 shows the face, between them both are mixed.
         whole: the photo is itself the crop: replace it all, without a mask.
+        mask: how much of the crop shows, (S, S) float32 in 0..1; None: `soft_mask`.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must be in 0..1, not {strength}")
-    height, width = photo.pixels.shape[:2]
-    side = aligned.template.size
-    corners = transform(
-        inverse(aligned.matrix),
-        np.array([(-0.5, -0.5), (side - 0.5, -0.5), (side - 0.5, side - 0.5), (-0.5, side - 0.5)]),
-    )
-    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int) - 2, 0, (width, height))
-    right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 3, 0, (width, height))
+    left, top, right, bottom = _region_of(photo, aligned)
     if right <= left or bottom <= top or strength == 0:
         return photo.with_pixels(photo.pixels.copy())
     # crop to the region of the photo, whose corner becomes the origin
     back = inverse(aligned.matrix)
     back[:, 2] -= (left, top)
-    size = (int(right - left), int(bottom - top))
+    size = (right - left, bottom - top)
     face = warp(aligned.pixels, back, size, border=cv2.BORDER_REPLICATE)
-    opacity = np.ones((side, side), np.float32) if whole else soft_mask(side)
-    mask = warp(opacity * strength, back, size, border=cv2.BORDER_REPLICATE if whole else cv2.BORDER_CONSTANT)
+    side = aligned.template.size
+    if whole:
+        opacity = np.ones((side, side), np.float32)
+    else:
+        opacity = soft_mask(side) if mask is None else mask
+    weight = warp(opacity * strength, back, size, border=cv2.BORDER_REPLICATE if whole else cv2.BORDER_CONSTANT)
 
     pixels = photo.pixels.copy()
     region = pixels[top:bottom, left:right]
     for start in range(0, size[1], _STRIP):
         rows = slice(start, start + _STRIP)
-        _blend(region[rows], face[rows], mask[rows, :, None])
+        _blend(region[rows], face[rows], weight[rows, :, None])
     return photo.with_pixels(pixels)
+
+
+def covered(photo: Photo, aligned: AlignedFace, mask: np.ndarray) -> np.ndarray:
+    """Where `paste` under `mask` leaves nothing of the photo, (H, W) bool."""
+    left, top, right, bottom = _region_of(photo, aligned)
+    found = np.zeros(photo.pixels.shape[:2], bool)
+    if right > left and bottom > top:
+        back = inverse(aligned.matrix)
+        back[:, 2] -= (left, top)
+        found[top:bottom, left:right] = warp(mask, back, (right - left, bottom - top), border=cv2.BORDER_CONSTANT) >= 1
+    return found
+
+
+def _region_of(photo: Photo, aligned: AlignedFace) -> tuple[int, int, int, int]:
+    """Left, top, right and bottom of the part of the photo that `aligned` may touch; empty when it lies outside."""
+    height, width = photo.pixels.shape[:2]
+    end = aligned.template.size - 0.5
+    corners = transform(inverse(aligned.matrix), np.array([(-0.5, -0.5), (end, -0.5), (end, end), (-0.5, end)]))
+    left, top = np.clip(np.floor(corners.min(axis=0)).astype(int) - 2, 0, (width, height))
+    right, bottom = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 3, 0, (width, height))
+    return int(left), int(top), int(right), int(bottom)
 
 
 def soft_mask(side: int) -> np.ndarray:

@@ -64,6 +64,48 @@ class Guided(Protocol):
         ...
 
 
+@runtime_checkable
+class Anonymizer(Protocol):
+    """A loaded method that turns an aligned face into one that is not the person's any more, of the same matrix and template.
+
+    It need not be right: its result is verified by recognisers that it does not listen to, and it is called again with another
+    seed when they still know the person (see anonymizing.py).
+
+    Attributes:
+        id: the method's name ("solid"); goal: "change" the identity; checkpoint: what was loaded.
+        template: the crop that the method works on; Options: as of a Restorer.
+    """
+
+    id: str
+    goal: str
+    checkpoint: Checkpoint
+    template: Template
+    Options: type[Any]
+
+    def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
+        """Change one crop. Deterministic by `seed`; raises FaceStudioError, never returns its input as if done."""
+        ...
+
+
+@runtime_checkable
+class Obscurer(Anonymizer, Protocol):
+    """An Anonymizer that makes no new face but hides the old one, without a generator.
+
+    Attributes:
+        erases: whether what it shows within its mask does not depend on the face at all.
+    """
+
+    erases: bool
+
+    def mask(self, options: Any) -> np.ndarray:
+        """How much of the crop is laid over the photo, (S, S) float32 in 0..1."""
+        ...
+
+    def stronger(self, options: Any) -> Any | None:
+        """Options that hide more than `options`; None when there is no more."""
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class Wish:
     """What a made face shall be like; None leaves it open.
