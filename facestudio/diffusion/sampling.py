@@ -11,12 +11,12 @@ from functools import partial
 from typing import Any, Protocol
 
 import torch
-from diffusers import DDIMScheduler, DPMSolverMultistepScheduler
+from diffusers import DDIMScheduler, DPMSolverMultistepScheduler, LCMScheduler
 from torch import Tensor
 
 from facestudio.progress import Progress
 
-SCHEDULERS = {"ddim": DDIMScheduler, "dpm": DPMSolverMultistepScheduler}
+SCHEDULERS = {"ddim": DDIMScheduler, "dpm": DPMSolverMultistepScheduler, "lcm": LCMScheduler}
 
 
 class Prior(Protocol):
@@ -29,7 +29,8 @@ class Prior(Protocol):
 
 
 def scheduler(name: str, trained: dict[str, Any]) -> Any:
-    """The scheduler called `name` ("ddim" or "dpm") for a prior that was `trained` with these settings; KeyError otherwise."""
+    """The scheduler called `name` for a prior that was `trained` with these settings: "ddim", "dpm", or "lcm" for a prior that
+    was distilled to a consistency model; KeyError otherwise."""
     more = {"algorithm_type": "dpmsolver++", "solver_order": 2, "final_sigmas_type": "zero"} if name == "dpm" else {}
     return SCHEDULERS[name].from_config({**trained, **more})  # type: ignore[attr-defined]
 
@@ -49,6 +50,7 @@ def draw(
     sketch: Tensor | None = None,
     progress: Progress | None = None,
     seen: Callable[[Tensor], Any] | None = None,
+    seeds: Sequence[int] = (),
 ) -> Tensor:
     """Latents (B, C, h, w) of mean 0 and variance 1.
 
@@ -58,6 +60,7 @@ def draw(
         guidance: 1 takes the prior's word; above, away from what it says without the identity. Without one it has no effect.
         sketch: (B, S, h, w) or None; see networks/prior.py.
         seen: turns the latents (B, C, h, w) as the prior guesses them so far into a preview for `progress`.
+        seeds: those of the `start`, for "lcm", which draws more noise after each step.
 
     Cancelled when `progress` is told to stop, between two steps.
     """
@@ -65,13 +68,22 @@ def draw(
     tell = told(prior, identity, len(start), guidance, sketch, start.device)
     latents = start * steps.init_noise_sigma
     shares = steps.alphas_cumprod
+    more = {"generator": _further(seeds, start)} if isinstance(steps, LCMScheduler) else {}
     for time in progress.track(list(steps.timesteps), "Denoising"):
         guess = tell(steps.scale_model_input(latents, time), time.expand(len(latents)).to(latents.device))
         if seen is not None:
             share = float(shares[int(time)])
-            progress.preview(partial(_preview, seen, share**0.5 * latents - (1 - share) ** 0.5 * guess))
-        latents = steps.step(guess, time, latents).prev_sample
+            progress.preview(partial(_preview, seen, clean(latents, guess, share, steps.config.prediction_type)))
+        latents = steps.step(guess, time, latents, **more).prev_sample
     return latents
+
+
+def clean(noisy: Tensor, guess: Tensor, share: float, kind: str) -> Tensor:
+    """What is left of `noisy`, of whose power `share` is signal, without the noise that a `guess` of a `kind` means:
+    "v_prediction" or "epsilon", the noise itself."""
+    if kind == "epsilon":
+        return (noisy - (1 - share) ** 0.5 * guess) / share**0.5
+    return share**0.5 * noisy - (1 - share) ** 0.5 * guess
 
 
 def told(
@@ -99,6 +111,14 @@ def told(
         return without + guidance * (with_it - without)
 
     return guided
+
+
+def _further(seeds: Sequence[int], start: Tensor) -> list[torch.Generator]:
+    """One generator a seed, which goes on where `noise` left off."""
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    for generator in generators:
+        torch.randn(start.shape[1:], generator=generator)
+    return generators
 
 
 def _preview(seen: Callable[[Tensor], Any], clean: Tensor) -> Any:
