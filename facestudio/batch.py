@@ -83,7 +83,13 @@ def face_record(result: FaceResult) -> dict[str, Any]:
         "probability": round(summary.probability, 4) if summary else None,
         "quality": [round(q, 4) for q in summary.quality] if summary and summary.quality else None,
         "notes": list(result.notes),
-    } | ({"explanation": [asdict(choice) for choice in explanation.choices]} if explanation else {})
+        **({"explanation": [asdict(choice) for choice in explanation.choices]} if explanation else {}),
+        **(
+            {"to_reference": {name: round(c, 5) for name, c in result.to_reference.items()}}
+            if result.to_reference
+            else {}
+        ),
+    }
 
 
 def find_photos(folder: Path) -> list[Path]:

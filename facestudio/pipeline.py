@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,17 +24,25 @@ import numpy as np
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.align import align, whole_face
 from facestudio.faces.components import Explanation
-from facestudio.faces.face import AlignedFace, Face, similarity
+from facestudio.faces.face import AlignedFace, Face, Identity, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.faces.paste import paste
-from facestudio.methods.base import Explainer, Restorer
+from facestudio.methods.base import Explainer, Guided, Restorer
 from facestudio.options import validate
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 
 SHRUNK = 0.9  # below this many crop pixels a photo pixel, the crop visibly holds less than the photo
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """A clean picture of the person: the face's `identities` by embedder id, and the photo's `content_hash`."""
+
+    identities: Mapping[str, Identity]
+    content_hash: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +58,7 @@ class FaceResult:
         aligned_before, aligned_after: the crops before and after; None where the face was not restored.
         notes: sentences a person should read beside the result.
         explanation: what a method chose that can tell (DFDNet: the dictionary's entries); None of others.
+        to_reference: cosine of the result to the reference by embedder id, where there is one.
     """
 
     face: Face
@@ -63,6 +72,7 @@ class FaceResult:
     aligned_after: AlignedFace | None = None
     notes: tuple[str, ...] = ()
     explanation: Explanation | None = None
+    to_reference: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,6 +126,7 @@ def restore(
     progress: Progress | None = None,
     whole: bool = False,
     far: float = 1e-3,
+    reference: Reference | None = None,
 ) -> Result:
     """Restore the chosen `faces` of `photo`, lay them back and measure how much of each person is left.
 
@@ -127,6 +138,8 @@ def restore(
         seed: with the photo's content and the face's index it fixes all randomness.
         whole: the photo is itself one aligned crop: its whole area is replaced, without a soft mask.
         far: the false accept rate at which verdicts say "same person".
+        reference: says who the person is to a method that listens (Guided), and is compared with the result; UsageError
+            when the method does not listen, or more than one face is chosen.
 
     One face failing with a FaceStudioError leaves the others done. Cancelled passes through.
     """
@@ -140,6 +153,8 @@ def restore(
     missing = sorted(chosen - set(range(len(faces))))
     if missing:
         raise UsageError(f"There is no face {missing[0]} in this photo; its faces are 0 to {len(faces) - 1}.")
+    if reference is not None:
+        restorer = _told(restorer, reference, len(chosen))
     options = restorer.Options() if options is None else options
     validate(options)
     strength = float(getattr(options, "strength", 1.0))
@@ -173,11 +188,14 @@ def restore(
         if index in done:
             summary = summarise(verdicts[index], quality.get(index), panel, ("the face before", "the face after"))
             result = _restored(face, index, done[index], after, summary, troubles, bool(judges))
-            results.append(_with_explanation(result, explanations.get(index)))
+            result = _with_explanation(result, explanations.get(index))
+            results.append(_compared(result, after, reference, judges))
         else:
             status = "failed" if index in errors else "skipped"
             results.append(FaceResult(face, index, status, errors.get(index), {}, {}))
-    recipe = Recipe(restorer.checkpoint.id, restorer.id, asdict(options), seed)
+    recipe = Recipe(
+        restorer.checkpoint.id, restorer.id, asdict(options), seed, reference.content_hash if reference else ""
+    )
     return Result(photo, after, tuple(results), recipe, time.perf_counter() - started)
 
 
@@ -235,6 +253,37 @@ def _conditioning(restorer: Restorer) -> set[str]:
     """Ids of the embedders that the restorer is conditioned on."""
     conditioned = restorer.checkpoint.conditioned_on
     return {conditioned} if isinstance(conditioned, str) else set(conditioned or ())
+
+
+def _told(restorer: Restorer, reference: Reference, chosen: int) -> Restorer:
+    """`restorer` for the person of `reference`, the one among `chosen` faces."""
+    if not isinstance(restorer, Guided):
+        raise UsageError(
+            f"The method {restorer.id} cannot be told who the person is.", hint="Choose DifFace, or take no reference."
+        )
+    if chosen > 1:
+        raise UsageError(
+            f"The reference shows one person, and {chosen} faces are chosen.",
+            hint="Choose the face that it belongs to.",
+        )
+    if restorer.embedder not in reference.identities:
+        raise UsageError(
+            f"The recogniser {restorer.embedder}, which {restorer.id} listens to, is not here.",
+            hint="Run `facestudio doctor` to see what is missing.",
+        )
+    return restorer.guided(reference.identities[restorer.embedder])
+
+
+def _compared(result: FaceResult, after: Photo, reference: Reference | None, judges: Sequence[Embedder]) -> FaceResult:
+    """`result` with its cosines to the `reference`."""
+    if reference is None:
+        return result
+    cosines = {}
+    for judge in judges:
+        if judge.id in reference.identities and judge.id in result.similarity:
+            now = judge.embed(after.pixels, result.face.landmarks)
+            cosines[judge.id] = similarity(now, reference.identities[judge.id])
+    return replace(result, to_reference=cosines)
 
 
 def _judged(

@@ -32,6 +32,7 @@ class Recipe:
         checkpoint: the checkpoint's id; method: the short name of the method that it feeds.
         options: the method's options by name, simple values only; those not named have their defaults.
         seed: fixes all randomness.
+        reference: content hash of the photo that said who the person is, "" without one.
         version: of the Face Studio that made the recipe; two recipes that differ only in it are equal.
     """
 
@@ -39,6 +40,7 @@ class Recipe:
     method: str
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     seed: int = 0
+    reference: str = ""
     version: str = field(default_factory=app_version, compare=False)
 
     def __post_init__(self) -> None:
@@ -52,7 +54,7 @@ class Recipe:
             "options": dict(self.options),
             "seed": self.seed,
             "version": self.version,
-        }
+        } | ({"reference": self.reference} if self.reference else {})
         return json.dumps(content, sort_keys=True)
 
     @classmethod
@@ -62,9 +64,10 @@ class Recipe:
             content = json.loads(text)
             checkpoint, method, seed = content["checkpoint"], content["method"], content["seed"]
             options, version = content["options"], content.get("version", "unknown")
+            reference = content.get("reference", "")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError("This is not a recipe of Face Studio.") from error
-        words = all(isinstance(word, str) for word in (checkpoint, method, version))
+        words = all(isinstance(word, str) for word in (checkpoint, method, version, reference))
         if not words or not isinstance(options, dict) or not isinstance(seed, int) or isinstance(seed, bool):
             raise UsageError("This is not a recipe of Face Studio.")
-        return cls(checkpoint, method, options, seed, version)
+        return cls(checkpoint, method, options, seed, reference, version)

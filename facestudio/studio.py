@@ -92,6 +92,14 @@ class Studio:
 
         return face_at(photo, box, self._detector(), self._finder(), progress)
 
+    def largest_face(self, photo: Photo, progress: Progress | None = None) -> Face:
+        """The largest face of `photo`; NoFaceFound names the photo without one."""
+        faces = self.detect(photo, progress)
+        if not faces:
+            name = photo.path.name if photo.path else "the photo"
+            raise NoFaceFound(f"No face was found in {name}.", hint="Use a photo with a larger, upright face.")
+        return faces[0]
+
     def restore(
         self,
         photo: Photo,
@@ -101,10 +109,12 @@ class Studio:
         progress: Progress | None = None,
         *,
         aligned: bool = False,
+        reference: tuple[Photo, Face] | None = None,
     ) -> Result:
         """Restore the `selected` (None: all) `faces` by `recipe` and measure what is left of each person.
 
-        With `aligned` the photo is itself an FFHQ-framed crop and `faces` is not looked at.
+        With `aligned` the photo is itself an FFHQ-framed crop and `faces` is not looked at. `reference` is a clean picture of
+        the person, for methods that can be told; errors as of `pipeline.restore`.
         """
         from facestudio import pipeline
 
@@ -117,6 +127,9 @@ class Studio:
             "progress": progress,
             "far": self.far,
         }
+        if reference is not None:
+            shows, face = reference
+            settings["reference"] = pipeline.Reference(self.identity(shows, face), shows.content_hash)
         if aligned:
             return pipeline.restore_aligned(photo, restorer, **settings)
         return pipeline.restore(photo, faces, restorer, selected=selected, **settings)
@@ -134,7 +147,7 @@ class Studio:
         if not judges:
             lack = "No weights are here that tell people apart."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
-        one, other = faces or (self._largest(a, progress), self._largest(b, progress))
+        one, other = faces or (self.largest_face(a, progress), self.largest_face(b, progress))
         return pipeline.compare(a, b, one, other, judges, panel=self._panel(), far=self.far, progress=progress)
 
     def generate(
@@ -282,14 +295,6 @@ class Studio:
         with self._lock:
             for kind in ("method", "embedder"):
                 self._kept.pop(f"{kind} {checkpoint_id}", None)
-
-    def _largest(self, photo: Photo, progress: Progress | None) -> Face:
-        """The largest face of `photo`; NoFaceFound names the photo without one."""
-        faces = self.detect(photo, progress)
-        if not faces:
-            name = photo.path.name if photo.path else "the photo"
-            raise NoFaceFound(f"No face was found in {name}.", hint="Use a photo with a larger, upright face.")
-        return faces[0]
 
     # ---- loaded once, under a lock
 

@@ -49,6 +49,14 @@ def restore(
     faces: Annotated[str, typer.Option(metavar="all|largest|0,2", help="Which faces; 0 is the largest.")] = "all",
     box: Boxes = None,
     aligned: Annotated[bool, typer.Option("--aligned", help="The photos are FFHQ-framed crops already.")] = False,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PHOTO",
+            help="A clean picture of the same person, whose largest face tells difface who it is; for one face a photo.",
+            readable=False,
+        ),
+    ] = None,
     format: Annotated[
         str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
     ] = None,
@@ -77,7 +85,7 @@ def restore(
     def work(photo: Photo, progress: Progress) -> Result:
         found = () if aligned else _faces_of(studio, photo, boxes, progress, screen)
         try:
-            return studio.restore(photo, found, recipe, chosen, progress, aligned=aligned)
+            return studio.restore(photo, found, recipe, chosen, progress, aligned=aligned, reference=shows)
         except NoFaceFound as error:  # what to do about it has another name here than in the window
             raise NoFaceFound(str(error), hint=reports.BOX_HINT) from error
 
@@ -87,8 +95,12 @@ def restore(
         if outcome.error is not None:
             screen.complain(f"{outcome.source}: {outcome.error}", outcome.hint)
 
+    shows: tuple[Photo, Face] | None = None
     with screen.progress() as progress:
         studio.prepare(entry.id)
+        if reference is not None:
+            person = studio.open(reference)
+            shows = person, studio.largest_face(person, progress)
         outcomes = batch.run(
             photos, output, work, progress=progress, report=report, format=format, overwrite=overwrite, done=done
         )

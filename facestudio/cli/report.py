@@ -64,6 +64,9 @@ def outcome_text(outcome: Outcome) -> str:
         lines.append(f"  face {face.index}: {words}")
         for v in face.verdicts.values():
             lines.append(f"    {v.embedder}: {v.words} (cosine {v.cosine:.2f}, threshold {v.threshold:.2f})")
+        if face.to_reference:
+            cosines = ", ".join(f"{name} {cosine:.2f}" for name, cosine in face.to_reference.items())
+            lines.append(f"    like the reference: {cosines} (cosine)")
         lines += [f"    {note}" for note in face.notes]
     return "\n".join(lines)
 

@@ -10,6 +10,7 @@ import json
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -250,3 +251,29 @@ def test_weights_and_doctor_find_all_well(capsys: pytest.CaptureFixture[str]) ->
     assert {row["state"] for row in json.loads(capsys.readouterr().out)} == {"present"}
     assert run(["doctor"]) == 0
     assert "PROBLEM" not in capsys.readouterr().out
+
+
+def test_a_reference_tells_difface_who_it_is(demo: ModuleType, degraded: Path, tmp_path: Path) -> None:
+    def restored(name: str, *more: str) -> dict[str, Any]:
+        report = tmp_path / f"{name}.jsonl"
+        flags = ["--method", "difface", "--steps", "3", "--report", str(report), "--quiet", *more]
+        assert run(["restore", str(degraded), "-o", str(tmp_path / f"{name}.png"), *flags]) == 0
+        (record,) = [json.loads(line) for line in report.read_text().splitlines()]
+        return dict(record)
+
+    plain, told = restored("plain"), restored("told", "--reference", str(demo.OUTPUT / "original.png"))
+    assert not np.array_equal(pixels(tmp_path / "plain.png"), pixels(tmp_path / "told.png"))
+    assert "reference" not in plain["recipe"] and len(told["recipe"]["reference"]) > 16
+    (before,), (face,) = plain["faces"], told["faces"]
+    assert set(before["similarity"]) - set(face["similarity"]) == {"starter-embedder-a"}, (
+        "it listened, so it does not judge"
+    )
+    assert set(face["to_reference"]) == set(face["similarity"]) and "to_reference" not in before
+
+
+def test_a_reference_without_a_face_stops_everything(degraded: Path, tmp_path: Path) -> None:
+    blank = tmp_path / "blank.png"
+    Image.new("RGB", (200, 200), (90, 120, 150)).save(blank)
+    flags = ["--method", "difface", "--reference", str(blank), "--quiet"]
+    assert run(["restore", str(degraded), "-o", str(tmp_path / "out.png"), *flags]) == 1
+    assert not (tmp_path / "out.png").exists()
