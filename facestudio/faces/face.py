@@ -85,6 +85,7 @@ _ARCFACE = [(38.2946, 51.6963), (73.5318, 51.5014), (56.0252, 71.7366), (41.5493
 FFHQ_512 = Template("FFHQ_512", 512, _FFHQ)
 FFHQ_256 = Template("FFHQ_256", 256, _FFHQ / 2)
 ARCFACE_112 = Template("ARCFACE_112", 112, np.array(_ARCFACE))
+TEMPLATES = {template.name: template for template in (FFHQ_512, FFHQ_256, ARCFACE_112)}
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory, run_batched
 from facestudio.faces.align import align
 from facestudio.faces.calibration import Distributions, distributions, interval_at, same_probability, threshold_at
-from facestudio.faces.face import ARCFACE_112, Identity
+from facestudio.faces.face import ARCFACE_112, TEMPLATES, Identity
 from facestudio.faces.loading import load_network
 from facestudio.faces.recent import Recent
 from facestudio.photo import to_tensor
@@ -71,10 +71,11 @@ class Verdict:
 
 
 class Embedder:
-    """One loaded embedder: `checkpoint`, its `network` (B, 3, 112, 112) in [-1, 1] -> (B, D), on `device`.
+    """One loaded embedder: `checkpoint`, its `network` (B, 3, S, S) in [-1, 1] -> (B, D), on `device`.
 
-    `known` holds the identities that were computed last, by the weights and the crop, so that an unchanged face is not
-    computed again; several embedders of one device may share it.
+    The crops are ARCFACE_112 (S = 112) unless the network names another `template`. `known` holds the identities that
+    were computed last, by the weights and the crop, so that an unchanged face is not computed again; several embedders
+    of one device may share it.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Embedder:
         self.id = checkpoint.id
         self.network = network
         self.device = device
+        self._template = TEMPLATES[getattr(network, "template", ARCFACE_112.name)]
         self._known = known if known is not None else Recent(KNOWN)
         self._weights = tuple(file.sha256 for file in checkpoint.files.values())
 
@@ -106,7 +108,7 @@ class Embedder:
         that are not known, up to `BATCH` faces at once, and half of them when memory runs out; OutOfMemory when that is
         too much as well. `progress` is asked between the batches whether to stop.
         """
-        crops = [align(pixels, points, ARCFACE_112).pixels for points in landmarks]
+        crops = [align(pixels, points, self._template).pixels for points in landmarks]
         keys = [(self.id, self._weights, hashlib.sha256(crop.data).digest()) for crop in crops]
         found = {key: known for key in keys if (known := self._known.get(key)) is not None}
         new = {key: crop for key, crop in zip(keys, crops, strict=True) if key not in found}
@@ -117,7 +119,7 @@ class Embedder:
         return tuple(found[key] for key in keys)
 
     def _embedded(self, crops: list[np.ndarray]) -> list[Identity]:
-        """The identities of `crops` (112, 112, 3) uint8 RGB, by one call of the network."""
+        """The identities of `crops` (S, S, 3) uint8 RGB, by one call of the network."""
         import torch
 
         faces = to_tensor(np.stack(crops)).to(self.device)
