@@ -54,6 +54,25 @@ class Colour:
             return native[..., 0], "L", self.profile
         return native, self.mode, self.profile
 
+    def renewed(self, pixels: np.ndarray, where: np.ndarray) -> Colour:
+        """The colour of a file that holds `pixels`, shaped as `srgb`, `where` (H, W) bool is set, and its own values elsewhere.
+
+        `restore` gives unchanged pixels the file's own values, and hardly changed ones a part of them. That is what a
+        restoration wants; of what was hidden nothing may be left, and sRGB does not hold all of it.
+        """
+        if self.native is None or self.mode == "LAB":
+            return self  # `restore` gives back the pixels as they are
+        native = self.native.copy()
+        rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
+        if rows.size:
+            part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+            new, here = self._from_srgb(np.ascontiguousarray(pixels[part])), where[part]
+            np.copyto(native[part], new, where=here if new.ndim == 2 else here[..., None])
+        native.setflags(write=False)
+        srgb = np.where(where[..., None], pixels, self.srgb)
+        srgb.setflags(write=False)
+        return Colour(self.mode, native, srgb, self.profile, self.grey)
+
     def _mixed(self, pixels: np.ndarray) -> np.ndarray:
         """`native` with the changed pixels converted; only the rectangle around them is computed."""
         if self.native is None:

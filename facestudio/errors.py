@@ -6,6 +6,7 @@
     │   └── UnreadablePhoto     its file cannot be read: damaged, mislabelled, too large, not a photo
     ├── NoFaceFound             the photo is fine, but nobody is in it
     ├── UnwritableOutput        a result that must not or cannot be written where it was asked for
+    │   └── DiskFull            there is no room for it; there may be later
     ├── CheckpointError         weights that cannot be used
     │   ├── CheckpointMissing   not here, or not known
     │   ├── CheckpointCorrupt   here, but not what the manifest says
@@ -47,6 +48,10 @@ class NoFaceFound(FaceStudioError):
 
 class UnwritableOutput(FaceStudioError):
     """A result must not or cannot be written where it was asked for."""
+
+
+class DiskFull(UnwritableOutput):
+    """There is no room on the disk for a result."""
 
 
 class CheckpointError(FaceStudioError):

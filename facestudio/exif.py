@@ -10,7 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 _PREFIX = b"Exif\x00\x00"
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -22,6 +22,24 @@ _DESCRIPTIVE = (  # of a TIFF file: what it says about the photo, as opposed to 
     *(0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x013C, 0x8298),  # description, camera, time, author, rights
     *(0x011A, 0x011B, 0x0128),  # resolution of a print
     *range(0x9C9B, 0x9CA0),  # title, comment, author, keywords, subject as Windows writes them
+)
+
+
+_TECHNICAL = (  # how the exposure was made; nothing of who, when, where, or with which camera and lens
+    *(0x829A, 0x829D, 0x8822, 0x8827),  # exposure time, aperture, programme, sensitivity
+    *range(0x9201, 0x9206),  # shutter, aperture, brightness, bias, largest aperture
+    *(0x9207, 0x9208, 0x9209, 0x920A),  # metering, light, flash, focal length
+    *(
+        0xA001,
+        0xA217,
+        0xA401,
+        0xA402,
+        0xA403,
+        0xA404,
+        0xA405,
+        0xA406,
+    ),  # colour space, sensor, mode, white balance, zoom, scene
+    *(0xA407, 0xA408, 0xA409, 0xA40A, 0xA40C),  # gain, contrast, saturation, sharpness, range of distance
 )
 
 
@@ -65,6 +83,25 @@ def mended(block: bytes, width: int, height: int) -> bytes | None:
     return bytes(data)
 
 
+def technical(block: bytes) -> bytes | None:
+    """A new block that says only how the photo was exposed, in numbers; None when `block` does not say.
+
+    A damaged block raises one of `formats.DECODER_ERRORS`.
+    """
+    exif = Image.Exif()
+    try:
+        exif.load(_PREFIX + block.removeprefix(_PREFIX))
+        found = exif.get_ifd(ExifTags.IFD.Exif)
+    except struct.error:
+        return None
+    said = {tag: found[tag] for tag in _TECHNICAL if tag in found and _is_number(found[tag])}
+    if not said:
+        return None
+    chosen = Image.Exif()
+    chosen[ExifTags.IFD.Exif] = said
+    return chosen.tobytes().removeprefix(_PREFIX)
+
+
 def of_tiff(image: Image.Image) -> bytes | None:
     """What a TIFF file says about its photo, as an EXIF block; None when it says nothing."""
     found = _descriptive(image.getexif())
@@ -83,6 +120,11 @@ def for_tiff(block: bytes | None, xmp: bytes | None) -> tuple[bytes, bool]:
     if xmp is not None:
         chosen[_XMP] = xmp
     return chosen.tobytes(), any(directory in chosen for directory in _DIRECTORIES)
+
+
+def _is_number(value: object) -> bool:
+    """Whether `value` is a number, so that no text can be in it."""
+    return isinstance(value, int | float | TiffImagePlugin.IFDRational) and not isinstance(value, bool)
 
 
 def _descriptive(exif: Image.Exif) -> Image.Exif:

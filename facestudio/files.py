@@ -1,7 +1,7 @@
 """Files, opened so that nothing can hang and written so that nothing can be lost.
 
-Opening takes regular files only: a pipe or a device would block or never end. Writing goes to a hidden file beside the
-target, which is renamed into place when it is whole, so that no half of a picture is ever seen under its name. Separate
+Opening takes regular files only: a pipe or a device would block or never end. Writing goes to a file without a name, or to a
+hidden one beside the target, which gets its name when it is whole, so that no half of a picture is ever seen. Separate
 because the dangers are the file system's and not a picture's; knows nothing of what the files hold.
 """
 
@@ -10,14 +10,16 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from facestudio.errors import UnreadablePhoto, UnwritableOutput
+from facestudio.errors import DiskFull, UnreadablePhoto, UnwritableOutput
 
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EINVAL}
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _LONGEST_NAME = 60
 
 
@@ -61,32 +63,90 @@ def same_file(a: Path, b: Path) -> bool:
         return os.path.abspath(a) == os.path.abspath(b)
 
 
-def write_beside(target: Path, write: Callable[[IO[bytes]], None], overwrite: bool = False) -> None:
-    """Let `write` fill a hidden file beside `target`, then rename it into place; on any failure nothing is left.
+def write_beside(
+    target: Path,
+    write: Callable[[IO[bytes]], None],
+    overwrite: bool = False,
+    check: Callable[[IO[bytes]], None] | None = None,
+    token: str = "",
+) -> None:
+    """Let `write` fill a file without a name, or a hidden one beside `target`, then put it into place; on any failure nothing
+    is left.
 
     An existing `target` raises UnwritableOutput, also when it appears while `write` runs, unless `overwrite` is set; a
-    link is then replaced and not followed. What `write` raises passes through, but for OSError.
+    link is then replaced and not followed. What `write` raises passes through, but for OSError; a full disk is DiskFull.
+
+    Args:
+        check: is given the file when all of it is on the disk and it has no name yet; what it raises passes through too.
+        token: makes the hidden file's name known beforehand (`hidden_name`), for whoever cleans up after a crash.
     """
     name = shown(target)
     _check_target(target, name, overwrite)
-    beside = target.parent / f".facestudio-{secrets.token_hex(8)}.part"
+    beside = target.parent / hidden_name(token or secrets.token_hex(8))
     try:
-        # not tempfile: its files are private, and the result should get the rights that other new files get
-        with open(beside, "xb") as file:
+        with _new_file(beside) as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
+            if check is not None:
+                file.seek(0)
+                check(file)
+            named = os.fstat(file.fileno()).st_nlink > 0
+            if not named and not _name(file, beside if overwrite else target):
+                _copy(file, beside)
+                named = True
         if overwrite:
             os.replace(beside, target)
-        else:
+        elif named:
             _place_new(beside, target)
     except FileExistsError as error:
         raise UnwritableOutput(f"{name} exists already.", hint="Choose another name, or allow overwriting.") from error
     except (OSError, ValueError) as error:
-        raise UnwritableOutput(*_why_unwritable(target, name, error)) from error
+        full = getattr(error, "errno", None) in _FULL
+        raise (DiskFull if full else UnwritableOutput)(*_why_unwritable(target, name, error)) from error
     finally:
         _remove(beside)
     _sync_folder(target.parent)
+
+
+def hidden_name(token: str) -> str:
+    """The name of a file that is not whole yet."""
+    return f".facestudio-{token}.part"
+
+
+def _new_file(beside: Path) -> IO[bytes]:
+    """A new file for writing and reading: without a name where the system can, so that a crash leaves nothing; else `beside`."""
+    # not tempfile: its files are private, and the result should get the rights that other new files get
+    if hasattr(os, "O_TMPFILE"):
+        try:
+            descriptor = os.open(beside.parent, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        except OSError:
+            return open(beside, "x+b")  # this file system cannot
+        return os.fdopen(descriptor, "w+b")
+    return open(beside, "x+b")
+
+
+def _name(file: IO[bytes], path: Path) -> bool:
+    """Give a file without a name the name `path`, which must not exist; False where that cannot be."""
+    folder = os.open(path.parent, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        # with a folder's descriptor Python takes linkat, which follows the link in /proc to the file itself
+        os.link(f"/proc/self/fd/{file.fileno()}", path, src_dir_fd=folder, follow_symlinks=True)
+    except FileExistsError:
+        raise
+    except (OSError, NotImplementedError):
+        return False  # no /proc here, or a file system that cannot; a full disk will say so once more
+    finally:
+        os.close(folder)
+    return True
+
+
+def _copy(file: IO[bytes], beside: Path) -> None:
+    file.seek(0)
+    with open(beside, "xb") as copy:
+        shutil.copyfileobj(file, copy)
+        copy.flush()
+        os.fsync(copy.fileno())
 
 
 def _place_new(beside: Path, target: Path) -> None:
@@ -151,7 +211,7 @@ def _why_unwritable(target: Path, name: str, error: OSError | ValueError) -> tup
         return f"{name} cannot be written: there is no folder {folder}.", "Make the folder, or choose another one."
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{name} cannot be written: the folder {folder} does not allow it.", "Choose another folder."
-    if code in (errno.ENOSPC, errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC):
+    if code in _FULL:
         return f"{name} cannot be written: the disk is full.", "Free some space, or choose another disk."
     if code == errno.ENAMETOOLONG:
         return f"The name {name} is too long for this folder.", "Choose a shorter name."

@@ -1,9 +1,9 @@
 """What a file says about its photo besides the pixels: collected when it is read, mended and marked when it is written.
 
 A written photo carries two marks: the IPTC digital source type "composite with trained algorithmic media" ("trained
-algorithmic media" for a picture of nobody), and the recipe as JSON in an XMP property of our own. JPEG, PNG, WebP, TIFF, HEIC
-and AVIF hold both. A GIF says it in words and holds the recipe as its comment; a BMP can hold no metadata at all, so neither.
-Knows no pixels and no Recipe: a recipe is its line of JSON here.
+algorithmic media" for a picture of nobody, "algorithmically altered" where a face was only hidden), and the recipe as JSON in
+an XMP property of our own. JPEG, PNG, WebP, TIFF, HEIC and AVIF hold both. A GIF says it in words and holds the recipe as its
+comment; a BMP can hold no metadata at all, so neither. Knows no pixels and no Recipe: a recipe is its line of JSON here.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from facestudio.errors import UnreadablePhoto
 from facestudio.files import open_regular, shown
 from facestudio.formats import DECODER_ERRORS, WITHOUT_XMP, open_image
 
-POLICIES = ("keep", "strip")
+POLICIES = ("keep", "technical", "strip")
 _COMMENT = "Edited with AI by Face Studio. "
 _CREATED = "Made with AI by Face Studio. "
+_ALTERED = "Altered by Face Studio. "
 _LONGEST_JPEG_EXIF = 65533 - 6  # bytes; a JPEG segment holds no more
 _LONGEST_JPEG_XMP = 65533 - 29
 _LONGEST_JPEG_COMMENT = 65533
@@ -74,22 +75,28 @@ def for_output(
     recipe: str | None,
     policy: str = "keep",
     created: bool = False,
+    generative: bool = True,
 ) -> Written:
     """Metadata for a file of `format` with `size` (width, height) upright pixels.
 
     Args:
         recipe: one line of JSON; None writes no mark either, because nothing was restored.
-        policy: "keep", or "strip": nothing of the original, only the marks, be they new or its own already.
-        created: the picture shows nobody, all of it was made.
+        policy: "keep", or "strip": nothing of the original, only the marks, be they new or its own already; "technical" is
+            "strip" with how the photo was exposed (`exif.technical`) and its resolution in print.
+        created: the picture shows nobody, all of it was made. generative: AI made what is new in it.
     """
     if policy not in POLICIES:
         raise ValueError(f"the policy is one of {', '.join(POLICIES)}, not {policy!r}")
     keep = policy == "keep"
+    mark = _mark(metadata.xmp)
+    created, generative = created or mark == xmp.AI_CREATED, generative or mark == xmp.AI_COMPOSITE
+    if not keep:
+        metadata = _technical(metadata) if policy == "technical" else Metadata()
     if format in WITHOUT_XMP:
-        return _for_simple(metadata if keep else Metadata(), format, recipe, created)
+        return _for_simple(metadata, format, recipe, created, generative)
     settings: dict[str, Any] = {}
     losses = []
-    if keep and metadata.exif:
+    if metadata.exif:
         block = exif.mended(metadata.exif, *size)
         if block is None:
             losses.append("Its EXIF data is damaged and is left out.")
@@ -97,25 +104,22 @@ def for_output(
             losses.append("Its EXIF data is too long for a JPEG file and is left out.")
         else:
             settings["exif"] = b"Exif\x00\x00" + block
-    old = metadata.xmp if keep else None
-    mark = _mark(metadata.xmp)
     marks = recipe is not None or created or (not keep and mark is not None)
-    created = created or mark == xmp.AI_CREATED
-    packet = xmp.marked(old, recipe, created) if marks else xmp.mended(old)
+    packet = xmp.marked(metadata.xmp, recipe, created, generative) if marks else xmp.mended(metadata.xmp)
     if packet and format == "JPEG" and len(packet) > _LONGEST_JPEG_XMP:
         losses.append("Its XMP data is too long for a JPEG file and is left out.")
-        packet = xmp.marked(None, recipe, created) if marks else None
+        packet = xmp.marked(None, recipe, created, generative) if marks else None
         if packet and len(packet) > _LONGEST_JPEG_XMP:
-            packet = xmp.marked(None, None, created)
+            packet = xmp.marked(None, None, created, generative)
     if packet:
         settings["xmp"] = packet
     if format == "TIFF":
         settings = _for_tiff(settings.get("exif"), packet)
-    if keep and metadata.dpi and format in ("JPEG", "PNG", "TIFF"):
+    if metadata.dpi and format in ("JPEG", "PNG", "TIFF"):
         settings["dpi"] = metadata.dpi
-    if keep and metadata.comment and format == "JPEG" and len(metadata.comment) <= _LONGEST_JPEG_COMMENT:
+    if metadata.comment and format == "JPEG" and len(metadata.comment) <= _LONGEST_JPEG_COMMENT:
         settings["comment"] = metadata.comment
-    if keep and metadata.texts and format == "PNG":
+    if metadata.texts and format == "PNG":
         settings["texts"] = metadata.texts
     return Written(settings, tuple(losses))
 
@@ -136,26 +140,33 @@ def read_recipe(path: Path | str) -> str | None:
     if packet:
         return xmp.recipe_of(packet)
     text = (comment or b"").decode("utf-8", "replace")
-    return next((text.removeprefix(said) for said in (_COMMENT, _CREATED) if text.startswith(said)), None)
+    return next((text.removeprefix(said) for said in (_COMMENT, _CREATED, _ALTERED) if text.startswith(said)), None)
 
 
-def _for_simple(metadata: Metadata, format: str, recipe: str | None, created: bool) -> Written:
+def _for_simple(metadata: Metadata, format: str, recipe: str | None, created: bool, generative: bool) -> Written:
     """BMP and GIF."""
     settings: dict[str, Any] = {}
     if format == "BMP":
         if metadata.dpi:
             settings["dpi"] = metadata.dpi
     elif recipe is not None:
-        settings["comment"] = ((_CREATED if created else _COMMENT) + recipe).encode()
+        settings["comment"] = ((_CREATED if created else _COMMENT if generative else _ALTERED) + recipe).encode()
     elif metadata.comment:
         settings["comment"] = metadata.comment
     lost = ("EXIF and XMP data do not fit into this format and are left out.",) if metadata.exif or metadata.xmp else ()
-    unmarked = (
-        ("This format has no room for the note that AI had a hand in the picture.",)
-        if format == "BMP" and recipe is not None
-        else ()
-    )
+    done = "AI had a hand in the picture" if generative else "the picture was altered"
+    no_room = f"This format has no room for the note that {done}."
+    unmarked = (no_room,) if format == "BMP" and recipe is not None else ()
     return Written(settings, lost + unmarked)
+
+
+def _technical(metadata: Metadata) -> Metadata:
+    """How the photo was exposed, and its resolution in print."""
+    try:
+        block = exif.technical(metadata.exif) if metadata.exif else None
+    except DECODER_ERRORS:
+        block = None
+    return Metadata(exif=block, dpi=metadata.dpi)
 
 
 def _mark(packet: bytes | None) -> str | None:

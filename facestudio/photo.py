@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -130,6 +131,11 @@ class Photo:
             raise ValueError(f"a photo of {self.pixels.shape} cannot get pixels of {pixels.shape}")
         return replace(self, pixels=pixels)
 
+    def with_hidden(self, pixels: np.ndarray, where: np.ndarray) -> Photo:
+        """As `with_pixels`; and where `where` (H, W) bool is set, nothing of what the file held comes back when it is saved."""
+        photo = self.with_pixels(pixels)
+        return photo if self.colour is None else replace(photo, colour=self.colour.renewed(pixels, where))
+
     def losses(self, format: str | None = None, metadata_policy: str = "keep") -> tuple[str, ...]:
         """Sentences on what of this photo a file of `format` (None: its own) cannot hold."""
         name = format_name(format) if format else self.format
@@ -149,6 +155,9 @@ class Photo:
         recipe: Recorded | None = None,
         overwrite: bool = False,
         metadata_policy: str = "keep",
+        generative: bool = True,
+        check: Callable[[IO[bytes]], None] | None = None,
+        token: str = "",
     ) -> Path:
         """Write the photo to `path`, whole or not at all; UnwritableOutput in one sentence when that cannot be done.
 
@@ -157,7 +166,9 @@ class Photo:
             recipe: recorded in the file together with the mark that AI had a hand in it.
             overwrite: replace a file that is there already. The photo's own original is never replaced.
             metadata_policy: "keep" keeps EXIF, XMP and the rest; "strip" keeps nothing of them but the colour profile,
-                without which colours would be wrong.
+                without which colours would be wrong; "technical" keeps how the photo was exposed as well.
+            generative: AI made what is new in the photo; otherwise the mark says that it was only altered.
+            check, token: as of `files.write_beside`.
 
         Colours go back into the original's colour space. A format without alpha gets the photo laid over white.
         """
@@ -170,12 +181,12 @@ class Photo:
             message = f"{name} is the original, which is never overwritten."
             raise UnwritableOutput(message, hint="Choose another name or folder.")
         line = recipe.to_json() if recipe else None
-        written = for_output(self.metadata, chosen, self.size, line, metadata_policy, self.synthetic)
+        written = for_output(self.metadata, chosen, self.size, line, metadata_policy, self.synthetic, generative)
 
         def write(file: IO[bytes]) -> None:
             file.write(encode(self._picture(chosen), chosen, written.settings, self.lossless, name))
 
-        write_beside(path, write, overwrite)
+        write_beside(path, write, overwrite, check, token)
         return path
 
     def _picture(self, format: str) -> Picture:

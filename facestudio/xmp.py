@@ -11,6 +11,9 @@ from xml.parsers import expat
 
 AI_COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 AI_CREATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+# For a blur or a block: IPTC says of it "modification or correction by algorithm". Nothing was generated, so the two above would
+# say too much; no person retouched it ("humanEdits"), and it is no composite, because nothing was added to what was captured.
+ALTERED = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
 _NAMESPACES = {
     "x": "adobe:ns:meta/",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
@@ -62,12 +65,16 @@ _DEEPEST = 100  # levels of nesting; ElementTree's own functions recurse
 _LARGEST = 16 << 20  # bytes
 
 
-def marked(packet: bytes | None, recipe: str | None, created: bool = False) -> bytes:
+def marked(packet: bytes | None, recipe: str | None, created: bool = False, generative: bool = True) -> bytes:
     """`packet`, or a new one when it is None or broken, saying that AI had a hand in the picture, and holding `recipe` (JSON).
 
-    `created`: the whole picture is made; what says so already goes on saying it.
+    `created`: the whole picture is made. `generative`: AI made a part of it; if not, it was only altered. What says more
+    already goes on saying it.
     """
-    created = created or (packet is not None and source_type_of(packet) == AI_CREATED)
+    source_type = AI_CREATED if created else AI_COMPOSITE if generative else ALTERED
+    said = None if packet is None else source_type_of(packet)
+    if said == AI_CREATED or (said == AI_COMPOSITE and source_type == ALTERED):
+        source_type = said
     root = _parsed(packet) if packet else None
     rdf = _rdf(root) if root is not None else None
     if root is None or rdf is None:
@@ -75,7 +82,7 @@ def marked(packet: bytes | None, recipe: str | None, created: bool = False) -> b
         rdf = ET.SubElement(root, _RDF)
     about = _without_stale(rdf, _OURS)
     ours = ET.SubElement(rdf, _DESCRIPTION, {_ABOUT: about})
-    ET.SubElement(ours, _SOURCE_TYPE).text = AI_CREATED if created else AI_COMPOSITE
+    ET.SubElement(ours, _SOURCE_TYPE).text = source_type
     if recipe is not None:
         ET.SubElement(ours, _RECIPE).text = recipe
     return _packet(root)

@@ -25,9 +25,9 @@ class Options:
     """What a person may choose."""
 
     radius: float = option(
-        25.0,
+        30.0,
         title="Radius",
-        help="How far the blur reaches (sigma), in hundredths of the face's width. Below 10, recognisers often still know the "
+        help="How far the blur reaches (sigma), in hundredths of the face's width. Up to 10, recognisers often still know the "
         "person.",
         minimum=1.0,
         maximum=WIDEST,

@@ -24,9 +24,9 @@ class Options:
     """What a person may choose."""
 
     blocks: int = option(
-        5,
+        4,
         title="Blocks",
-        help="How many squares stand side by side from ear to ear: fewer hide more. From 12 on, recognisers often still know "
+        help="How many squares stand side by side from ear to ear: fewer hide more. From 8 on, recognisers often still know "
         "the person.",
         minimum=FEWEST,
         maximum=64,

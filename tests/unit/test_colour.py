@@ -92,6 +92,39 @@ def test_no_trace_of_the_old_colours_stays_in_what_was_replaced() -> None:
     assert mode == "RGB" and far.mean() > 0.9 and len(np.unique(back[far], axis=0)) == 1
 
 
+@pytest.mark.parametrize("kind", ["wide", "cmyk", "grey"])
+def test_of_what_was_hidden_nothing_of_the_files_own_values_stays(tmp_path: Path, kind: str) -> None:
+    """A block of one of the colours below it: in sRGB hardly a pixel changes, in the file's own space they differ."""
+    random = np.random.default_rng(2)
+    if kind == "cmyk":
+        ink = random.integers(0, 255, (40, 60, 4), dtype=np.uint8)
+        ink[..., 3] = 255  # black whatever the other inks are
+        path = tmp_path / "a.tif"
+        Image.fromarray(ink, "CMYK").save(path)
+    elif kind == "wide":
+        path = tmp_path / "a.png"
+        strong = np.zeros((40, 60, 3), np.uint8)
+        strong[..., 0], strong[..., 1] = random.integers(0, 40, (40, 60)), 200  # greens that sRGB cannot hold
+        Image.fromarray(strong).save(path, icc_profile=wide_profile())
+    else:
+        path = tmp_path / "a.png"
+        Image.fromarray(random.integers(0, 8, (40, 60), dtype=np.uint8)).save(path, icc_profile=grey_profile())
+    photo = Photo.open(path)
+    where = np.zeros((40, 60), bool)
+    where[10:30, 20:40] = True
+    pixels = photo.pixels.copy()
+    pixels[where] = pixels[20, 30]
+    for wanted in (True, False):
+        hidden = photo.with_hidden(pixels, where) if wanted else photo.with_pixels(pixels)
+        target = tmp_path / f"{wanted}{path.suffix}"
+        hidden.save(target)
+        with Image.open(path) as before, Image.open(target) as after:
+            old, new = np.asarray(before), np.asarray(after)
+        flat = new[where].reshape(where.sum(), -1)
+        assert (len(np.unique(flat, axis=0)) == 1) == wanted, "the block has one colour, and would not without this"
+        assert np.array_equal(new[~where], old[~where])
+
+
 def test_small_changes_of_colours_outside_of_srgb_make_no_seam() -> None:
     native = np.zeros((4, 64, 3), np.uint8)
     native[..., 1] = 255  # a green that sRGB does not have

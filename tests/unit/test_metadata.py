@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from PIL import Image, PngImagePlugin
 
 from facestudio import exif, xmp
 from facestudio.errors import UnreadablePhoto
-from facestudio.metadata import read_recipe
+from facestudio.metadata import Metadata, read_recipe
 from facestudio.photo import Photo
 from facestudio.recipe import Recipe
 from tests.end2end.hostile_corpus import drawing, encoded, entity_bomb, stored_as, xmp_packet
@@ -157,6 +158,70 @@ def test_texts_comment_and_resolution_are_kept(tmp_path: Path) -> None:
         assert saved.info["dpi"] == pytest.approx((240, 240), abs=0.1)
     with Image.open(opened(comment=b"hello", dpi=(300, 300)).save(tmp_path / "b.jpg")) as saved:
         assert saved.info["comment"] == b"hello" and saved.info["dpi"] == (300, 300)
+
+
+def exposed() -> Photo:
+    """A photo whose file says how it was exposed, beside much that points to people and places."""
+    tags = Image.Exif()
+    tags[0x010F], tags[0x0110], tags[0x0112], tags[0x0132] = MAKER, "Model of a Friend", 6, "2024:05:06 07:08:09"
+    tags[0x8769] = {
+        **{0x829A: (1, 125), 0x829D: 2.8, 0x8827: 400, 0x920A: 35.0, 0x9207: 5, 0xA402: 0},
+        **{0x9003: "2024:05:06 07:08:09", 0xA430: "A. Friend", 0xA431: "SERIAL-4711", 0xA434: "Lens of a Friend"},
+        **{0x9286: b"ASCII\0\0\0a comment of A. Friend", 0x927C: b"MAKERNOTE" * 9},
+    }
+    tags[0x8825] = {1: "N", 2: (48.0, 8.0, 15.0), 3: "E", 4: (11.0, 34.0, 30.0)}
+    packet = xmp_packet("<dc:creator>A. Friend</dc:creator>")
+    return opened("JPEG", exif=tags, xmp=packet, comment=b"taken by A. Friend", dpi=(240, 240))
+
+
+@pytest.mark.parametrize("suffix", [*WITH_XMP, "gif", "bmp"])
+def test_technical_keeps_numbers_of_the_exposure_and_nothing_of_people_and_places(tmp_path: Path, suffix: str) -> None:
+    saved = exposed().save(tmp_path / f"a.{suffix}", recipe=RECIPE, metadata_policy="technical")
+    content = saved.read_bytes()
+    for secret in (MAKER, "Model of", "Lens of", "SERIAL", "A. Friend", "2024:05", "MAKERNOTE", "taken by"):
+        assert secret.encode() not in content, secret
+    with Image.open(saved) as image:
+        image.load()
+        tags = image.getexif()
+        inner = tags.get_ifd(0x8769)
+        assert not tags.get_ifd(0x8825)
+        assert tags.get(0x0112, 1) == 1
+        if suffix in WITH_XMP:
+            assert (inner[0x829D], inner[0x8827], inner[0x920A]) == (2.8, 400, 35.0)
+            assert set(inner) <= {0x829A, 0x829D, 0x8827, 0x920A, 0x9207, 0xA402}
+        if suffix in ("jpg", "png", "tif", "bmp"):
+            assert image.info["dpi"] == pytest.approx((240, 240), abs=0.5)
+
+
+def test_technical_of_damaged_or_silent_exif_is_nothing() -> None:
+    block = camera_exif()
+    for length in range(0, len(block), 7):
+        damaged = replace(opened(), metadata=Metadata(exif=block[:length]))
+        assert damaged.losses("JPEG", "technical") == ()
+    assert exif.technical(camera_exif()) is None
+
+
+@pytest.mark.parametrize("policy", ["strip", "keep"])
+@pytest.mark.parametrize("suffix", [*WITH_XMP, "gif"])
+def test_what_was_only_hidden_is_marked_as_altered_and_not_as_made_by_ai(
+    tmp_path: Path, suffix: str, policy: str
+) -> None:
+    saved = everything().save(tmp_path / f"a.{suffix}", recipe=RECIPE, metadata_policy=policy, generative=False)
+    text = read_recipe(saved)
+    assert text is not None and Recipe.from_json(text) == RECIPE
+    packet = Photo.open(saved).metadata.xmp
+    assert suffix == "gif" or (packet is not None and xmp.source_type_of(packet) == xmp.ALTERED)
+    assert b"with AI" not in saved.read_bytes() and b"TrainedAlgorithmic" not in saved.read_bytes()
+
+
+@pytest.mark.parametrize("policy", ["strip", "technical", "keep"])
+def test_hiding_a_face_in_what_ai_made_does_not_unsay_it(tmp_path: Path, policy: str) -> None:
+    restored = Photo.open(everything().save(tmp_path / "a.jpg", recipe=RECIPE))
+    made = replace(Photo.from_pixels(drawing()), synthetic=True)
+    for photo, said in ((restored, xmp.AI_COMPOSITE), (Photo.open(made.save(tmp_path / "b.jpg")), xmp.AI_CREATED)):
+        target = tmp_path / f"{said.rsplit('/')[-1]}.jpg"
+        packet = Photo.open(photo.save(target, recipe=RECIPE, metadata_policy=policy, generative=False)).metadata.xmp
+        assert packet is not None and xmp.source_type_of(packet) == said
 
 
 def test_an_unknown_policy_is_a_mistake_of_the_caller(tmp_path: Path) -> None:

@@ -8,14 +8,14 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from facestudio.errors import PhotoError, UnreadablePhoto, UnwritableOutput
+from facestudio.errors import DiskFull, PhotoError, UnreadablePhoto, UnwritableOutput
 from facestudio.photo import SUFFIXES, Photo, supported_suffix, to_pixels, to_tensor
 from tests.end2end.hostile_corpus import drawing, encoded, stored_as
 from tests.unit.test_colour import wide_profile
@@ -222,7 +222,7 @@ def test_an_output_that_appears_meanwhile_is_not_lost(tmp_path: Path, monkeypatc
 
 
 def test_without_hard_links_nothing_is_lost_either(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_links(*_: object) -> None:
+    def no_links(*_: object, **__: object) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", no_links)
@@ -243,16 +243,48 @@ def test_without_hard_links_nothing_is_lost_either(tmp_path: Path, monkeypatch: 
 def test_a_full_disk_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, overwrite: bool
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     if where == ("link" if overwrite else "replace"):
         pytest.skip("not on this way")
     (tmp_path / "old.png").write_bytes(b"precious")
     monkeypatch.setattr(os, where, full)
-    with pytest.raises(UnwritableOutput, match="disk is full"):
+    with pytest.raises(DiskFull, match="disk is full"):
         Photo.from_pixels(drawing()).save(tmp_path / ("old.png" if overwrite else "new.png"), overwrite=overwrite)
     assert files(tmp_path) == ["old.png"] and (tmp_path / "old.png").read_bytes() == b"precious"
+
+
+def test_a_result_is_checked_before_it_has_its_name(tmp_path: Path) -> None:
+    """What is checked is all of the file; until then nothing of it is seen in the folder, however the program ends."""
+    seen: list[bytes] = []
+
+    def look(file: IO[bytes]) -> None:
+        seen.append(file.read())
+        assert files(tmp_path) == [] or not hasattr(os, "O_TMPFILE")
+
+    def refuse(file: IO[bytes]) -> None:
+        raise UnwritableOutput("It is not right.")
+
+    target = Photo.from_pixels(drawing()).save(tmp_path / "a.png", check=look)
+    assert seen == [target.read_bytes()]
+    for overwrite in (False, True):
+        with pytest.raises(UnwritableOutput, match="not right"):
+            Photo.from_pixels(drawing()).save(tmp_path / "b.png", overwrite=overwrite, check=refuse)
+    assert files(tmp_path) == ["a.png"]
+
+
+def test_a_file_system_without_nameless_files_does_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    during: list[list[str]] = []
+
+    def look(file: IO[bytes]) -> None:
+        during.append(files(tmp_path))
+
+    for overwrite in (False, True):
+        target = Photo.from_pixels(drawing()).save(tmp_path / "a.png", overwrite=overwrite, check=look, token="abc")
+        assert np.array_equal(Photo.open(target).pixels, drawing()) and files(tmp_path) == ["a.png"]
+    assert [set(found) - {"a.png"} for found in during] == [{".facestudio-abc.part"}] * 2
 
 
 def test_being_stopped_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
