@@ -24,6 +24,7 @@ import numpy as np
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.align import align, whole_face
 from facestudio.faces.components import Explanation
+from facestudio.faces.detail import is_sharp
 from facestudio.faces.face import AlignedFace, Face, Identity, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.panel import Panel, Summary, summarise
@@ -162,6 +163,7 @@ def restore(
 
     after = photo
     done: dict[int, AlignedFace] = {}
+    kept: dict[int, bool] = {}
     errors: dict[int, str] = {}
     explanations: dict[int, Explanation] = {}
     for index in progress.track(sorted(chosen), "Restoring faces", share=0.85):
@@ -175,8 +177,11 @@ def restore(
                 restored = restorer(current, options, progress, one_seed)
             if colourless(before):
                 restored = without_colour(restored)
-            after = paste(after, restored, strength, whole=whole)
+            sharp = before.scale < SHRUNK and is_sharp(after, current)
+            made_of = current if sharp else None
+            after = paste(after, restored, strength, whole=whole, matched=not whole, made_of=made_of)
             done[index] = before
+            kept[index] = sharp
         except FaceStudioError as error:
             errors[index] = str(error)
 
@@ -187,7 +192,7 @@ def restore(
     for index, face in enumerate(faces):
         if index in done:
             summary = summarise(verdicts[index], quality.get(index), panel, ("the face before", "the face after"))
-            result = _restored(face, index, done[index], after, summary, troubles, bool(judges))
+            result = _restored(face, index, done[index], after, summary, troubles, bool(judges), kept[index])
             result = _with_explanation(result, explanations.get(index))
             results.append(_compared(result, after, reference, judges))
         else:
@@ -354,14 +359,18 @@ def _restored(
     summary: Summary | None,
     troubles: Sequence[str],
     judged: bool,
+    kept: bool,
 ) -> FaceResult:
     """The outcome of a restored face; judges that failed become its `error`, the restoration stays."""
     notes = []
     size = before.template.size
     if before.scale < SHRUNK:
-        notes.append(
-            f"This face is larger than the {size} px the starter method works at, so fine detail of the original is lost."
+        then = (
+            "its own fine detail was sharp and stays"
+            if kept
+            else "its own fine detail, which is blur or noise, is lost"
         )
+        notes.append(f"This face is larger than the {size} px that the method works at: {then}.")
     if not judged:
         notes.append("How much of the person is left was not measured: no recogniser is here that may judge it.")
     verdicts = summary.by_embedder if summary else {}

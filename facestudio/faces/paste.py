@@ -16,12 +16,20 @@ from facestudio.faces.face import AlignedFace
 from facestudio.photo import Photo
 
 _RIM = 2  # crop pixels at the rim that never show
+_MOST_MOVED = 12.0  # levels that a face's colours are moved by; more than that is no drift but another light
 _STRIP = 256  # rows blended at once, so that a face of thousands of pixels needs little memory
 
 
 @enough_memory()
 def paste(
-    photo: Photo, aligned: AlignedFace, strength: float = 1.0, *, whole: bool = False, mask: np.ndarray | None = None
+    photo: Photo,
+    aligned: AlignedFace,
+    strength: float = 1.0,
+    *,
+    whole: bool = False,
+    mask: np.ndarray | None = None,
+    matched: bool = False,
+    made_of: AlignedFace | None = None,
 ) -> Photo:
     """Lay `aligned` over `photo` where its matrix says it came from; the result keeps the photo's metadata.
 
@@ -29,6 +37,8 @@ def paste(
         strength: 0 keeps the photo, 1 shows the face, between them both are mixed.
         whole: the photo is itself the crop: replace it all, without a mask.
         mask: how much of the crop shows, (S, S) float32 in 0..1; None: `soft_mask`.
+        matched: the face's colours are moved, by at most 12 levels, to those of the photo where the mask fades out.
+        made_of: the crop of this photo that the face was made of: what the photo shows beyond it, in finer detail, stays.
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must be in 0..1, not {strength}")
@@ -49,10 +59,25 @@ def paste(
 
     pixels = photo.pixels.copy()
     region = pixels[top:bottom, left:right]
+    was = None if made_of is None else warp(made_of.pixels, back, size, border=cv2.BORDER_REPLICATE)
+    moved = _offset(region, face, weight / strength) if matched else np.zeros(3, np.float32)
     for start in range(0, size[1], _STRIP):
         rows = slice(start, start + _STRIP)
-        _blend(region[rows], face[rows], weight[rows, :, None])
+        shown = face[rows] + moved
+        if was is not None:
+            shown += region[rows].astype(np.float32) - was[rows]
+        _blend(region[rows], shown, weight[rows, :, None])
     return photo.with_pixels(pixels)
+
+
+def _offset(photo: np.ndarray, face: np.ndarray, opacity: np.ndarray) -> np.ndarray:
+    """By how much (3,) float32 the colours of `photo` differ from those of `face` (H, W, 3) where `opacity` (H, W) fades."""
+    fading = opacity * (1 - opacity)
+    total = float(fading.sum())
+    if total < 1:
+        return np.zeros(3, np.float32)
+    off = np.array([(fading * (photo[..., c].astype(np.float32) - face[..., c])).sum() / total for c in range(3)])
+    return off.clip(-_MOST_MOVED, _MOST_MOVED).astype(np.float32)
 
 
 def covered(photo: Photo, aligned: AlignedFace, mask: np.ndarray) -> np.ndarray:
@@ -92,6 +117,6 @@ def soft_mask(side: int) -> np.ndarray:
 
 
 def _blend(photo: np.ndarray, face: np.ndarray, weight: np.ndarray) -> None:
-    """Mix `face` into `photo` (H, W, 3) uint8 in place by `weight` (H, W, 1); where it is 0 no bit changes."""
-    mixed = np.rint(photo + weight * (face.astype(np.float32) - photo))
+    """Mix `face` (H, W, 3) float32 into `photo` (H, W, 3) uint8 in place by `weight` (H, W, 1); where it is 0 no bit changes."""
+    mixed = np.rint(photo + weight * (face.clip(0, 255) - photo))
     np.copyto(photo, mixed.astype(np.uint8), where=weight > 0)

@@ -234,8 +234,17 @@ def test_a_face_larger_than_the_crop_gets_a_note(tmp_path: Path) -> None:
     faces = (face_at(200, 200, 380), face_at(480, 100, 120))
     large = photo_of(tmp_path / "large.png", picture(400, 560, faces))
     result = restore(large, faces, SlowRestorer(), embedders=[FakeEmbedder()])
-    assert "256 px" in result.faces[0].notes[0]
+    assert "256 px" in result.faces[0].notes[0] and "is lost" in result.faces[0].notes[0]
     assert result.faces[1].notes == ()
+
+
+def test_a_large_face_that_is_sharp_keeps_its_detail_and_the_note_says_so(tmp_path: Path) -> None:
+    face = face_at(200, 200, 380)
+    pixels = picture(400, 560, [face])
+    pixels[120:200:5, 100:300] = 40  # lines finer than the crop shows, over the eyes
+    sharp = photo_of(tmp_path / "sharp.png", pixels)
+    result = restore(sharp, (face,), SlowRestorer(), embedders=[FakeEmbedder()])
+    assert "stays" in result.faces[0].notes[0]
 
 
 def test_a_face_that_nobody_may_judge_says_so(photo: Photo) -> None:
