@@ -21,7 +21,7 @@ from facestudio.training import data, metrics
 from facestudio.training.degradation import Degradation, degrade
 from facestudio.training.identity_data import STEP, IdentityFaces, all_crops, asked, identity_faces
 from facestudio.training.loop import Settings, Taught
-from facestudio.training.losses import NOBODY, Margin, MarginHead, UnifiedNegatives
+from facestudio.training.losses import NOBODY, Adaptive, Margin, MarginHead, UnifiedNegatives
 
 SHARES = (-0.5, 1.0, 60)  # from, to and number of the bins of the cosines' distributions
 CHANNELS = 128  # of one teacher's maps and embedding
@@ -272,7 +272,7 @@ class Distilled(EmbedderRecipe):
 
     columns = slice(None)  # of our maps that the teacher sees
     late_columns = slice(None)  # of the cached maps at stride 16 that the teacher has
-    margin: Margin | None = None
+    margin: Margin | Adaptive | None = None
     negatives: UnifiedNegatives | None = None
     margin_weight = 0.05
     exit_weight = 0.0

@@ -3,14 +3,15 @@
 Separate from the recipes, which choose one and give it a weight; knows no faces and no files. Every loss takes cosines
 between N unit embeddings and C class centres, never the embeddings themselves, and computes in float32 whatever the
 autocast says: at scale 64 bfloat16 would round the logits by a quarter. The centres live in `MarginHead` and are only for
-training. Written from the papers; `fr_margin_heads` of ../shared records what the published heads compute.
+training. Written from the papers; `fr_margin_heads` of ../shared records what the published heads compute. AdaFace, which
+looks at the embeddings' lengths too, is in `adaface`.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -219,18 +220,25 @@ class UnifiedNegatives:
         return cosine[(cosine >= first - reach) & (cosine <= third + reach)]
 
 
+@runtime_checkable
+class Adaptive(Protocol):
+    """What gives a margin loss for a batch by the `lengths` (N,) of its embeddings, see `adaface`."""
+
+    def of(self, lengths: Tensor) -> Margin: ...
+
+
 class MarginHead(nn.Module):
     """Class centres and the margin loss against them; for training only.
 
     Args:
-        margin: the loss; negatives: UNPG, or None.
+        margin: the loss, or what gives one for each batch; negatives: UNPG, or None.
         centres: (C, D) where the classes' centres begin; their length does not matter. They are kept at length sqrt(D), so
         that one optimizer step turns them no faster than it turns the network's layers.
         seed: of the margins that are drawn.
     """
 
     def __init__(
-        self, margin: Margin, centres: Tensor, negatives: UnifiedNegatives | None = None, seed: int = 0
+        self, margin: Margin | Adaptive, centres: Tensor, negatives: UnifiedNegatives | None = None, seed: int = 0
     ) -> None:
         super().__init__()
         self.margin, self.negatives, self.seed = margin, negatives, seed
@@ -254,4 +262,7 @@ class MarginHead(nn.Module):
             if self.negatives is not None and people is not None:
                 negatives = self.negatives(unit, people)
             cosine = unit[labelled] @ functional.normalize(self.centres, dim=1).T
-            return self.margin(cosine, labels[labelled], negatives, self.generator)
+            margin = self.margin
+            if isinstance(margin, Adaptive):
+                margin = margin.of(embedding[labelled].float().norm(dim=1))
+            return margin(cosine, labels[labelled], negatives, self.generator)
