@@ -75,6 +75,10 @@ class FaceResult:
     explanation: Explanation | None = None
     to_reference: Mapping[str, float] = field(default_factory=dict)
 
+    def details(self) -> dict[str, Any]:
+        """What a report says of the face beside what it says of every face, ready for JSON."""
+        return {"explanation": [asdict(choice) for choice in self.explanation.choices]} if self.explanation else {}
+
 
 @dataclass(frozen=True, eq=False)
 class Result:
@@ -99,6 +103,25 @@ class Result:
     def error(self) -> str | None:
         """The first face's error, naming the face; None when nothing failed."""
         return next((f"Face {f.index}: {f.error}" for f in self.faces if f.status == "failed"), None)
+
+    @property
+    def writable(self) -> bool:
+        """Whether there is something to save."""
+        return self.status in ("ok", "partial")
+
+    @property
+    def generative(self) -> bool:
+        """Whether AI made what is new in the photo."""
+        return True
+
+    @property
+    def saved_recipe(self) -> Recipe:
+        """The recipe that the saved file carries."""
+        return self.recipe
+
+    def details(self) -> dict[str, Any]:
+        """What a report says of the photo beside what it says of every photo, ready for JSON."""
+        return {}
 
 
 @dataclass(frozen=True, eq=False)
