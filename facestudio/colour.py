@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
@@ -73,6 +74,11 @@ class Colour:
         srgb.setflags(write=False)
         return Colour(self.mode, native, srgb, self.profile, self.grey)
 
+    def enlarged(self, times: int) -> Colour:
+        """What the same file would have held `times` as large; see `enlarged`."""
+        native = None if self.native is None else enlarged(self.native, times)
+        return Colour(self.mode, native, enlarged(self.srgb, times), self.profile, self.grey)
+
     def _mixed(self, pixels: np.ndarray) -> np.ndarray:
         """`native` with the changed pixels converted; only the rectangle around them is computed."""
         if self.native is None:
@@ -106,6 +112,14 @@ class Colour:
             return pixels
         there = ImageCms.getOpenProfile(io.BytesIO(self.profile))
         return _converted(pixels, _transform(_srgb(), there, "RGB", self.mode), "RGB", self.mode)
+
+
+def enlarged(samples: np.ndarray, times: int) -> np.ndarray:
+    """`samples` (H, W) or (H, W, C) uint8, `times` as high and wide, by Lanczos' kernel; read-only."""
+    height, width = samples.shape[:2]
+    larger: np.ndarray = cv2.resize(samples, (width * times, height * times), interpolation=cv2.INTER_LANCZOS4)
+    larger.setflags(write=False)
+    return larger
 
 
 def to_srgb(native: np.ndarray, mode: str, profile: bytes | None) -> tuple[Colour, str | None]:

@@ -18,10 +18,10 @@ from typing import IO, TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from facestudio.colour import Colour
+from facestudio.colour import Colour, enlarged
 from facestudio.decoding import Decoded, decode
 from facestudio.encoding import Picture, encode
-from facestudio.errors import UnreadablePhoto, UnwritableOutput
+from facestudio.errors import UnreadablePhoto, UnwritableOutput, UsageError
 from facestudio.files import open_regular, same_file, shown, write_beside
 from facestudio.formats import SUFFIXES, WITH_CMYK, WITHOUT_ALPHA, WORDS, format_name, supported_suffix
 from facestudio.metadata import Metadata, for_output
@@ -130,6 +130,21 @@ class Photo:
         if pixels.shape != self.pixels.shape:
             raise ValueError(f"a photo of {self.pixels.shape} cannot get pixels of {pixels.shape}")
         return replace(self, pixels=pixels)
+
+    def enlarged(self, times: int, max_megapixels: float = 150.0) -> Photo:
+        """The same photo, `times` as high and wide, resampled plainly; UsageError when that is more than `max_megapixels`."""
+        megapixels = self.pixels.shape[0] * self.pixels.shape[1] * times**2 / 1e6
+        if megapixels > max_megapixels:
+            raise UsageError(
+                f"Enlarged {times} times the photo would have {megapixels:.0f} megapixels; at most {max_megapixels:g} are made.",
+                hint="Enlarge it less.",
+            )
+        if times == 1:
+            return self
+        colour = None if self.colour is None else self.colour.enlarged(times)
+        pixels = enlarged(self.pixels, times) if colour is None else colour.srgb
+        alpha = None if self.alpha is None else enlarged(self.alpha, times)
+        return replace(self, pixels=pixels, alpha=alpha, colour=colour)
 
     def with_hidden(self, pixels: np.ndarray, where: np.ndarray) -> Photo:
         """As `with_pixels`; and where `where` (H, W) bool is set, nothing of what the file held comes back when it is saved."""

@@ -151,6 +151,7 @@ def restore(
     whole: bool = False,
     far: float = 1e-3,
     reference: Reference | None = None,
+    upscale: int = 1,
 ) -> Result:
     """Restore the chosen `faces` of `photo`, lay them back and measure how much of each person is left.
 
@@ -164,6 +165,7 @@ def restore(
         far: the false accept rate at which verdicts say "same person".
         reference: says who the person is to a method that listens (Guided), and is compared with the result; UsageError
             when the method does not listen, or more than one face is chosen.
+        upscale: how many times as large `photo` was made before.
 
     One face failing with a FaceStudioError leaves the others done. Cancelled passes through.
     """
@@ -186,7 +188,7 @@ def restore(
 
     after = photo
     done: dict[int, AlignedFace] = {}
-    kept: dict[int, bool] = {}
+    kept: dict[int, bool | None] = {}  # whether a large face's own detail was kept; None of faces that fit the crop
     errors: dict[int, str] = {}
     explanations: dict[int, Explanation] = {}
     for index in progress.track(sorted(chosen), "Restoring faces", share=0.85):
@@ -200,11 +202,12 @@ def restore(
                 restored = restorer(current, options, progress, one_seed)
             if colourless(before):
                 restored = without_colour(restored)
-            sharp = before.scale < SHRUNK and is_sharp(after, current)
+            shrunk = before.scale * upscale < SHRUNK
+            sharp = shrunk and is_sharp(after, current)
             made_of = current if sharp else None
             after = paste(after, restored, strength, whole=whole, matched=not whole, made_of=made_of)
             done[index] = before
-            kept[index] = sharp
+            kept[index] = sharp if shrunk else None
         except FaceStudioError as error:
             errors[index] = str(error)
 
@@ -221,9 +224,8 @@ def restore(
         else:
             status = "failed" if index in errors else "skipped"
             results.append(FaceResult(face, index, status, errors.get(index), {}, {}))
-    recipe = Recipe(
-        restorer.checkpoint.id, restorer.id, asdict(options), seed, reference.content_hash if reference else ""
-    )
+    shown = reference.content_hash if reference else ""
+    recipe = Recipe(restorer.checkpoint.id, restorer.id, asdict(options), seed, shown, upscale)
     return Result(photo, after, tuple(results), recipe, time.perf_counter() - started)
 
 
@@ -382,12 +384,12 @@ def _restored(
     summary: Summary | None,
     troubles: Sequence[str],
     judged: bool,
-    kept: bool,
+    kept: bool | None,
 ) -> FaceResult:
     """The outcome of a restored face; judges that failed become its `error`, the restoration stays."""
     notes = []
     size = before.template.size
-    if before.scale < SHRUNK:
+    if kept is not None:
         then = (
             "its own fine detail was sharp and stays"
             if kept

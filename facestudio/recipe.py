@@ -32,6 +32,7 @@ class Recipe:
         checkpoint: the checkpoint's id; method: the short name of the method that it feeds.
         options: the method's options by name, simple values only; those not named have their defaults.
         seed: fixes all randomness.
+        upscale: how many times as large the photo was made.
         reference: content hash of the photo that said who the person is, "" without one.
         version: of the Face Studio that made the recipe; two recipes that differ only in it are equal.
     """
@@ -41,6 +42,7 @@ class Recipe:
     options: Mapping[str, Any] = field(default_factory=dict, hash=False)
     seed: int = 0
     reference: str = ""
+    upscale: int = 1
     version: str = field(default_factory=app_version, compare=False)
 
     def __post_init__(self) -> None:
@@ -54,7 +56,9 @@ class Recipe:
             "options": dict(self.options),
             "seed": self.seed,
             "version": self.version,
-        } | ({"reference": self.reference} if self.reference else {})
+            **({"reference": self.reference} if self.reference else {}),
+            **({"upscale": self.upscale} if self.upscale != 1 else {}),
+        }
         return json.dumps(content, sort_keys=True)
 
     @classmethod
@@ -64,10 +68,10 @@ class Recipe:
             content = json.loads(text)
             checkpoint, method, seed = content["checkpoint"], content["method"], content["seed"]
             options, version = content["options"], content.get("version", "unknown")
-            reference = content.get("reference", "")
+            reference, upscale = content.get("reference", ""), content.get("upscale", 1)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError("This is not a recipe of Face Studio.") from error
         words = all(isinstance(word, str) for word in (checkpoint, method, version, reference))
-        if not words or not isinstance(options, dict) or not isinstance(seed, int) or isinstance(seed, bool):
+        if not words or not isinstance(options, dict) or not all(type(number) is int for number in (seed, upscale)):
             raise UsageError("This is not a recipe of Face Studio.")
-        return cls(checkpoint, method, options, seed, reference, version)
+        return cls(checkpoint, method, options, seed, reference, upscale, version)

@@ -113,12 +113,15 @@ class Studio:
     ) -> Result:
         """Restore the `selected` (None: all) `faces` by `recipe` and measure what is left of each person.
 
-        With `aligned` the photo is itself an FFHQ-framed crop and `faces` is not looked at. `reference` is a clean picture of
+        With `aligned` the photo is itself an FFHQ-framed crop and `faces` is not looked at. Where the recipe says `upscale`,
+        `before` is the photo enlarged, and faces are where they are in it. `reference` is a clean picture of
         the person, for methods that can be told; errors as of `pipeline.restore`.
         """
         from facestudio import pipeline
 
         restorer = self._restorer(recipe.checkpoint)
+        photo = photo.enlarged(recipe.upscale, self.max_megapixels)
+        faces = tuple(face.enlarged(recipe.upscale) for face in faces)
         settings: dict[str, Any] = {
             "embedders": self._embedders(),
             "panel": self._panel(),
@@ -126,6 +129,7 @@ class Studio:
             "seed": recipe.seed,
             "progress": progress,
             "far": self.far,
+            "upscale": recipe.upscale,
         }
         if reference is not None:
             shows, face = reference

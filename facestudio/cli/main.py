@@ -57,6 +57,9 @@ def restore(
             readable=False,
         ),
     ] = None,
+    upscale: Annotated[
+        int, typer.Option(metavar="1|2|4", help="Enlarge the photo that many times; beside the faces plainly.")
+    ] = 1,
     format: Annotated[
         str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
     ] = None,
@@ -78,7 +81,9 @@ def restore(
     if aligned and boxes:
         raise UsageError("With --aligned each photo is one face, so --box cannot add another.")
     entry = _chosen_checkpoint(studio, method, checkpoint)
-    recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
+    if upscale not in (1, 2, 4):
+        raise UsageError(f"--upscale takes 1, 2 or 4, not {upscale}.")
+    recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale)
     options_of(studio.method_options(entry.id), recipe.options)
     _check_boxes(boxes, len(batch.plan(photos, output, format)))
 

@@ -7,7 +7,7 @@ centres at integers; "left" is always the left of the picture.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -48,6 +48,11 @@ class Face:
     def interocular(self) -> float:
         """Distance between the two eyes in photo pixels."""
         return float(np.linalg.norm(self.landmarks[1] - self.landmarks[0]))
+
+    def enlarged(self, times: float) -> Face:
+        """The same face in the photo that is `times` as large, its corner pixel's corner where it was."""
+        box, landmarks = ((of + 0.5) * times - 0.5 for of in (self.box, self.landmarks))
+        return replace(self, box=box, landmarks=landmarks)
 
     @property
     def area(self) -> float:

@@ -277,3 +277,16 @@ def test_a_reference_without_a_face_stops_everything(degraded: Path, tmp_path: P
     flags = ["--method", "difface", "--reference", str(blank), "--quiet"]
     assert run(["restore", str(degraded), "-o", str(tmp_path / "out.png"), *flags]) == 1
     assert not (tmp_path / "out.png").exists()
+
+
+def test_upscale_gives_a_photo_twice_as_large(
+    degraded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.png"
+    assert run(["restore", str(degraded), "-o", str(out), "--upscale", "2", "--quiet"]) == 0
+    small, large = pixels(degraded), pixels(out)
+    assert large.shape[:2] == (2 * small.shape[0], 2 * small.shape[1])
+    assert Recipe.from_json(read_recipe(out) or "").upscale == 2
+    capsys.readouterr()
+    assert run(["restore", str(degraded), "-o", str(tmp_path / "other.png"), "--upscale", "3"]) == 2
+    assert "1, 2 or 4" in capsys.readouterr().err
