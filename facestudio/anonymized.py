@@ -1,0 +1,132 @@
+"""What became of anonymized faces: the values that `anonymizing` makes, and what follows from them for a file and a report.
+
+Separate because the report, the window and the batch need them and not the work. Knows no methods and no recognisers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from facestudio.faces.face import Face
+from facestudio.pipeline import FaceResult, Result
+from facestudio.recipe import Recipe
+
+VERIFIED, FALLBACK, REVIEW, FAILED = "verified", "fallback", "needs review", "failed"
+SKIPPED, NOBODY = "skipped", "no face"
+_WORST = (FAILED, REVIEW, FALLBACK, VERIFIED)
+
+
+@dataclass(frozen=True)
+class Try:
+    """One attempt on a face.
+
+    Attributes:
+        method, options, seed: what was done. obstacle: why it was not enough, as a sentence; "" when it was.
+        cosines: by look (see faces/verifying.py) and judge; a try that failed in the crop was not looked at in the photo.
+    """
+
+    method: str
+    options: Mapping[str, Any]
+    seed: int
+    obstacle: str
+    cosines: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, eq=False)
+class AnonymizedFace(FaceResult):
+    """What happened to one face: a FaceResult whose status is one of the constants above.
+
+    Attributes:
+        similarity, verdicts, summary: of each judge the most cautious look.
+        method: what the face is shown by now, "" when by nothing. tries: all that was done, in order.
+        erased: nothing of the face is left, whoever says what. generative: AI made what is shown.
+        found_again: the face as the detector sees it in the finished photo, None when it does not.
+    """
+
+    method: str = ""
+    tries: tuple[Try, ...] = ()
+    erased: bool = False
+    generative: bool = False
+    found_again: Face | None = None
+
+    def details(self) -> dict[str, Any]:
+        """See `FaceResult.details`."""
+        return {
+            "method": self.method or None,
+            "found_again": None if self.found_again is None else round(self.found_again.score, 4),
+            "tries": [
+                {
+                    "method": one.method,
+                    "options": dict(one.options),
+                    "seed": one.seed,
+                    "obstacle": one.obstacle or None,
+                    "similarity": {
+                        look: {judge: round(cosine, 5) for judge, cosine in said.items()}
+                        for look, said in one.cosines.items()
+                    },
+                }
+                for one in self.tries
+            ],
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class Anonymized(Result):
+    """A photo before and after; its `faces` are AnonymizedFace. `missed`: faces that nobody worked on, if they are any."""
+
+    missed: tuple[Face, ...] = ()
+
+    @property
+    def status(self) -> str:
+        """The worst of its faces' statuses, "needs review" where a face may have been missed; "no face", "skipped"."""
+        worst = min((_WORST.index(face.status) for face in self.faces if face.status != SKIPPED), default=None)
+        if self.missed and (worst is None or worst > _WORST.index(REVIEW)):
+            return REVIEW
+        if worst is not None:
+            return _WORST[worst]
+        return SKIPPED if self.faces else NOBODY
+
+    @property
+    def error(self) -> str | None:
+        """What a person should look at, in a sentence; None when there is nothing."""
+        words = [f"Face {face.index}: {face.error}" for face in self.faces if face.status in (FAILED, REVIEW)]
+        if self.missed:
+            places = ", ".join(_place(face) for face in self.missed)
+            words.append(f"Possible missed face{'s' if len(self.missed) > 1 else ''}: {places}.")
+        if not self.writable:
+            words.append("Nothing was written.")
+        return " ".join(words) or None
+
+    @property
+    def writable(self) -> bool:
+        """Whether every chosen face is verified, or hidden so that nothing of it is left."""
+        return all(face.status in (VERIFIED, FALLBACK, SKIPPED) or self._is_erased(face) for face in self.faces)
+
+    @property
+    def generative(self) -> bool:
+        """Whether AI made any of the faces that are shown."""
+        return any(isinstance(face, AnonymizedFace) and face.generative for face in self.faces)
+
+    @property
+    def saved_recipe(self) -> Recipe:
+        """The method alone: its settings and seed would help whoever wants to undo it. The report holds them."""
+        return Recipe(self.recipe.checkpoint, self.recipe.method, {}, 0)
+
+    def details(self) -> dict[str, Any]:
+        """See `Result.details`."""
+        return {
+            "possible_missed_faces": [
+                {"box": [round(float(x), 2) for x in face.box], "score": round(face.score, 4)} for face in self.missed
+            ]
+        }
+
+    @staticmethod
+    def _is_erased(face: FaceResult) -> bool:
+        return isinstance(face, AnonymizedFace) and face.erased
+
+
+def _place(face: Face) -> str:
+    left, top, right, bottom = (round(float(x)) for x in face.box)
+    return f"{right - left} x {bottom - top} px at {left}, {top}"

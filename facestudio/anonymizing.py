@@ -1,0 +1,328 @@
+"""The story of anonymized faces: change, verify, try again, hide. Built on `pipeline`, and as honest.
+
+    crop    = align(what was laid so far, face)                     faces/align.py
+    changed = anonymizer(crop, options, seed)                       methods/
+    after   = paste(after, changed, mask)                           faces/paste.py
+    known?  = every judge, of the crop, of the photo, and of the face as it is found again      faces/verifying.py
+
+A face that some judge still knows is tried again, with another seed and stronger, and in the end hidden by the fallback, which
+the result says. Nothing is passed off: what was not verified needs review, and so does a photo in which the detector, less
+choosy than before, sees a face that nobody worked on. Knows no files and no window.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from facestudio.anonymized import FAILED, FALLBACK, REVIEW, SKIPPED, VERIFIED, Anonymized, AnonymizedFace, Try
+from facestudio.errors import FaceStudioError, UsageError
+from facestudio.faces.align import align, transform
+from facestudio.faces.detect import Detector
+from facestudio.faces.duplicates import same_face
+from facestudio.faces.face import AlignedFace, Face
+from facestudio.faces.identity import Embedder
+from facestudio.faces.panel import Panel
+from facestudio.faces.paste import covered, paste, soft_mask
+from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Finding, Said, Verifier
+from facestudio.methods.base import Anonymizer, Obscurer
+from facestudio.options import validate
+from facestudio.photo import Photo
+from facestudio.pipeline import colourless, face_seed, without_colour
+from facestudio.progress import Progress
+from facestudio.recipe import Recipe
+
+FOUND = 0.3  # score from which a face is worked on: a false one costs a patch of the photo, a missed one a person
+UNSURE = 0.2  # score from which a face that nobody worked on is pointed out
+TRIES = 4
+WITHIN = 0.5  # part of a box inside of a known face's box from which it shows that face
+
+
+def anonymize(
+    photo: Photo,
+    faces: Sequence[Face],
+    anonymizer: Anonymizer,
+    *,
+    detector: Detector,
+    fallback: Obscurer | None = None,
+    embedders: Sequence[Embedder] = (),
+    panel: Panel | None = None,
+    options: Any = None,
+    selected: set[int] | None = None,
+    seed: int = 0,
+    tries: int = TRIES,
+    progress: Progress | None = None,
+    far: float = 1e-3,
+) -> Anonymized:
+    """Change the chosen `faces` of `photo` until no judge knows them, or hide them by the `fallback`.
+
+    Args:
+        faces: detections, best from a score of `FOUND` on; none is an answer too, the photo is looked at all the same.
+        anonymizer: a loaded method; `options` an instance of its Options (None: the defaults).
+        detector: looks for the faces again in the finished photo, and for such as were missed.
+        fallback: hides a face that was not verified after `tries` tries; None leaves it to review.
+        embedders: judges; those the anonymizer is conditioned on are left out. panel: says who can be recognised at all.
+        selected: indices into `faces` (None: all); an index that does not exist raises UsageError.
+        seed: with the photo's content, the face's index and the number of the try it fixes all randomness.
+
+    A method that fails on a face counts as a try. Cancelled passes through.
+    """
+    started = time.perf_counter()
+    progress = progress or Progress()
+    chosen = sorted(set(range(len(faces))) if selected is None else set(selected))
+    if missing := [index for index in chosen if not 0 <= index < len(faces)]:
+        raise UsageError(f"There is no face {missing[0]} in this photo; its faces are 0 to {len(faces) - 1}.")
+    if tries < 1:
+        raise UsageError(f"A face is tried at least once, not {tries} times.")
+    options = anonymizer.Options() if options is None else options
+    validate(options)
+    recipe = Recipe(anonymizer.checkpoint.id, anonymizer.id, asdict(options), seed)
+    judges = [e for e in embedders if e.id not in anonymizer.checkpoint.conditioned_on]
+    results: dict[int, AnonymizedFace] = {}
+    after = photo
+    unsure: tuple[Face, ...] = ()
+    for _ in progress.track(("photo",), "Anonymizing faces"):
+        verifier = Verifier(photo.pixels, {n: faces[n] for n in chosen}, judges, panel, far, progress)
+        steps = {n: _steps(photo, n, anonymizer, options, seed, tries, fallback) for n in chosen}
+        courses = [_Course(n, faces[n], steps[n], verifier) for n in chosen]
+        after, unsure = _Work(photo, faces, courses, detector, verifier, progress).done()
+        results = {course.index: course.result(photo, after, panel) for course in courses}
+    every = tuple(results.get(n) or AnonymizedFace(face, n, SKIPPED, None, {}, {}) for n, face in enumerate(faces))
+    return Anonymized(photo, after, every, recipe, time.perf_counter() - started, unsure)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One thing to try on a face."""
+
+    method: Anonymizer
+    options: Any
+    seed: int
+    last_resort: bool
+
+    @property
+    def obscurer(self) -> Obscurer | None:
+        return self.method if isinstance(self.method, Obscurer) else None
+
+    @property
+    def erases(self) -> bool:
+        return self.obscurer is not None and self.obscurer.erases
+
+    @property
+    def mask(self) -> np.ndarray:
+        return self.obscurer.mask(self.options) if self.obscurer else soft_mask(self.method.template.size)
+
+    def passes(self, finding: Finding) -> bool:
+        """Whether what was found is enough: no judge knows the face, or nobody could ever, and nothing of it is left."""
+        return finding.changed or (self.erases and finding.judged and not finding.known_before)
+
+
+def _steps(
+    photo: Photo,
+    index: int,
+    anonymizer: Anonymizer,
+    options: Any,
+    seed: int,
+    tries: int,
+    fallback: Obscurer | None,
+) -> Iterator[_Step]:
+    """What is tried on a face, one after the other: `tries` times the anonymizer, then the fallback, each time stronger."""
+    for attempt in range(tries):
+        yield _Step(anonymizer, options, face_seed(photo, index, seed if not attempt else (seed << 8) + attempt), False)
+        if isinstance(anonymizer, Obscurer):
+            options = anonymizer.stronger(options)
+            if options is None:
+                break
+    if fallback is not None and fallback.id != anonymizer.id:
+        options = fallback.Options()
+        while options is not None:
+            yield _Step(fallback, options, 0, True)
+            options = fallback.stronger(options)
+
+
+class _Course:
+    """Where one face stands: what is tried now, what was tried before, and how it looks."""
+
+    def __init__(self, index: int, face: Face, steps: Iterator[_Step], verifier: Verifier) -> None:
+        self.index, self.face = index, face
+        self.step = next(steps)
+        self.crop: AlignedFace | None = None
+        self.said_of_crop: Said = {}
+        self.finding: Finding | None = None
+        self.found_again: Face | None = None
+        self._steps, self._verifier = steps, verifier
+        self._tries: list[Try] = []
+
+    @property
+    def passed(self) -> bool:
+        """Whether what the face shows now is enough."""
+        return self.finding is not None and self.step.passes(self.finding)
+
+    def advance(self, obstacle: str, finding: Finding | None = None) -> bool:
+        """Give up this step because of `obstacle` for the next one, and say whether there is one; else the last stays.
+
+        Where nobody can judge the face, only what leaves nothing of it is worth another try.
+        """
+        hopeless = not self._verifier.known_before(self.index)
+        for step in self._steps:
+            if not hopeless or step.last_resort or step.erases:
+                self._note(obstacle, finding)
+                self.step, self.crop, self.finding = step, None, None
+                return True
+        return False
+
+    def lay(self, photo: Photo) -> Photo:
+        """`photo` with the face as it is shown now; without a crop, the photo as it is."""
+        return photo if self.crop is None else paste(photo, self.crop, mask=self.step.mask)
+
+    def fail(self, obstacle: str) -> None:
+        """The last step failed, so that there is nothing to show."""
+        self._note(obstacle, None)
+
+    def _note(self, obstacle: str, finding: Finding | None) -> None:
+        looks = finding.looks if finding is not None else {}
+        cosines = {look: {judge: one.cosine for judge, one in said.items()} for look, said in looks.items()}
+        step = self.step
+        self._tries.append(Try(step.method.id, asdict(step.options), step.seed, obstacle, cosines))
+
+    def result(self, before: Photo, after: Photo, panel: Panel | None) -> AnonymizedFace:
+        """What became of the face."""
+        if self.crop is None or self.finding is None:
+            failed = self._tries[-1].obstacle
+            return AnonymizedFace(self.face, self.index, FAILED, failed, {}, {}, tries=tuple(self._tries))
+        finding, step = self.finding, self.step
+        self._note("" if self.passed else finding.obstacle, finding)
+        template = step.method.template
+        status = REVIEW if not self.passed else FALLBACK if step.last_resort else VERIFIED
+        return AnonymizedFace(
+            self.face,
+            self.index,
+            status,
+            None if self.passed else finding.obstacle,
+            {name: one.cosine for name, one in finding.worst.items()},
+            dict(finding.worst),
+            finding.summary(panel),
+            align(before, self.face, template),
+            align(after, self.face, template),
+            self._notes(finding),
+            method=step.method.id,
+            tries=tuple(self._tries),
+            erased=step.erases,
+            generative=step.obscurer is None,
+            found_again=self.found_again,
+        )
+
+    def _notes(self, finding: Finding) -> tuple[str, ...]:
+        """What a person should read beside the result."""
+        notes = []
+        if self.step.last_resort:
+            first = self._tries[0]
+            alike = sum(one.method == first.method for one in self._tries)
+            why = next((one.obstacle for one in reversed(self._tries) if one.method == first.method), first.obstacle)
+            times = "one try" if alike == 1 else f"{alike} tries"
+            notes.append(
+                f"Hidden by {self.step.method.id}, because it was not verified after {times} with {first.method}: {why}"
+            )
+        if not finding.known_before and self.step.erases:
+            notes.append("It was too poor to be recognised before, and nothing of it is left.")
+        elif finding.unknown_after and finding.quality is not None:
+            notes.append(
+                f"Nobody can be recognised in it any more ({finding.quality[1]:.0%}, {finding.gate:.0%} is needed)."
+            )
+        return tuple(notes)
+
+
+class _Work:
+    """One photo on its way; see `anonymize`."""
+
+    def __init__(
+        self,
+        photo: Photo,
+        faces: Sequence[Face],
+        courses: Sequence[_Course],
+        detector: Detector,
+        verifier: Verifier,
+        progress: Progress,
+    ) -> None:
+        self._photo, self._faces, self._courses = photo, faces, list(courses)
+        self._detector, self._verifier, self._progress = detector, verifier, progress
+
+    def done(self) -> tuple[Photo, tuple[Face, ...]]:
+        """The finished photo, and the faces in it that nobody worked on."""
+        todo = list(self._courses)
+        while True:
+            after = self._photo
+            for course in self._courses:
+                after = course.lay(after)  # those to do have no crop
+            for course in self._progress.track(todo, "Changing faces", share=0.5):
+                after = self._changed(course, after)
+            # in the order in which the crops were cut, as each holds what was laid before it
+            self._courses = [course for course in self._courses if course not in todo] + todo
+            found = self._detector.detect(after, self._progress, UNSURE)
+            self._verify(after, found)
+            failing = [c for c in self._courses if c.finding is not None and not c.passed]
+            todo = [c for c in failing if c.finding is not None and c.advance(c.finding.obstacle, c.finding)]
+            if not todo:
+                missed = tuple(one for one in found if not any(_shows(one, face) for face in self._faces))
+                return self._without_traces(after), missed
+
+    def _changed(self, course: _Course, after: Photo) -> Photo:
+        """`after` with the face changed so that no judge knows its crop, or by the last thing there is to try."""
+        while True:
+            step = course.step
+            before = align(after, course.face, step.method.template)
+            try:
+                made = step.method(before, step.options, self._progress, step.seed)
+            except FaceStudioError as failure:
+                if course.advance(str(failure)):
+                    continue
+                course.fail(str(failure))
+                return after
+            if colourless(before):
+                made = without_colour(made)
+            marks = transform(made.matrix, course.face.landmarks).astype(np.float32)
+            said = self._verifier.look(made.pixels, {course.index: marks}, self._progress)[course.index]
+            finding = self._verifier.finding(course.index, {CROP: said})
+            if step.passes(finding) or not course.advance(finding.obstacle, finding):
+                course.crop, course.said_of_crop = made, said
+                return course.lay(after)
+
+    def _verify(self, after: Photo, found: Sequence[Face]) -> None:
+        """Let the judges look at every changed face in the photo `after`, and at those that are `found` again."""
+        shown = [course for course in self._courses if course.crop is not None]
+        marks = {course.index: course.face.landmarks for course in shown}
+        again: dict[int, np.ndarray] = {}
+        for course in shown:
+            course.found_again = max(
+                (one for one in found if _shows(one, course.face)), key=lambda one: one.score, default=None
+            )
+            if course.found_again is not None:
+                again[course.index] = course.found_again.landmarks
+        said = self._verifier.look(after.pixels, marks, self._progress)
+        said_again = self._verifier.look(after.pixels, again, self._progress)
+        quality = self._verifier.quality(after.pixels, marks, self._progress)
+        for course in shown:
+            n = course.index
+            looks: dict[str, Said] = {CROP: course.said_of_crop, PHOTO: said[n]}
+            if n in said_again:
+                looks[AGAIN] = said_again[n]
+            course.finding = self._verifier.finding(n, looks, quality.get(n))
+
+    def _without_traces(self, after: Photo) -> Photo:
+        """The finished photo, in whose file nothing comes back of what lay below a changed face."""
+        where = np.zeros(after.pixels.shape[:2], bool)
+        for course in self._courses:
+            if course.crop is not None:
+                where |= covered(after, course.crop, course.step.mask)
+        return self._photo.with_hidden(after.pixels, where)
+
+
+def _shows(one: Face, face: Face) -> bool:
+    """Whether the detection `one` shows `face`, or a part of it."""
+    common = np.minimum(one.box[2:], face.box[2:]) - np.maximum(one.box[:2], face.box[:2])
+    within = float(np.prod(np.clip(common, 0, None))) >= WITHIN * one.area
+    return within or same_face(one, face)
