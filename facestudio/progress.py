@@ -7,7 +7,7 @@ One verb does all three, the same in window, command line and training:
         progress.preview(lambda: to_pixels(x))
 
 Separate from everything, so that any floor may use it: it knows neither Qt nor torch nor photos. A Progress belongs to
-one computation on one thread; only `cancel` may be called from another.
+one computation on one thread; only `cancel`, `pause` and `resume` may be called from another.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Update:
         preview: what `preview` was given, else None.
         elapsed: seconds since the outermost tracked work began.
         remaining: estimated seconds until it ends; None while that would be a guess.
+        tally: what is done so far, for people ("12 of 100 photos, 31 faces"); "" where nothing is counted.
     """
 
     stage: str
@@ -46,6 +47,7 @@ class Update:
     preview: Any = None
     elapsed: float = 0.0
     remaining: float | None = None
+    tally: str = ""
 
 
 class _Level:
@@ -74,10 +76,13 @@ class Progress:
         self._previewed = time.monotonic()
         self._rest = 0.0  # seconds until the next preview, because the last one took so long
         self._stop = threading.Event()
+        self._go = threading.Event()  # clear while it is paused
+        self._go.set()
         self._levels: list[_Level] = []
         self._began = time.monotonic()
         self._reached = 0.0
         self.stage = ""
+        self.tally = ""
 
     @property
     def cancelled(self) -> bool:
@@ -87,9 +92,35 @@ class Progress:
     def cancel(self) -> None:
         """Ask the computation to stop at its next step; may be called from any thread, also before it starts."""
         self._stop.set()
+        self._go.set()
+
+    @property
+    def paused(self) -> bool:
+        """Whether `pause` was called, and neither `resume` nor `cancel` since."""
+        return not self._go.is_set()
+
+    def pause(self) -> None:
+        """Let the computation wait at its next step, until `resume` or `cancel`; may be called from any thread."""
+        if not self._stop.is_set():
+            self._go.clear()
+
+    def resume(self) -> None:
+        """Let a paused computation go on; may be called from any thread."""
+        self._go.set()
+
+    def wait(self, seconds: float) -> None:
+        """Let the computation rest for `seconds`, which do not count as work; raises Cancelled as soon as it is asked to stop."""
+        started = time.monotonic()
+        self._stop.wait(seconds)
+        self._began += time.monotonic() - started
+        self.check()
 
     def check(self) -> None:
-        """Raise Cancelled if the computation was asked to stop."""
+        """Raise Cancelled if the computation was asked to stop; while it is paused, wait here."""
+        if not self._go.is_set():
+            started = time.monotonic()
+            self._go.wait()
+            self._began += time.monotonic() - started
         if self._stop.is_set():
             raise Cancelled
 
@@ -150,7 +181,7 @@ class Progress:
         self._reached = max(self._reached, min(fraction, 1.0))
         self._sent = time.monotonic()
         elapsed = self._sent - self._began
-        self._report(Update(self.stage, self._reached, preview, elapsed, _remaining(elapsed, self._reached)))
+        self._report(Update(self.stage, self._reached, preview, elapsed, _remaining(elapsed, self._reached), self.tally))
 
 
 def _remaining(elapsed: float, fraction: float) -> float | None:
