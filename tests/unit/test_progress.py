@@ -198,3 +198,69 @@ def test_slow_previews_take_a_tenth_of_the_time_at_most() -> None:
         time.sleep(0.01)
         progress.preview(slow)
     assert 1 <= shown.count("seen") <= 2, "0.3 s of work, and each preview rests 0.45 s"
+
+
+def test_a_paused_computation_waits_at_its_next_step_and_goes_on(clock: Clock) -> None:
+    """While it waits the clock does not count, so that what is left is not overestimated."""
+    updates, progress = collect()
+    steps: list[int] = []
+    waiting = threading.Event()
+
+    def work() -> None:
+        for n in progress.track(range(4), "Photos"):
+            steps.append(n)
+            clock.now += 1
+            if n == 1:
+                progress.pause()
+                waiting.set()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    assert waiting.wait(3) and progress.paused
+    time.sleep(0.05)
+    assert steps == [0, 1]
+    clock.now += 1000
+    progress.resume()
+    worker.join(3)
+    assert steps == [0, 1, 2, 3] and not progress.paused
+    assert updates[-1].elapsed == pytest.approx(4)
+
+
+def test_a_paused_computation_can_be_stopped() -> None:
+    progress = Progress()
+    progress.pause()
+    ended: list[bool] = []
+
+    def work() -> None:
+        with pytest.raises(Cancelled):
+            progress.check()
+        ended.append(True)
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    time.sleep(0.02)
+    assert not ended
+    progress.cancel()
+    worker.join(3)
+    assert ended and not progress.paused
+    progress.pause()
+    assert not progress.paused, "what is stopped does not wait"
+
+
+def test_a_rest_is_no_work_and_ends_when_it_is_stopped() -> None:
+    updates, progress = collect()
+    for _ in progress.track(range(2), "Waiting"):
+        progress.wait(0.03)
+    assert updates[-1].elapsed < 0.03
+    threading.Timer(0.05, progress.cancel).start()
+    started = time.monotonic()
+    with pytest.raises(Cancelled):
+        progress.wait(30)
+    assert time.monotonic() - started < 5
+
+
+def test_what_is_done_is_told_in_words() -> None:
+    updates, progress = collect()
+    for n in progress.track(range(2), "Photos"):
+        progress.tally = f"{n} of 2 photos"
+    assert [update.tally for update in updates][-1] == "1 of 2 photos"
