@@ -16,6 +16,9 @@ import pytest
 import torch
 from torch import nn
 
+from facestudio.checkpoints import checkpoint
+from facestudio.conversion import PREFIXES, WRAPPERS
+from facestudio.faces.loading import build_network
 from facestudio.networks.ir import IR_50, IR_101, IRSE, AdaFace
 from facestudio.networks.iresnet import IResNet
 from facestudio.networks.mobilefacenet import MobileFaceNet, MobileFaceNet112x96
@@ -69,6 +72,31 @@ def test_published_weights_would_load_unmapped(name: str, fixtures: Path) -> Non
     assert sum(value.numel() for value in network.parameters()) == manifest["parameters"]
     counted = {key for key, value in network.state_dict().items() if not value.is_floating_point()}
     assert counted == set(manifest["non_float_tensors"])
+
+
+@pytest.mark.parametrize(
+    ("id", "name"),
+    [
+        ("adaface-ir101-webface12m", "adaface_ir101"),
+        ("adaface-ir50-webface4m", "adaface_ir50"),
+        ("arcface-r100-glint360k", "arcface_iresnet100"),
+        ("arcface-r50-glint360k", "arcface_iresnet50"),
+        ("arcface-r50-ms1mv3", "arcface_iresnet50"),
+        ("elasticface-arc", "elasticface"),
+        ("ir-se-50", "arcface_irse50"),
+        ("mobilefacenet-112x96", "mobilefacenet_112x96"),
+    ],
+)
+def test_the_manifest_means_these_networks_and_files(id: str, name: str, fixtures: Path) -> None:
+    told = json.loads((fixtures / name / "manifest.json").read_text())
+    entry = checkpoint(id)
+    with torch.device("meta"):
+        network = build_network(*entry.network(), id)
+    assert {key: list(value.shape) for key, value in network.state_dict().items()} == told["tensors"]
+    published = entry.files["weights"].published
+    assert published is not None and published.name in " ".join(told["checkpoint"]["files"])
+    assert set(told["checkpoint"]["wrappers"]) <= {*published.wrappers, *WRAPPERS}
+    assert set(told["checkpoint"]["prefixes"]) <= {*published.prefixes, *PREFIXES}
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)
