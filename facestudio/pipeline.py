@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from facestudio import together
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.align import align, whole_face
 from facestudio.faces.components import Explanation
@@ -28,8 +29,8 @@ from facestudio.faces.detail import is_sharp
 from facestudio.faces.face import AlignedFace, Face, Identity, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.panel import Panel, Summary, summarise
-from facestudio.faces.paste import paste
-from facestudio.methods.base import Explainer, Guided, Restorer
+from facestudio.faces.paste import paste, region_of
+from facestudio.methods.base import Batched, Guided, Restorer
 from facestudio.options import validate
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -191,25 +192,33 @@ def restore(
     kept: dict[int, bool | None] = {}  # whether a large face's own detail was kept; None of faces that fit the crop
     errors: dict[int, str] = {}
     explanations: dict[int, Explanation] = {}
-    for index in progress.track(sorted(chosen), "Restoring faces", share=0.85):
-        try:
-            before = align(photo, faces[index], restorer.template)
-            current = before if after is photo else align(after, faces[index], restorer.template)
-            one_seed = face_seed(photo, index, seed)
-            if isinstance(restorer, Explainer):
-                restored, explanations[index] = restorer.explained(current, options, progress, one_seed)
-            else:
-                restored = restorer(current, options, progress, one_seed)
-            if colourless(before):
-                restored = without_colour(restored)
+    for group in progress.track(_groups(photo, faces, sorted(chosen), restorer), "Restoring faces", share=0.85):
+        current = {index: align(after, faces[index], restorer.template) for index in group}
+        seeds = [face_seed(photo, index, seed) for index in group]
+        made = together.restored(restorer, list(current.values()), options, progress, seeds)
+        for index, one in zip(group, made, strict=True):
+            if isinstance(one, FaceStudioError):
+                errors[index] = str(one)
+                continue
+            restored, explanation = one
+            before = current[index] if after is photo else align(photo, faces[index], restorer.template)
             shrunk = before.scale * upscale < SHRUNK
-            sharp = shrunk and is_sharp(after, current)
-            made_of = current if sharp else None
-            after = paste(after, restored, strength, whole=whole, matched=not whole, made_of=made_of)
-            done[index] = before
-            kept[index] = sharp if shrunk else None
-        except FaceStudioError as error:
-            errors[index] = str(error)
+            try:
+                sharp = shrunk and is_sharp(after, current[index])
+                after = paste(
+                    after,
+                    without_colour(restored) if colourless(before) else restored,
+                    strength,
+                    whole=whole,
+                    matched=not whole,
+                    made_of=current[index] if sharp else None,
+                )
+            except FaceStudioError as error:
+                errors[index] = str(error)
+                continue
+            done[index], kept[index] = before, sharp if shrunk else None
+            if explanation is not None:
+                explanations[index] = explanation
 
     restored_faces = {index: faces[index] for index in done}
     verdicts, troubles = _judged(photo, after, restored_faces, judges, restorer.goal, far, progress)
@@ -283,6 +292,14 @@ def _conditioning(restorer: Restorer) -> set[str]:
     """Ids of the embedders that the restorer is conditioned on."""
     conditioned = restorer.checkpoint.conditioned_on
     return {conditioned} if isinstance(conditioned, str) else set(conditioned or ())
+
+
+def _groups(photo: Photo, faces: Sequence[Face], chosen: Sequence[int], restorer: Restorer) -> list[list[int]]:
+    """Which of the `chosen` faces are restored in one call: one by one, unless the method can take more."""
+    if not isinstance(restorer, Batched):
+        return [[index] for index in chosen]
+    crops = {index: align(photo, faces[index], restorer.template) for index in chosen}
+    return together.groups({index: region_of(photo, crop) for index, crop in crops.items()})
 
 
 def _told(restorer: Restorer, reference: Reference, chosen: int) -> Restorer:

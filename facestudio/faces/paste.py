@@ -42,7 +42,7 @@ def paste(
     """
     if not 0 <= strength <= 1:
         raise ValueError(f"strength must be in 0..1, not {strength}")
-    left, top, right, bottom = _region_of(photo, aligned)
+    left, top, right, bottom = region_of(photo, aligned)
     if right <= left or bottom <= top or strength == 0:
         return photo.with_pixels(photo.pixels.copy())
     # crop to the region of the photo, whose corner becomes the origin
@@ -82,7 +82,7 @@ def _offset(photo: np.ndarray, face: np.ndarray, opacity: np.ndarray) -> np.ndar
 
 def covered(photo: Photo, aligned: AlignedFace, mask: np.ndarray) -> np.ndarray:
     """Where `paste` under `mask` leaves nothing of the photo, (H, W) bool."""
-    left, top, right, bottom = _region_of(photo, aligned)
+    left, top, right, bottom = region_of(photo, aligned)
     found = np.zeros(photo.pixels.shape[:2], bool)
     if right > left and bottom > top:
         back = inverse(aligned.matrix)
@@ -91,7 +91,7 @@ def covered(photo: Photo, aligned: AlignedFace, mask: np.ndarray) -> np.ndarray:
     return found
 
 
-def _region_of(photo: Photo, aligned: AlignedFace) -> tuple[int, int, int, int]:
+def region_of(photo: Photo, aligned: AlignedFace) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the part of the photo that `aligned` may touch; empty when it lies outside."""
     height, width = photo.pixels.shape[:2]
     end = aligned.template.size - 0.5

@@ -43,6 +43,17 @@ class Restorer(Protocol):
 
 
 @runtime_checkable
+class Batched(Protocol):
+    """A Restorer that can restore several crops in one call of its network."""
+
+    def many(
+        self, aligned: Sequence[AlignedFace], options: Any, progress: Progress, seeds: Sequence[int]
+    ) -> list[AlignedFace]:
+        """As one call of a Restorer for each crop; an error is of all of them."""
+        ...
+
+
+@runtime_checkable
 class Explainer(Protocol):
     """A Restorer that can also tell how it came to its result."""
 

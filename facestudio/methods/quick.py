@@ -7,6 +7,7 @@ U-Net at 256 px. It is fast and deterministic, keeps the identity, and is smooth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -56,11 +57,18 @@ class Quick:
 
     def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
         """Restore one FFHQ_256 crop. Nothing is random here, so `seed` changes nothing."""
-        if aligned.template != self.template and aligned.template.size != self.template.size:
-            raise ValueError(f"quick works on {self.template.name}, not {aligned.template.name}")
-        (restored,) = run_batched(self._estimate, [aligned], 1, progress)
-        progress.preview(lambda: restored)
-        return aligned.with_pixels(restored)
+        return self.many([aligned], options, progress, [seed])[0]
+
+    def many(
+        self, aligned: Sequence[AlignedFace], options: Any, progress: Progress, seeds: Sequence[int]
+    ) -> list[AlignedFace]:
+        """Restore several crops in one call of the network."""
+        for face in aligned:
+            if face.template.size != self.template.size:
+                raise ValueError(f"quick works on {self.template.name}, not {face.template.name}")
+        restored = run_batched(self._estimate, aligned, len(aligned), progress)
+        progress.preview(lambda: restored[0])
+        return [face.with_pixels(pixels) for face, pixels in zip(aligned, restored, strict=True)]
 
     def _estimate(self, faces: list[AlignedFace]) -> list[Any]:
         """The restored pixels of each of `faces`."""

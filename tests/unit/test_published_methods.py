@@ -114,7 +114,7 @@ def test_gfpgan_takes_the_seed_of_the_photo_and_the_face(store: Path) -> None:
     photo = Photo.from_pixels(picture(200, 340, faces))
     result = restore(photo, faces, method, seed=3)
     assert [face.status for face in result.faces] == ["restored", "restored"]
-    assert seen == [[face_seed(photo, 0, 3)], [face_seed(photo, 1, 3)]] and seen[0] != seen[1]
+    assert seen == [[face_seed(photo, 0, 3), face_seed(photo, 1, 3)]] and seen[0][0] != seen[0][1]
     again = restore(photo, faces, method, seed=3)
     assert np.array_equal(result.after.pixels, again.after.pixels)
     assert not np.array_equal(result.after.pixels, photo.pixels)
