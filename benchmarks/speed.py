@@ -49,7 +49,10 @@ def draw_photo(path: Path) -> None:
 
 
 def measure(photo_path: Path, out: Path, method: str) -> dict[str, Any]:
-    """Do the work once in this process and return the seconds of each step and the peak memory in bytes."""
+    """Do the work once in this process and return the seconds of each step and the peak memory in bytes.
+
+    `method` is a method's name, or the id of a checkpoint.
+    """
     seconds: dict[str, float] = {}
 
     def lap(name: str, since: float) -> float:
@@ -65,10 +68,10 @@ def measure(photo_path: Path, out: Path, method: str) -> dict[str, Any]:
     from facestudio.studio import Studio
 
     studio = Studio("cpu")
-    fitting = [c for c in studio.restore_checkpoints() if method_name(c) == method]
+    fitting = [c for c in studio.restore_checkpoints() if method in (c.id, method_name(c))]
     if not fitting:
         raise SystemExit(f"No weights here feed the method {method}.")
-    recipe = Recipe(fitting[0].id, method)
+    recipe = Recipe(fitting[0].id, method_name(fitting[0]))
     studio.prepare(recipe.checkpoint)
     clock = lap("load", clock)
     photo = studio.open(photo_path)
@@ -186,7 +189,7 @@ def parts_table(parts: dict[str, dict[str, float]]) -> str:
 def main() -> int:
     """Measure in child processes and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--method", default="quick")
+    parser.add_argument("--method", default="quick", help="its name, or the id of a checkpoint")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--child", nargs=2, type=Path, metavar=("PHOTO", "OUT"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
