@@ -1,12 +1,12 @@
 """Folder in, folder out: the same work on many photos, one bad file never stopping the others.
 
-This module plans which file becomes which, refuses plans that could destroy something, runs the work photo by photo and
-writes the report as it goes. It does not know which work it does: `work(photo, progress)` returns a pipeline Result. It
-knows no window and no command line.
+This module runs what `planning` planned, photo by photo, writes the report as it goes, and with a `journal` goes on where a run
+was cut off. It does not know which work it does: `work(photo, progress)` returns a pipeline Result. It knows no window and no
+command line.
 
-Rules: a folder is walked recursively, without hidden files, without following links to folders (so no loop can catch it)
-and without files whose suffix is not a photo's; a file given by name is always tried. A photo without a face is "skipped"
-with the reason as its error, and nothing is written for it.
+A result is made in a file without a name, read back, entered into the journal, and only then named. So a crash at any moment
+loses the photo in work at most. A photo without a face is "skipped" with the reason as its error when the work says so by
+NoFaceFound, and nothing is written for it.
 """
 
 from __future__ import annotations
@@ -14,26 +14,28 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
-from facestudio.errors import FaceStudioError, NoFaceFound, UnwritableOutput, UsageError
-from facestudio.photo import SUFFIXES, Photo, supported_suffix
+from facestudio.errors import DiskFull, FaceStudioError, NoFaceFound, PhotoError, UnwritableOutput
+from facestudio.files import hidden_name, shown
+from facestudio.journal import CHANGED, DAMAGED, DONE, OTHER, Journal, sha256_of
+from facestudio.photo import SUFFIXES, Photo
 from facestudio.pipeline import FaceResult, Result
+from facestudio.planning import Item, Plan, find_photos, plan, suffix_of, survey
 from facestudio.progress import Progress
+from facestudio.reporting import ReportFile
 
+__all__ = ["Item", "Outcome", "Plan", "Writing", "face_record", "find_photos", "plan", "run", "survey"]
+
+T = TypeVar("T")
 Work = Callable[[Photo, Progress], Result]
-
-
-@dataclass(frozen=True)
-class Item:
-    """One photo to do: where it is, and where its result goes."""
-
-    source: Path
-    target: Path
+LEFT_OUT = "left out"
+PATIENCE = 5.0  # seconds until a full disk is tried again
+_LONG_AGO = 315532800  # 1980-01-01, the first second that every file system and archive can hold
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,11 @@ class Outcome:
     """What became of one photo; `record` is its line of the report.
 
     Attributes:
-        status: "ok", "partial" (some faces failed), "failed" or "skipped" (no face in it).
+        status: "ok", "partial" (some faces failed), "failed" or "skipped" (no face in it), or another one of the work's;
+            "left out" of what was no photo to do.
         output: the file written, None when none was.
         result: the pipeline's result, when it came to one.
+        label: what the report calls the photo instead of its path. earlier: the record of a run before, whose result was kept.
     """
 
     source: Path
@@ -53,23 +57,31 @@ class Outcome:
     seconds: float
     hint: str = ""
     result: Result | None = field(default=None, compare=False)
+    label: str = ""
+    earlier: dict[str, Any] | None = field(default=None, compare=False)
 
     def record(self) -> dict[str, Any]:
         """The report's JSON object for this photo."""
+        if self.earlier is not None:
+            return self.earlier
+        error = self.error
+        if error is not None and self.label:
+            for name in (str(self.source), shown(self.source), self.source.name):
+                error = error.replace(name, self.label)
         return {
-            "input": str(self.source),
+            "input": self.label or str(self.source),
             "output": str(self.output) if self.output else None,
             "status": self.status,
-            "error": self.error,
+            "error": error,
             "seconds": round(self.seconds, 3),
             "recipe": json.loads(self.result.recipe.to_json()) if self.result else None,
             "faces": [face_record(face) for face in self.result.faces] if self.result else [],
-        }
+        } | (self.result.details() if self.result else {})
 
 
 def face_record(result: FaceResult) -> dict[str, Any]:
     """The report's JSON object for one face; `verdict` sums up all embedders, None when nothing was measured."""
-    summary, explanation = result.summary, result.explanation
+    summary = result.summary
     return {
         "box": [round(float(x), 2) for x in result.face.box],
         "landmarks": [[round(float(x), 2) for x in point] for point in result.face.landmarks],
@@ -83,7 +95,7 @@ def face_record(result: FaceResult) -> dict[str, Any]:
         "probability": round(summary.probability, 4) if summary else None,
         "quality": [round(q, 4) for q in summary.quality] if summary and summary.quality else None,
         "notes": list(result.notes),
-        **({"explanation": [asdict(choice) for choice in explanation.choices]} if explanation else {}),
+        **result.details(),
         **(
             {"to_reference": {name: round(c, 5) for name, c in result.to_reference.items()}}
             if result.to_reference
@@ -92,57 +104,19 @@ def face_record(result: FaceResult) -> dict[str, Any]:
     }
 
 
-def find_photos(folder: Path) -> list[Path]:
-    """The photos in `folder` and below, in a stable order; hidden ones and links to folders are left out.
+@dataclass(frozen=True)
+class Writing:
+    """How results are written.
 
-    A folder that must not be looked into stands among them, so that it fails with its reason instead of being passed over.
+    Attributes:
+        format: of all results, None: each photo's own. overwrite: replace results that exist.
+        metadata: the policy of `Photo.save`. reset_times: files say that they were changed in 1980, and not when.
     """
-    found: list[Path] = []
 
-    def locked(error: OSError) -> None:
-        found.append(Path(error.filename))
-
-    for here, folders, files in os.walk(folder, onerror=locked, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            Path(here, name) for name in sorted(files) if not name.startswith(".") and supported_suffix(Path(name))
-        ]
-    return found
-
-
-def plan(inputs: Sequence[Path], out: Path, format: str | None = None) -> list[Item]:
-    """Which photo is written where; UsageError when the plan makes no sense or could destroy an input.
-
-    `out` is a folder; with a single photo as input it may be a file, told by a photo's suffix. Folders keep their tree.
-    """
-    if not inputs:
-        raise UsageError("Name at least one photo or folder.")
-    suffix = _suffix(format)
-    # os.path answers where Path raises: a name that is too long, a folder that must not be looked into
-    if len(inputs) == 1 and not os.path.isdir(inputs[0]) and supported_suffix(out) and not os.path.isdir(out):
-        if suffix and SUFFIXES[suffix] != SUFFIXES[out.suffix.lower()]:
-            raise UsageError(f"The output {out.name} contradicts the format {format}.")
-        return [Item(inputs[0], out)]
-    if os.path.lexists(out) and not os.path.isdir(out):
-        raise UsageError(f"The output {out} is a file; name a folder.")
-    if supported_suffix(out) and not os.path.isdir(out):
-        raise UsageError(f"The output {out} looks like one photo; name a folder for the results of several.")
-    items = []
-    for path in inputs:
-        if os.path.isdir(path):
-            if _real(out).is_relative_to(_real(path)):
-                raise UsageError(f"The output folder {out} is inside of the input folder {path}; choose another one.")
-            found = find_photos(path)  # the folder itself when it must not be looked into
-            items += [Item(photo, out / (photo.relative_to(path) if photo != path else path.name)) for photo in found]
-        else:
-            items.append(Item(path, out / path.name))
-    named: dict[Path, Item] = {}  # a photo that is named twice is done once
-    for item in items:
-        named.setdefault(_real(item.source), item)
-    items = list(named.values())
-    if not items:
-        raise UsageError(f"There is no photo in {' or '.join(str(path) for path in inputs)}.")
-    return [Item(i.source, _with_suffix(i.target, suffix)) if suffix else i for i in items]
+    format: str | None = None
+    overwrite: bool = False
+    metadata: str = "keep"
+    reset_times: bool = False
 
 
 def run(
@@ -156,6 +130,11 @@ def run(
     overwrite: bool = False,
     max_megapixels: float = 150.0,
     done: Callable[[Outcome], None] = lambda outcome: None,
+    writing: Writing | None = None,
+    planned: Plan | None = None,
+    journal: Journal | None = None,
+    resume: bool = False,
+    waiting: Callable[[DiskFull], None] | None = None,
 ) -> list[Outcome]:
     """Do `work` on every photo of `inputs` and write the results under `out`.
 
@@ -163,142 +142,189 @@ def run(
         report: a JSONL file, written anew, one object a photo, each complete on disk before the next photo starts.
         overwrite: replace outputs that exist; otherwise such a photo fails before any work is done on it.
         done: told of each outcome as it comes, with its result; the outcomes returned hold none.
+        writing: everything about how results are written, instead of `format` and `overwrite`.
+        planned: what `planning` made of the inputs, when more is to be said than `plan` does; what is left out is reported.
+        journal: remembers what was written, for a run that is to `resume`: it keeps results that are as they were written, and
+            makes all others anew.
+        waiting: told when the disk is full, again and again; the run then waits until there is room. None: a result that
+            has no room fails.
 
     UsageError and an unwritable report are raised before anything is written. Cancelled passes through; what was finished stays.
     """
-    progress = progress or Progress()
-    items = plan([Path(path) for path in inputs], Path(out), format)
-    sources = {_real(item.source) for item in items}
-    outcomes: list[Outcome] = []
-    taken: set[Path] = set()
-    with Journal(report, sources) as journal:
-        for item in progress.track(items, "Photos"):
-            target = _real(item.target)
-            outcome = _one(item, target in taken, target in sources, work, progress, format, overwrite, max_megapixels)
-            taken.add(target)
-            journal.write(outcome.record())
-            done(outcome)
-            # a result holds two whole photos: of a large folder no memory could keep them all
-            outcomes.append(replace(outcome, result=None))
-    return outcomes
+    writing = writing or Writing(format, overwrite)
+    planned = planned or Plan(tuple(plan([Path(path) for path in inputs], Path(out), writing.format)))
+    with ExitStack() as stack:
+        if journal is not None:
+            stack.enter_context(journal)
+        file = stack.enter_context(ReportFile(report, {_real(item.source) for item in planned.items}))
+        runner = _Run(work, writing, planned, journal, resume, file, progress or Progress(), max_megapixels, waiting)
+        return runner.outcomes(done)
 
 
-def _one(
-    item: Item,
-    taken: bool,
-    is_source: bool,
-    work: Work,
-    progress: Progress,
-    format: str | None,
-    overwrite: bool,
-    max_megapixels: float,
-) -> Outcome:
-    """Do one photo; every FaceStudioError becomes its outcome."""
-    started = time.perf_counter()
-    result: Result | None = None
-    output: Path | None = None
-    status, error, hint = "failed", None, ""
-    try:
-        if is_source:
+class _Run:
+    """One run; see `run`."""
+
+    def __init__(
+        self,
+        work: Work,
+        writing: Writing,
+        planned: Plan,
+        journal: Journal | None,
+        resume: bool,
+        report: ReportFile,
+        progress: Progress,
+        max_megapixels: float,
+        waiting: Callable[[DiskFull], None] | None,
+    ) -> None:
+        self._work, self._writing, self._planned = work, writing, planned
+        self._journal, self._resume, self._report = journal, resume, report
+        self._progress, self._max_megapixels, self._waiting = progress, max_megapixels, waiting
+        self._sources = {_real(item.source) for item in planned.items}
+        self._taken: set[Path] = set()
+
+    def outcomes(self, done: Callable[[Outcome], None]) -> list[Outcome]:
+        """Do it; `done` is told of each outcome."""
+        outcomes: list[Outcome] = []
+        faces = 0
+        self._clear()
+        for left in self._planned.left_out:
+            self._tell(Outcome(left.path, None, LEFT_OUT, left.reason, 0.0), outcomes, done)
+        total = len(self._planned.items)
+        for number, item in enumerate(self._progress.track(self._planned.items, "Photos")):
+            self._progress.tally = f"{number} of {total} photos, {faces} face{'' if faces == 1 else 's'}"
+            outcome = self._one(item)
+            self._taken.add(_real(item.target))
+            faces += len(outcome.result.faces if outcome.result else (outcome.earlier or {}).get("faces", ()))
+            self._tell(outcome, outcomes, done)
+        return outcomes
+
+    def _tell(self, outcome: Outcome, outcomes: list[Outcome], done: Callable[[Outcome], None]) -> None:
+        record = outcome.record()
+        self._when_there_is_room(lambda: self._report.write(record))
+        done(outcome)
+        # a result holds two whole photos: of a large folder no memory could keep them all
+        outcomes.append(replace(outcome, result=None))
+
+    def _clear(self) -> None:
+        """Take away what a crash left of this folder's runs, where files without names are not to be had."""
+        if self._journal is not None:
+            for folder in {item.target.parent for item in self._planned.items}:
+                with suppress(OSError):
+                    os.unlink(folder / hidden_name(self._journal.token))
+
+    def _one(self, item: Item) -> Outcome:
+        """Do one photo; every FaceStudioError becomes its outcome."""
+        started = time.perf_counter()
+        known = self._journal.state(item.source, item.target) if self._journal is not None and self._resume else ""
+        if known == DONE and self._journal is not None:
+            record = self._journal.record(item.source)
+            output = item.target if record["output"] else None
+            return Outcome(
+                item.source, output, record["status"], record["error"], 0.0, label=item.label, earlier=record
+            )
+        result: Result | None = None
+        try:
+            self._check(item, known)
+            photo = Photo.open(item.source, max_megapixels=self._max_megapixels)
+            result = self._work(photo, self._progress)
+            made = Outcome(item.source, None, result.status, result.error, 0.0, "", result, item.label)
+            if result.writable:
+                return self._saved(replace(made, output=item.target), item, started, known == DAMAGED)
+            made = replace(made, seconds=time.perf_counter() - started)
+            self._remember(made, item)
+            return made
+        except NoFaceFound as reason:
+            skipped = Outcome(item.source, None, "skipped", str(reason), 0.0, reason.hint, result, item.label)
+            return replace(skipped, seconds=time.perf_counter() - started)
+        except FaceStudioError as reason:
+            failed = Outcome(item.source, None, "failed", str(reason), 0.0, reason.hint, result, item.label)
+            return replace(failed, seconds=time.perf_counter() - started)
+
+    def _check(self, item: Item, known: str) -> None:
+        """Raise UnwritableOutput when the result of `item` must not be written, before any work is done on it."""
+        if _real(item.target) in self._sources:
             raise UnwritableOutput(
                 f"The result of {item.source.name} would replace an input.", hint="Choose another folder."
             )
-        if taken:
+        if _real(item.target) in self._taken:
             raise UnwritableOutput(
                 f"Another input of this run already has the output {item.target}.",
                 hint="Restore photos of one name into different folders.",
             )
-        if os.path.lexists(item.target) and not overwrite:
-            raise UnwritableOutput(f"{item.target} exists already.", hint="Use --overwrite to replace it.")
-        photo = Photo.open(item.source, max_megapixels=max_megapixels)
-        result = work(photo, progress)
-        status, error = result.status, result.error
-        if status in ("ok", "partial"):
-            output = _save(result, item, format, overwrite)
-    except NoFaceFound as reason:
-        status, error, hint = "skipped", str(reason), reason.hint
-    except FaceStudioError as reason:
-        status, error, hint = "failed", str(reason), reason.hint
-    return Outcome(item.source, output, status, error, time.perf_counter() - started, hint, result)
+        if os.path.lexists(item.target) and not self._writing.overwrite and known != DAMAGED:
+            how = {OTHER: ", made with other settings", CHANGED: ", made when the photo was another one"}.get(known, "")
+            hint = "Use --overwrite to replace it"
+            hint += (
+                "." if self._journal is None or self._resume else ", or --resume to go on with the run that made it."
+            )
+            raise UnwritableOutput(f"{item.target} exists already{how}.", hint=hint)
+
+    def _saved(self, outcome: Outcome, item: Item, started: float, replacing: bool) -> Outcome:
+        """Write the result of `item`, making its folder; the journal knows it before it has its name."""
+        assert outcome.result is not None
+        result = outcome.result
+        try:
+            item.target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            words = f"The folder {item.target.parent} cannot be made: {error.strerror}."
+            raise UnwritableOutput(words, hint="Choose another folder.") from error
+        final = outcome
+
+        def check(file: IO[bytes]) -> None:
+            nonlocal final
+            _read_back(file, result.after, item.target)
+            if self._writing.reset_times:
+                os.utime(file.fileno(), (_LONG_AGO, _LONG_AGO))
+            final = replace(outcome, seconds=time.perf_counter() - started)
+            if self._journal is not None:
+                file.seek(0)
+                self._journal.write(item.source, final.record(), item.target, sha256_of(file))
+
+        def save() -> None:
+            result.after.save(
+                item.target,
+                format=SUFFIXES[suffix_of(self._writing.format)] if self._writing.format else None,
+                recipe=result.saved_recipe,
+                overwrite=self._writing.overwrite or replacing,
+                metadata_policy=self._writing.metadata,
+                generative=result.generative,
+                check=check,
+                token=self._journal.token if self._journal is not None else "",
+            )
+
+        self._when_there_is_room(save)
+        return final
+
+    def _remember(self, outcome: Outcome, item: Item) -> None:
+        """Enter an outcome without a file; what failed is tried again by the next run."""
+        journal = self._journal
+        if journal is not None and outcome.status != "failed":
+            self._when_there_is_room(lambda: journal.write(item.source, outcome.record()))
+
+    def _when_there_is_room(self, action: Callable[[], T]) -> T:
+        """`action`, once more every few seconds while the disk is full."""
+        while True:
+            try:
+                return action()
+            except DiskFull as full:
+                if self._waiting is None:
+                    raise
+                self._waiting(full)
+                self._progress.wait(PATIENCE)
 
 
-def _save(result: Result, item: Item, format: str | None, overwrite: bool) -> Path:
-    """Write the result of `item`, making its folder."""
+def _read_back(file: IO[bytes], photo: Photo, target: Path) -> None:
+    """UnwritableOutput unless `file` holds a picture of the size of `photo`."""
+    message = f"{shown(target)} cannot be read back after it was written, so it is not kept."
+    hint = "Choose another format, such as PNG."
     try:
-        item.target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        words = f"The folder {item.target.parent} cannot be made: {error.strerror}."
-        raise UnwritableOutput(words, hint="Choose another folder.") from error
-    wanted = SUFFIXES[_suffix(format)] if format else None
-    return result.after.save(item.target, format=wanted, recipe=result.recipe, overwrite=overwrite)
+        size = Photo.from_bytes(file.read(), shown(target), max_megapixels=float("inf")).size
+    except PhotoError as error:
+        raise UnwritableOutput(message, hint) from error
+    if size != photo.size:
+        raise UnwritableOutput(message, hint)
 
 
 def _real(path: Path) -> Path:
     """`path` without links; one that leads in a circle is answered too, where Path.resolve raises."""
     return Path(os.path.realpath(path))
-
-
-def _with_suffix(target: Path, suffix: str) -> Path:
-    """`target` with a photo's suffix replaced; the end of a name such as "scan.2024" is no suffix and stays."""
-    return target.with_suffix(suffix) if supported_suffix(target) else target.with_name(target.name + suffix)
-
-
-def _suffix(format: str | None) -> str:
-    """The file suffix of a format's name such as "png" or "JPEG", "" for None; UsageError when it is not known."""
-    if format is None:
-        return ""
-    suffix = f".{format.lower().lstrip('.')}"
-    if suffix not in SUFFIXES:
-        raise UsageError(f"The format {format} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
-    return suffix
-
-
-class Journal:
-    """The JSONL file of a run, or nothing when no path is given; every line is flushed as it comes.
-
-    A report that looks like a photo, is one of `inputs` or would replace a file that is no report raises UsageError, one
-    that cannot be written UnwritableOutput.
-    """
-
-    def __init__(self, path: Path | None, inputs: Iterable[Path] = ()) -> None:
-        if path is not None and (supported_suffix(path) or _real(path) in {_real(p) for p in inputs}):
-            raise UsageError(f"The report {path} looks like a photo; give it another name, such as report.jsonl.")
-        self._path = path
-        self._file: IO[str] | None = None
-
-    def __enter__(self) -> Journal:
-        if self._path is not None:
-            try:
-                if self._is_foreign(self._path):
-                    raise UsageError(f"The file {self._path} is not a report and would be lost; choose another name.")
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("w", encoding="utf-8")
-            except OSError as error:
-                raise self._unwritable(error) from error
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._file is not None:
-            with suppress(OSError):  # every line is flushed, so what fails here failed before and was said
-                self._file.close()
-
-    def write(self, record: dict[str, Any]) -> None:
-        """Append one JSON object."""
-        if self._file is not None:
-            try:
-                self._file.write(json.dumps(record) + "\n")
-                self._file.flush()
-            except OSError as error:
-                raise self._unwritable(error) from error
-
-    @staticmethod
-    def _is_foreign(path: Path) -> bool:
-        """Whether `path` is a file with something in it that no report begins with."""
-        if not os.path.isfile(path):
-            return False
-        with path.open("rb") as file:
-            return file.read(1) not in (b"", b"{")
-
-    def _unwritable(self, error: OSError) -> UnwritableOutput:
-        words = f"The report {self._path} cannot be written: {error.strerror}."
-        return UnwritableOutput(words, hint="Choose another file for the report.")

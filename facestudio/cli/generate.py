@@ -11,7 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from facestudio.batch import Journal
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli import report as reports
 from facestudio.cli.arguments import Device, Far, Quiet, Report
@@ -26,6 +25,7 @@ from facestudio.methods.base import method_name
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
+from facestudio.reporting import ReportFile
 from facestudio.studio import Studio, options_of
 
 
@@ -65,9 +65,9 @@ def generate(
         portrait.photo.save(target, recipe=portrait.recipe, overwrite=overwrite)
         faceless += portrait.face is None
         screen.say(reports.portrait_text(target, portrait))
-        journal.write(reports.portrait_record(source, target, portrait))
+        lines.write(reports.portrait_record(source, target, portrait))
 
-    with Journal(report, [source] if source else ()) as journal, screen.progress() as progress:
+    with ReportFile(report, [source] if source else ()) as lines, screen.progress() as progress:
         studio.prepare(entry.id)
         who = None if source is None else _face_of(studio, source, face, progress)
         _make(next(iter(targets.values())).parent)

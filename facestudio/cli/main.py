@@ -32,6 +32,7 @@ from facestudio.photo import Photo
 from facestudio.pipeline import Result
 from facestudio.progress import Cancelled, Progress
 from facestudio.recipe import Recipe, app_version
+from facestudio.reporting import ReportFile
 from facestudio.studio import Studio, options_of
 
 STOPPED = 130
@@ -129,7 +130,7 @@ def detect(
     boxes = [parse_box(text) for text in box or ()]
     _check_boxes(boxes, len(paths))
     failed = False
-    with batch.Journal(report, paths) as journal, screen.progress() as progress:
+    with ReportFile(report, paths) as lines, screen.progress() as progress:
         studio.prepare()
         for path in progress.track(paths, "Photos"):
             started = time.perf_counter()
@@ -143,7 +144,7 @@ def detect(
                 failed = True
                 screen.complain(f"{path}: {error}", error.hint)
                 record = reports.detection_record(path, (), time.perf_counter() - started, str(error), "failed")
-            journal.write(record)
+            lines.write(record)
             if as_json:
                 screen.put(json.dumps(record))
     return 1 if failed else 0

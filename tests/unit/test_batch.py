@@ -4,6 +4,8 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 
 from facestudio import batch
 from facestudio.errors import NoFaceFound, UnwritableOutput, UsageError
+from facestudio.journal import Journal
 from facestudio.photo import Photo
 from facestudio.pipeline import Result, restore
 from facestudio.progress import Cancelled, Progress
@@ -244,6 +247,156 @@ def test_results_do_not_depend_on_the_place_in_the_batch(album: Path, tmp_path: 
     written_twice = (tmp_path / "one" / "b.jpg", tmp_path / "all" / "summer" / "b.jpg")
     one, many = (Photo.open(path).pixels for path in written_twice)
     assert np.array_equal(one, many)
+
+
+# ---- going on after a crash
+
+
+def resumed(album: Path, out: Path, settings: str = "negative", **more: Any) -> dict[str, batch.Outcome]:
+    journal = Journal(out, settings)
+    more = {"resume": True, **more}
+    return {o.source.name: o for o in batch.run([album], out, work, journal=journal, **more)}
+
+
+def test_a_run_goes_on_where_it_was_stopped_and_its_report_is_whole(album: Path, tmp_path: Path) -> None:
+    out, report = tmp_path / "out", tmp_path / "r.jsonl"
+    progress = Progress()
+    with pytest.raises(Cancelled):
+        resumed(album, out, progress=progress, done=lambda outcome: progress.cancel())
+    before = {path: path.stat() for path in out.rglob("*.*")}
+    assert len(before) == 1
+    outcomes = resumed(album, out, report=report)
+    assert outcomes["a.png"].earlier is not None and outcomes["b.jpg"].earlier is None
+    assert {name: outcome.status for name, outcome in outcomes.items()} == {
+        **{"a.png": "ok", "b.jpg": "ok", "c.webp": "ok"},
+        **{"broken.jpg": "failed", "empty.png": "skipped"},
+    }
+    for path, was in before.items():
+        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (was.st_ino, was.st_mtime_ns)
+    assert set(records(report)) == set(outcomes)
+    assert records(report)["a.png"]["faces"][0]["status"] == "restored"
+
+
+def test_a_file_is_believed_by_its_hash_and_not_because_it_exists(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    resumed(album, out)
+    good = (out / "a.png").read_bytes()
+    (out / "a.png").write_bytes(good[: len(good) // 2])
+    (out / "summer" / "b.jpg").unlink()
+    outcomes = resumed(album, out)
+    assert (out / "a.png").read_bytes() == good and (out / "summer" / "b.jpg").exists()
+    assert [name for name, o in outcomes.items() if o.earlier is None and o.status == "ok"] == ["a.png", "b.jpg"]
+
+
+def test_what_was_made_otherwise_is_not_taken_for_done(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    resumed(album, out)
+    other = resumed(album, out, settings="positive")
+    assert (other["a.png"].status, "other settings" in (other["a.png"].error or "")) == ("failed", True)
+    shot(album / "a.png", 99)
+    changed = resumed(album, out)
+    assert "another one" in (changed["a.png"].error or "") and changed["b.jpg"].earlier is not None
+    (again,) = [o for o in resumed(album, out, overwrite=True).values() if o.source.name == "a.png"]
+    assert again.status == "ok" and again.earlier is None
+
+
+def test_without_resume_nothing_is_believed_and_the_way_out_is_named(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    resumed(album, out)
+    outcomes = resumed(album, out, resume=False)
+    assert outcomes["a.png"].status == "failed" and "--resume" in outcomes["a.png"].hint
+    assert resumed(album, out)["a.png"].earlier is not None, "the journal of the run before is still there"
+
+
+def test_two_runs_do_not_write_into_one_folder(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with Journal(out, "negative"), pytest.raises(UsageError, match="Another Face Studio is at work"):
+        resumed(album, out)
+    assert not out.exists()
+    assert resumed(album, out)["a.png"].status == "ok"
+
+
+def test_a_full_disk_is_waited_for(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, full, said = os.fsync, [3], []
+
+    def fsync(descriptor: int) -> None:
+        if full[0]:
+            full[0] -= 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(batch, "PATIENCE", 0.001)
+    outcomes = resumed(album, tmp_path / "out", waiting=lambda error: said.append(str(error)))
+    assert outcomes["a.png"].status == "ok"
+    assert len(said) == 3 and "the disk is full" in said[0]
+    full[0] = 1
+    (failed,) = batch.run([album / "a.png"], tmp_path / "other", work)
+    assert failed.status == "failed" and "the disk is full" in (failed.error or "")
+
+
+def test_waiting_for_room_can_be_stopped(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fsync(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    progress = Progress()
+    with pytest.raises(Cancelled):
+        resumed(album, tmp_path / "out", waiting=lambda error: progress.cancel(), progress=progress)
+    assert written(tmp_path / "out") == set()
+
+
+def test_a_result_that_cannot_be_read_back_is_not_kept(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Photo.save
+
+    def cut(self: Photo, path: Path, **settings: Any) -> Path:
+        return plain(self.with_pixels(self.pixels) if path.suffix != ".png" else smaller(self), path, **settings)
+
+    def smaller(photo: Photo) -> Photo:
+        return Photo.from_pixels(photo.pixels[:-1])
+
+    monkeypatch.setattr(Photo, "save", cut)
+    outcomes = resumed(album, tmp_path / "out")
+    assert (outcomes["a.png"].status, outcomes["b.jpg"].status) == ("failed", "ok")
+    assert "cannot be read back" in (outcomes["a.png"].error or "")
+    assert written(tmp_path / "out") == {"summer/b.jpg", "summer/deep/c.webp"}
+
+
+def test_times_are_reset_when_asked(album: Path, tmp_path: Path) -> None:
+    writing = batch.Writing(reset_times=True)
+    batch.run([album], tmp_path / "out", work, writing=writing)
+    assert {path.stat().st_mtime for path in (tmp_path / "out").rglob("*.*")} == {315532800.0}
+
+
+def test_progress_counts_photos_and_faces(album: Path, tmp_path: Path) -> None:
+    told: list[str] = []
+    progress = Progress(lambda update: told.append(update.tally), every=0)
+    batch.run([album], tmp_path / "out", work, progress=progress)
+    assert list(dict.fromkeys(told))[1:3] == ["0 of 5 photos, 0 faces", "2 of 5 photos, 1 face"]
+    assert told[-1] == "4 of 5 photos, 2 faces"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.parametrize("way", ["nameless", "named"])
+def test_killed_at_any_moment_it_loses_nothing_and_does_nothing_twice(tmp_path: Path, way: str) -> None:
+    arguments = [str(tmp_path), "12", "4", "7", way]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.crashing", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        timeout=120,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    assert (told["partial"], told["left"], told["twice"], told["wrong"]) == ([], [], [], [])
+    assert (told["outputs"], told["statuses"]) == (12, ["ok"])
+    assert way == "named" or told["hidden"] == 0
+
+
+# ---- odd names
 
 
 def test_odd_names_fail_alone_and_in_words(tmp_path: Path) -> None:

@@ -1,0 +1,186 @@
+"""What runs over many photos have written, on the disk before it is seen, so that a run goes on after a crash.
+
+One SQLite file an output folder, in the user's data folder. Before a result gets its name the journal holds which photo it is
+made of, by which settings, and its hash. So after a crash at any moment a result that has its name is known, and one that has
+none was never there; no file is believed because it exists. Whoever holds the journal is the only one who writes into that
+folder: the file is locked until it is closed, also by a crash. Knows no photos, only their files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from facestudio import paths
+from facestudio.errors import DiskFull, FaceStudioError, UnwritableOutput, UsageError
+
+DONE, CHANGED, OTHER, DAMAGED, UNKNOWN = "done", "changed", "other settings", "damaged", "unknown"
+_VERSION = 1
+_TABLES = """
+CREATE TABLE run (token TEXT NOT NULL);
+CREATE TABLE photo (
+    source BLOB PRIMARY KEY,
+    size INTEGER NOT NULL,
+    changed_ns INTEGER NOT NULL,
+    settings TEXT NOT NULL,
+    target BLOB,
+    sha256 TEXT,
+    record TEXT NOT NULL
+) WITHOUT ROWID;
+"""
+
+
+class Journal:
+    """The journal of the output folder `out`, for photos that are worked on by `settings` (any text that says all of them).
+
+    To be used in a `with`. UsageError when another program is at work on the folder, UnwritableOutput when the journal cannot
+    be used, DiskFull when there is no room for it.
+    """
+
+    def __init__(self, out: Path, settings: str) -> None:
+        name = hashlib.sha256(os.fsencode(os.path.realpath(out))).hexdigest()[:32]
+        self.path = paths.data_dir() / "runs" / f"{name}.sqlite"
+        self._out, self._settings = out, settings
+        self._database: sqlite3.Connection | None = None
+        self.token = ""
+
+    def __enter__(self) -> Journal:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UnwritableOutput(
+                f"The folder {self.path.parent} cannot be made: {error.strerror}.",
+                hint="Look at the rights of that folder.",
+            ) from error
+        with self._said():
+            # every statement is its own transaction; nobody waits for the lock
+            self._database = sqlite3.connect(self.path, timeout=0, isolation_level=None)
+            try:
+                self._prepare(self._database)
+            except sqlite3.Error:
+                self.__exit__()
+                raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def state(self, source: Path, target: Path) -> str:
+        """What is known of the result of `source` at `target`.
+
+        DONE: it is as it was written, or there was none to write; CHANGED: that holds, but the photo is not what it was;
+        OTHER: it was made by other settings; DAMAGED: it was written and is no longer so; UNKNOWN: nothing was written.
+        """
+        row = self._row(source)
+        if row is None:
+            return UNKNOWN
+        size, changed_ns, settings, written, sha256, _ = row
+        if written is not None and (written != _name(target) or not os.path.lexists(target)):
+            return UNKNOWN
+        if written is not None and _sha256(target) != sha256:
+            return DAMAGED
+        if settings != self._settings:
+            return OTHER
+        return DONE if (size, changed_ns) == _stamp(source) else CHANGED
+
+    def record(self, source: Path) -> dict[str, Any]:
+        """What was said of `source` when its result was written."""
+        row = self._row(source)
+        if row is None:
+            raise KeyError(source)
+        found: dict[str, Any] = json.loads(row[5])
+        return found
+
+    def write(self, source: Path, record: dict[str, Any], target: Path | None = None, sha256: str = "") -> None:
+        """Remember `record` of `source`, and the result that is about to be named `target`; on the disk when this returns."""
+        size, changed_ns = _stamp(source)
+        values = (
+            *(_name(source), size, changed_ns, self._settings),
+            *(None if target is None else _name(target), sha256 or None, json.dumps(record)),
+        )
+        with self._said():
+            self._open().execute("INSERT OR REPLACE INTO photo VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def _row(self, source: Path) -> Any:
+        with self._said():
+            question = "SELECT size, changed_ns, settings, target, sha256, record FROM photo WHERE source = ?"
+            return self._open().execute(question, (_name(source),)).fetchone()
+
+    def _open(self) -> sqlite3.Connection:
+        if self._database is None:
+            raise ValueError("the journal is closed")
+        return self._database
+
+    def _prepare(self, database: sqlite3.Connection) -> None:
+        database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("BEGIN EXCLUSIVE")  # takes the lock, which is kept
+        if database.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
+            for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                database.execute(f'DROP TABLE "{table}"')
+            for statement in _TABLES.split(";"):
+                database.execute(statement)
+            database.execute("INSERT INTO run VALUES (?)", (secrets.token_hex(8),))
+            database.execute(f"PRAGMA user_version = {_VERSION}")
+        database.execute("COMMIT")
+        self.token = database.execute("SELECT token FROM run").fetchone()[0]
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Around work with the database: its errors become sentences."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._sentence(error) from error
+
+    def _sentence(self, error: sqlite3.Error) -> FaceStudioError:
+        code = getattr(error, "sqlite_errorcode", None)
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return UsageError(
+                f"Another Face Studio is at work on {self._out}.",
+                hint="Wait until it is done, or choose another folder.",
+            )
+        if code == sqlite3.SQLITE_FULL:
+            return DiskFull(
+                "The journal cannot be written: the disk is full.", hint=f"Free some space in {self.path.parent}."
+            )
+        return UnwritableOutput(
+            f"The journal {self.path} cannot be used: {error}.", hint="Remove that file; then a run cannot be resumed."
+        )
+
+
+def sha256_of(file: Any) -> str:
+    """The SHA-256 of an open binary file from where it stands, in hexadecimal."""
+    return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with open(path, "rb") as file:
+            return sha256_of(file)
+    except OSError:
+        return None
+
+
+def _name(path: Path) -> bytes:
+    """The one name of `path`; a file's name need not be valid text."""
+    return os.fsencode(os.path.realpath(path.parent) + os.sep + path.name)
+
+
+def _stamp(source: Path) -> tuple[int, int]:
+    """Size and time of change of a photo's file, zeros when it is not there."""
+    try:
+        status = os.stat(source)
+    except OSError:
+        return 0, 0
+    return status.st_size, status.st_mtime_ns

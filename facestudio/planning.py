@@ -1,0 +1,213 @@
+"""Which file becomes which: the photos below folders, where their results go, and what is left out, with the reason.
+
+Refuses plans that make no sense or could destroy an input. Separate from `batch`, which does what was planned. Knows names and
+folders, and no photos.
+
+Rules: a folder is walked recursively, without hidden files, without following links to folders (so no loop can catch it)
+and without files whose suffix is not a photo's; a file given by name is always tried.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
+
+from facestudio.errors import UsageError
+from facestudio.files import shown, write_beside
+from facestudio.formats import SUFFIXES, supported_suffix
+
+_HEADER = ["number", "photo"]
+
+
+@dataclass(frozen=True)
+class Item:
+    """One photo to do: where it is, where its result goes, and what a report calls it ("": by its path)."""
+
+    source: Path
+    target: Path
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Something in a folder that is no photo to do, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done, and what is left out."""
+
+    items: tuple[Item, ...]
+    left_out: tuple[LeftOut, ...] = ()
+
+
+def find_photos(folder: Path) -> list[Path]:
+    """The photos in `folder` and below, in a stable order; hidden ones and links to folders are left out.
+
+    A folder that must not be looked into stands among them, so that it fails with its reason instead of being passed over.
+    """
+    return look_through(folder)[0]
+
+
+def look_through(folder: Path) -> tuple[list[Path], list[LeftOut]]:
+    """The photos of `find_photos`, and what else is there."""
+    found: list[Path] = []
+    left_out: list[LeftOut] = []
+
+    def locked(error: OSError) -> None:
+        found.append(Path(error.filename))
+
+    for here, folders, files in os.walk(folder, onerror=locked, followlinks=False):
+        for name in sorted(folders):
+            if name.startswith("."):
+                left_out.append(LeftOut(Path(here, name), "A hidden folder."))
+            elif os.path.islink(os.path.join(here, name)):
+                loop = _real(Path(here)).is_relative_to(_real(Path(here, name)))
+                way = (
+                    "A link that leads back to a folder around it."
+                    if loop
+                    else "A link to a folder; it is not followed."
+                )
+                left_out.append(LeftOut(Path(here, name), way))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            path = Path(here, name)
+            if name.startswith("."):
+                left_out.append(LeftOut(path, "A hidden file."))
+            elif supported_suffix(path):
+                found.append(path)
+            else:
+                left_out.append(LeftOut(path, "Not a photo, by its name."))
+    return found, left_out
+
+
+def plan(inputs: Sequence[Path], out: Path, format: str | None = None) -> list[Item]:
+    """The items of `survey`."""
+    return list(survey(inputs, out, format).items)
+
+
+def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan:
+    """Which photo is written where; UsageError when the plan makes no sense or could destroy an input.
+
+    `out` is a folder; with a single photo as input it may be a file, told by a photo's suffix. Folders keep their tree. A
+    photo that is named twice, be it by a link, is done once.
+    """
+    if not inputs:
+        raise UsageError("Name at least one photo or folder.")
+    suffix = suffix_of(format)
+    # os.path answers where Path raises: a name that is too long, a folder that must not be looked into
+    if len(inputs) == 1 and not os.path.isdir(inputs[0]) and supported_suffix(out) and not os.path.isdir(out):
+        if suffix and SUFFIXES[suffix] != SUFFIXES[out.suffix.lower()]:
+            raise UsageError(f"The output {out.name} contradicts the format {format}.")
+        return Plan((Item(inputs[0], out),))
+    if os.path.lexists(out) and not os.path.isdir(out):
+        raise UsageError(f"The output {out} is a file; name a folder.")
+    if supported_suffix(out) and not os.path.isdir(out):
+        raise UsageError(f"The output {out} looks like one photo; name a folder for the results of several.")
+    items: list[Item] = []
+    left_out: list[LeftOut] = []
+    for path in inputs:
+        if os.path.isdir(path):
+            if _real(out).is_relative_to(_real(path)):
+                raise UsageError(f"The output folder {out} is inside of the input folder {path}; choose another one.")
+            found, others = look_through(path)  # the folder itself when it must not be looked into
+            items += [Item(photo, out / (photo.relative_to(path) if photo != path else path.name)) for photo in found]
+            left_out += others
+        else:
+            items.append(Item(path, out / path.name))
+    named: dict[Path, Item] = {}
+    for item in items:
+        first = named.setdefault(_real(item.source), item)
+        if first is not item and first.source != item.source:
+            left_out.append(LeftOut(item.source, f"The same file as {first.source}, which is done."))
+    items = list(named.values())
+    if not items:
+        raise UsageError(f"There is no photo in {' or '.join(str(path) for path in inputs)}.")
+    if suffix:
+        items = [replace(item, target=_with_suffix(item.target, suffix)) for item in items]
+    return Plan(tuple(items), tuple(left_out))
+
+
+def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = None) -> Plan:
+    """`plan` with numbers for names, in one folder, and `mapping` (CSV), which says which number is which photo.
+
+    The mapping is written before anything else, and photos that it has already keep their numbers, so that a run can go on. New
+    ones get numbers in an order that tells nothing. UsageError when it would lie in the folder `out` or is something else.
+    """
+    if supported_suffix(out) and not os.path.isdir(out):
+        raise UsageError("Numbers for names need a folder as output.")
+    if _real(mapping).is_relative_to(_real(out)):
+        raise UsageError(f"The mapping {mapping} would lie beside the numbered photos; keep it apart from {out}.")
+    if supported_suffix(mapping):
+        raise UsageError(f"The mapping {mapping} looks like a photo; give it another name, such as names.csv.")
+    numbers = _read_mapping(mapping)
+    sources = [str(_real(item.source)) for item in plan.items]
+    new = [source for source in sources if source not in numbers]
+    following = range(max(numbers.values(), default=0) + 1, max(numbers.values(), default=0) + 1 + len(new))
+    order = list(following)
+    (draw or random.SystemRandom()).shuffle(order)
+    numbers.update(zip(new, order, strict=True))
+    if new:
+        _write_mapping(mapping, numbers)
+    items = []
+    for item, source in zip(plan.items, sources, strict=True):
+        label = f"{numbers[source]:06d}"
+        suffix = item.target.suffix.lower() if supported_suffix(item.target) else ""
+        items.append(Item(item.source, out / f"{label}{suffix}", label))
+    return Plan(tuple(items), plan.left_out)
+
+
+def suffix_of(format: str | None) -> str:
+    """The file suffix of a format's name such as "png" or "JPEG", "" for None; UsageError when it is not known."""
+    if format is None:
+        return ""
+    suffix = f".{format.lower().lstrip('.')}"
+    if suffix not in SUFFIXES:
+        raise UsageError(f"The format {format} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
+    return suffix
+
+
+def _with_suffix(target: Path, suffix: str) -> Path:
+    """`target` with a photo's suffix replaced; the end of a name such as "scan.2024" is no suffix and stays."""
+    return target.with_suffix(suffix) if supported_suffix(target) else target.with_name(target.name + suffix)
+
+
+def _real(path: Path) -> Path:
+    """`path` without links; one that leads in a circle is answered too, where Path.resolve raises."""
+    return Path(os.path.realpath(path))
+
+
+def _read_mapping(mapping: Path) -> dict[str, int]:
+    """The numbers by the photos' paths; empty when there is no such file yet."""
+    try:
+        with mapping.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+            rows = list(csv.reader(file))
+        if rows[:1] != [_HEADER]:
+            raise ValueError
+        return {source: int(number) for number, source in rows[1:]}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, csv.Error) as error:
+        raise UsageError(f"The file {shown(mapping)} is no mapping of names; choose another one.") from error
+
+
+def _write_mapping(mapping: Path, numbers: dict[str, int]) -> None:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(_HEADER)
+    writer.writerows((f"{number:06d}", source) for source, number in sorted(numbers.items(), key=lambda each: each[1]))
+    content = text.getvalue().encode("utf-8", "surrogateescape")
+
+    def write(file: IO[bytes]) -> None:
+        file.write(content)
+
+    write_beside(mapping, write, overwrite=True)

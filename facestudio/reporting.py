@@ -1,0 +1,91 @@
+"""The report of a run: a JSONL file with one object a photo, each complete on the disk before the next photo starts.
+
+Separate because every command writes one, whatever it does with photos. Knows nothing of what the objects say.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from facestudio.errors import DiskFull, UnwritableOutput, UsageError
+from facestudio.formats import supported_suffix
+
+
+class ReportFile:
+    """The JSONL file of a run, or nothing when no path is given; written anew, every line flushed as it comes.
+
+    A report that looks like a photo, is one of `inputs` or would replace a file that is no report raises UsageError, one
+    that cannot be written UnwritableOutput; a full disk is DiskFull, and leaves no half of a line.
+    """
+
+    def __init__(self, path: Path | None, inputs: Iterable[Path] = ()) -> None:
+        if path is not None and (supported_suffix(path) or _real(path) in {_real(p) for p in inputs}):
+            raise UsageError(f"The report {path} looks like a photo; give it another name, such as report.jsonl.")
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> ReportFile:
+        if self._path is not None:
+            try:
+                if self._is_foreign(self._path):
+                    raise UsageError(f"The file {self._path} is not a report and would be lost; choose another name.")
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._path.open("wb", buffering=0)
+            except OSError as error:
+                raise self._unwritable(error) from error
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._file is not None:
+            with suppress(OSError):  # every line is flushed, so what fails here failed before and was said
+                self._file.close()
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Append one JSON object."""
+        if self._file is None:
+            return
+        line = (json.dumps(record) + "\n").encode()
+        start = 0
+        try:
+            start = self._file.seek(0, os.SEEK_END)
+            left = line
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError as error:
+            with suppress(OSError):
+                self._file.truncate(start)
+            raise self._unwritable(error) from error
+
+    @staticmethod
+    def _is_foreign(path: Path) -> bool:
+        """Whether `path` is a file with something in it that no report begins with."""
+        if not os.path.isfile(path):
+            return False
+        with path.open("rb") as file:
+            return file.read(1) not in (b"", b"{")
+
+    def _unwritable(self, error: OSError) -> UnwritableOutput:
+        words = f"The report {self._path} cannot be written: {error.strerror}."
+        kind = DiskFull if error.errno == errno.ENOSPC else UnwritableOutput
+        return kind(words, hint="Choose another file for the report.")
+
+
+def read_records(path: Path) -> Iterator[dict[str, Any]]:
+    """The objects of a report; a line that a crash cut off is left out."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            with suppress(ValueError):
+                record = json.loads(line)
+                if isinstance(record, dict):
+                    yield record
+
+
+def _real(path: Path) -> Path:
+    """`path` without links; one that leads in a circle is answered too, where Path.resolve raises."""
+    return Path(os.path.realpath(path))

@@ -1,0 +1,98 @@
+"""What of a folder is done, what is left out and why, and numbers for names."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from facestudio.errors import UsageError
+from facestudio.planning import numbered, survey
+from tests.fakes import picture, write_picture
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    folder = tmp_path / "album"
+    for name in ("b.jpg", "summer/a.PNG", "summer/deep/c.webp", ".hidden/d.png", ".e.png"):
+        write_picture(folder / name, picture(20, 20))
+    (folder / "notes.txt").write_text("not a photo")
+    (folder / "summer" / "loop").symlink_to(folder)
+    (folder / "away").symlink_to(tmp_path)
+    (folder / "same.jpg").symlink_to(folder / "b.jpg")
+    return folder
+
+
+def test_everything_in_a_folder_is_done_or_left_out_with_a_reason(album: Path, tmp_path: Path) -> None:
+    plan = survey([album], tmp_path / "out")
+    assert {item.source.name for item in plan.items} == {"b.jpg", "a.PNG", "c.webp"}
+    assert {item.target.relative_to(tmp_path / "out").as_posix() for item in plan.items} == {
+        *("b.jpg", "summer/a.PNG", "summer/deep/c.webp"),
+    }
+    reasons = {left.path.name: left.reason for left in plan.left_out}
+    assert set(reasons) == {"notes.txt", "loop", "away", ".hidden", ".e.png", "same.jpg"}
+    assert "leads back" in reasons["loop"] and "leads back" in reasons["away"]
+    assert "by its name" in reasons["notes.txt"] and "hidden" in reasons[".hidden"] and "hidden" in reasons[".e.png"]
+    assert reasons["same.jpg"] == f"The same file as {album / 'b.jpg'}, which is done."
+
+
+def test_a_link_elsewhere_is_not_followed(album: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (album / "other").symlink_to(tmp_path / "elsewhere")
+    (left,) = [left for left in survey([album], tmp_path / "out").left_out if left.path.name == "other"]
+    assert "not followed" in left.reason
+
+
+def mapping_of(path: Path) -> dict[str, str]:
+    with path.open(newline="") as file:
+        (header, *rows) = csv.reader(file)
+    assert header == ["number", "photo"]
+    return {Path(photo).name: number for number, photo in rows}
+
+
+def test_numbers_replace_names_and_the_mapping_is_kept_apart(album: Path, tmp_path: Path) -> None:
+    out, mapping = tmp_path / "out", tmp_path / "names.csv"
+    plan = numbered(survey([album], out), out, mapping)
+    names = mapping_of(mapping)
+    assert sorted(names.values()) == ["000001", "000002", "000003"]
+    for item in plan.items:
+        number = names[item.source.name]
+        assert item.target == out / f"{number}{item.source.suffix.lower()}"
+        assert item.label == number
+    assert os.listdir(tmp_path / "album") and not out.exists()
+
+
+def test_the_order_of_numbers_tells_nothing_of_the_names(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    for n in range(12):
+        write_picture(folder / f"{n:02d}.png", picture(20, 20))
+    plan = numbered(survey([folder], tmp_path / "out"), tmp_path / "out", tmp_path / "names.csv", random.Random(3))
+    labels = [item.label for item in plan.items]
+    assert labels != sorted(labels) and len(set(labels)) == 12
+
+
+def test_numbers_stay_when_a_run_goes_on_and_new_photos_get_new_ones(album: Path, tmp_path: Path) -> None:
+    out, mapping = tmp_path / "out", tmp_path / "names.csv"
+    first = {item.source: item.label for item in numbered(survey([album], out), out, mapping).items}
+    write_picture(album / "000.png", picture(20, 20))
+    again = {item.source: item.label for item in numbered(survey([album], out), out, mapping).items}
+    assert {source: again[source] for source in first} == first
+    assert again[album / "000.png"] == "000004"
+
+
+def test_a_mapping_beside_the_photos_or_over_something_else_is_refused(album: Path, tmp_path: Path) -> None:
+    out, other = tmp_path / "out", tmp_path / "other.csv"
+    other.write_text("precious,things\n1,2\n")
+    for mapping, words in (
+        (out / "names.csv", "keep it apart"),
+        (other, "no mapping"),
+        (tmp_path / "n.png", "a photo"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            numbered(survey([album], out), out, mapping)
+    assert other.read_text() == "precious,things\n1,2\n"
+    with pytest.raises(UsageError, match="need a folder"):
+        numbered(survey([album / "b.jpg"], tmp_path / "x.jpg"), tmp_path / "x.jpg", tmp_path / "names.csv")
