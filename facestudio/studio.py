@@ -32,6 +32,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
+    from facestudio.anonymized import Anonymized
     from facestudio.faces.detect import Detector
     from facestudio.faces.identity import Embedder
     from facestudio.faces.landmarks import LandmarkFinder
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
 DETECTOR, LANDMARKS, PANEL = "starter-detector", "starter-landmarks", "starter-panel"
 FIRST = ("starter-estimator", "starter-prior")  # what a workspace begins with, if it is there
+HIDING = "solid"  # what hides a face so that nothing of it is left
 MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
 
 
@@ -78,9 +80,14 @@ class Studio:
         """Read a photo; PhotoError in one sentence when it cannot be read."""
         return Photo.open(Path(path), max_megapixels=self.max_megapixels)
 
-    def detect(self, photo: Photo, progress: Progress | None = None) -> tuple[Face, ...]:
-        """The faces of `photo`, largest first; an empty tuple when there is none."""
-        return self._detector().detect(photo, progress)
+    def detect(self, photo: Photo, progress: Progress | None = None, *, unsure: bool = False) -> tuple[Face, ...]:
+        """The faces of `photo`, largest first; an empty tuple when there is none. `unsure`: those of a lower score as well,
+        as anonymizing wants them."""
+        if not unsure:
+            return self._detector().detect(photo, progress)
+        from facestudio.anonymizing import FOUND
+
+        return self._detector().detect(photo, progress, FOUND)
 
     def face_at(self, photo: Photo, box: tuple[float, float, float, float], progress: Progress | None = None) -> Face:
         """The face in a rough `box` (left, top, right, bottom in photo pixels) that `detect` missed.
@@ -137,6 +144,45 @@ class Studio:
         if aligned:
             return pipeline.restore_aligned(photo, restorer, **settings)
         return pipeline.restore(photo, faces, restorer, selected=selected, **settings)
+
+    def anonymize(
+        self,
+        photo: Photo,
+        faces: tuple[Face, ...],
+        recipe: Recipe,
+        selected: set[int] | None = None,
+        progress: Progress | None = None,
+        *,
+        tries: int = 4,
+        fallback: str | None = "solid",
+    ) -> Anonymized:
+        """Change the `selected` (None: all) `faces` by `recipe` until no recogniser knows them, or hide them by `fallback`.
+
+        The fallback is the checkpoint of a method that hides faces, None: none. For its faces `detect` should be asked for those
+        it is unsure of, too. UsageError when the fallback is another kind of method; errors as of `anonymizing.anonymize`.
+        """
+        from facestudio import anonymizing
+        from facestudio.methods.base import Obscurer
+
+        method = self._method(recipe.checkpoint)
+        hiding = None if fallback is None else self._method(fallback)
+        if hiding is not None and not isinstance(hiding, Obscurer):
+            raise UsageError(f"{fallback} cannot be fallen back to: it does not hide faces.")
+        return anonymizing.anonymize(
+            photo,
+            faces,
+            method,
+            detector=self._detector(),
+            fallback=hiding,
+            embedders=self._embedders(),
+            panel=self._panel(),
+            options=options_of(method.Options, recipe.options),
+            selected=selected,
+            seed=recipe.seed,
+            tries=tries,
+            progress=progress,
+            far=self.far,
+        )
 
     def compare(
         self, a: Photo, b: Photo, progress: Progress | None = None, *, faces: tuple[Face, Face] | None = None
@@ -223,6 +269,10 @@ class Studio:
         without a choice.
         """
         return self._offered("keep")
+
+    def anonymize_checkpoints(self) -> list[Checkpoint]:
+        """Checkpoints that feed a method which changes the person; the first is the one that leaves nothing of a face."""
+        return sorted(self._offered("change"), key=lambda entry: entry.id != HIDING)
 
     def generate_checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that feed a method which makes faces: what the Generate workspace offers, best first."""
