@@ -20,11 +20,13 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+import cv2
 import numpy as np
 import torch
 from rich.console import Console
 
 from benchmarks.restoring import BICUBIC, Variant, chosen
+from benchmarks.sheets import sheet, write
 from benchmarks.speed import commit
 from facestudio import device
 from facestudio.errors import FaceStudioError
@@ -39,16 +41,21 @@ section { margin-bottom: 3em } .row { display: flex; flex-wrap: wrap; gap: 1em; 
 figure { margin: 0; width: min(512px, 45vw) } img { width: 100%; image-rendering: auto; display: block }
 figcaption { font-size: 13px } figcaption p { margin: .2em 0 } .bad { color: #a00 }
 """
+SIDE = 256  # px of a crop on the page
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a method made of a photo: `picture`, a file beside the page, and its `result`; or only the `error` in a sentence."""
+    """What a method made of a photo: `picture`, a file beside the page, and its `result`; or only the `error` in a sentence.
+
+    `crops`: a file with the faces before and after, where there are several, which are small in the photo.
+    """
 
     title: str
     picture: str = ""
     result: Result | None = None
     error: str = ""
+    crops: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,10 +90,22 @@ def tried(studio: Studio, path: Path, variants: Sequence[Variant], out: Path, se
             result = studio.restore(photo, faces, Recipe(variant.id, variant.method, dict(variant.options), seed))
             name = f"{path.stem}-{number}-{variant.id}.png"
             result.after.save(out / name, format="PNG", recipe=result.recipe, overwrite=True, metadata_policy="strip")
-            outcomes.append(Outcome(variant.title, name, result, result.error or ""))
+            crops = f"{path.stem}-{number}-{variant.id}-faces.png" if len(faces) > 1 else ""
+            if crops:
+                write(out / crops, before_and_after(result))
+            outcomes.append(Outcome(variant.title, name, result, result.error or "", crops))
         except FaceStudioError as error:
             outcomes.append(Outcome(variant.title, error=str(error)))
     return Entry(path.name, before, photo.size, len(faces), tuple(outcomes))
+
+
+def before_and_after(result: Result) -> np.ndarray:
+    """The crops of the faces that were restored, before and after, SIDE px each; a face a row."""
+    pairs = [(face.aligned_before, face.aligned_after) for face in result.faces]
+    there = [crop.pixels for pair in pairs for crop in pair if crop is not None]
+    if not there:
+        return np.zeros((1, 2 * SIDE, 3), np.uint8)
+    return sheet(np.stack([cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for crop in there]), 2)
 
 
 def cosines(face: FaceResult) -> str:
@@ -160,8 +179,12 @@ def html(entries: Sequence[Entry], heading: str) -> str:
 
 
 def _figure(picture: str, title: str, said: str) -> str:
-    image = f'<img src="{quote(picture)}" alt="{escape(title)}">' if picture else ""
+    image = _image(picture, title)
     return f"<figure>{image}<figcaption><p><b>{escape(title)}</b></p>{said}</figcaption></figure>"
+
+
+def _image(picture: str, title: str) -> str:
+    return f'<img src="{quote(picture)}" alt="{escape(title)}">' if picture else ""
 
 
 def _said(outcome: Outcome) -> str:
@@ -174,7 +197,8 @@ def _said(outcome: Outcome) -> str:
             summary = face.summary.sentence if face.summary else "Not judged."
             told = f"Face {face.index + 1}: cosines {cosines(face)}, recognisability {quality(face)}. {summary}"
             said.append(f"<p>{escape(' '.join([told, *face.notes]))}</p>")
-    return "".join([*said, f"<p>{outcome.result.seconds:.1f} s</p>"])
+    crops = _image(outcome.crops, f"{outcome.title}: the faces before and after")
+    return "".join([*said, f"<p>{outcome.result.seconds:.1f} s, judging included</p>", crops])
 
 
 def main() -> int:

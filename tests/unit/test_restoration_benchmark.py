@@ -118,9 +118,11 @@ def test_what_is_measured_is_what_the_product_makes(tmp_path: Path) -> None:
     order = {"id": "starter-estimator", "options": {"strength": 0.5}, "device": "cpu", "seed": 0}
     cost = restoring.restore_all({**order, "inputs": tmp_path / "in.npy", "outputs": tmp_path / "out.npy"})
     recipe = Recipe("starter-estimator", "quick", {"strength": 0.5})
-    made = Studio("cpu").restore(Photo.from_pixels(bad[1]), (), recipe, aligned=True).after.pixels
+    result = Studio("cpu").restore(Photo.from_pixels(bad[1]), (), recipe, aligned=True)
+    made = result.after.pixels
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy")[1], made)
     assert (made != bad[1]).any()
+    np.testing.assert_array_equal(degraded_photos.before_and_after(result), np.hstack([bad[1], made]))
     assert cost.seconds > 0 and cost.peak > 50e6
 
 
