@@ -73,16 +73,17 @@ class Screen:
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
+            TextColumn("{task.fields[tally]}"),
             TimeRemainingColumn(),
             console=self._err,
             transient=True,
             disable=self.quiet or not self._err.is_terminal,
         )
         with bar, self._bar_on(not bar.disable):
-            task = bar.add_task("Loading", total=1.0)
+            task = bar.add_task("Loading", total=1.0, tally="")
 
             def report(update: Update) -> None:
-                bar.update(task, completed=update.fraction, description=update.stage)
+                bar.update(task, completed=update.fraction, description=update.stage, tally=update.tally)
 
             progress = Progress(report)
             with _stopped_by_interrupt(progress):

@@ -20,6 +20,7 @@ from facestudio import batch
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli import report as reports
 from facestudio.cli import weights
+from facestudio.cli.anonymize import anonymize
 from facestudio.cli.arguments import Boxes, Device, Far, Json, Photos, Quiet, Report
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
@@ -245,6 +246,7 @@ def build() -> typer.Typer:
     )
     app.callback()(about)
     app.command()(with_method_options(restore, "keep"))
+    app.command()(with_method_options(anonymize, "change"))
     app.command()(with_method_options(generate, "create"))
     app.command()(detect)
     app.command()(compare)

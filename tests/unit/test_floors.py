@@ -36,6 +36,9 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         "generating",
         "batch",
         "methods.quick",
+        "anonymizing",
+        "methods.solid",
+        "cli.anonymize",
         "methods.arc2face",
         "methods.difface",
         "methods.dfdnet",
@@ -62,12 +65,12 @@ def test_help_is_quick_and_names_every_command() -> None:
     done = command("--help")
     assert done.returncode == 0, done.stderr
     assert time.perf_counter() - started < 10  # torch alone takes longer on a busy machine
-    for name in ("restore", "detect", "compare", "doctor", "weights"):
+    for name in ("restore", "anonymize", "detect", "compare", "doctor", "weights"):
         assert name in done.stdout
 
 
 @pytest.mark.parametrize(
-    "words", ["restore", "detect", "compare", "doctor", "weights", *(f"weights {each}" for each in WEIGHTS)]
+    "words", ["restore", "anonymize", "detect", "compare", "doctor", "weights", *(f"weights {each}" for each in WEIGHTS)]
 )
 def test_each_command_has_help(words: str) -> None:
     done = command(*words.split(), "--help")

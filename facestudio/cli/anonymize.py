@@ -1,0 +1,237 @@
+"""The command `anonymize`: photos in which nobody is recognised any more, and a report on how sure that is.
+
+Separate from the other commands because of its promises: what is not verified is not written, or is said to need review; nothing
+of the original's metadata is kept; and a run that was cut off goes on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from facestudio import batch
+from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED
+from facestudio.checkpoints import Checkpoint
+from facestudio.cli.arguments import Boxes, Device, Far, Photos, Quiet, Report
+from facestudio.cli.console import Screen
+from facestudio.cli.flags import options_given, parse_box, parse_faces
+from facestudio.cli.report import count
+from facestudio.errors import CheckpointMissing, DiskFull, UsageError
+from facestudio.faces.duplicates import known_as
+from facestudio.journal import Journal
+from facestudio.metadata import POLICIES
+from facestudio.methods.base import method_name
+from facestudio.photo import Photo
+from facestudio.pipeline import Result
+from facestudio.planning import numbered, survey
+from facestudio.progress import Progress
+from facestudio.recipe import Recipe
+from facestudio.report_tables import check_tables, write_page, write_table
+from facestudio.studio import HIDING, Studio, options_of
+
+NO_FALLBACK = "none"
+_ATTENTION = (FAILED, REVIEW)
+_PARTLY = (
+    "Blur and squares keep something of a face, which programs made for it can partly guess back; a block (--method solid) "
+    "keeps nothing."
+)
+
+
+def anonymize(
+    photos: Photos,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the results (or a file, for one photo).")
+    ],
+    method: Annotated[str | None, typer.Option(help="How to change faces, such as solid, blur or pixelate.")] = None,
+    checkpoint: Annotated[str | None, typer.Option(metavar="ID", help="Which weights (see `weights list`).")] = None,
+    faces: Annotated[str, typer.Option(metavar="all|largest|0,2", help="Which faces; 0 is the largest.")] = "all",
+    box: Boxes = None,
+    tries: Annotated[int, typer.Option(min=1, max=100, help="How often a face is tried before the fallback.")] = 4,
+    fallback: Annotated[
+        str, typer.Option(metavar="solid|blur|pixelate|none", help="What hides a face that could not be verified.")
+    ] = HIDING,
+    metadata: Annotated[
+        str,
+        typer.Option(
+            metavar="strip|technical|keep",
+            help="What of the photo's metadata is kept: nothing; how it was exposed; everything, people and places included.",
+        ),
+    ] = "strip",
+    names: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.csv", help="Number the results, and write here, apart, which number is which photo."
+        ),
+    ] = None,
+    reset_times: Annotated[
+        bool, typer.Option("--reset-times", help="Let the files say 1980 instead of when they were written.")
+    ] = False,
+    format: Annotated[
+        str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
+    ] = None,
+    far: Far = 1e-3,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes all randomness.")] = 0,
+    device: Device = "auto",
+    report: Report = None,
+    quiet: Quiet = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped or cut off.")] = False,
+    **options: Any,
+) -> int:
+    """Change faces until no recogniser knows them, and report how far each of them moved."""
+    screen = Screen(quiet)
+    studio = Studio(device, far=far)
+    entry = _chosen(studio, method, checkpoint)
+    recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
+    options_of(studio.method_options(entry.id), recipe.options)
+    if metadata not in POLICIES:
+        raise UsageError(f"--metadata takes strip, technical or keep, not {metadata}.")
+    hiding = None if fallback == NO_FALLBACK else _chosen(studio, fallback, None).id
+    asked = _Faces(studio, parse_faces(faces), [parse_box(text) for text in box or ()], screen)
+    planned = survey(photos, output, format)
+    if asked.boxes and len(planned.items) != 1:
+        raise UsageError(f"--box tells where a face is in one photo, and there are {len(planned.items)}.")
+    report = report or _beside(output)
+    if _is_inside(report, output):
+        raise UsageError(f"The report {report} names the originals; keep it apart from {output}.")
+    tables = [report.with_suffix(suffix) for suffix in (".csv", ".html")]
+    check_tables(*tables)
+    if names is not None:
+        planned = numbered(planned, output, names)
+    settings = {
+        **{"recipe": json.loads(recipe.to_json()), "faces": faces, "box": box, "tries": tries, "fallback": fallback},
+        **{"metadata": metadata, "times": reset_times, "far": far, "numbers": names is not None},
+    }
+
+    def work(photo: Photo, progress: Progress) -> Result:
+        found, chosen = asked.of(photo, progress)
+        return studio.anonymize(photo, found, recipe, chosen, progress, tries=tries, fallback=hiding)
+
+    attention: list[batch.Outcome] = []
+    shown: set[str] = set()
+
+    def done(outcome: batch.Outcome) -> None:
+        shown.update(str(face.get("method")) for face in outcome.record()["faces"])
+        if outcome.earlier is None and outcome.output is not None:
+            screen.say(_text(outcome))
+        if outcome.status in _ATTENTION:
+            attention.append(outcome)
+            if outcome.earlier is None:
+                screen.complain(f"{outcome.source}: {outcome.error}", outcome.hint)
+
+    waited = False
+
+    def waiting(full: DiskFull) -> None:
+        nonlocal waited
+        if not waited:
+            screen.complain(
+                f"{full} Waiting for room.", "Free some space, or stop with Ctrl-C and go on later by --resume."
+            )
+        waited = True
+
+    try:
+        with screen.progress() as progress:
+            studio.prepare(entry.id)
+            outcomes = batch.run(
+                photos,
+                output,
+                work,
+                progress=progress,
+                report=report,
+                done=done,
+                writing=batch.Writing(format, overwrite, metadata, reset_times),
+                planned=planned,
+                journal=Journal(output, json.dumps(settings, sort_keys=True)),
+                resume=resume,
+                waiting=waiting,
+            )
+    finally:
+        if report.is_file():
+            write_table(report, tables[0])
+            write_page(report, tables[1])
+    screen.say(_summary(outcomes, attention))
+    if shown & {"blur", "pixelate"}:
+        screen.say(_PARTLY)
+    screen.say("Report: " + ", ".join(map(str, [report, *tables])))
+    return 1 if attention else 0
+
+
+@dataclass(frozen=True)
+class _Faces:
+    """Which faces of a photo are to be changed."""
+
+    studio: Studio
+    chosen: set[int] | None
+    boxes: list[tuple[float, float, float, float]]
+    screen: Screen
+
+    def of(self, photo: Photo, progress: Progress) -> tuple[tuple[Any, ...], set[int] | None]:
+        """The faces of `photo`, those in the boxes last, and the indices of the chosen ones (None: all)."""
+        found = self.studio.detect(photo, progress, unsure=True)
+        for box in self.boxes:
+            face = self.studio.face_at(photo, box, progress)
+            known = known_as(face, found)
+            if known is None:
+                found = (*found, face)
+            else:
+                self.screen.say(f"The box {','.join(f'{x:g}' for x in box)} shows face {known}.")
+        return found, self.chosen if found else None
+
+
+def _chosen(studio: Studio, method: str | None, checkpoint: str | None) -> Checkpoint:
+    """The checkpoint that the flags mean; without flags the block, which leaves nothing."""
+    offered = studio.anonymize_checkpoints()
+    if not offered:
+        raise CheckpointMissing("Nothing is here that changes faces.", hint="Run `facestudio doctor`.")
+    fitting = [c for c in offered if method in (None, method_name(c)) and checkpoint in (None, c.id)]
+    if not fitting:
+        known = ", ".join(f"{method_name(c)} ({c.id})" for c in offered)
+        raise UsageError(f"Nothing here changes faces with {checkpoint or method}; there is: {known}.")
+    return fitting[0]
+
+
+def _beside(output: Path) -> Path:
+    """The report's place when none is named: beside the results and not among them, because it names the originals."""
+    place = Path(os.path.abspath(output))
+    return place.with_name(f"{place.stem if place.suffix and not place.is_dir() else place.name}-report.jsonl")
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _text(outcome: batch.Outcome) -> str:
+    """A photo that was written: where to, and what the recognisers say of each face."""
+    lines = [f"{outcome.source} -> {outcome.output} ({outcome.seconds:.1f} s)"]
+    if outcome.status == NOBODY:
+        lines.append("  no face was found")
+    for face in outcome.result.faces if outcome.result else ():
+        if face.status == "skipped":
+            continue
+        moved = ", ".join(f"{v.embedder} {v.cosine:.2f} ({v.words})" for v in face.verdicts.values())
+        lines.append(f"  face {face.index}: {face.status}" + (f"; {moved}" if moved else ""))
+        lines += [f"    {note}" for note in (*([face.error] if face.error else []), *face.notes)]
+    return "\n".join(lines)
+
+
+def _summary(outcomes: list[batch.Outcome], attention: list[batch.Outcome]) -> str:
+    """How many photos came out how, and which a person should look at."""
+    found = Counter(outcome.status for outcome in outcomes)
+    kept = sum(outcome.earlier is not None for outcome in outcomes)
+    order = (VERIFIED, FALLBACK, REVIEW, FAILED, NOBODY)
+    said = [
+        f"{found[name]} {name}" for name in sorted(found, key=lambda n: order.index(n) if n in order else len(order))
+    ]
+    lines = [f"{count(len(outcomes) - found[batch.LEFT_OUT], 'photo')}: {', '.join(said)}"]
+    if kept:
+        lines[0] += f"; {kept} done before"
+    if attention:
+        lines.append("To be looked at by a person:")
+        lines += [f"  {outcome.source}: {outcome.error or outcome.status}" for outcome in attention]
+    return "\n".join(lines)
