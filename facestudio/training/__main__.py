@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import logging
+import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
@@ -20,7 +21,8 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def main(
     recipe: Annotated[
-        str, typer.Argument(help="detector, landmarks, embedder_a, embedder_b, embedder_c, panel or estimator")
+        str,
+        typer.Argument(help="a module of training/recipes: detector, landmarks, embedder_a, panel, estimator, lafr..."),
     ],
     minutes: Annotated[float, typer.Option(help="how long to train, in minutes")] = 10.0,
     root: Annotated[Path, typer.Option(help="folder with faces/ and teachers/")] = Path("../shared"),
@@ -33,6 +35,9 @@ def main(
     fresh: Annotated[
         bool, typer.Option(help="do not go on from the shipped weights when there is no checkpoint")
     ] = False,
+    config: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE of the network's config, for a trial; may be given again")
+    ] = None,
     export: Annotated[bool, typer.Option(help="afterwards write the averaged weights to weights/")] = False,
     weights: Annotated[Path, typer.Option(help="folder that holds manifest.toml")] = Path("weights"),
 ) -> None:
@@ -46,13 +51,27 @@ def main(
     made = importlib.import_module(f"facestudio.training.recipes.{recipe}").Recipe(root, runs / "cache")
     if cooldown is not None:
         made.settings = replace(made.settings, cooldown=cooldown)
-    folder = runs / (f"{made.id}-fit" if hasattr(made, "fit") else made.id)  # a fit cannot be resumed
+    trial = dict(map(setting, config or ()))
+    made.config = {**made.config, **trial}
+    name = "-".join([made.id, *(f"{key}={value}" for key, value in trial.items())])
+    folder = runs / (f"{name}-fit" if hasattr(made, "fit") else name)  # a fit cannot be resumed
     if hasattr(made, "fit"):
         figures = made.fit(folder)
     else:
         figures = train(made, folder, minutes, device, None if fresh else exporting.start(made, weights))
     if export:
         exporting.export(made, folder, figures, weights)
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Name and value of "name=value", whose value is TOML or else a word; typer.BadParameter when it is something else."""
+    name, equals, value = text.partition("=")
+    if not (name.isidentifier() and equals and value):
+        raise typer.BadParameter(f"{text} is not NAME=VALUE")
+    try:
+        return name, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name, value
 
 
 if __name__ == "__main__":

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import typer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from facestudio.checkpoints import load_into, load_manifest, verify
 from facestudio.networks.estimator import EstimatorUNet
 from facestudio.training import data, export, metrics
+from facestudio.training.__main__ import setting
 from facestudio.training.loop import Settings, Taught, fill, train, update
 from facestudio.training.recipes import detector as detector_recipe
 from facestudio.training.recipes.landmarks import mirrored_order
@@ -195,6 +197,14 @@ def test_a_network_that_grew_keeps_what_was_trained(tmp_path: Path) -> None:
     assert network.extra.bias.tolist() == [1, 1]
     save_file({**shipped, "extra.weight": torch.ones(2, 4), "extra.bias": torch.ones(2)}, begin.weights)
     assert not fill(network, begin.weights, ("extra.",))
+
+
+def test_a_trial_changes_the_config_by_name() -> None:
+    told = [setting(text) for text in ("mode=lookup", "time=50", "alpha=2.5", "widths=[8, 16]", "pose=true")]
+    assert told == [("mode", "lookup"), ("time", 50), ("alpha", 2.5), ("widths", [8, 16]), ("pose", True)]
+    for wrong in ("mode", "=3", "a b=3", "time="):
+        with pytest.raises(typer.BadParameter, match="NAME=VALUE"):
+            setting(wrong)
 
 
 def test_splits_are_disjoint_by_identity_and_the_same_everywhere() -> None:
