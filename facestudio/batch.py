@@ -188,7 +188,7 @@ class _Run:
         faces = 0
         self._clear()
         for left in self._planned.left_out:
-            self._tell(Outcome(left.path, None, LEFT_OUT, left.reason, 0.0), outcomes, done)
+            self._tell(Outcome(left.path, None, LEFT_OUT, left.reason, 0.0, label=left.label), outcomes, done)
         total = len(self._planned.items)
         for number, item in enumerate(self._progress.track(self._planned.items, "Photos")):
             self._progress.tally = f"{number} of {total} photos, {faces} face{'' if faces == 1 else 's'}"

@@ -36,10 +36,11 @@ class Item:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something in a folder that is no photo to do, and why."""
+    """Something in a folder that is no photo to do, why, and what a report calls it ("": by its path)."""
 
     path: Path
     reason: str
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -158,12 +159,20 @@ def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = 
     numbers.update(zip(new, order, strict=True))
     if new:
         _write_mapping(mapping, numbers)
-    items = []
+    items, labels = [], {}
     for item, source in zip(plan.items, sources, strict=True):
-        label = f"{numbers[source]:06d}"
+        label = labels[str(item.source)] = f"{numbers[source]:06d}"
         suffix = item.target.suffix.lower() if supported_suffix(item.target) else ""
         items.append(Item(item.source, out / f"{label}{suffix}", label))
-    return Plan(tuple(items), plan.left_out)
+    return Plan(tuple(items), tuple(_unnamed(left, labels) for left in plan.left_out))
+
+
+def _unnamed(left: LeftOut, labels: dict[str, str]) -> LeftOut:
+    """`left` without any name: it has no number, and the photo that its reason names is called by its own."""
+    reason = left.reason
+    for name in sorted(labels, key=len, reverse=True):
+        reason = reason.replace(name, labels[name])
+    return LeftOut(left.path, reason, "without a number")
 
 
 def suffix_of(format: str | None) -> str:

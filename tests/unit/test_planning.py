@@ -62,6 +62,9 @@ def test_numbers_replace_names_and_the_mapping_is_kept_apart(album: Path, tmp_pa
         number = names[item.source.name]
         assert item.target == out / f"{number}{item.source.suffix.lower()}"
         assert item.label == number
+    for left in plan.left_out:
+        assert left.label == "without a number" and "b.jpg" not in left.reason
+    assert any(names["b.jpg"] in left.reason for left in plan.left_out)
     assert os.listdir(tmp_path / "album") and not out.exists()
 
 
