@@ -4,7 +4,8 @@ Paper: Yue and Loy, "DifFace: Blind Face Restoration with Diffused Error Contrac
 1.0, non-commercial, weights too; no code taken). The algorithm is diffusion/difface.py, and asks for no more than a guess and
 a denoiser, so there are two carriers of it: the published networks work on pixels at 512, and our own prior on latents of
 256 px faces, where the guess is that of `quick`. What differs: few steps of DPM-Solver++ unless "ddim" is chosen, which with
-100 steps is the published sampler; and in latents the colours of large areas stay the guess's, which noise would move.
+100 steps is the published sampler; and in latents what is coarse stays the guess's, which noise would move: the colours of
+large areas, and with a smaller `hold` the features as well, so that only their fine detail is made up.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from facestudio.diffusion.difface import Denoiser, Sampling, Schedule
 
 LEVELS = 1000  # of noise, that either prior was trained with
-LARGE = 16.0  # deviation, in pixels, of the blur that leaves the colours of large areas
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,17 @@ class Options:
 
 @dataclass(frozen=True)
 class LatentOptions(Options):
-    """The same, and what matters only when a reference says who the person is."""
+    """The same, what is kept of the guess, and what matters only when a reference says who the person is."""
 
+    hold: float = option(
+        4.0,
+        title="Hold",
+        help="How coarse things are, in pixels of the 256 px crop, that stay as they were first guessed: lower is more faithful "
+        "and makes up fine detail alone, 16 and more holds only the colours of large areas.",
+        minimum=1.0,
+        maximum=32.0,
+        step=0.5,
+    )
     guidance: float = option(
         2.0,
         title="Likeness",
@@ -217,7 +226,7 @@ class LatentDifFace:
                 "show": self._shown,
             }
             found = self._faces(refine(denoise, latents, sampling, noise, **more))
-        return aligned.with_pixels(_picture(coloured(found, guess)))
+        return aligned.with_pixels(_picture(held(found, guess, options.hold)))
 
     def _estimate(self, low: Tensor, progress: Progress) -> Tensor:
         """What `quick` makes of `low` (B, 3, H, W) in [-1, 1], a step of its own."""
@@ -263,13 +272,13 @@ class LatentDifFace:
         return _picture(self._faces(latents))
 
 
-def coloured(found: Tensor, guess: Tensor) -> Tensor:
-    """`found` (B, 3, H, W) with the colours that large areas have in `guess`, by exchanging what a wide blur leaves of both."""
+def held(found: Tensor, guess: Tensor, sigma: float) -> Tensor:
+    """`found` (B, 3, H, W) with what is coarse from `guess`, by exchanging what a blur of deviation `sigma` px leaves of both."""
     import torch
 
     off = (guess - found).permute(0, 2, 3, 1).cpu().numpy()
-    wide = np.stack([cv2.GaussianBlur(one, (0, 0), LARGE, borderType=cv2.BORDER_REPLICATE) for one in off])
-    return (found + torch.from_numpy(wide).permute(0, 3, 1, 2).to(found)).clamp(-1, 1)
+    coarse = np.stack([cv2.GaussianBlur(one, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE) for one in off])
+    return (found + torch.from_numpy(coarse).permute(0, 3, 1, 2).to(found)).clamp(-1, 1)
 
 
 def noise_seed(pixels: np.ndarray, seed: int) -> int:

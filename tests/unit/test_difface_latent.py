@@ -15,7 +15,7 @@ from facestudio.diffusion.difface import refine
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.methods.base import Guided, Restorer, method_class, method_name
-from facestudio.methods.difface import LatentDifFace, LatentOptions, coloured
+from facestudio.methods.difface import LatentDifFace, LatentOptions, held
 from facestudio.methods.quick import Quick
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.estimator import EstimatorUNet
@@ -133,9 +133,19 @@ def test_a_reference_says_who_it_is_and_its_embedder_no_longer_judges(method: La
 def test_large_areas_keep_the_colours_of_the_guess() -> None:
     guess = face_tensor() * 0.5
     fine = 0.2 * torch.randn(guess.shape, generator=torch.Generator().manual_seed(1))
-    kept = coloured((guess + 0.3 + fine).clamp(-1, 1), guess)
+    kept = held((guess + 0.3 + fine).clamp(-1, 1), guess, 16)
     assert abs(float((kept - guess).mean())) < 0.02
     assert float((kept - guess).std()) > 0.15, "what is fine stays"
+
+
+def test_the_less_is_held_the_more_of_the_guess_is_left(method: LatentDifFace) -> None:
+    face = crop()
+    guess, *found = (
+        method(face, LatentOptions(steps=3, realism=realism, hold=hold), Progress(), 7)
+        for realism, hold in ((0.0, 4), (0.8, 2), (0.8, 4), (0.8, 32))
+    )
+    near = [distance(guess, one) for one in found]
+    assert near[0] < near[1] < near[2]
 
 
 def test_it_stops_between_two_steps_and_shows_faces_on_the_way(method: LatentDifFace) -> None:
