@@ -69,13 +69,15 @@ def chosen(studio: Studio, methods: str, options: Sequence[Sequence[str]]) -> li
         methods: ids of checkpoints with commas between; "" means all that restore and are here.
         options: each a group of "name=value,value"; see `combinations`.
 
-    SystemExit in one sentence for what does not exist, and for an option that no method has.
+    SystemExit in one sentence for what does not exist or is not here, and for an option that no method has.
     """
     known = {entry.id: entry for entry in studio.checkpoints() if entry.method and entry.goal == "keep"}
     here = [entry.id for entry in studio.restore_checkpoints() if entry.here]
     ids = [id for id in methods.split(",") if id and id != BICUBIC] if methods else here
     if unknown := [id for id in ids if id not in known]:
         raise SystemExit(f"No method restores with {unknown[0]}; there are {', '.join(known)}.")
+    if lacking := [id for id in ids if not known[id].here]:
+        raise SystemExit(f"The weights {lacking[0]} are not here; `facestudio weights get {lacking[0]}` gets them.")
     groups = [parsed(group) for group in options]
     fields = {id: {one.name: one for one in studio.options_for(id)} for id in ids}
     for name in {name for group in groups for name in group}:

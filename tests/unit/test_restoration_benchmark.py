@@ -105,8 +105,10 @@ def test_methods_come_from_the_manifest() -> None:
     assert everything == {BICUBIC, *(entry.id for entry in studio.restore_checkpoints() if entry.here)}
     with pytest.raises(SystemExit, match="starter-detector"):
         restoring.chosen(studio, "starter-detector", [])
+    with pytest.raises(SystemExit, match="difface are not here"):
+        restoring.chosen(studio, "starter-estimator,difface", [])
     with pytest.raises(SystemExit, match="an option called stepps"):
-        restoring.chosen(studio, "starter-estimator,difface", [["stepps=3"]])
+        restoring.chosen(studio, "starter-estimator", [["stepps=3"]])
     assert restoring.defaults(second, studio)
     assert restoring.defaults(Variant("difface", "difface", False, {"steps": 10}), studio)
     assert not restoring.defaults(Variant("difface", "difface", False, {"steps": 11}), studio)
