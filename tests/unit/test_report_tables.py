@@ -1,0 +1,118 @@
+"""The report for people: a table and a page made of the lines."""
+
+from __future__ import annotations
+
+import csv
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facestudio.errors import UsageError
+from facestudio.report_tables import check_tables, write_page, write_table
+
+FACE = {
+    "box": [1.5, 2.0, 30.0, 40.0],
+    "landmarks": [],
+    "score": 0.9,
+    "pose": [0, 0, 0],
+    "status": "verified",
+    "error": None,
+    "similarity": {"judge-a": 0.0412, "judge-b": -0.1},
+    "threshold": {"judge-a": 0.4, "judge-b": 0.5},
+    "verdict": "changed",
+    "quality": [0.7, 0.1],
+    "notes": ["Nobody can be recognised in it any more."],
+    "method": "solid",
+    "found_again": None,
+    "tries": [{}, {}],
+}
+
+
+def line(photo: str, status: str = "verified", faces: Any = (FACE,), **more: Any) -> dict[str, Any]:
+    record = {"input": photo, "output": f"out/{photo}", "status": status, "error": None, "seconds": 1.0}
+    return record | {"recipe": None, "faces": list(faces), **more}
+
+
+@pytest.fixture
+def report(tmp_path: Path) -> Path:
+    path = tmp_path / "report.jsonl"
+    missed = [{"box": [5.0, 6.0, 7.0, 8.0], "score": 0.25}]
+    odd = "<img src=x onerror=alert(1)>.jpg"
+    lines = [
+        line("a.jpg", faces=(FACE, FACE | {"status": "needs review", "error": "A judge knows it."})),
+        line("=cmd|calc.jpg", "failed", (), error="It is damaged & lost."),
+        line(odd, "needs review", possible_missed_faces=missed),
+        line("\udcff.png", "no face", ()),
+    ]
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines) + '{"input": "cut of', encoding="utf-8")
+    return path
+
+
+def test_the_table_has_a_line_a_face_and_what_each_judge_says(report: Path, tmp_path: Path) -> None:
+    with write_table(report, tmp_path / "report.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["photo"], row["face"], row["face status"]) for row in rows] == [
+        ("a.jpg", "0", "verified"),
+        ("a.jpg", "1", "needs review"),
+        ("'=cmd|calc.jpg", "", ""),
+        ("<img src=x onerror=alert(1)>.jpg", "0", "verified"),
+        ("<img src=x onerror=alert(1)>.jpg", "", "possible missed face"),
+        ("\\udcff.png", "", ""),
+    ]
+    first, second, failed = rows[:3]
+    assert (float(first["judge-a cosine"]), float(first["judge-b same person from"])) == (0.0412, 0.5)
+    assert (first["tries"], first["shown by"], first["quality after"]) == ("2", "solid", "0.1")
+    assert second["remark"].startswith("A judge knows it. Nobody")
+    assert (failed["photo status"], failed["remark"], failed["judge-a cosine"]) == (
+        "failed",
+        "It is damaged & lost.",
+        "",
+    )
+    assert (rows[4]["left"], rows[4]["score"]) == ("5.0", "0.25")
+
+
+class Page(HTMLParser):
+    """What a page holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.words = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.words += data + "\n"
+
+
+def test_the_page_stands_alone_and_shows_names_as_they_are(report: Path, tmp_path: Path) -> None:
+    page = Page()
+    page.feed(write_page(report, tmp_path / "report.html").read_text(encoding="utf-8"))
+    assert not {"img", "script", "link", "iframe"} & set(page.tags)
+    assert page.tags.count("tr") == 1 + 6
+    for words in ("<img src=x onerror=alert(1)>.jpg", "0.04 (0.40)", "A judge knows it.", "1 failed", "1 needs review"):
+        assert words in page.words
+    looked_at = page.words.split("To be looked at by a person")[1].split("All faces")[0]
+    assert "=cmd|calc.jpg: It is damaged & lost." in looked_at and "a.jpg:" not in looked_at.replace("calc.jpg:", "")
+
+
+def test_they_are_written_anew_but_never_over_something_else(report: Path, tmp_path: Path) -> None:
+    table, page = tmp_path / "t.csv", tmp_path / "t.html"
+    check_tables(table, page)
+    for _ in range(2):
+        check_tables(write_table(report, table), write_page(report, page))
+    for other in (tmp_path / "other.csv", tmp_path / "other.html"):
+        other.write_text("precious")
+        with pytest.raises(UsageError, match="would be lost"):
+            check_tables(other if other.suffix == ".csv" else table, other if other.suffix == ".html" else page)
+        assert other.read_text() == "precious"
+
+
+def test_a_report_without_photos_makes_an_empty_table(tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_text("")
+    assert write_table(tmp_path / "r.jsonl", tmp_path / "r.csv").read_text().count("\n") == 1
+    assert "All faces" in write_page(tmp_path / "r.jsonl", tmp_path / "r.html").read_text()
