@@ -9,11 +9,14 @@ BY-NC-SA 4.0 for code and weights; no code taken). What differs:
 - The 68 landmarks are our own finder's, in the crop.
 - A component out of view, an eye turned away, or a crop without landmarks is left to the rest of the network.
 - Whole photos are pasted by faces/paste.py, any number of faces.
+
+There are two of them: the published network at 512 px, and our own small one at 256 (networks/completion.py), which completes
+what the estimator of `quick` sees of a face.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +27,16 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.device import run_batched
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.components import NAMES, Choice, Explanation, visible_boxes
-from facestudio.faces.face import FFHQ_512, AlignedFace, Face
+from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Face
 from facestudio.faces.landmarks import LandmarkFinder
-from facestudio.faces.loading import load_network
+from facestudio.faces.loading import load_network, load_used
 from facestudio.options import option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
+    from torch import Tensor, nn
+
     from facestudio.networks.dfdnet import DFDNet as Network
     from facestudio.networks.dictionary import Entries
 
@@ -52,48 +57,40 @@ class Options:
     )
 
 
-class DFDNet:
-    """The loaded method: a `network` (networks/dfdnet.py) with its `dictionary`, and a landmark `finder`, on `device`."""
+class Completing:
+    """What both have in common: a landmark `finder` that says where the components are, and words for what was chosen."""
 
     id = "dfdnet"
     goal = "keep"
     template = FFHQ_512
     Options: type[Any] = Options
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        network: Network,
-        dictionary: Mapping[str, Entries],
-        finder: LandmarkFinder,
-        device: str = "cpu",
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, finder: LandmarkFinder, device: str = "cpu") -> None:
         self.checkpoint = checkpoint
-        self._network = network
-        self._dictionary = dictionary
         self._finder = finder
         self._device = device
 
-    @classmethod
-    def load(cls, checkpoint: Checkpoint, device: str) -> DFDNet:
-        """Build and fill network, dictionary and landmark finder; CheckpointError when that cannot be."""
-        network: Any = load_network(checkpoint, device)
-        finder = LandmarkFinder.load(checkpoints.checkpoint(checkpoint.uses.get("landmarks", LANDMARKS)), device)
-        return cls(checkpoint, network.fold(), _dictionary(checkpoint, network, device), finder, device)
-
     def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
-        """Restore one FFHQ_512 crop. Nothing is random here, so `seed` changes nothing."""
+        """Restore one crop. Nothing is random here, so `seed` changes nothing."""
         return self.explained(aligned, options, progress, seed)[0]
 
     def explained(
         self, aligned: AlignedFace, options: Any, progress: Progress, seed: int
     ) -> tuple[AlignedFace, Explanation]:
-        """Restore one FFHQ_512 crop, and say which entries of the dictionary did it."""
+        """Restore one crop, and say which entries of the dictionary did it."""
         if aligned.template != self.template and aligned.template.size != self.template.size:
             raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
         ((pixels, explanation),) = run_batched(self._restore, [aligned], 1, progress)
         progress.preview(lambda: pixels)
         return aligned.with_pixels(pixels), explanation
+
+    def completed(self, batch: Tensor, boxes: Tensor) -> Any:
+        """`picture`, `entry` and `confidence` that the network makes of `batch` (B, 3, S, S) in [-1, 1] and `boxes` (B, 4, 4)."""
+        raise NotImplementedError
+
+    def sizes(self, component: str) -> Sequence[tuple[int, int]]:
+        """Of a component: the scale (side of the map in a crop of 512 px) and the number of entries of each dictionary."""
+        raise NotImplementedError
 
     def _restore(self, faces: list[AlignedFace]) -> list[tuple[np.ndarray, Explanation]]:
         """The restored pixels of each of `faces`, and how."""
@@ -102,7 +99,7 @@ class DFDNet:
         boxes = np.stack([visible_boxes(self._landmarks(face), face.template.size) for face in faces])
         batch = torch.cat([to_tensor(face.pixels) for face in faces]).to(self._device)
         with torch.inference_mode():
-            restored = self._network(batch, torch.from_numpy(boxes), self._dictionary)
+            restored = self.completed(batch, torch.from_numpy(boxes))
         explanations = [self._explanation(*told) for told in zip(restored.entry, restored.confidence, strict=True)]
         return list(zip(to_pixels(restored.picture), explanations, strict=True))
 
@@ -113,16 +110,82 @@ class DFDNet:
 
     def _explanation(self, entry: Any, confidence: Any) -> Explanation:
         """Of one face: `entry` and `confidence` (components, scales) in words of the product."""
-        from facestudio.networks.dfdnet import SCALES
         from facestudio.networks.dictionary import SKIPPED
 
         choices = []
         for name, entries, certain in zip(NAMES, entry.tolist(), confidence.tolist(), strict=True):
-            for scale, index, sure in zip(SCALES, entries, certain, strict=True):
+            for (scale, count), index, sure in zip(self.sizes(name), entries, certain, strict=True):
                 if index != SKIPPED:
-                    choices.append(Choice(name, scale, index, len(self._dictionary[f"{name}_{scale}"].values), sure))
+                    choices.append(Choice(name, scale, index, count, sure))
         seen = {choice.component for choice in choices}
         return Explanation(tuple(choices), tuple(name for name in NAMES if name not in seen))
+
+
+class DFDNet(Completing):
+    """The published method: a `network` (networks/dfdnet.py) with its `dictionary`, and a landmark `finder`, on `device`."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        network: Network,
+        dictionary: Mapping[str, Entries],
+        finder: LandmarkFinder,
+        device: str = "cpu",
+    ) -> None:
+        super().__init__(checkpoint, finder, device)
+        self._network = network
+        self._dictionary = dictionary
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str) -> DFDNet:
+        """Build and fill network, dictionary and landmark finder; CheckpointError when that cannot be."""
+        network: Any = load_network(checkpoint, device)
+        finder = LandmarkFinder.load(checkpoints.checkpoint(checkpoint.uses.get("landmarks", LANDMARKS)), device)
+        return cls(checkpoint, network.fold(), _dictionary(checkpoint, network, device), finder, device)
+
+    def completed(self, batch: Tensor, boxes: Tensor) -> Any:
+        return self._network(batch, boxes, self._dictionary)
+
+    def sizes(self, component: str) -> Sequence[tuple[int, int]]:
+        from facestudio.networks.dfdnet import SCALES
+
+        return [(scale, len(self._dictionary[f"{component}_{scale}"].values)) for scale in SCALES]
+
+
+class StarterDFDNet(Completing):
+    """Our own: a `completion` (networks/completion.py) of the maps of `estimator`, and a landmark `finder`, on `device`."""
+
+    template = FFHQ_256
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        completion: nn.Module,
+        estimator: nn.Module,
+        finder: LandmarkFinder,
+        device: str = "cpu",
+    ) -> None:
+        super().__init__(checkpoint, finder, device)
+        self._completion: Any = completion
+        self._estimator = estimator
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str) -> StarterDFDNet:
+        """Build and fill completion, estimator and landmark finder; CheckpointError when that cannot be."""
+        estimator = load_used(checkpoint, "estimator", device)
+        finder = LandmarkFinder.load(checkpoints.checkpoint(checkpoint.uses.get("landmarks", LANDMARKS)), device)
+        return cls(checkpoint, load_network(checkpoint, device), estimator, finder, device)
+
+    def completed(self, batch: Tensor, boxes: Tensor) -> Any:
+        done = self._completion.symmetric(self._estimator, batch, boxes)
+        return done._replace(picture=done.picture.clamp(-1, 1))
+
+    def sizes(self, component: str) -> Sequence[tuple[int, int]]:
+        from facestudio.networks.completion import LEVELS
+
+        scale = 512 // self._completion.unshuffle
+        maps = [getattr(self._completion, f"{component}_{level}") for level in range(LEVELS)]
+        return [(scale >> level, len(entries)) for level, entries in enumerate(maps)]
 
 
 def _dictionary(checkpoint: Checkpoint, network: Any, device: str) -> dict[str, Entries]:

@@ -69,17 +69,22 @@ class EstimatorUNet(nn.Module):
 
         The output is not clamped: training needs the gradient outside the range, callers clamp.
         """
-        h = self.head(functional.pixel_unshuffle(x, self.unshuffle))
-        skips: list[Tensor] = []
-        for level, (blocks, shrink) in enumerate(zip(self.down, self.shrink, strict=True)):
-            h = blocks(self._placed(h, level))
-            skips.append(h)
-            h = shrink(h)
-        h = self.middle(self._placed(h, len(self.down)))
+        *skips, h = self.encoded(x)
+        h = self.middle(h)
         for grow, blocks in zip(self.grow, self.up, strict=True):
             h = blocks(functional.pixel_shuffle(grow(h), 2) + skips.pop())
         correction = self.tail(functional.silu(h))
         return x + functional.pixel_shuffle(correction, self.unshuffle).to(x.dtype)
+
+    def encoded(self, x: Tensor) -> list[Tensor]:
+        """The maps of `x` on the way down, the finest first; the last is what the middle gets."""
+        h = self.head(functional.pixel_unshuffle(x, self.unshuffle))
+        maps: list[Tensor] = []
+        for level, (blocks, shrink) in enumerate(zip(self.down, self.shrink, strict=True)):
+            h = blocks(self._placed(h, level))
+            maps.append(h)
+            h = shrink(h)
+        return [*maps, self._placed(h, len(self.down))]
 
     def symmetric(self, x: Tensor) -> Tensor:
         """The mean of what is made of `x` and of its mirror image, as by `forward`: errors that differ cancel out."""

@@ -79,18 +79,25 @@ class Recipe:
         return data.prefetch(self.batch, seed, workers=2)
 
     def batch(self, random: np.random.Generator) -> dict[str, Tensor]:
+        return self.drawn(random)[0]
+
+    def drawn(self, random: np.random.Generator) -> tuple[dict[str, Tensor], list[tuple[int, bool]]]:
+        """A batch, and of each of its faces the place among the faces and whether it is mirrored."""
+        which = []
         clean = np.empty((self.settings.batch, 256, 256, 3), np.uint8)
         bad = np.empty_like(clean)
         for slot, index in enumerate(random.choice(self.training, self.settings.batch)):
             pixels = self.faces.pixels[index]
-            if random.random() < 0.5:
+            mirrored = random.random() < 0.5
+            if mirrored:
                 pixels = pixels[:, ::-1]
+            which.append((int(index), mirrored))
             pixels = np.ascontiguousarray(pixels)
             if random.random() < 0.05:
                 pixels = np.repeat(pixels.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
             clean[slot] = pixels
             bad[slot] = degrade(pixels, draw(random))
-        return {"bad": metrics.tensor(bad), "clean": metrics.tensor(clean)}
+        return {"bad": metrics.tensor(bad), "clean": metrics.tensor(clean)}, which
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         guess = network(batch["bad"].contiguous(memory_format=torch.channels_last)).float()
@@ -105,6 +112,10 @@ class Recipe:
     def who(self) -> Recogniser:
         return Recogniser(teachers.Casia(self.root / "teachers"))
 
+    def restored(self, network: nn.Module, bad: np.ndarray, places: np.ndarray, device: torch.device) -> np.ndarray:
+        """What `network` makes of the degraded faces at `places`, all (N, 256, 256, 3) uint8 RGB."""
+        return metrics.pixels(network.symmetric(metrics.tensor(bad).to(device)))  # type: ignore[operator]
+
     @torch.inference_mode()
     def validate(self, network: nn.Module, device: torch.device, count: int = 96) -> dict[str, float]:
         """PSNR, SSIM and identity cosine (judge: the MS1M teacher) at the project's two fixed degradations."""
@@ -116,12 +127,8 @@ class Recipe:
         figures: dict[str, float] = {"validation_faces": float(len(chosen))}
         for scale in (4, 8):
             bad = grid.Cell("scale", scale).damaged(clean)
-            good = np.concatenate(
-                [
-                    metrics.pixels(network.symmetric(metrics.tensor(bad[i : i + 8]).to(device)))
-                    for i in range(0, len(bad), 8)
-                ]
-            )
+            portions = [slice(start, start + 8) for start in range(0, len(bad), 8)]
+            good = np.concatenate([self.restored(network, bad[some], chosen[some], device) for some in portions])
             for name, images in (("input", bad), ("output", good)):
                 pairs = list(zip(images, clean, strict=True))
                 figures[f"psnr_{name}_x{scale}"] = float(np.mean([metrics.psnr(a, b) for a, b in pairs]))
