@@ -28,6 +28,7 @@ from facestudio.cli.generate import generate
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
 from facestudio.faces.duplicates import known_as
 from facestudio.faces.face import Face
+from facestudio.journal import Journal
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
 from facestudio.pipeline import Result
@@ -71,6 +72,9 @@ def restore(
     report: Report = None,
     quiet: Quiet = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Remember what is done, and go on where such a run was stopped or cut off.")
+    ] = False,
     **options: Any,
 ) -> int:
     """Restore the faces of photos and say how much of each person is left."""
@@ -97,7 +101,7 @@ def restore(
             raise NoFaceFound(str(error), hint=reports.BOX_HINT) from error
 
     def done(outcome: batch.Outcome) -> None:
-        if outcome.output is not None:
+        if outcome.output is not None and outcome.earlier is None:
             screen.say(reports.outcome_text(outcome))
         if outcome.error is not None:
             screen.complain(f"{outcome.source}: {outcome.error}", outcome.hint)
@@ -108,8 +112,18 @@ def restore(
         if reference is not None:
             person = studio.open(reference)
             shows = person, studio.largest_face(person, progress)
+        settings = [json.loads(recipe.to_json()), faces, box, aligned, far, shows and shows[0].content_hash]
         outcomes = batch.run(
-            photos, output, work, progress=progress, report=report, format=format, overwrite=overwrite, done=done
+            photos,
+            output,
+            work,
+            progress=progress,
+            report=report,
+            format=format,
+            overwrite=overwrite,
+            done=done,
+            journal=Journal(output, json.dumps(settings)) if resume else None,
+            resume=resume,
         )
     return 0 if all(outcome.status == "ok" for outcome in outcomes) else 1
 
