@@ -95,6 +95,20 @@ def test_the_same_twice(degraded: Path, tmp_path: Path) -> None:
     assert np.array_equal(pixels(tmp_path / "one" / "degraded.png"), pixels(tmp_path / "two" / "degraded.png"))
 
 
+def test_a_run_that_resumes_does_nothing_twice(
+    degraded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["restore", str(degraded), "-o", str(tmp_path / "out"), "--report", str(tmp_path / "r.jsonl")]
+    assert run([*command, "--resume"]) == 0
+    result = tmp_path / "out" / "degraded.png"
+    before, told = result.stat(), (tmp_path / "r.jsonl").read_text()
+    assert run([*command, "--resume"]) == 0
+    assert (result.stat().st_ino, result.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert (tmp_path / "r.jsonl").read_text() == told
+    assert run([*command, "--resume", "--strength", "0.5"]) == 1
+    assert "other settings" in capsys.readouterr().err
+
+
 def test_no_strength_changes_nothing(degraded: Path, tmp_path: Path) -> None:
     assert run(["restore", str(degraded), "-o", str(tmp_path), "--strength", "0", "--quiet"]) == 0
     assert np.array_equal(pixels(degraded), pixels(tmp_path / "degraded.png"))
