@@ -25,6 +25,7 @@ TITLES = {
     "starter-estimator": "Starter quick restorer",
     "starter-lafr": "Starter LAFR: codebook adapter, and low-rank update of the prior",
     "starter-prior": "Starter face prior",
+    "starter-people": "Starter people: what identities are like",
     "starter-dictionary": "Starter DFDNet: dictionaries of eyes, noses and mouths",
     "starter-panel": "Starter panel: all embedders together, and how recognisable a face is",
 }

@@ -116,10 +116,15 @@ class Recipe:
     @cached_property
     def tables(self) -> tuple[np.ndarray, np.ndarray]:
         """Latents (2N, C, h, w) float16 of the faces and their mirror images, and identities (N, D), made once."""
-        names = [checkpoints.checkpoint(n).files["weights"].sha256[:12] for n in (AUTOENCODER, EMBEDDER)]
-        latents, identities = self.cache / f"latents-{names[0]}.npy", self.cache / f"identities-{names[1]}.npy"
+        latents = self.cache / f"latents-{self._known(AUTOENCODER)}.npy"
         if not latents.exists():
             self._save(latents, [self._latents(index) for index in range(0, len(self.faces.pixels), 16)])
+        return np.load(latents, mmap_mode="r"), self.identities
+
+    @cached_property
+    def identities(self) -> np.ndarray:
+        """Of the faces to the embedder (N, D), made once."""
+        identities = self.cache / f"identities-{self._known(EMBEDDER)}.npy"
         if not identities.exists():
             embedder = load_network(checkpoints.checkpoint(EMBEDDER), "cpu")
             points = data.landmarks5(self.faces.rows)
@@ -130,7 +135,11 @@ class Recipe:
                 with torch.inference_mode():
                     found.append(embedder.symmetric(metrics.tensor(crops)).numpy())  # type: ignore[operator]
             self._save(identities, found)
-        return np.load(latents, mmap_mode="r"), np.load(identities)
+        return np.load(identities)
+
+    @staticmethod
+    def _known(id: str) -> str:
+        return checkpoints.checkpoint(id).files["weights"].sha256[:12]
 
     @torch.inference_mode()
     def _latents(self, start: int) -> np.ndarray:

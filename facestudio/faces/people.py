@@ -1,0 +1,133 @@
+"""The space of identities: people who do not exist, as real ones might be, apart from each other and from training people.
+
+Rules: Vec2Face (Wu et al., ICLR 2025): a new identity's cosine to every other stays below a bound; a variation of one stays above
+one. Identities are those of the embedder that a method listens to, so nothing here judges a picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from facestudio.checkpoints import Checkpoint
+from facestudio.errors import CheckpointMismatch, FaceStudioError
+from facestudio.faces.calibration import threshold_at
+from facestudio.faces.face import Identity, similarity
+from facestudio.faces.loading import load_network
+
+if TYPE_CHECKING:
+    from facestudio.networks.people import People
+
+STRANGERS, COPIES = 1e-3, 1e-4  # false accept rates below whose thresholds two people, and a training person, must be
+_PORTION = 64  # identities that are drawn at once
+_PATIENCE = 200  # portions after which it is said that nobody else fits
+
+
+class IdentitySpace:
+    """Identities of `embedder`, drawn from `people`.
+
+    Args:
+        strangers, copies: cosines that a new person must stay below to others drawn with it, and to training people.
+    """
+
+    def __init__(self, people: People, embedder: str, strangers: float, copies: float) -> None:
+        self.embedder = embedder
+        self.strangers, self.copies = strangers, copies
+        self._people = people
+        self._known = _unit(people(people.known).numpy())
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, embedders: Mapping[str, Checkpoint]) -> IdentitySpace:
+        """The space that `checkpoint` holds; CheckpointMismatch when its embedder is not among `embedders`, or is another."""
+        fitted = checkpoint.calibration.get("embedders", {})
+        name = next(iter(checkpoint.conditioned_on), "")
+        entry = embedders.get(name)
+        if entry is None or fitted.get(name) != entry.files["weights"].sha256:
+            raise CheckpointMismatch(
+                f"{checkpoint.id} was fitted to other weights of {name or 'a recogniser'} than are here.",
+                hint="Fit it again: `python -m facestudio.training people --export`.",
+            )
+        people: People = load_network(checkpoint, "cpu")  # type: ignore[assignment]
+        thresholds = entry.calibration
+        return cls(people.float(), name, *(threshold_at(thresholds, far, name) for far in (STRANGERS, COPIES)))
+
+    def draw(self, seed: int) -> Identity:
+        """One person who does not exist, always the same for a `seed`: usual, and no training person."""
+        return self.draw_apart(1, seed)[0]
+
+    def draw_apart(self, count: int, seed: int, others: Sequence[Identity] = ()) -> list[Identity]:
+        """`count` such people, the same for the same seed, `count` and `others`, each apart from the rest and from `others`.
+
+        FaceStudioError when so many do not fit.
+        """
+        random = np.random.default_rng(seed)
+        found = [other.embedding for other in others]
+        for _ in range(_PATIENCE):
+            for vector in self._usual(random):
+                if len(found) - len(others) == count:
+                    break
+                if not found or float((np.stack(found) @ vector).max()) < self.strangers:
+                    found.append(vector)
+            if len(found) - len(others) == count:
+                return [Identity(vector, self.embedder) for vector in found[len(others) :]]
+        raise FaceStudioError(
+            f"Only {len(found) - len(others)} of {count} people could be found who are all apart from each other.",
+            hint="Ask for fewer people.",
+        )
+
+    def near(self, identity: Identity, amount: float, seed: int) -> Identity:
+        """Another look of the same person: its cosine to `identity` is 1 - `amount`, by chance in some direction of the space."""
+        if not 0 <= amount <= 1:
+            raise ValueError(f"amount must be in 0..1, not {amount}")
+        import torch
+
+        random = np.random.default_rng(seed)
+        step = torch.from_numpy(random.standard_normal((1, len(self._people.spread))).astype(np.float32))
+        aside = ((step * self._people.spread) @ self._people.axes.T)[0].numpy()
+        own = identity.embedding
+        aside -= own * (aside @ own)
+        aside /= np.linalg.norm(aside)
+        cosine = 1 - amount
+        return Identity(cosine * own + (1 - cosine**2) ** 0.5 * aside, self.embedder)
+
+    def between(self, one: Identity, other: Identity, share: float) -> Identity:
+        """The identity that is `share` of the way from `one` (0) to `other` (1) on the sphere, along the shortest arc."""
+        angle = float(np.arccos(np.clip(similarity(one, other), -1, 1)))
+        if angle < 1e-6:
+            return one
+        weights = np.sin([(1 - share) * angle, share * angle]) / np.sin(angle)
+        return Identity(weights[0] * one.embedding + weights[1] * other.embedding, self.embedder)
+
+    def nearest_known(self, identity: Identity) -> float:
+        """The cosine of `identity` to the training identity that is most like it."""
+        return float((self._known @ identity.embedding).max())
+
+    def is_copy(self, identity: Identity) -> bool:
+        """Whether `identity` is as like to a training identity as one pair of strangers in ten thousand."""
+        return self.nearest_known(identity) >= self.copies
+
+    def unusual(self, identity: Identity) -> float:
+        """How far `identity` is from the middle of real ones, 1 for one that is as far as nine in ten of them."""
+        import torch
+
+        distance = self._people.distance(torch.from_numpy(np.array(identity.embedding))[None])
+        return float(distance / self._people.usual)
+
+    def _usual(self, random: np.random.Generator) -> np.ndarray:
+        """Some unit identities (N, D) that are usual and no training person's."""
+        import torch
+
+        drawn = torch.from_numpy(random.standard_normal((_PORTION, len(self._people.spread))).astype(np.float32))
+        with torch.inference_mode():
+            vectors = self._people(drawn * self._people.spread)
+            usual = (self._people.distance(vectors) <= self._people.usual).numpy()
+        found = _unit(vectors.numpy())
+        new: np.ndarray = found[usual & ((found @ self._known.T).max(1) < self.copies)]
+        return new
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    found: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return found
