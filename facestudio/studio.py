@@ -292,6 +292,12 @@ class Studio:
 
         return method_class(store.checkpoint(checkpoint_id)).Options
 
+    def can_be_told(self, checkpoint_id: str) -> bool:
+        """Whether the method that a checkpoint feeds takes a reference (`Guided`); does not import torch."""
+        from facestudio.methods.base import method_class
+
+        return hasattr(method_class(store.checkpoint(checkpoint_id)), "guided")
+
     def export(
         self, checkpoint_id: str, target: Path | str, overwrite: bool = False, progress: Progress | None = None
     ) -> Path:

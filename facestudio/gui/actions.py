@@ -67,6 +67,8 @@ SPECS: tuple[Spec, ...] = (
     Spec("find_faces", "&Photo", "&Find faces again", ("F5",), place=RESTORE),
     Spec("figures", "&Photo", "What the &figures rest on…", ("Ctrl+I",), place=RESTORE),
     Spec("compare", "&Photo", "&Compare with another photo…", ("Ctrl+K",), place=RESTORE),
+    Spec("reference", "&Photo", "Choose a refere&nce…", ("Ctrl+Shift+O",), line=True, place=RESTORE),
+    Spec("paste_reference", "&Photo", "&Paste as the reference", ("Ctrl+Shift+V",), place=RESTORE),
     Spec("shuffle_seed", "&Photo", "&Another seed", ("Ctrl+D",), "dice", line=True, place=RESTORE),
     Spec("reset_options", "&Photo", "Options back to &defaults", ("Ctrl+Shift+R",), place=RESTORE),
     Spec("generate", "&Generate", "&Generate", ("Ctrl+R", "Ctrl+Return"), "gallery", place=GENERATE),

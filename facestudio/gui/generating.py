@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
-from PySide6.QtGui import QImage
 
 from facestudio.generating import MOST
 from facestudio.gui import saving, work
 from facestudio.gui.jobs import Job, JobQueue
-from facestudio.gui.runs import Picture, Run, Runs, Source
-from facestudio.gui.work import Found
-from facestudio.gui.workplace import FINDING, Workplace
+from facestudio.gui.person import Person, Source
+from facestudio.gui.runs import Picture, Run, Runs
+from facestudio.gui.workplace import Workplace
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
@@ -45,7 +44,9 @@ class Making(Workplace):
     def __init__(self, studio: Studio, compute: JobQueue, light: JobQueue, parent: QObject | None = None) -> None:
         super().__init__(studio, compute, light, parent)
         self.from_photo = False
-        self.source: Source | None = None
+        self.person = Person(self, self._why_nobody_else)
+        self.person.asked.connect(self._draw_asked)
+        self.person.changed.connect(self.who_changed)
         self.count = COUNT
         self.runs = Runs()
         self.running: Run | None = None
@@ -80,32 +81,17 @@ class Making(Workplace):
             self.from_photo = on
             self.who_changed.emit()
 
-    def use_photo(self, path: Path) -> None:
-        """Draw somebody in the photo `path`."""
-        self._look(partial(work.look_at, self.studio, path))
+    @property
+    def source(self) -> Source | None:
+        """The person in a photo, if one was chosen."""
+        return self.person.source
 
-    def use_pasted(self, image: QImage) -> None:
-        """Draw somebody in a picture from the clipboard."""
-        self._look(partial(work.look_at_pasted, self.studio, image))
+    def _why_nobody_else(self) -> str:
+        return "" if self.running is None else "Stop the drawing first, or wait until it is done."
 
-    def _look(self, job: Callable[[Progress], object]) -> None:
-        if self.running is not None:
-            self.notified.emit("Stop the drawing first, or wait until it is done.", None)
-            return
-        self._stop_work_now()
+    @Slot()
+    def _draw_asked(self) -> None:
         self.draw_from_photo(True)
-        self._begin(FINDING, job, self._take_source)
-
-    @Slot(object)
-    def _take_source(self, looked: tuple[str, Found]) -> None:
-        self.source = Source(*looked)
-        self.who_changed.emit()
-
-    def choose_face(self, index: int) -> None:
-        """Draw another face of the photo."""
-        if self.source is not None and index != self.source.index:
-            self.source = replace(self.source, index=index)
-            self.who_changed.emit()
 
     # ---- making
 
@@ -115,8 +101,8 @@ class Making(Workplace):
     @property
     def obstacle(self) -> str:
         """Why nothing can be made now, in a few words; "" when it can."""
-        if self._doing:
-            return "Wait until the work that runs is done, or stop it."
+        if self.busy:
+            return self.busy
         if self.offer is None:
             return "" if self.offers is None else "There are no weights that make faces."
         return "Choose a photo of the person first." if self.from_photo and self.source is None else ""

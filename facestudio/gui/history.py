@@ -16,6 +16,7 @@ from facestudio.gui.qimage import Pyramid
 
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
+    from facestudio.photo import Photo
     from facestudio.pipeline import FaceResult, Result
 
 BUDGET = 1_000_000_000  # bytes
@@ -23,20 +24,38 @@ BUDGET = 1_000_000_000  # bytes
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One result as the window shows it: `pyramid` of the photo afterwards, `crops` of its restored faces by index."""
+    """One result as the window shows it.
 
+    Attributes:
+        photo: that was restored, as it is open; faces: its faces, in its pixels and in the order of the result's. Both differ
+            from those in the result when that is larger.
+        before, pyramid: the photo before and afterwards, both of the result's size.
+        crops: of the restored faces, by index.
+        reference: name of the photo that told the method who it is, "" without one.
+    """
+
+    photo: Photo
+    faces: tuple[Face, ...]
     result: Result
+    before: Pyramid
     pyramid: Pyramid
     crops: Mapping[int, QImage]
+    reference: str = ""
+
+    @property
+    def times(self) -> int:
+        """How many times as large as the open photo the result is."""
+        return self.result.recipe.upscale
 
     @property
     def bytes(self) -> int:
         """The memory it holds."""
-        return self.pyramid.bytes + self.result.after.pixels.nbytes
+        larger = self.before.bytes + self.result.before.pixels.nbytes if self.times > 1 else 0  # else the open photo's
+        return self.pyramid.bytes + self.result.after.pixels.nbytes + larger
 
     def result_of(self, face: Face) -> FaceResult | None:
         """What happened to `face`; None when this result knows nothing of it."""
-        return next((result for result in self.result.faces if result.face is face), None)
+        return next((of for known, of in zip(self.faces, self.result.faces, strict=True) if known is face), None)
 
     def crop_of(self, face: Face) -> QImage | None:
         """The crop of `face` in this result; None when it was not restored."""

@@ -22,7 +22,6 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow
 
-from facestudio.formats import SUFFIXES
 from facestudio.gui import window_settings
 from facestudio.gui.actions import GENERATE, RESTORE, Actions
 from facestudio.gui.comparing import Comparing
@@ -35,7 +34,8 @@ from facestudio.gui.theme import CHOICES, Theme
 from facestudio.gui.widgets.about import APP, show_about
 from facestudio.gui.widgets.compare_dialog import CompareDialog
 from facestudio.gui.widgets.distributions import DistributionsDialog
-from facestudio.gui.widgets.drop_zone import DropOverlay, paths_in
+from facestudio.gui.widgets.drop_zone import DropOverlay, image_in, paths_in
+from facestudio.gui.widgets.photo_dialog import READ, WRITTEN
 from facestudio.gui.widgets.recent_menu import RecentMenu
 from facestudio.gui.widgets.shortcuts import ShortcutsDialog
 from facestudio.gui.widgets.weights_dialog import WeightsDialog
@@ -44,8 +44,6 @@ from facestudio.gui.work import Found
 from facestudio.gui.workspaces.generate import GenerateWorkspace
 from facestudio.gui.workspaces.restore import RestoreWorkspace
 from facestudio.gui.workspaces.switch import Workspaces
-
-PATTERNS = " ".join(f"*{suffix}" for suffix in SUFFIXES)
 
 
 class MainWindow(QMainWindow):
@@ -105,6 +103,8 @@ class MainWindow(QMainWindow):
             "about": self.show_about,
             "figures": self.show_figures,
             "compare": self.compare,
+            "reference": self.workspace.choose_reference,
+            "paste_reference": self.workspace.paste_reference,
             "weights": self.show_weights,
             "previous": self.open_previous,
             "next": self.open_next,
@@ -143,6 +143,7 @@ class MainWindow(QMainWindow):
             session.work_changed,
             session.opening_changed,
             session.files.changed,
+            session.reference.changed,
             self.making.run_changed,
             self.making.work_changed,
             self.workspaces.place_changed,
@@ -159,9 +160,7 @@ class MainWindow(QMainWindow):
     @Slot()
     def choose_photos(self) -> None:
         """Ask which photos to open."""
-        names, _ = QFileDialog.getOpenFileNames(
-            self, "Open photos", self._folder(), f"Photos ({PATTERNS});;All files (*)"
-        )
+        names, _ = QFileDialog.getOpenFileNames(self, "Open photos", self._folder(), READ)
         if names:
             self.open_paths([Path(name) for name in names])
 
@@ -203,10 +202,9 @@ class MainWindow(QMainWindow):
         if paths:
             self.open_paths(paths)
             return True
-        image = data.imageData() if data.hasImage() else None
-        if image is None or image.isNull():
+        image = image_in(data)
+        if image is None:
             return False
-        image = image.toImage() if hasattr(image, "toImage") else image  # some systems hand over a pixmap
         self.leaving.leave_photo(partial(self.session.paste, image))
         return True
 
@@ -252,7 +250,7 @@ class MainWindow(QMainWindow):
             return
         source = self.session.opened.source
         start = beside(source or Path(self._folder(), "Pasted picture.png"))
-        name, _ = QFileDialog.getSaveFileName(self, "Save the result", str(start), f"Photos ({PATTERNS})")
+        name, _ = QFileDialog.getSaveFileName(self, "Save the result", str(start), WRITTEN)
         if name:
             path = Path(name)
             self.session.save_as(path if path.suffix else path.with_suffix(start.suffix))
@@ -350,6 +348,7 @@ class MainWindow(QMainWindow):
                 **dict.fromkeys(("fit", "actual", "zoom_in", "zoom_out"), there),
                 "original": history.current is not None,
                 "reset_options": bool(session.offer and session.offer.options),
+                **self.workspace.states,
             }
         )
         self.recent_menu.menuAction().setVisible(self.workspaces.place == RESTORE)
@@ -390,7 +389,8 @@ class MainWindow(QMainWindow):
         step = self.session.history.current
         result = step.result_of(self.session.faces[index]) if step else None
         if result is not None and result.summary is not None:
-            DistributionsDialog(f"Face {index + 1}", result.summary, self.theme, self).open()
+            who = f"Face {index + 1}"
+            DistributionsDialog(who, result.summary, self.theme, self, result.to_reference).open()
 
     @Slot()
     def compare(self) -> None:

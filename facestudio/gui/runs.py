@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QImage
 
-from facestudio.gui.work import Found
+from facestudio.gui.person import Source
 from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
-    from facestudio.faces.face import Face
     from facestudio.generating import Portrait
-    from facestudio.photo import Photo
 
 BUDGET = 1_000_000_000  # bytes
 
@@ -40,20 +38,6 @@ class Picture:
         """The memory it holds."""
         small = 0 if self.thumbnail is self.image else self.thumbnail.sizeInBytes()
         return self.portrait.photo.pixels.nbytes + self.image.sizeInBytes() + small
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """The person who is drawn: face `index` of a photo called `name`."""
-
-    name: str
-    found: Found
-    index: int = 0
-
-    @property
-    def who(self) -> tuple[Photo, Face]:
-        """The photo and the face."""
-        return self.found.photo, self.found.faces[self.index]
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ from facestudio.gui import saving, work
 from facestudio.gui.files import PhotoFiles
 from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
+from facestudio.gui.reference import Reference
 from facestudio.gui.weights import Weights
 from facestudio.gui.work import Added, Found, Listed, Opened
 from facestudio.gui.workplace import FINDING, Workplace
@@ -53,6 +54,7 @@ class Session(Workplace):
         self.weights.notified.connect(self.notified)
         self.files = PhotoFiles(studio, self.light, self)
         self.history = History()
+        self.reference = Reference(self)
         self.opened: Opened | None = None
         self.looked = False  # whether the search for faces has ended well
         self.selected: frozenset[int] = frozenset()
@@ -258,13 +260,13 @@ class Session(Workplace):
         """Why nothing can be restored now, in a few words; "" when it can."""
         if self.opened is None:
             return "Open a photo first."
-        if self._doing:
-            return "Wait until the work that runs is done, or stop it."
+        if self.busy:
+            return self.busy
         if self.offer is None:
             return "There are no weights that restore a face."
         if not self.faces:
             return "No face was found in this photo." if self.looked else "The faces were not looked for yet."
-        return "" if self.selected else "Tick at least one face."
+        return self.reference.obstacle if self.selected else "Tick at least one face."
 
     @Slot()
     def restore(self) -> None:
@@ -272,12 +274,13 @@ class Session(Workplace):
         recipe = self.recipe
         if self.obstacle or self.opened is None or recipe is None:
             return
-        todo = partial(work.restore, self.studio, self.opened.photo, self.faces, recipe, self.selected)
+        given = self.faces, recipe, self.selected, self.reference.used, self.history.current
+        todo = partial(work.restore, self.studio, self.opened, *given)
         self._begin(RESTORING, todo, self._take_result)
 
     @Slot(object)
     def _take_result(self, step: Step) -> None:
-        if self.opened is None or step.result.before is not self.opened.photo:
+        if self.opened is None or step.photo is not self.opened.photo:
             return
         self.history.add(step)
         self.result_changed.emit()

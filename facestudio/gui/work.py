@@ -7,7 +7,7 @@ are slow to import (torch, OpenCV) are imported inside. Nothing here touches a w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from facestudio.faces.face import Face
     from facestudio.generating import Gallery, Portrait
     from facestudio.gui.history import Step
+    from facestudio.gui.person import Source
     from facestudio.gui.runs import Picture
     from facestudio.options import OptionField
     from facestudio.pipeline import Comparison
@@ -68,11 +69,13 @@ class Added:
 
 @dataclass(frozen=True)
 class Offer:
-    """A checkpoint that can be chosen: its method's short name, and the options of that method."""
+    """A checkpoint that can be chosen: its method's short name, the options of that method, and whether that can be told
+    who the person is (`guided`)."""
 
     checkpoint: Checkpoint
     method: str
     options: tuple[OptionField, ...]
+    guided: bool
 
 
 @dataclass(frozen=True)
@@ -186,19 +189,37 @@ def add_face(
 
 
 def restore(
-    studio: Studio, photo: Photo, faces: tuple[Face, ...], recipe: Recipe, selected: frozenset[int], progress: Progress
+    studio: Studio,
+    opened: Opened,
+    faces: tuple[Face, ...],
+    recipe: Recipe,
+    selected: frozenset[int],
+    reference: Source | None,
+    last: Step | None,
+    progress: Progress,
 ) -> Step:
-    """Restore the `selected` faces and make what the window shows of the result."""
+    """Restore the `selected` faces, told by a `reference` who it is, and make what the window shows of the result.
+
+    What a `last` result of the same photo and size holds of the photo before is not made and kept a second time.
+    """
     from facestudio.gui.history import Step
 
     made: list[Step] = []
     for _ in progress.track(("once",), "Restoring"):
-        result = studio.restore(photo, faces, recipe, set(selected), progress)
+        who = reference.who if reference else None
+        result = studio.restore(opened.photo, faces, recipe, set(selected), progress, reference=who)
         restored = [face for face in result.faces if face.status == "restored"]
         if result.status == "failed":
             raise FaceStudioError(result.error or "No face could be restored.", hint="Try another method or photo.")
         crops = {face.index: square(result.after.pixels, face.face.box, CHIP) for face in restored}
-        made.append(Step(result, pyramid(result.after.pixels, progress.check), crops))
+        if recipe.upscale == 1:
+            before = opened.pyramid
+        elif last is not None and last.photo is opened.photo and last.times == recipe.upscale:
+            before, result = last.before, replace(result, before=last.result.before)
+        else:
+            before = pyramid(result.before.pixels, progress.check)
+        after, name = pyramid(result.after.pixels, progress.check), reference.name if reference else ""
+        made.append(Step(opened.photo, faces, result, before, after, crops, name))
     return made[0]
 
 
@@ -216,7 +237,7 @@ def catalogue(studio: Studio, goal: str, progress: Progress) -> tuple[Offer, ...
     from facestudio.methods.base import method_name
 
     checkpoints = studio.generate_checkpoints() if goal == "create" else studio.restore_checkpoints()
-    return tuple(Offer(c, method_name(c), studio.options_for(c.id)) for c in checkpoints)
+    return tuple(Offer(c, method_name(c), studio.options_for(c.id), studio.can_be_told(c.id)) for c in checkpoints)
 
 
 def device(studio: Studio, progress: Progress) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LARGEST_SEED = 2**31 - 1
 FINDING = "finding faces"
+LOOKING = "looking at another photo"
 
 
 class Workplace(QObject):
@@ -128,10 +129,20 @@ class Workplace(QObject):
 
     # ---- the work
 
+    def look(self, job: Callable[[Progress], object], done: Callable[[Any], None]) -> None:
+        """Look for a person in another photo; what was done until now is stopped."""
+        self._stop_work_now()
+        self._begin(LOOKING, job, done)
+
     @property
     def doing(self) -> str:
         """What is computed for the user now, such as FINDING, or ""."""
         return self._doing
+
+    @property
+    def busy(self) -> str:
+        """Why no other work can begin now, in a sentence; "" when it can."""
+        return "Wait until the work that runs is done, or stop it." if self._doing else ""
 
     @property
     def stopping(self) -> bool:

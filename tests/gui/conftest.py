@@ -96,6 +96,7 @@ class FakeStudio(Studio):
         self.patience = 0.003  # seconds of a step of `face_at`
         self.judges: list[Any] = [fakes.FakeEmbedder("judge-a"), fakes.FakeEmbedder("judge-b")]
         self.panel: Any = None
+        self.listening: set[str] = set()  # ids of the checkpoints whose method takes a reference
         self.painter = Painter()
         self.fake_makers = [
             fakes.fake_checkpoint(
@@ -127,6 +128,9 @@ class FakeStudio(Studio):
     def options_for(self, checkpoint_id: str) -> tuple[OptionField, ...]:
         painter = checkpoint_id == self.painter.checkpoint.id
         return describe(self.painter.Options if painter else self.restorer.Options)
+
+    def can_be_told(self, checkpoint_id: str) -> bool:
+        return checkpoint_id in self.listening
 
     def device_name(self) -> str:
         return "A pretended processor, 2 threads (cpu)"

@@ -13,16 +13,19 @@ WIDTH = 236
 
 
 class Chooser(QWidget):
-    """One photo: its name, the chosen face `side` px large, and below all its faces if there are several."""
+    """One photo: its name, the chosen face `side` px large, and below all its faces if there are several.
 
-    def __init__(self, side: int = 176, parent: QWidget | None = None) -> None:
+    Args:
+        empty: width and height in px of the place of a photo that is not there yet; None: as large as a face.
+    """
+
+    def __init__(self, side: int = 176, empty: tuple[int, int] | None = None, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._side = side
+        self._side, self._empty = side, empty or (side, side)
         self.name, self.face = QLabel(), QLabel()
         self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.name.setObjectName("chipInfo")
         self.face.setObjectName("compareFace")
-        self.face.setFixedSize(side, side)
         self.face.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.face.setWordWrap(True)
         self.faces = QListWidget()
@@ -43,10 +46,14 @@ class Chooser(QWidget):
     def fill(self, name: str, found: Found | None, chosen: int) -> None:
         """Show face `chosen` of the photo called `name`; None asks for a photo."""
         self.name.setText(self.name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, WIDTH))
+        self.name.setVisible(bool(name) or self._empty[1] == self._side)
+        self.face.setFixedSize(*(self._empty if found is None else (self._side, self._side)))
         self.faces.setVisible(found is not None and len(found.faces) > 1)
         if found is None:
             self.face.setText("Choose a photo, or drop one here")
             self.face.setAccessibleName("No photo yet")
+            self.faces.clear()
+            self.faces.setProperty("photo", None)
             return
         self.face.setPixmap(
             QPixmap.fromImage(found.crops[chosen]).scaled(

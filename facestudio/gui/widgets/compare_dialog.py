@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from facestudio.faces.panel import between_photos
-from facestudio.formats import SUFFIXES
 from facestudio.gui.comparing import Comparing
 from facestudio.gui.errors import show_error
 from facestudio.gui.theme import Theme
@@ -17,8 +14,7 @@ from facestudio.gui.widgets.chooser import Chooser
 from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.drop_zone import paths_in
 from facestudio.gui.widgets.gauge import Gauge, tone
-
-PATTERNS = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+from facestudio.gui.widgets.photo_dialog import ask_for_photo
 
 
 class CompareDialog(QDialog):
@@ -73,9 +69,9 @@ class CompareDialog(QDialog):
     @Slot()
     def choose_photo(self) -> None:
         """Ask for the other photo."""
-        name, _ = QFileDialog.getOpenFileName(self, "Compare with", self._folder, f"Photos ({PATTERNS});;All files (*)")
-        if name:
-            self.comparing.open(Path(name))
+        path = ask_for_photo(self, "Compare with", self._folder)
+        if path is not None:
+            self.comparing.open(path)
 
     @Slot()
     def show_figures(self) -> None:

@@ -3,6 +3,8 @@ this pair stands."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
@@ -20,13 +22,22 @@ TICKS = (-0.4, -0.2, 0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 
 
 class Plot(QWidget):
-    """Both distributions of one embedder, its threshold with the interval of confidence, and the cosine of this pair."""
+    """Both distributions of one embedder, its threshold with the interval of confidence, the cosine of this pair, and that
+    of the result to a reference where there is one."""
 
-    def __init__(self, verdict: Verdict, measured: Distributions, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        verdict: Verdict,
+        measured: Distributions,
+        theme: Theme,
+        to_reference: float | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self.verdict, self._measured, self._theme = verdict, measured, theme
+        self.to_reference = to_reference
         self.setMinimumHeight(HEIGHT)
-        self.setAccessibleName(describe(verdict))
+        self.setAccessibleName(describe(verdict, to_reference))
         theme.changed.connect(self.update)
 
     def place(self, cosine: float) -> float:
@@ -54,6 +65,8 @@ class Plot(QWidget):
         threshold = self.place(self.verdict.threshold)
         painter.setPen(QPen(self._theme.colour("text"), 1.5, Qt.PenStyle.DashLine))
         painter.drawLine(QPointF(threshold, TOP), QPointF(threshold, base))
+        if self.to_reference is not None:
+            self._mark_reference(painter, self.place(self.to_reference), base)
         self._mark(painter, base)
 
     def _hill(self, painter: QPainter, heights: np.ndarray, colour: QColor, base: float) -> None:
@@ -97,15 +110,34 @@ class Plot(QWidget):
         left = min(max(x - width / 2, 0), self.width() - width)
         painter.drawText(QRectF(left, 2, width, TOP - 8), Qt.AlignmentFlag.AlignCenter, words)
 
+    def _mark_reference(self, painter: QPainter, x: float, base: float) -> None:
+        """The cosine to the reference: a thin line with a ring on the axis, as in the gauge."""
+        painter.setPen(QPen(self._theme.colour("accent"), 1.5, Qt.PenStyle.DotLine))
+        painter.drawLine(QPointF(x, TOP), QPointF(x, base))
+        painter.setPen(QPen(self._theme.colour("accent"), 2))
+        painter.setBrush(self._theme.colour("window"))
+        painter.drawEllipse(QPointF(x, base), 5, 5)
+
     def sizeHint(self) -> QSize:
         return QSize(560, HEIGHT)
 
 
 class DistributionsDialog(QDialog):
-    """What the embedders come to about the face called `who`, and one plot of each with its sentence."""
+    """What the embedders come to about the face called `who`, and one plot of each with its sentence.
 
-    def __init__(self, who: str, summary: Summary, theme: Theme, parent: QWidget | None = None) -> None:
+    With `to_reference`, the cosines of a result to its reference by embedder id, those are told as well.
+    """
+
+    def __init__(
+        self,
+        who: str,
+        summary: Summary,
+        theme: Theme,
+        parent: QWidget | None = None,
+        to_reference: Mapping[str, float] | None = None,
+    ) -> None:
         super().__init__(parent)
+        known = to_reference or {}
         self.setObjectName("distributionsDialog")
         self.setWindowTitle(f"{who}: what the figures rest on")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -122,6 +154,7 @@ class DistributionsDialog(QDialog):
         legend = QLabel(
             "Measured on people that the recogniser has never seen. Left hill: pairs of strangers. Right hill: pairs of the "
             "same person. Dashed: the threshold, and in grey where it may lie with 95 % confidence."
+            + (" Dotted, with a ring: the cosine to the reference." if known else "")
         )
         legend.setObjectName("chipInfo")
         legend.setWordWrap(True)
@@ -131,13 +164,13 @@ class DistributionsDialog(QDialog):
             name.setObjectName("chipTitle")
             rows.addSpacing(8)
             rows.addWidget(name)
-            sentence = QLabel(describe(verdict))
+            sentence = QLabel(describe(verdict, known.get(verdict.embedder)))
             sentence.setWordWrap(True)
             rows.addWidget(sentence)
             if verdict.measured is None:
                 rows.addWidget(QLabel("This recogniser carries no measured distributions."))
                 continue
-            plot = Plot(verdict, verdict.measured, theme)
+            plot = Plot(verdict, verdict.measured, theme, known.get(verdict.embedder))
             self.plots.append(plot)
             rows.addWidget(plot)
         rows.addStretch(1)
@@ -166,11 +199,12 @@ def told(summary: Summary) -> str:
     return " ".join(sentences)
 
 
-def describe(verdict: Verdict) -> str:
-    """A verdict with its raw figures, in two sentences."""
+def describe(verdict: Verdict, to_reference: float | None = None) -> str:
+    """A verdict with its raw figures, in two sentences; one more with the cosine to a reference."""
     interval = "" if verdict.interval is None else f" ({verdict.interval[0]:.2f} to {verdict.interval[1]:.2f})"
     chance = shown(verdict.probability)
     return (
         f"Cosine {verdict.cosine:.3f}: {verdict.words}, with a probability of the same person of {chance:.0%}. "
         f'"Same person" is said from {verdict.threshold:.2f}{interval}, which one stranger in {1 / verdict.far:,.0f} reaches.'
+        + ("" if to_reference is None else f" Cosine of the result to the reference {to_reference:.3f}.")
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QRectF, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from facestudio.formats import WORDS
@@ -117,3 +117,12 @@ def paths_in(data: QMimeData) -> list[Path]:
     """The local files that `data` names."""
     urls = data.urls() if data.hasUrls() else [QUrl(line) for line in data.text().split() if line.startswith("file:")]
     return [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+
+
+def image_in(data: QMimeData) -> QImage | None:
+    """The picture that `data` holds without a file, such as one from a browser."""
+    image = data.imageData() if data.hasImage() else None
+    if image is None or image.isNull():
+        return None
+    found: QImage = image.toImage() if hasattr(image, "toImage") else image  # some systems hand over a pixmap
+    return found

@@ -6,6 +6,7 @@ recognisers come to; the gauge has a line for every one, the tooltip its figures
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal, Slot
@@ -98,9 +99,9 @@ class FaceChip(QFrame):
         self.gauge.clicked.connect(self._ask)
         self.chance.setObjectName("chipTitle")
         self.chance.setAccessibleName("Chance of the same person")
-        self.agreement, self.note = QLabel(), QLabel()
+        self.agreement, self.to_reference, self.note = QLabel(), QLabel(), QLabel()
         self.agreement.setWordWrap(True)
-        for label in (self.agreement, self.note):
+        for label in (self.agreement, self.to_reference, self.note):
             label.setObjectName("chipInfo")
             label.setTextFormat(Qt.TextFormat.PlainText)
         self.words.setWordWrap(True)
@@ -117,6 +118,7 @@ class FaceChip(QFrame):
         layout.addWidget(self.gauge)
         layout.addWidget(self.words)
         layout.addWidget(self.agreement)
+        layout.addWidget(self.to_reference)
         layout.addWidget(self.note)
         layout.addStretch(1)
         self.remove: QToolButton | None = None
@@ -139,13 +141,16 @@ class FaceChip(QFrame):
         self.style().unpolish(self)
         self.style().polish(self)
 
-    def show_result(self, result: FaceResult | None, after: QImage | None) -> None:
-        """Show what happened to this face; None when there is no result."""
+    def show_result(self, result: FaceResult | None, after: QImage | None, reference: str = "") -> None:
+        """Show what happened to this face, whose `reference` was the photo of that name; None when there is no result."""
         self._after = after
         self.crop.show_image(after or self._before)
         summary = result.summary if result else None
-        self.gauge.show_verdicts(summary.verdicts if summary else ())
+        cosines = result.to_reference if result else {}
+        self.gauge.show_verdicts(summary.verdicts if summary else (), cosines)
         self.gauge.setVisible(summary is not None)
+        self.to_reference.setVisible(bool(cosines))
+        self.to_reference.setText(both(summary, cosines) if summary else "")
         self.agreement.setVisible(summary is not None)
         self.agreement.setText(_why(summary) if summary else "")
         note = result.notes[0] if result and result.notes else ""
@@ -162,7 +167,7 @@ class FaceChip(QFrame):
                 _short(result.error or "restored, not measured"), "warn", "\n".join((result.error or "", *result.notes))
             )
         else:
-            self._say(summary.words, tone(summary), figures(result))
+            self._say(summary.words, tone(summary), figures(result, reference))
 
     def show_original(self, on: bool) -> None:
         """Show the crop of the original while `on`."""
@@ -331,7 +336,10 @@ class FaceStrip(QWidget):
         step = self._session.history.current
         for chip in self.chips:
             face = self._session.faces[chip.index]
-            chip.show_result(step.result_of(face) if step else None, step.crop_of(face) if step else None)
+            if step is None:
+                chip.show_result(None, None)
+            else:
+                chip.show_result(step.result_of(face), step.crop_of(face), step.reference)
 
     def show_original(self, on: bool) -> None:
         """Show the crops of the original while `on`."""
@@ -350,8 +358,16 @@ def _why(summary: Summary) -> str:
     return f"too poor: recognisable at {min(summary.quality or (0.0,)):.0%}, {summary.gate:.0%} is needed"
 
 
-def figures(result: FaceResult) -> str:
-    """What the recognisers come to, the raw figures of each, and what a person should read beside them."""
+def both(summary: Summary, to_reference: Mapping[str, float]) -> str:
+    """The cosines of a result to the photo and to the reference, a line each, in the order of the gauge's lines."""
+    listed = [verdict for verdict in summary.verdicts if verdict.embedder in to_reference]
+    photo = "  ".join(f"{verdict.cosine:.2f}" for verdict in listed)
+    return f"photo {photo}\nreference {'  '.join(f'{to_reference[verdict.embedder]:.2f}' for verdict in listed)}"
+
+
+def figures(result: FaceResult, reference: str = "") -> str:
+    """What the recognisers come to, the raw figures of each, and what a person should read beside them. `reference` is the
+    name of the photo that the method was told, "" without one."""
     lines = []
     if result.summary is not None:
         lines.append(result.summary.sentence)
@@ -364,4 +380,6 @@ def figures(result: FaceResult) -> str:
             f'    "same person" from {verdict.threshold:.3f} (one stranger in {1 / verdict.far:,.0f} reaches it)\n'
             f'    "changed" below {verdict.changed_below:.3f}; probability of the same person {verdict.probability:.0%}'
         )
+        if name in result.to_reference:
+            lines.append(f"    to the reference {reference}: cosine {result.to_reference[name]:.3f}")
     return "\n".join([*lines, *([result.error] if result.error else []), *result.notes])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPolygonF
@@ -24,7 +24,10 @@ def tone(verdict: Verdict | Summary) -> str:
 
 
 class Gauge(QWidget):
-    """Shows the verdicts of one face, a line each, the first on top; a click asks what they rest on."""
+    """Shows the verdicts of one face, a line each, the first on top; a click asks what they rest on.
+
+    A triangle above a line is the cosine of its verdict; a ring on it is that to the reference, where there is one.
+    """
 
     clicked = Signal()
 
@@ -32,16 +35,23 @@ class Gauge(QWidget):
         super().__init__(parent)
         self._theme = theme
         self.verdicts: tuple[Verdict, ...] = ()
+        self.to_reference: Mapping[str, float] = {}
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         theme.changed.connect(self.update)
 
-    def show_verdicts(self, verdicts: Sequence[Verdict]) -> None:
-        """Show `verdicts`; without any an empty line."""
-        self.verdicts = tuple(verdicts)
-        words = (f"{v.title or v.embedder}: cosine {v.cosine:.2f}, threshold {v.threshold:.2f}" for v in self.verdicts)
-        self.setAccessibleName("; ".join(words))
+    def show_verdicts(self, verdicts: Sequence[Verdict], to_reference: Mapping[str, float] | None = None) -> None:
+        """Show `verdicts`, and the cosines to a reference by embedder id; without any an empty line."""
+        self.verdicts, self.to_reference = tuple(verdicts), to_reference or {}
+        self.setAccessibleName("; ".join(self._spoken(verdict) for verdict in self.verdicts))
         self.updateGeometry()
         self.update()
+
+    def _spoken(self, verdict: Verdict) -> str:
+        known = self.to_reference.get(verdict.embedder)
+        also = "" if known is None else f", to the reference {known:.2f}"
+        return (
+            f"{verdict.title or verdict.embedder}: cosine {verdict.cosine:.2f}{also}, threshold {verdict.threshold:.2f}"
+        )
 
     def place(self, cosine: float) -> float:
         """Where a cosine stands on a line, in widget pixels."""
@@ -72,6 +82,10 @@ class Gauge(QWidget):
         painter.setClipping(False)
         painter.setPen(QPen(self._theme.colour("text"), 2))
         painter.drawLine(QPointF(same, line.top() - 2), QPointF(same, line.bottom() + 2))
+        if verdict.embedder in self.to_reference:
+            painter.setPen(QPen(self._theme.colour("text"), 2))
+            painter.setBrush(self._theme.colour("raised"))
+            painter.drawEllipse(QPointF(self.place(self.to_reference[verdict.embedder]), line.center().y()), 4, 4)
         x, top = self.place(verdict.cosine), line.top() - 8
         painter.setPen(QPen(self._theme.colour("raised"), 1.5))
         painter.setBrush(self._theme.colour("text"))

@@ -2,89 +2,22 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
-from PySide6.QtWidgets import QPushButton, QRadioButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtCore import QSignalBlocker, Qt, Slot
+from PySide6.QtWidgets import QRadioButton, QSpinBox, QWidget
 
 from facestudio.generating import MOST
 from facestudio.gui.generating import GENERATING, Making, counted
 from facestudio.gui.theme import Theme
-from facestudio.gui.widgets.chooser import Chooser
-from facestudio.gui.widgets.drop_zone import paths_in
-from facestudio.gui.widgets.work_panel import WorkPanel, note
+from facestudio.gui.widgets.source_box import SourceBox
+from facestudio.gui.widgets.work_panel import WorkPanel
 
-FACE = 128  # px of the chosen face
 LACK = "No weights are here that make faces."
 LACK_HINT = "See which there are (F9), or run `facestudio doctor`."
+CHOOSE_HELP = "Choose a photo of the person (Ctrl+O); one can also be dropped, or pasted with Ctrl+V"
 NOTICE = (
     "Other people's faces are theirs: draw a real person only if they agree. "
     "Every saved picture says in its file that it was made by AI."
 )
-
-
-class SourceBox(QWidget):
-    """The photo of the person who is drawn: drop one, choose one, choose a face of it. `choose_asked` asks for a file."""
-
-    choose_asked = Signal()
-
-    def __init__(self, making: Making, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAcceptDrops(True)
-        self._making = making
-        self.chooser = Chooser(FACE)
-        self.chooser.faces.currentRowChanged.connect(self._choose_face)
-        self.choose = QPushButton("Choose a photo…")
-        self.choose.setToolTip("Choose a photo of the person (Ctrl+O); one can also be dropped, or pasted with Ctrl+V")
-        self.choose.clicked.connect(self.choose_asked)
-        self.notice = note()
-        self.notice.setText(NOTICE)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 4, 0, 0)
-        column.setSpacing(8)
-        for widget in (self.chooser, self.choose, self.notice):
-            column.addWidget(widget)
-        making.who_changed.connect(self.refresh)
-        making.work_changed.connect(self.refresh)
-        self.refresh()
-
-    @Slot()
-    def refresh(self) -> None:
-        """Show the photo there is."""
-        source = self._making.source
-        for widget in (self.chooser.faces, self.choose):
-            widget.setEnabled(self._making.running is None)
-        self.setVisible(self._making.from_photo)
-        if source is None:
-            self.chooser.fill("", None, 0)
-        else:
-            self.chooser.fill(source.name, source.found, source.index)
-        self.choose.setText("Choose a photo…" if source is None else "Choose another photo…")
-
-    @Slot(int)
-    def _choose_face(self, index: int) -> None:
-        if index >= 0:
-            self._making.choose_face(index)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if paths_in(event.mimeData()):
-            event.acceptProposedAction()
-            self._mark(True)
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._mark(False)
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self._mark(False)
-        paths = paths_in(event.mimeData())
-        if paths:
-            event.acceptProposedAction()
-            self._making.use_photo(paths[0])
-
-    def _mark(self, on: bool) -> None:
-        face = self.chooser.face
-        face.setProperty("over", on)
-        face.style().unpolish(face)
-        face.style().polish(face)
 
 
 class GeneratePanel(WorkPanel):
@@ -99,7 +32,7 @@ class GeneratePanel(WorkPanel):
         self.person.setToolTip("Draw new pictures of somebody whom you show in a photo")
         self.nobody.setChecked(True)
         self.person.toggled.connect(making.draw_from_photo)
-        self.source = SourceBox(making)
+        self.source = SourceBox(making.person, CHOOSE_HELP, NOTICE)
         self.count = QSpinBox()
         self.count.setRange(1, MOST)
         self.count.setValue(making.count)
@@ -132,6 +65,7 @@ class GeneratePanel(WorkPanel):
             (self.person if making.from_photo else self.nobody).setChecked(True)
         for who in (self.nobody, self.person):
             who.setEnabled(making.doing != GENERATING)
+        self.source.setVisible(making.from_photo)
         self.foot.setCurrentIndex(1 if making.doing else 0)
         self.button.setText(f"Generate {counted(making.count, 'picture')}")
         self.button.setEnabled(making.ready)

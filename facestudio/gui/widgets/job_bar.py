@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from facestudio.gui.theme import Theme
-from facestudio.gui.workplace import FINDING, Workplace
+from facestudio.gui.workplace import FINDING, LOOKING, Workplace
 from facestudio.progress import Update
 
 STEPS = 1000
@@ -57,7 +57,7 @@ class JobBar(QWidget):
             self.stage.setText("Stopping…")
             self.left.clear()
         elif session.doing != self._doing:
-            self.stage.setText("Looking for faces…" if session.doing == FINDING else "Starting…")
+            self.stage.setText("Looking for faces…" if session.doing in (FINDING, LOOKING) else "Starting…")
             self.left.clear()
             self.bar.setRange(0, 0)  # a bar that moves: how long is not known yet
         self._doing = session.doing

@@ -105,14 +105,18 @@ class WorkPanel(QWidget):
         theme.changed.connect(self._draw)
         self._draw()
 
-    def add_section(self, title: str, *widgets: QWidget) -> None:
-        """Put a titled section below those that are there."""
+    def add_section(self, title: str, *widgets: QWidget) -> QWidget:
+        """Put a titled section below those that are there, and return it."""
         heading = QLabel(title)
         heading.setObjectName("section")
-        self._column.addWidget(heading)
-        for widget in widgets:
-            self._column.addWidget(widget)
-        self._column.addSpacing(10)
+        section = QWidget()
+        column = QVBoxLayout(section)
+        column.setContentsMargins(0, 0, 0, 10)
+        column.setSpacing(8)
+        for widget in (heading, *widgets):
+            column.addWidget(widget)
+        self._column.addWidget(section)
+        return section
 
     def end_sections(self) -> None:
         """All sections are there."""

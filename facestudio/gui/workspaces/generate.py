@@ -23,24 +23,22 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from facestudio.formats import SUFFIXES
 from facestudio.gui.actions import Actions
 from facestudio.gui.generating import Making, counted
 from facestudio.gui.runs import Picture
 from facestudio.gui.saving import Plan, picture_name
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.distributions import DistributionsDialog
-from facestudio.gui.widgets.drop_zone import paths_in
 from facestudio.gui.widgets.empty_gallery import EmptyGallery
 from facestudio.gui.widgets.gallery_grid import GalleryGrid
 from facestudio.gui.widgets.generate_panel import GeneratePanel
 from facestudio.gui.widgets.large_picture import LargePicture
+from facestudio.gui.widgets.photo_dialog import WRITTEN, ask_for_photo
 from facestudio.gui.widgets.portrait_readout import PortraitReadout
 from facestudio.gui.widgets.question import ask, nothing
 from facestudio.gui.widgets.toast import Toast
 from facestudio.gui.widgets.work_panel import SIDE
 
-PATTERNS = " ".join(f"*{suffix}" for suffix in SUFFIXES)
 EMPTY, GRID, LARGE = range(3)
 Role = QMessageBox.ButtonRole
 
@@ -228,12 +226,10 @@ class GenerateWorkspace(QSplitter):
     @Slot()
     def choose_source(self) -> None:
         """Ask for a photo of the person."""
-        name, _ = QFileDialog.getOpenFileName(
-            self.window(), "A photo of the person", self._folder, f"Photos ({PATTERNS});;All files (*)"
-        )
-        if name:
-            self._folder = str(Path(name).parent)
-            self.making.use_photo(Path(name))
+        path = ask_for_photo(self.window(), "A photo of the person", self._folder)
+        if path is not None:
+            self._folder = str(path.parent)
+            self.making.person.use_photo(path)
 
     @Slot()
     def paste(self) -> None:
@@ -243,15 +239,7 @@ class GenerateWorkspace(QSplitter):
 
     def take(self, data: QMimeData | None) -> bool:
         """Take what `data` holds as the photo of the person; False when it holds nothing that could be one."""
-        paths = paths_in(data) if data is not None else []
-        if paths:
-            self.making.use_photo(paths[0])
-            return True
-        image = data.imageData() if data is not None and data.hasImage() else None
-        if image is None or image.isNull():
-            return False
-        self.making.use_pasted(image.toImage() if hasattr(image, "toImage") else image)
-        return True
+        return self.panel.source.take(data)
 
     # ---- pictures
 
@@ -292,7 +280,7 @@ class GenerateWorkspace(QSplitter):
         chosen = self.chosen()
         if len(chosen) == 1:
             start = str(Path(self._folder, picture_name(chosen[0])))
-            name, _ = QFileDialog.getSaveFileName(self.window(), "Save the picture", start, f"Photos ({PATTERNS})")
+            name, _ = QFileDialog.getSaveFileName(self.window(), "Save the picture", start, WRITTEN)
             if name:
                 path = Path(name)
                 self._folder = str(path.parent)

@@ -6,6 +6,7 @@ Only lays out and connects; the session decides.
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Slot
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from facestudio.gui.session import Session
@@ -13,13 +14,20 @@ from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.drop_zone import DropZone
 from facestudio.gui.widgets.face_strip import FaceStrip
 from facestudio.gui.widgets.files_list import FilesList
+from facestudio.gui.widgets.photo_dialog import ask_for_photo
+from facestudio.gui.widgets.source_box import SourceBox
 from facestudio.gui.widgets.toast import Toast
 from facestudio.gui.widgets.viewer import Viewer
 from facestudio.gui.widgets.work_panel import SIDE, WorkPanel, note
 
+REFERENCE_HELP = (
+    "Choose a better picture of the same person (Ctrl+Shift+O), drop one here, or paste one with Ctrl+Shift+V"
+)
+REFERENCE = "A clean picture of the same person tells the method who it is. It is for one face of this photo."
+
 
 class RestorePanel(WorkPanel):
-    """Method, checkpoint, options, seed, device, and the button."""
+    """Method, checkpoint, reference, options, seed, device, and the button."""
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(session, theme, "restore", "There are no weights that restore a face.", parent)
@@ -29,6 +37,8 @@ class RestorePanel(WorkPanel):
         self.device.setText("Starting…")
         self.add_section("METHOD", self.method, self.problem)
         self.add_section("WEIGHTS", self.checkpoint, self.licence)
+        self.reference = SourceBox(session.reference, REFERENCE_HELP, REFERENCE, removable=True)
+        self.about_reference = self.add_section("REFERENCE", self.reference)
         self.add_section("OPTIONS", self.options)
         self.add_section("SEED", self.seed_row)
         self.add_section("DEVICE", self.device)
@@ -42,6 +52,7 @@ class RestorePanel(WorkPanel):
             session.work_changed,
             session.recipe_changed,
             session.offers_changed,
+            session.reference.changed,
         ):
             changed.connect(self.refresh)
         self.refresh()
@@ -50,6 +61,8 @@ class RestorePanel(WorkPanel):
     def refresh(self) -> None:
         """Show what can be done now."""
         session = self._session
+        self.about_reference.setVisible(session.reference.heard)
+        self.reference.refresh()
         self.foot.setCurrentIndex(1 if session.doing else 0)
         count = len(session.selected)
         self.button.setText("Restore" if count < 2 else f"Restore {count} faces")
@@ -70,6 +83,7 @@ class RestoreWorkspace(QSplitter):
         self.setHandleWidth(1)
         self._session = session
         self.files_wanted = True
+        self._folder = ""  # of the last reference
         self.files = FilesList(session, theme)
         self.viewer = Viewer(session, theme)
         self.strip = FaceStrip(session, theme)
@@ -96,6 +110,7 @@ class RestoreWorkspace(QSplitter):
         session.photo_changed.connect(self._show_photo)
         session.files.changed.connect(self.refresh)
         session.notified.connect(self.toast.tell)
+        self.panel.reference.choose_asked.connect(self.choose_reference)
         self.refresh()
 
     @Slot()
@@ -105,6 +120,28 @@ class RestoreWorkspace(QSplitter):
     @Slot()
     def _show_original(self) -> None:
         self.strip.show_original(self.viewer.original)
+
+    @property
+    def states(self) -> dict[str, bool]:
+        """Which of the actions that are done here can be done now."""
+        free = not self._session.reference.hindrance
+        return {"reference": free, "paste_reference": free}
+
+    @Slot()
+    def choose_reference(self) -> None:
+        """Ask for a better picture of the person."""
+        opened = self._session.opened
+        folder = self._folder or (str(opened.source.parent) if opened and opened.source else "")
+        path = ask_for_photo(self.window(), "A better picture of the same person", folder)
+        if path is not None:
+            self._folder = str(path.parent)
+            self._session.reference.use_photo(path)
+
+    @Slot()
+    def paste_reference(self) -> None:
+        """Take what is on the clipboard as the reference."""
+        if not self.panel.reference.take(QGuiApplication.clipboard().mimeData()):
+            self.toast.tell("There is no picture on the clipboard.")
 
     @Slot()
     def refresh(self) -> None:
