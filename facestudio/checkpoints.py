@@ -41,11 +41,13 @@ class Published:
     """The file that a part of published weights is made of.
 
     Attributes:
-        name: what it is called by those who published it; url: where it can be fetched, "" when only by hand.
+        name: what it is called by those who published it, behind its folder ("vae/model.bin") where the name alone is not
+            clear; url: where it can be fetched, "" when only by hand.
         sha256, bytes: of its content; "" and 0 while nobody has said.
         about: how many bytes the part takes, roughly.
         wrappers, prefixes: under which key of the file the tensors stand, and what stands before their names; the one
             that fits best is taken. ignored: beginnings of names, without the prefix, that the network has no use for.
+        renamed: pieces of old names, and what stands in the network's for them.
         arrays: for a part that is no network but arrays, one a file: each array's name in the part, its file's name,
             and its shape, where -1 is whatever the file has.
     """
@@ -58,6 +60,7 @@ class Published:
     wrappers: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
     arrays: Mapping[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict, hash=False)
 
     @property
@@ -319,9 +322,11 @@ def _published_file(id: str, part: str, entry: Mapping[str, Any]) -> File:
         wrappers=tuple(map(str, entry.get("wrappers", ()))),
         prefixes=tuple(map(str, entry.get("prefixes", ()))),
         ignored=tuple(map(str, entry.get("ignored", ()))),
+        renamed={str(old): str(new) for old, new in entry.get("renamed", {}).items()},
         arrays=arrays,
     )
-    if any(PurePosixPath(name).name != name for name in published.names):
+    places = [PurePosixPath(name) for name in published.names]
+    if any(len(place.parts) > 2 or {"..", "/"} & set(place.parts) for place in places):
         raise ValueError(f"{published.names[0]!r} is no name of a file")
     pin = store.pin(id, part)
     if pin is None:

@@ -40,7 +40,7 @@ class Order:
         sources: files by the name of their array, or one file by "".
         architecture, config: of the network that they must fit; "" for arrays.
         shapes: of the arrays, -1 where any size will do.
-        wrappers, prefixes, ignored: as of checkpoints.Published.
+        wrappers, prefixes, ignored, renamed: as of checkpoints.Published.
     """
 
     title: str
@@ -52,6 +52,7 @@ class Order:
     wrappers: Sequence[str] = ()
     prefixes: Sequence[str] = ()
     ignored: Sequence[str] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
 
 def convert(order: Order) -> None:
@@ -113,7 +114,8 @@ def fitted(held: Any, wanted: Mapping[str, Tensor], order: Order, name: str) -> 
     hint = "Choose the published file."
     if not count:
         raise CheckpointMismatch(f"{name} holds no weights of {order.title}.", hint=hint)
-    there = {key[len(prefix) :]: value for key, value in table.items() if _belongs(key, prefix, value)}
+    found = {key[len(prefix) :]: value for key, value in table.items() if _belongs(key, prefix, value)}
+    there = {_renamed(key, order.renamed) if key not in wanted else key: value for key, value in found.items()}
     lacking = [key for key in wanted if key not in there and not key.endswith(_COUNTER)]
     unknown = [key for key in there if key not in wanted and not key.startswith(tuple(order.ignored))]
     if lacking or unknown:
@@ -143,6 +145,12 @@ def _tables(held: Any, wrappers: Sequence[str]) -> Iterator[Mapping[str, Any]]:
             if isinstance(held.get(wrapper), Mapping):
                 yield held[wrapper]
         yield held
+
+
+def _renamed(key: str, names: Mapping[str, str]) -> str:
+    for old, new in names.items():
+        key = key.replace(old, new)
+    return key
 
 
 def _belongs(key: object, prefix: str, value: object) -> bool:

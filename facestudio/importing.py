@@ -78,7 +78,7 @@ def get(entry: Checkpoint, progress: Progress) -> None:
         downloads.mkdir(exist_ok=True)
         for part in progress.track(parts, f"Getting {entry.title}"):
             published = _published(entry, part)
-            target = downloads / published.name
+            target = downloads / published.name.replace("/", "-")
             fetching.fetch(published.url, target, progress, most=largest(published), share=0.9)
             try:
                 _import_part(entry, part, {"": target}, progress)
@@ -93,7 +93,8 @@ def import_files(
 ) -> tuple[str, ...]:
     """Make weights of files that the user has, or of those in folders, and return the parts that were imported.
 
-    Files are known by their published names; one with another name is tried for `part`, or for each part that is left.
+    Files are known by their published names, and their folder's where that belongs to it; one with another name is tried
+    for `part`, or for each part that is left.
     With `any_hash` a file need not be the very one that was published, but must fit the network all the same. Nothing
     is fetched. CheckpointError in one sentence when a file is not what it should be; parts that were done stay.
     """
@@ -158,7 +159,10 @@ def _assigned(entry: Checkpoint, paths: Sequence[Path], part: str | None) -> lis
     parts = [part] if part is not None else list(entry.files)
     folders = [path for path in paths if path.is_dir()]
     files = [path for path in paths if not path.is_dir()]
-    known = {path.name.casefold(): path for path in (*_inside(folders), *files)}
+    known: dict[str, Path] = {}
+    for path in (*_inside(folders), *files):
+        known[path.name.casefold()] = path
+        known["/".join(path.absolute().parts[-2:]).casefold()] = path
     found: list[tuple[list[str], Sources]] = []
     used: set[Path] = set()
     for name in parts:
@@ -232,6 +236,7 @@ def _import_part(entry: Checkpoint, part: str, sources: Sources, progress: Progr
                     wrappers=published.wrappers,
                     prefixes=published.prefixes,
                     ignored=published.ignored,
+                    renamed=published.renamed,
                 )
                 run(order, progress, SECONDS + SECONDS_A_GB * sum(sizes.values()) / 1e9)
             result = store.sha256_of(made, progress, "Keeping the weights")

@@ -213,10 +213,7 @@ class Studio:
 
         method = self._synthesizer(recipe.checkpoint)
         embedders = self._embedders()
-        listener = next((e for e in embedders if e.id == method.embedder), None)
-        if source is not None and listener is None:
-            lack = f"The recogniser {method.embedder}, which {method.id} listens to, is not here."
-            raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
+        listener = None if source is None else self._listener(method)
         return generating.generate(
             method,
             count,
@@ -400,6 +397,17 @@ class Studio:
         judges = [c for c in self.checkpoints() if c.recognises and all(f.path.exists() for f in c.files.values())]
         device = devices.resolve(self._device)
         return [self._keep(f"embedder {c.id}", partial(Embedder.load, c, device, self._identities)) for c in judges]
+
+    def _listener(self, method: Synthesizer) -> Embedder:
+        """The embedder that `method` listens to, which need not be calibrated; CheckpointMissing when it is not here."""
+        from facestudio.faces.identity import Embedder
+
+        entry = next((c for c in self.checkpoints() if c.id == method.embedder and c.here), None)
+        if entry is None:
+            lack = f"The recogniser {method.embedder}, which {method.id} listens to, is not here."
+            raise CheckpointMissing(lack, hint="`facestudio weights list` says what is here, and what can be had.")
+        device = devices.resolve(self._device)
+        return self._keep(f"embedder {entry.id}", lambda: Embedder.load(entry, device, self._identities))
 
     def _panel(self) -> Panel | None:
         """The embedders' joint calibration; None when the manifest has none, or not all of its embedders are here."""

@@ -19,6 +19,7 @@ def method_fields(goals: Collection[str]) -> dict[str, tuple[OptionField, list[s
     found: dict[str, tuple[OptionField, list[str]]] = {}
     try:
         entries = [c for c in checkpoints.load_manifest().values() if c.method and c.goal in goals]
+        entries.sort(key=lambda c: c.published)  # the help shows the defaults of ours, which everybody has
         classes = dict.fromkeys((method_name(c), method_class(c)) for c in entries)
     except CheckpointError:
         return found  # help must work without a manifest; a command that needs it will say what is wrong

@@ -1,8 +1,9 @@
 """Arc2Face: faces of one person, or of nobody, from an identity embedding.
 
-After Papantoniou et al., "Arc2Face: A Foundation Model of Human Faces" (ECCV 2024), source foivospar/Arc2Face (MIT; no code
-taken): a latent diffusion model whose only words are the embedding. Here it is our own prior at 256 px, which may also be told
-where the features of the face are, and draws people who do not exist when it is told nobody.
+Paper: Papantoniou et al., "Arc2Face: A Foundation Model of Human Faces", ECCV 2024; source foivospar/Arc2Face (MIT; no code
+taken): a latent diffusion model whose only words are the embedding. There are two carriers of it (methods/carriers.py): our own
+prior at 256 px, which may also be told where the features of the face are, and learned to draw people who do not exist when it is
+told nobody; and the published networks at 512 px, which are told a random identity then.
 """
 
 from __future__ import annotations
@@ -10,26 +11,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from facestudio import checkpoints
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import run_batched
-from facestudio.errors import CheckpointMismatch
-from facestudio.faces.face import FFHQ_256
-from facestudio.faces.loading import load_network
+from facestudio.faces.face import FFHQ_256, FFHQ_512
+from facestudio.faces.loading import load_used
 from facestudio.faces.sketch import sketch
+from facestudio.methods import carriers
 from facestudio.methods.base import Wish
+from facestudio.methods.carriers import Carrier
 from facestudio.options import option
 from facestudio.photo import to_pixels
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
-BATCH = 8  # faces that are drawn together
+PREVIEW = 128  # pixels of a face in a preview
+MOST_CONSISTENT = 50  # steps that a consistency model can be asked for
 
 
 @dataclass(frozen=True)
@@ -64,72 +66,147 @@ class Options:
     )
 
 
+@dataclass(frozen=True)
+class PublishedOptions:
+    """What a person may choose of the published networks."""
+
+    guidance: float = option(
+        3.0,
+        title="Likeness",
+        help="How strictly the person is followed (guidance): higher is more alike and less varied. The authors take 3; lcm has "
+        "none.",
+        minimum=1.0,
+        maximum=8.0,
+        step=0.25,
+    )
+    steps: int = option(
+        25,
+        title="Steps",
+        help="Steps of denoising: fewer are quicker, more are finer. The authors take 25, of lcm 2 to 4.",
+        minimum=1,
+        maximum=250,
+        step=1,
+    )
+    sampler: str = option(
+        "dpm",
+        title="Sampler",
+        help="dpm (DPM-Solver++) is the authors'; ddim needs more steps; lcm needs very few, is a little poorer, and wants the "
+        "weights lcm-lora-sdv1-5.",
+        choices=("dpm", "ddim", "lcm"),
+    )
+
+
 class Arc2Face:
-    """The loaded method: a `prior` (networks/prior.py) in the latents of an `autoencoder`, on `device`."""
+    """The loaded method on a `carrier`, on `device`; of this class on our own one."""
 
     id = "arc2face"
     goal = "create"
     template = FFHQ_256
     Options: type[Any] = Options
+    batch = 8  # faces that are drawn together
 
-    def __init__(self, checkpoint: Checkpoint, prior: nn.Module, autoencoder: nn.Module, device: str = "cpu") -> None:
+    def __init__(self, checkpoint: Checkpoint, carrier: Carrier, device: str = "cpu") -> None:
         self.checkpoint = checkpoint
         self.embedder = next(iter(checkpoint.conditioned_on), "")
-        self._prior: Any = prior
-        self._autoencoder: Any = autoencoder
+        self._carrier = carrier
         self._device = device
 
     @classmethod
-    def load(cls, checkpoint: Checkpoint, device: str) -> Arc2Face:
-        """Build and fill prior and autoencoder; CheckpointError when that cannot be."""
-        if "autoencoder" not in checkpoint.uses:
-            raise CheckpointMismatch(
-                f"{checkpoint.id} does not say in which latents it draws.",
-                hint="Install the version of Face Studio that these weights belong to.",
-            )
-        autoencoder = load_network(checkpoints.checkpoint(checkpoint.uses["autoencoder"]), device)
-        return cls(checkpoint, load_network(checkpoint, device), autoencoder, device)
+    def load(cls, checkpoint: Checkpoint, device: str) -> Self:
+        """Build and fill the networks; CheckpointError when that cannot be."""
+        return cls(checkpoint, carriers.starter(checkpoint, device), device)
 
     def __call__(self, wish: Wish, seeds: Sequence[int], options: Any, progress: Progress) -> list[np.ndarray]:
-        """Pictures (256, 256, 3) uint8 RGB, one for each of `seeds`; see `Synthesizer`."""
+        """Pictures (S, S, 3) uint8 RGB, one for each of `seeds`; see `Synthesizer`."""
         if wish.identity is not None and wish.identity.embedder != self.embedder:
             raise ValueError(f"{self.id} understands {self.embedder}, not {wish.identity.embedder}")
-        return run_batched(partial(self._draw, wish, options, progress), list(seeds), BATCH, progress, "Drawing faces")
+        return run_batched(
+            partial(self._draw, wish, options, progress), list(seeds), self.batch, progress, "Drawing faces"
+        )
 
     def _draw(self, wish: Wish, options: Any, progress: Progress, seeds: list[int]) -> list[np.ndarray]:
+        from facestudio.diffusion.sampling import draw, noise, scheduler
+
+        carrier = self._carrier
+        steps = scheduler(options.sampler, dict(carrier.schedule))
+        steps.set_timesteps(options.steps)
+        start = noise(seeds, carrier.latent).to(self._device)
+        who, lines = self._who(wish, seeds), self._lines(wish, len(seeds))
+        latents = draw(carrier.prior, steps, start, who, options.guidance, lines, progress, self._sheet, seeds)
+        return list(self._pixels(latents))
+
+    def _who(self, wish: Wish, seeds: list[int]) -> Tensor | None:
+        """The embeddings (B, D) that the prior hears; None for nobody."""
+        import torch
+
+        if wish.identity is None:
+            return None
+        embedding = torch.from_numpy(np.array(wish.identity.embedding, np.float32))
+        return embedding.to(self._device).expand(len(seeds), -1)
+
+    def _lines(self, wish: Wish, count: int) -> Tensor | None:
+        """The sketch (B, C, h, w) that the prior sees; None when nothing is given."""
         import torch
         from torch.nn import functional
 
-        from facestudio.diffusion.sampling import draw, noise, scheduler
-        from facestudio.networks.prior import FINER, SCHEDULE
+        from facestudio.networks.prior import FINER
 
-        config = self.checkpoint.config
-        steps = scheduler(options.sampler, SCHEDULE)
-        steps.set_timesteps(options.steps)
-        start = noise(seeds, (config["latent"], config["side"], config["side"])).to(self._device)
-        who = lines = None
-        if wish.identity is not None:
-            embedding = torch.from_numpy(np.array(wish.identity.embedding, np.float32))
-            who = embedding.to(self._device).expand(len(seeds), -1)
-        if wish.landmarks is not None:
-            drawn = torch.from_numpy(sketch(wish.landmarks, self.template.size, config["side"] * FINER))
-            lines = functional.pixel_unshuffle(drawn.permute(2, 0, 1)[None], FINER).to(self._device)
-            lines = lines.expand(len(seeds), -1, -1, -1)
-        latents = draw(self._prior, steps, start, who, options.guidance, lines, progress, self._sheet)
-        return list(self._pixels(latents))
+        if wish.landmarks is None:
+            return None
+        drawn = torch.from_numpy(sketch(wish.landmarks, self.template.size, self._carrier.latent[1] * FINER))
+        lines = functional.pixel_unshuffle(drawn.permute(2, 0, 1)[None], FINER)
+        return lines.to(self._device).expand(count, -1, -1, -1)
 
     def _pixels(self, latents: Tensor) -> np.ndarray:
         """(B, S, S, 3) uint8 RGB."""
         import torch
 
         with torch.inference_mode():
-            return to_pixels(self._autoencoder.pixels(latents / self._prior.loud[:, None, None]))
+            return to_pixels(self._carrier.decode(latents))
 
     def _sheet(self, latents: Tensor) -> np.ndarray:
-        """The faces of a batch side by side, half as large, for a preview (H, W, 3) uint8 RGB."""
-        faces = self._pixels(latents)[:, ::2, ::2]
+        """The faces of a batch side by side, each of `PREVIEW` pixels, for a preview (H, W, 3) uint8 RGB."""
+        faces = self._pixels(latents)
+        stride = max(faces.shape[1] // PREVIEW, 1)
+        faces = faces[:, ::stride, ::stride]
         columns = min(len(faces), 4)
         blank = -len(faces) % columns
         faces = np.concatenate([faces, np.zeros((blank, *faces.shape[1:]), np.uint8)])
         rows = faces.reshape(-1, columns, *faces.shape[1:]).transpose(0, 2, 1, 3, 4)
         return rows.reshape(rows.shape[0] * rows.shape[1], -1, 3)
+
+
+class PublishedArc2Face(Arc2Face):
+    """The same on the published networks. What differs: it sees no features, and nobody is somebody at random."""
+
+    template = FFHQ_512
+    Options: type[Any] = PublishedOptions
+    batch = 1  # so that memory does not grow with the number of pictures
+    _lora: Any = None
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str) -> Self:
+        """Build and fill the networks; CheckpointError when that cannot be."""
+        return cls(checkpoint, carriers.published(checkpoint, device), device)
+
+    def _draw(self, wish: Wish, options: Any, progress: Progress, seeds: list[int]) -> list[np.ndarray]:
+        if options.sampler != "lcm":
+            return super()._draw(wish, options, progress, seeds)
+        if self._lora is None:
+            self._lora = load_used(self.checkpoint, "lcm", self._device)
+        quick = PublishedOptions(1.0, min(options.steps, MOST_CONSISTENT), "lcm")
+        with self._lora.on(self._carrier.prior.unet):
+            return super()._draw(wish, quick, progress, seeds)
+
+    def _who(self, wish: Wish, seeds: list[int]) -> Tensor | None:
+        """As of Arc2Face, but nobody is a direction at random, which is how recognisers spread people."""
+        import torch
+
+        known = super()._who(wish, seeds)
+        if known is not None:
+            return known
+        random = [np.random.default_rng([seed, 512]).standard_normal(512, np.float32) for seed in seeds]
+        return torch.from_numpy(np.stack(random)).to(self._device)
+
+    def _lines(self, wish: Wish, count: int) -> Tensor | None:
+        return None

@@ -40,6 +40,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         "methods.solid",
         "cli.anonymize",
         "methods.arc2face",
+        "methods.vec2face",
         "methods.difface",
         "methods.dfdnet",
         "methods.onepass",
@@ -70,7 +71,8 @@ def test_help_is_quick_and_names_every_command() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", ["restore", "anonymize", "detect", "compare", "doctor", "weights", *(f"weights {each}" for each in WEIGHTS)]
+    "words",
+    ["restore", "anonymize", "detect", "compare", "doctor", "weights", *(f"weights {each}" for each in WEIGHTS)],
 )
 def test_each_command_has_help(words: str) -> None:
     done = command(*words.split(), "--help")

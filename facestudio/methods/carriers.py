@@ -1,0 +1,65 @@
+"""What carries Arc2Face: a prior, the noise that it was trained with, and the autoencoder in whose latents it draws.
+
+Two of them: our own starter, which draws faces of 256 px and may see where their features are, and the published networks,
+which draw faces of 512 px. The method knows neither. Torch is imported inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from facestudio.checkpoints import Checkpoint
+from facestudio.faces.loading import load_network, load_used
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Carrier:
+    """Loaded networks.
+
+    Attributes:
+        prior: as of diffusion/sampling.py; schedule: its noise, in the words of diffusers' schedulers.
+        latent: channels, height and width of what it draws.
+        decode: latents (B, C, h, w) as the prior deals in them to faces (B, 3, S, S) RGB of about [-1, 1].
+    """
+
+    prior: Any
+    schedule: Mapping[str, Any]
+    latent: tuple[int, int, int]
+    decode: Callable[[Tensor], Tensor]
+
+
+def starter(checkpoint: Checkpoint, device: str) -> Carrier:
+    """Our own prior and autoencoder; CheckpointError when they cannot be loaded."""
+    autoencoder: Any = load_used(checkpoint, "autoencoder", device)
+    prior: Any = load_network(checkpoint, device)
+    from facestudio.networks.prior import SCHEDULE
+
+    config = checkpoint.config
+    latent = (config["latent"], config["side"], config["side"])
+    return Carrier(prior, SCHEDULE, latent, lambda latents: autoencoder.pixels(latents / prior.loud[:, None, None]))
+
+
+def published(checkpoint: Checkpoint, device: str) -> Carrier:
+    """The authors' text encoder and U-Net, and Stable Diffusion's autoencoder; CheckpointError when they cannot be loaded."""
+    autoencoder = load_used(checkpoint, "autoencoder", device)
+    unet, encoder = (load_network(checkpoint, device, part) for part in ("weights", "encoder"))
+    return stable_diffusion(encoder, unet, autoencoder)
+
+
+def stable_diffusion(encoder: Any, unet: Any, autoencoder: Any) -> Carrier:
+    """The carrier that these networks make; see networks/arc2face.py."""
+    import torch
+
+    from facestudio.networks.arc2face import SCHEDULE, Arc2FacePrior
+
+    def decode(latents: Tensor) -> Tensor:
+        # one at a time: so that memory does not grow with their number
+        return torch.cat([autoencoder.decode(one[None] / autoencoder.config.scaling_factor).sample for one in latents])
+
+    side = unet.config.sample_size
+    return Carrier(Arc2FacePrior(encoder, unet), SCHEDULE, (unet.config.in_channels, side, side), decode)

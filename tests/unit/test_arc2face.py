@@ -1,0 +1,219 @@
+"""The published Arc2Face as a method, with small networks in its authors' files and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from facestudio import checkpoints, store
+from facestudio.errors import CheckpointMissing
+from facestudio.faces.face import Identity
+from facestudio.importing import import_files
+from facestudio.methods.arc2face import PublishedArc2Face
+from facestudio.methods.base import Synthesizer, Wish, load_method
+from facestudio.methods.carriers import stable_diffusion
+from facestudio.networks.arc2face import SCHEDULE, IdentityEncoder, autoencoder, control, denoiser, prompt
+from facestudio.networks.lora import Lora
+from facestudio.photo import to_pixels
+from facestudio.progress import Cancelled, Progress
+from tests.fakes import fake_checkpoint
+from tests.published import write_manifest
+
+UNET: dict[str, Any] = {
+    "sample_size": 8,
+    "block_out_channels": [8, 16],
+    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+    "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+    "layers_per_block": 1,
+    "cross_attention_dim": 512,
+    "attention_head_dim": 2,
+    "norm_num_groups": 4,
+}
+ENCODER: dict[str, Any] = {
+    "hidden_size": 512,
+    "intermediate_size": 16,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 4,
+}
+VAE: dict[str, Any] = {
+    "block_out_channels": [8, 8],
+    "down_block_types": ["DownEncoderBlock2D"] * 2,
+    "up_block_types": ["UpDecoderBlock2D"] * 2,
+    "layers_per_block": 1,
+    "norm_num_groups": 4,
+    "latent_channels": 4,
+    "scaling_factor": 0.18215,
+}
+OLD_NAMES = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
+WHO = Identity(np.random.default_rng(1).standard_normal(512), "listener")
+
+
+def tables() -> dict[str, Any]:
+    plain = {"licence": "Nobody's", "source": "https://example.org/weights", "method": "", "goal": "none"}
+
+    def file(name: str, **more: Any) -> dict[str, Any]:
+        return {"name": name, "about": 1_000_000, **more}
+
+    return {
+        "arc2face": {
+            **plain,
+            "title": "Arc2Face",
+            "method": "arc2face:PublishedArc2Face",
+            "goal": "create",
+            "architecture": "arc2face:denoiser",
+            "config": UNET,
+            "conditioned_on": ["listener"],
+            "uses": {"autoencoder": "vae", "lcm": "lora"},
+            "parts": {"encoder": {"architecture": "arc2face:IdentityEncoder", "config": ENCODER}},
+            "files": {
+                "weights": file("arc2face/diffusion_pytorch_model.safetensors"),
+                "encoder": file("encoder/pytorch_model.bin", ignored=["text_model.embeddings.position_ids"]),
+            },
+        },
+        "vae": {
+            **plain,
+            "title": "Autoencoder",
+            "architecture": "arc2face:autoencoder",
+            "config": VAE,
+            "files": {"weights": file("vae/diffusion_pytorch_model.safetensors", renamed=OLD_NAMES)},
+        },
+        "lora": {
+            **plain,
+            "title": "LCM",
+            "architecture": "lora:Lora",
+            "config": {"rank": 2, "unet": UNET},
+            "files": {"weights": file("pytorch_lora_weights.safetensors")},
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one downloads, as it lies there; with a ControlNet, whose file has the U-Net's name."""
+    folder = tmp_path_factory.mktemp("hub")
+    torch.manual_seed(0)
+    small = {key: UNET[key] for key in UNET if key not in ("sample_size", "up_block_types")}
+    for name, network in {"controlnet": control(**small), "arc2face": denoiser(**UNET)}.items():
+        (folder / "models" / name).mkdir(parents=True)
+        save_file(network.state_dict(), folder / "models" / name / "diffusion_pytorch_model.safetensors")
+    (folder / "models" / "encoder").mkdir()
+    told = {key: value.half() for key, value in IdentityEncoder(**ENCODER).state_dict().items()}
+    told["text_model.embeddings.position_ids"] = torch.arange(77)[None]
+    torch.save(told, folder / "models" / "encoder" / "pytorch_model.bin")
+    (folder / "base" / "vae").mkdir(parents=True)
+    old = {}
+    for key, value in autoencoder(**VAE).state_dict().items():
+        for before, after in OLD_NAMES.items():
+            key = key.replace(after, before)
+        old[key] = value
+    assert "decoder.mid_block.attentions.0.proj_attn.weight" in old
+    save_file(old, folder / "base" / "vae" / "diffusion_pytorch_model.safetensors")
+    save_file(Lora(2, UNET).state_dict(), folder / "base" / "pytorch_lora_weights.safetensors")
+    return folder
+
+
+@pytest.fixture
+def imported(hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store into which the folders were imported, but for the LoRA."""
+    write_manifest(tmp_path / "weights", tables())
+    monkeypatch.setenv("FACESTUDIO_WEIGHTS", str(tmp_path / "weights"))
+    assert import_files(checkpoints.checkpoint("arc2face"), [hub / "models"], Progress()) == ("weights", "encoder")
+    assert import_files(checkpoints.checkpoint("vae"), [hub], Progress()) == ("weights",)
+    return hub
+
+
+def drawn(method: Any, seeds: list[int], wish: Wish | None = None, **options: Any) -> np.ndarray:
+    chosen = method.Options(**{"steps": 3, **options})
+    return np.stack(method(wish or Wish(), seeds, chosen, Progress()))
+
+
+def test_the_folders_are_imported_and_draw(imported: Path, hub: Path) -> None:
+    from safetensors.torch import load_file
+
+    kept = load_file(store.place("arc2face", "weights"))
+    published = load_file(hub / "models" / "arc2face" / "diffusion_pytorch_model.safetensors")
+    assert kept.keys() == published.keys() and all(torch.equal(kept[key], published[key]) for key in kept)
+
+    method = load_method(checkpoints.checkpoint("arc2face"), "cpu")
+    assert isinstance(method, Synthesizer) and type(method) is PublishedArc2Face
+    assert (method.id, method.goal, method.embedder, method.template.size) == ("arc2face", "create", "listener", 512)
+    wish = Wish(WHO)
+    nobody, person = drawn(method, [4, 5]), drawn(method, [4, 5], wish)
+    assert nobody.shape == (2, 16, 16, 3) and nobody.dtype == np.uint8
+    assert np.array_equal(person[1:], drawn(method, [5], wish)), "each seed alone decides"
+    assert not np.array_equal(nobody[0], nobody[1]) and not np.array_equal(nobody, person)
+    assert not np.array_equal(person, drawn(method, [4, 5], wish, guidance=1.0))
+    with pytest.raises(ValueError, match="understands listener"):
+        drawn(method, [1], Wish(Identity(WHO.embedding, "another")))
+
+    with pytest.raises(CheckpointMissing, match="weights of lora"):
+        drawn(method, [4], wish, sampler="lcm")
+    import_files(checkpoints.checkpoint("lora"), [hub / "base"], Progress())
+    method = load_method(checkpoints.checkpoint("arc2face"), "cpu")
+    quick = drawn(method, [4, 5], wish, sampler="lcm")
+    assert np.array_equal(quick[1:], drawn(method, [5], wish, sampler="lcm", guidance=8.0)), "lcm has no guidance"
+    assert not np.array_equal(quick[1:], drawn(method, [6], wish, sampler="lcm"))
+    assert np.array_equal(person, drawn(method, [4, 5], wish)), "what lcm needs is taken away again"
+
+    progress = Progress(lambda update: progress.cancel(), every=0)
+    with pytest.raises(Cancelled):
+        method(wish, [4], method.Options(), progress)
+
+
+def test_it_draws_what_the_pipeline_of_diffusers_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
+
+    monkeypatch.setattr("tqdm.std.tqdm.monitor_interval", 0)  # else it starts a thread
+    torch.manual_seed(0)
+    encoder, unet, vae = (
+        network.eval() for network in (IdentityEncoder(**ENCODER), denoiser(**UNET), autoencoder(**VAE))
+    )
+    checkpoint = fake_checkpoint("arc2face", conditioned_on=("listener",))
+    method = PublishedArc2Face(checkpoint, stable_diffusion(encoder, unet, vae))
+    scheduler: Any = DPMSolverMultistepScheduler.from_config(SCHEDULE)  # type: ignore[arg-type]
+    networks: dict[str, Any] = {"vae": vae, "unet": unet, "scheduler": scheduler}
+    lacks: dict[str, Any] = {"text_encoder": None, "tokenizer": None, "safety_checker": None, "feature_extractor": None}
+    pipeline: Any = StableDiffusionPipeline(**networks, **lacks, requires_safety_checker=False)
+    pipeline.set_progress_bar_config(disable=True)
+    with torch.inference_mode():
+        told = encoder(prompt(), torch.from_numpy(np.array(WHO.embedding))[None])
+        untold = encoder(prompt(())[None])
+    expected = pipeline(
+        prompt_embeds=told,
+        negative_prompt_embeds=untold,
+        latents=torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(9)),
+        num_inference_steps=method.Options().steps,
+        guidance_scale=method.Options().guidance,
+        height=16,
+        width=16,
+        output_type="pt",
+    ).images
+    (found,) = method(Wish(WHO), [9], method.Options(), Progress())
+    assert np.abs(found.astype(int) - to_pixels(2 * expected - 1)[0]).max() <= 1
+    assert found.std() > 5
+
+
+def test_a_correction_is_what_its_weights_multiply_to() -> None:
+    torch.manual_seed(0)
+    unet, lora = denoiser(**UNET).eval(), Lora(2, UNET)
+    names = {name.replace(".", "_"): name for name, _ in unet.named_modules()}
+    corrections = dict(lora.named_children())
+    given = (torch.randn(1, 4, 8, 8), torch.tensor([500]), torch.randn(1, 77, 512))
+    with torch.inference_mode():
+        plain = unet(*given).sample
+        with lora.on(unet):
+            corrected = unet(*given).sample
+        assert torch.equal(unet(*given).sample, plain)
+        for name, of in corrections.items():
+            of.alpha.fill_(1.0)
+            layer = unet.get_submodule(names[name.removeprefix("lora_unet_")])
+            up, down = (part.weight.float() for part in (of.lora_up, of.lora_down))
+            layer.weight += 1.0 * (up.flatten(1) @ down.flatten(1)).view_as(layer.weight)
+        merged = unet(*given).sample
+    assert len(corrections) > 20 and not torch.allclose(plain, corrected, atol=1e-2)
+    assert torch.allclose(merged, corrected, atol=1e-4)
