@@ -29,7 +29,7 @@ from facestudio.faces.identity import Embedder
 from facestudio.faces.panel import Panel
 from facestudio.faces.paste import covered, paste, soft_mask
 from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Finding, Said, Verifier
-from facestudio.methods.base import Anonymizer, Obscurer
+from facestudio.methods.base import Anonymizer, Obscurer, Strengthening
 from facestudio.options import validate
 from facestudio.photo import Photo
 from facestudio.pipeline import colourless, face_seed, without_colour
@@ -133,10 +133,11 @@ def _steps(
     """What is tried on a face, one after the other: `tries` times the anonymizer, then the fallback, each time stronger."""
     for attempt in range(tries):
         yield _Step(anonymizer, options, face_seed(photo, index, seed if not attempt else (seed << 8) + attempt), False)
-        if isinstance(anonymizer, Obscurer):
-            options = anonymizer.stronger(options)
-            if options is None:
-                break
+        more = anonymizer.stronger(options) if isinstance(anonymizer, Strengthening) else None
+        if more is not None:
+            options = more
+        elif isinstance(anonymizer, Obscurer):
+            break  # the same once more would come out the same; a generator has another seed
     if fallback is not None and fallback.id != anonymizer.id:
         options = fallback.Options()
         while options is not None:

@@ -273,7 +273,7 @@ class _Run:
         def check(file: IO[bytes]) -> None:
             nonlocal final
             _read_back(file, result.after, item.target)
-            if self._writing.reset_times:
+            if self._writing.reset_times and os.utime in os.supports_fd:
                 os.utime(file.fileno(), (_LONG_AGO, _LONG_AGO))
             final = replace(outcome, seconds=time.perf_counter() - started)
             if self._journal is not None:
@@ -293,6 +293,8 @@ class _Run:
             )
 
         self._when_there_is_room(save)
+        if self._writing.reset_times and os.utime not in os.supports_fd:
+            os.utime(item.target, (_LONG_AGO, _LONG_AGO))
         return final
 
     def _remember(self, outcome: Outcome, item: Item) -> None:

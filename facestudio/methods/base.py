@@ -99,7 +99,16 @@ class Anonymizer(Protocol):
 
 
 @runtime_checkable
-class Obscurer(Anonymizer, Protocol):
+class Strengthening(Protocol):
+    """An Anonymizer that can be asked for more, when what it made was not enough."""
+
+    def stronger(self, options: Any) -> Any | None:
+        """Options that change the face more than `options` do; None when there is no more."""
+        ...
+
+
+@runtime_checkable
+class Obscurer(Anonymizer, Strengthening, Protocol):
     """An Anonymizer that makes no new face but hides the old one, without a generator.
 
     Attributes:
@@ -110,10 +119,6 @@ class Obscurer(Anonymizer, Protocol):
 
     def mask(self, options: Any) -> np.ndarray:
         """How much of the crop is laid over the photo, (S, S) float32 in 0..1."""
-        ...
-
-    def stronger(self, options: Any) -> Any | None:
-        """Options that hide more than `options`; None when there is no more."""
         ...
 
 

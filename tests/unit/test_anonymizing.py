@@ -143,6 +143,18 @@ def test_a_generated_face_is_tried_again_with_another_seed(photo: Photo) -> None
     assert again.seeds == stubborn.seeds
 
 
+def test_a_generator_that_can_is_asked_for_more(photo: Photo) -> None:
+    class Rising(Stubborn):
+        def stronger(self, options: Any) -> Any | None:
+            return self.Options(strength=options.strength + 0.25) if options.strength < 1 else None
+
+    rising = Rising(idle=99)
+    face = only(done(photo, rising, options=Rising.Options(strength=0.5), tries=4))
+    tried = [one for one in face.tries if one.method == "slow"]
+    assert [one.options["strength"] for one in tried] == [0.5, 0.75, 1.0, 1.0]
+    assert len({one.seed for one in tried}) == 4
+
+
 def test_after_all_tries_a_generated_face_is_hidden(photo: Photo) -> None:
     stubborn = Stubborn(idle=99)
     result = done(photo, stubborn, tries=3)
