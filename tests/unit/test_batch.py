@@ -364,7 +364,12 @@ def test_a_result_that_cannot_be_read_back_is_not_kept(
     assert written(tmp_path / "out") == {"summer/b.jpg", "summer/deep/c.webp"}
 
 
-def test_times_are_reset_when_asked(album: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_name", [False, True])
+def test_times_are_reset_when_asked(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_name: bool
+) -> None:
+    if by_name:
+        monkeypatch.setattr(os, "supports_fd", os.supports_fd - {os.utime})
     writing = batch.Writing(reset_times=True)
     batch.run([album], tmp_path / "out", work, writing=writing)
     assert {path.stat().st_mtime for path in (tmp_path / "out").rglob("*.*")} == {315532800.0}
