@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from facestudio.checkpoints import checkpoint
+from facestudio.errors import CheckpointMissing
 from facestudio.faces.face import Identity
 from facestudio.faces.identity import Embedder
+from facestudio.importing import import_files
 from facestudio.photo import Photo
 from facestudio.progress import Cancelled, Progress
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
+from tests import published
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, picture
 
 FACES = (face_at(80, 90, 110), face_at(220, 100, 90, 10), face_at(340, 90, 80))
@@ -76,3 +82,22 @@ def test_measuring_is_stopped_between_two_embedders(photo: Photo) -> None:
     with pytest.raises(Cancelled):
         studio.identities(photo, FACES, progress)
     assert not any(judge.seen for judge in studio.judges)
+
+
+def test_whom_a_method_listens_to_need_not_be_calibrated_but_be_here(
+    photo: Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    table = {**published.tables()["tiny"], **published.BACKBONE, "accept": False}
+    published.write_manifest(tmp_path / "weights", {"tiny": table})
+    monkeypatch.setenv("FACESTUDIO_WEIGHTS", str(tmp_path / "weights"))
+    studio, method = Studio("cpu"), SimpleNamespace(id="painter", embedder="tiny")
+    monkeypatch.setattr(studio, "_synthesizer", lambda id: method)
+    with pytest.raises(CheckpointMissing, match="recogniser tiny, which painter listens to, is not here"):
+        studio.generate(Recipe("painter-weights", "painter", {}, 0), 1, (photo, FACES[0]))
+    torch.save(published.network(published.BACKBONE).state_dict(), tmp_path / "tiny.ckpt")
+    import_files(checkpoint("tiny"), [tmp_path / "tiny.ckpt"], Progress())
+    listener = studio._listener(method)  # type: ignore[arg-type]
+    assert listener.id == "tiny" and len(listener.embed(photo.pixels, FACES[0].landmarks).embedding) == 32
+    assert not studio._embedders(), "it does not judge"
