@@ -23,7 +23,7 @@ from facestudio.networks.prior import FacePrior
 
 MODES = ("gated", "lookup", "none")
 PROJECTIONS = ("to_q", "to_k", "to_v", "to_out.0")  # of attention, by the ends of their names
-HASTE = 10.0  # the gate opens within some hundred steps of AdamW at a usual rate
+HASTE = 20.0  # the gate opens within some hundred steps of AdamW at a usual rate
 
 
 class Residual(nn.Module):

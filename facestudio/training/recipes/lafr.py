@@ -59,6 +59,7 @@ class Recipe:
         batch=8,
         lr=5e-4,
         muon=1e-3,
+        warmup=50,
         outer=(
             "heads.",
             "network.update",
@@ -69,7 +70,7 @@ class Recipe:
         cooldown=0.5,
         validate_minutes=10,
     )
-    config: dict[str, Any] = {"time": 100, "rank": 4, "alpha": 4.0, "guess": "input", "mode": "gated", "codes": 1024}
+    config: dict[str, Any] = {"time": 100, "rank": 16, "alpha": 16.0, "guess": "input", "mode": "gated", "codes": 1024}
     trained_on = (
         "CelebA (in the wild), FFHQ, StyleGAN2 and StyleGAN3 faces, 256 px; identity term by a MobileFaceNet trained on "
         "CASIA-WebFace"
