@@ -133,18 +133,22 @@ class Photo:
 
     def enlarged(self, times: int, max_megapixels: float = 150.0) -> Photo:
         """The same photo, `times` as high and wide, resampled plainly; UsageError when that is more than `max_megapixels`."""
-        megapixels = self.pixels.shape[0] * self.pixels.shape[1] * times**2 / 1e6
-        if megapixels > max_megapixels:
-            raise UsageError(
-                f"Enlarged {times} times the photo would have {megapixels:.0f} megapixels; at most {max_megapixels:g} are made.",
-                hint="Enlarge it less.",
-            )
+        refusal = self.too_large(times, max_megapixels)
+        if refusal:
+            raise UsageError(refusal, hint="Enlarge it less.")
         if times == 1:
             return self
         colour = None if self.colour is None else self.colour.enlarged(times)
         pixels = enlarged(self.pixels, times) if colour is None else colour.srgb
         alpha = None if self.alpha is None else enlarged(self.alpha, times)
         return replace(self, pixels=pixels, alpha=alpha, colour=colour)
+
+    def too_large(self, times: int, max_megapixels: float = 150.0) -> str:
+        """Why `enlarged` would refuse, in a sentence; "" when it would not."""
+        megapixels = self.pixels.shape[0] * self.pixels.shape[1] * times**2 / 1e6
+        if megapixels <= max_megapixels:
+            return ""
+        return f"Enlarged {times} times the photo would have {megapixels:.0f} megapixels; at most {max_megapixels:g} are made."
 
     def with_hidden(self, pixels: np.ndarray, where: np.ndarray) -> Photo:
         """As `with_pixels`; and where `where` (H, W) bool is set, nothing of what the file held comes back when it is saved."""

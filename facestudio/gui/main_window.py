@@ -144,6 +144,7 @@ class MainWindow(QMainWindow):
             session.opening_changed,
             session.files.changed,
             session.reference.changed,
+            session.enlarging.changed,
             self.making.run_changed,
             self.making.work_changed,
             self.workspaces.place_changed,
@@ -364,9 +365,10 @@ class MainWindow(QMainWindow):
             self._about_photo.setText(f"Opening {session.opening}…")
         elif opened is not None:
             width, height = opened.photo.size
-            self._about_photo.setText(
-                "   ".join((opened.name, f"{width} × {height}", opened.photo.format, *opened.photo.notes))
-            )
+            size, step = f"{width} × {height}", history.current
+            if step is not None and step.times > 1:
+                size += f", enlarged to {width * step.times} × {height * step.times}"
+            self._about_photo.setText("   ".join((opened.name, size, opened.photo.format, *opened.photo.notes)))
         else:
             self._about_photo.setText("Photos stay on this computer.")
         self._show_zoom()

@@ -7,6 +7,7 @@ call its methods and listen to its signals. It knows no widget and shows no dial
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QImage
 
 from facestudio.gui import saving, work
+from facestudio.gui.enlarging import Enlarging
 from facestudio.gui.files import PhotoFiles
 from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
@@ -23,6 +25,7 @@ from facestudio.gui.weights import Weights
 from facestudio.gui.work import Added, Found, Listed, Opened
 from facestudio.gui.workplace import FINDING, Workplace
 from facestudio.progress import Progress
+from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
@@ -55,6 +58,7 @@ class Session(Workplace):
         self.files = PhotoFiles(studio, self.light, self)
         self.history = History()
         self.reference = Reference(self)
+        self.enlarging = Enlarging(self)
         self.opened: Opened | None = None
         self.looked = False  # whether the search for faces has ended well
         self.selected: frozenset[int] = frozenset()
@@ -256,6 +260,12 @@ class Session(Workplace):
     # ---- restoring
 
     @property
+    def recipe(self) -> Recipe | None:
+        """What the panel says is to be done, and how large; None while there is nothing to choose from."""
+        recipe = super().recipe
+        return None if recipe is None else replace(recipe, upscale=self.enlarging.times)
+
+    @property
     def obstacle(self) -> str:
         """Why nothing can be restored now, in a few words; "" when it can."""
         if self.opened is None:
@@ -266,7 +276,7 @@ class Session(Workplace):
             return "There are no weights that restore a face."
         if not self.faces:
             return "No face was found in this photo." if self.looked else "The faces were not looked for yet."
-        return self.reference.obstacle if self.selected else "Tick at least one face."
+        return self.reference.obstacle or self.enlarging.obstacle if self.selected else "Tick at least one face."
 
     @Slot()
     def restore(self) -> None:

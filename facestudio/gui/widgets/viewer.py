@@ -1,8 +1,9 @@
 """The viewer: the photo before and after, alone, split or side by side, with zoom and pan that are the same for both.
 
-Both pictures are painted through one pair of numbers, `zoom` (screen pixels a photo pixel) and `centre` (the photo pixel
-in the middle of a pane), so they cannot drift apart. Painting takes the smallest sufficient level of a pyramid and only
-the part that is visible, so a photo of fifty megapixels costs what the screen costs. Faces are outlined and can be clicked.
+Both pictures are painted through one pair of numbers, how many screen pixels a photo pixel is and `centre` (the photo pixel
+in the middle of a pane), so they cannot drift apart. A photo pixel is one of the open photo also where an enlarged result is
+shown: faces stay where they are, and so does the view. Painting takes the smallest sufficient level of a pyramid and only the
+part that is visible, so a photo of fifty megapixels costs what the screen costs. Faces are outlined and can be clicked.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ from facestudio.progress import Update
 SINGLE, SPLIT, SIDE = "single", "split", "side by side"
 MODES = (SINGLE, SPLIT, SIDE)
 LARGEST_ZOOM = 32.0
+LARGEST_FIT = 4.0
 STEP = 1.25  # of a key or a notch of the wheel
 CRISP = 4.0  # from this zoom on, pixels are shown as they are
 GAP = 3  # between the two pictures side by side
@@ -73,8 +75,9 @@ class Viewer(QWidget):
         self.boxes = True
         self._zoom = 1.0
         self._fitted = True
-        self._before: Pyramid | None = None
+        self._before: Pyramid | None = None  # as large as `_after`
         self._after: Pyramid | None = None
+        self._times = 1  # how many times as large as the photo both are
         self._preview: QImage | None = None
         self._hovered: int | None = None
         self._pressed: QPointF | None = None
@@ -99,16 +102,19 @@ class Viewer(QWidget):
     def _take_photo(self) -> None:
         self._before = self._session.opened.pyramid if self._session.opened else None
         self._after = self._preview = self._hovered = None
+        self._times = 1
         self.drawing.end()
         self.fit()
 
     @Slot()
     def _take_result(self) -> None:
-        step = self._session.history.current
-        had = self._after is not None
+        step, opened = self._session.history.current, self._session.opened
+        had = self._after is not None, self._times
+        self._before = step.before if step else opened.pyramid if opened else None
         self._after = step.pyramid if step else None
-        if had != (self._after is not None):
-            self._settle()  # side by side has panes of another width
+        self._times = step.times if step else 1
+        if had != (self._after is not None, self._times):
+            self._settle()  # side by side has panes of another width, and what is enlarged may be zoomed more
         self.update()
 
     @Slot()
@@ -175,8 +181,8 @@ class Viewer(QWidget):
 
     @property
     def zoom(self) -> float:
-        """Screen pixels a photo pixel: 1 is 100 %."""
-        return self._zoom
+        """Screen pixels a pixel of what is shown: 1 is 100 %."""
+        return self._zoom / self._times
 
     @property
     def fitted(self) -> bool:
@@ -199,16 +205,16 @@ class Viewer(QWidget):
 
     @Slot()
     def actual_size(self) -> None:
-        """One photo pixel a screen pixel."""
+        """One pixel of what is shown a screen pixel."""
         self.zoom_to(1.0)
 
     @Slot()
     def zoom_in(self) -> None:
-        self.zoom_to(self._zoom * STEP)
+        self.zoom_to(self.zoom * STEP)
 
     @Slot()
     def zoom_out(self) -> None:
-        self.zoom_to(self._zoom / STEP)
+        self.zoom_to(self.zoom / STEP)
 
     def zoom_to(self, zoom: float, at: QPointF | None = None) -> None:
         """Zoom, keeping the photo pixel under the widget point `at` (None: the middle) where it is."""
@@ -218,7 +224,8 @@ class Viewer(QWidget):
         anchor = at if at is not None else pane.center()
         point = self.to_photo(anchor, pane)
         self._fitted = False
-        self._zoom = min(max(zoom, min(self._fit_zoom(), 1.0) / 2), LARGEST_ZOOM)
+        least = min(self._fit_zoom(), self._times) / 2
+        self._zoom = min(max(zoom * self._times, least), LARGEST_ZOOM * self._times)
         self.centre = point - (anchor - pane.center()) / self._scale
         self._settle()
 
@@ -235,9 +242,15 @@ class Viewer(QWidget):
         pane = self.panes()[0]
         self._fitted = False
         wanted = min(pane.width(), pane.height()) * 0.5 / side * self.devicePixelRatioF()
-        self._zoom = min(max(wanted, self._fit_zoom()), LARGEST_ZOOM)
+        self._zoom = min(max(wanted, self._fit_zoom()), LARGEST_ZOOM * self._times)
         self.centre = QPointF(float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2)
         self._settle()
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        """Width and height of the open photo, also while something larger is shown."""
+        width, height = self._before.size if self._before else (1, 1)
+        return width // self._times, height // self._times
 
     @property
     def _scale(self) -> float:
@@ -247,16 +260,16 @@ class Viewer(QWidget):
     def _fit_zoom(self) -> float:
         if self._before is None:
             return 1.0
-        pane, (width, height) = self.panes()[0], self._before.size
+        pane, (width, height) = self.panes()[0], self._size
         scale = min((pane.width() - 24) / width, (pane.height() - 24) / height)
         return max(scale, 1e-4) * self.devicePixelRatioF()
 
     def _settle(self) -> None:
         """Keep zoom and centre within what makes sense, and show it."""
         if self._before is not None:
-            width, height = self._before.size
+            width, height = self._size
             if self._fitted:
-                self._zoom = min(self._fit_zoom(), 4.0)
+                self._zoom = min(self._fit_zoom(), LARGEST_FIT * self._times)
             pane = self.panes()[0]
             self.centre = QPointF(
                 _kept(self.centre.x(), width, pane.width() / self._scale),
@@ -309,19 +322,20 @@ class Viewer(QWidget):
     def _paint_picture(self, painter: QPainter, picture: Pyramid, pane: QRectF, clip: QRectF) -> None:
         """Paint what of `picture` falls into `clip`, which lies in `pane`; the clip does not change how it is sampled."""
         top_left, bottom_right = self.to_photo(pane.topLeft(), pane), self.to_photo(pane.bottomRight(), pane)
-        level = picture.level_for(self._zoom)
-        part = visible_part(picture, level, top_left.x(), top_left.y(), bottom_right.x(), bottom_right.y())
+        level = picture.level_for(self.zoom)
+        ends = (top_left.x(), top_left.y(), bottom_right.x(), bottom_right.y())
+        part = visible_part(picture, level, *(end * self._times for end in ends))
         if part.isEmpty():
             return
-        image = picture.levels[level]
-        across, down = picture.size[0] / image.width(), picture.size[1] / image.height()
+        image, (width, height) = picture.levels[level], self._size
+        across, down = width / image.width(), height / image.height()
         target = QRectF(
             self.to_widget(QPointF(part.left() * across, part.top() * down), pane),
             self.to_widget(QPointF((part.right() + 1) * across, (part.bottom() + 1) * down), pane),
         )
         painter.save()
         painter.setClipRect(clip)
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._zoom < CRISP)
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self.zoom < CRISP)
         painter.drawImage(target, image, QRectF(part))
         painter.restore()
 
@@ -382,7 +396,7 @@ class Viewer(QWidget):
     def wheelEvent(self, event: QWheelEvent) -> None:
         notches = event.angleDelta().y() / 120
         if notches:
-            self.zoom_to(self._zoom * STEP**notches, event.position())
+            self.zoom_to(self.zoom * STEP**notches, event.position())
         event.accept()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
-from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from facestudio.gui.enlarging import TIMES, Enlarging
 from facestudio.gui.session import Session
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.drop_zone import DropZone
@@ -27,7 +28,7 @@ REFERENCE = "A clean picture of the same person tells the method who it is. It i
 
 
 class RestorePanel(WorkPanel):
-    """Method, checkpoint, reference, options, seed, device, and the button."""
+    """Method, checkpoint, reference, options, size, seed, device, and the button."""
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(session, theme, "restore", "There are no weights that restore a face.", parent)
@@ -40,6 +41,13 @@ class RestorePanel(WorkPanel):
         self.reference = SourceBox(session.reference, REFERENCE_HELP, REFERENCE, removable=True)
         self.about_reference = self.add_section("REFERENCE", self.reference)
         self.add_section("OPTIONS", self.options)
+        self.times, self.about_size = QComboBox(), note()
+        self.times.setAccessibleName("Size of the result")
+        self.times.setToolTip("The faces are restored at this size; the rest of the photo is resampled plainly.")
+        for times in TIMES:
+            self.times.addItem("As it is" if times == 1 else f"{times} times as large", times)
+        self.times.currentIndexChanged.connect(self._choose_size)
+        self.add_section("SIZE", self.times, self.about_size)
         self.add_section("SEED", self.seed_row)
         self.add_section("DEVICE", self.device)
         self.end_sections()
@@ -53,6 +61,7 @@ class RestorePanel(WorkPanel):
             session.recipe_changed,
             session.offers_changed,
             session.reference.changed,
+            session.enlarging.changed,
         ):
             changed.connect(self.refresh)
         self.refresh()
@@ -63,15 +72,30 @@ class RestorePanel(WorkPanel):
         session = self._session
         self.about_reference.setVisible(session.reference.heard)
         self.reference.refresh()
+        self.times.setCurrentIndex(self.times.findData(session.enlarging.times))
+        self.about_size.setText(about_size(session.enlarging))
+        self.about_size.setVisible(bool(self.about_size.text()))
         self.foot.setCurrentIndex(1 if session.doing else 0)
         count = len(session.selected)
         self.button.setText("Restore" if count < 2 else f"Restore {count} faces")
         self.button.setEnabled(not session.obstacle)
         self.hint.setText(session.obstacle)
 
+    @Slot(int)
+    def _choose_size(self, index: int) -> None:
+        self._session.enlarging.choose(self.times.itemData(index))
+
     @Slot()
     def _show_device(self) -> None:
         self.device.setText(self._session.device)
+
+
+def about_size(enlarging: Enlarging) -> str:
+    """What the photo becomes in pixels, or why it cannot; "" when it stays as large as it is."""
+    if enlarging.refusal or enlarging.times == 1 or enlarging.sizes is None:
+        return enlarging.refusal
+    (width, height), (wider, higher) = enlarging.sizes
+    return f"{width} × {height} pixels become {wider} × {higher}."
 
 
 class RestoreWorkspace(QSplitter):
