@@ -18,7 +18,7 @@ import typer
 from facestudio import batch
 from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED
 from facestudio.checkpoints import Checkpoint
-from facestudio.cli.arguments import Boxes, Device, Far, Photos, Quiet, Report
+from facestudio.cli.arguments import Boxes, Device, Far, Photos, Quiet
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces
 from facestudio.cli.report import count
@@ -26,7 +26,7 @@ from facestudio.errors import CheckpointMissing, DiskFull, UsageError
 from facestudio.faces.duplicates import known_as
 from facestudio.journal import Journal
 from facestudio.metadata import POLICIES
-from facestudio.methods.base import method_name
+from facestudio.methods.base import method_class, method_name
 from facestudio.photo import Photo
 from facestudio.pipeline import Result
 from facestudio.planning import numbered, survey
@@ -78,7 +78,10 @@ def anonymize(
     far: Far = 1e-3,
     seed: Annotated[int, typer.Option(min=0, help="Fixes all randomness.")] = 0,
     device: Device = "auto",
-    report: Report = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.jsonl", help="Where the report goes, with a .csv and .html; else it lies beside OUT."),
+    ] = None,
     quiet: Quiet = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped or cut off.")] = False,
@@ -92,7 +95,7 @@ def anonymize(
     options_of(studio.method_options(entry.id), recipe.options)
     if metadata not in POLICIES:
         raise UsageError(f"--metadata takes strip, technical or keep, not {metadata}.")
-    hiding = None if fallback == NO_FALLBACK else _chosen(studio, fallback, None).id
+    hiding = None if fallback == NO_FALLBACK else _hiding(studio, fallback).id
     asked = _Faces(studio, parse_faces(faces), [parse_box(text) for text in box or ()], screen)
     planned = survey(photos, output, format)
     if asked.boxes and len(planned.items) != 1:
@@ -194,6 +197,16 @@ def _chosen(studio: Studio, method: str | None, checkpoint: str | None) -> Check
         known = ", ".join(f"{method_name(c)} ({c.id})" for c in offered)
         raise UsageError(f"Nothing here changes faces with {checkpoint or method}; there is: {known}.")
     return fitting[0]
+
+
+def _hiding(studio: Studio, method: str) -> Checkpoint:
+    """The checkpoint of the fallback: a method that hides faces and needs no luck."""
+    hiding = [c for c in studio.anonymize_checkpoints() if hasattr(method_class(c), "erases")]
+    found = next((entry for entry in hiding if method_name(entry) == method), None)
+    if found is None:
+        known = ", ".join(method_name(entry) for entry in hiding)
+        raise UsageError(f"--fallback takes none or a method that hides faces ({known}), not {method}.")
+    return found
 
 
 def _beside(output: Path) -> Path:
