@@ -80,7 +80,9 @@ def anonymize(
     device: Device = "auto",
     report: Annotated[
         Path | None,
-        typer.Option(metavar="FILE.jsonl", help="Where the report goes, with a .csv and .html; else it lies beside OUT."),
+        typer.Option(
+            metavar="FILE.jsonl", help="Where the report goes, with a .csv and .html; else it lies beside OUT."
+        ),
     ] = None,
     quiet: Quiet = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,

@@ -210,7 +210,10 @@ def test_numbers_for_names_and_times_that_tell_nothing(tmp_path: Path) -> None:
         (["--method", "magic"], "there is: solid (solid), blur (blur), pixelate (pixelate)"),
         (["--method", "quick"], "Nothing here changes faces"),
         (["--metadata", "some"], "--metadata takes"),
-        (["--fallback", "quick"], "--fallback takes none or a method that hides faces (solid, blur, pixelate), not quick"),
+        (
+            ["--fallback", "quick"],
+            "--fallback takes none or a method that hides faces (solid, blur, pixelate), not quick",
+        ),
         (["--radius", "900"], "Radius takes 1 to 60"),
         (["--blocks", "4"], "no option called blocks"),
         (["--tries", "0"], "tries"),
