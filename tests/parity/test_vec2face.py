@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from facestudio.networks.attrop import Aim, Judge, steer
 from facestudio.networks.vec2face import PoseEncoder, Vec2Face
 
 PLUS = {"mask_ratio_min": 0.8, "mask_ratio_max": 0.9, "mask_ratio_mu": 0.85, "mask_ratio_std": 0.05, "lora_r": 8}
@@ -100,3 +101,36 @@ def test_the_published_faces_with_a_pose(fixtures: Path, weights: ModuleType) ->
     assert near(pose, expected["pose_condition"]) and near(found, expected["decoder_proj"])
     assert near(posed, expected["output"])
     assert near(plain[..., ::2, ::2], expected["output_no_pose_stride2"])
+
+
+def test_the_published_control_of_attributes(fixtures: Path, weights: ModuleType) -> None:
+    told, expected = about("vec2face", fixtures, "case_attrop"), arrays("vec2face", fixtures, "case_attrop")
+    network = Vec2Face().eval()
+    weights.fill_(network, 0)
+    recogniser, quality = (
+        torch.from_numpy(weights.seeded_array(name, (512, 192), 0)) * 192**0.5 for name in ("fr_stub", "quality_stub")
+    )
+
+    def seen(by: Tensor) -> Judge:
+        return lambda pictures: torch.nn.functional.adaptive_avg_pool2d(pictures, 8).flatten(1) @ by.T
+
+    def draw(vectors: Tensor) -> Tensor:
+        return network(vectors, expected["mask_noise"])
+
+    for run in ("A", "B"):
+        about_run = told[f"run_{run}"]
+        taken = 0
+
+        def counting(vectors: Tensor) -> Tensor:
+            nonlocal taken
+            taken += 1
+            return draw(vectors)
+
+        aim = Aim(seen(recogniser), expected["class_vector"], seen(3 * quality), about_run["quality_target"])
+        found, counted = steer(expected["input"], counting, aim, about_run["num_iter"])
+        assert (taken, counted) == (about_run["optimiser_steps_taken"], about_run["num_iter"])
+        off = (found - expected[f"vector_{run}"]).abs()
+        assert (off < 5e-3).float().mean() >= 0.99 and off.max() <= 0.41
+        with torch.inference_mode():
+            image = draw(found).clamp(-1, 1)[..., ::2, ::2]
+        assert (image - expected[f"image_{run}_stride2"]).abs().max() <= 2e-2
