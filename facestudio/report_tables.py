@@ -7,15 +7,13 @@ which was cut off and went on has them whole. The page stands alone: no script, 
 from __future__ import annotations
 
 import csv
-import html
 import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from facestudio.errors import UsageError
-from facestudio.files import write_beside
+from facestudio.pages import BEGINNING, check_ours, escaped, harmless, page, write_text
 from facestudio.reporting import read_records
 
 _COLUMNS = (
@@ -23,33 +21,12 @@ _COLUMNS = (
     *("quality before", "quality after", "score", "found again", "left", "top", "right", "bottom", "remark"),
 )
 _ATTENTION = ("failed", "needs review")
-_STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; }
-body { color: #222; background: #fff; }
-table { border-collapse: collapse; width: 100%; margin: 1rem 0; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid #ddd; }
-th { position: sticky; top: 0; background: #f4f4f4; }
-td.n { text-align: right; font-variant-numeric: tabular-nums; }
-tr.attention td { background: #fff3e0; }
-@media (prefers-color-scheme: dark) {
-  body { color: #ddd; background: #1c1c1c; } th { background: #2a2a2a; } th, td { border-color: #444; }
-  tr.attention td { background: #4a3518; }
-}
-"""
 
 
 def check_tables(table: Path, page: Path) -> None:
     """UsageError when one of the files is there and is something else, which would be lost."""
-    for target, beginning in ((table, b'"photo","result"'), (page, b"<!doctype html>\n<!-- facestudio report -->")):
-        try:
-            with target.open("rb") as file:
-                start = file.read(len(beginning))
-        except OSError:
-            continue  # not there, or writing will say what is wrong
-        if start and start != beginning:
-            raise UsageError(
-                f"The file {target} is not a report and would be lost; choose another name for the report."
-            )
+    check_ours(table, '"photo","result"')
+    check_ours(page, BEGINNING)
 
 
 def write_table(report: Path, target: Path) -> Path:
@@ -61,8 +38,8 @@ def write_table(report: Path, target: Path) -> Path:
     writer.writerow([*_COLUMNS, *(f"{judge} {what}" for judge in judges for what in ("cosine", "same person from"))])
     for row in rows:
         cosines = [value for judge in judges for value in row["judges"].get(judge, ("", ""))]
-        writer.writerow([_harmless(row.get(column, "")) for column in _COLUMNS] + cosines)
-    return _write(target, text.getvalue())
+        writer.writerow([harmless(row.get(column, "")) for column in _COLUMNS] + cosines)
+    return write_text(target, text.getvalue())
 
 
 def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> Path:
@@ -73,34 +50,32 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
     count = Counter(record["status"] for record in records)
     head = ["Photo", "Status", "Face", "Shown by", "Tries", *judges, "Remark"]
     parts = [
-        f'<!doctype html>\n<!-- facestudio report -->\n<html lang="en"><head><meta charset="utf-8"><title>{_text(title)}</title>',
-        f"<style>{_STYLE}</style></head><body><h1>{_text(title)}</h1>",
-        f"<p>{_text(', '.join(f'{number} {status}' for status, number in sorted(count.items())))}</p>",
+        f"<p>{escaped(', '.join(f'{number} {status}' for status, number in sorted(count.items())))}</p>",
         "<p>For each recogniser: the cosine of the face before and after, 1 for the same picture, about 0 for strangers; in "
         "brackets the one from which it says “same person”.</p>",
     ]
     attention = [record for record in records if record["status"] in _ATTENTION]
     if attention:
-        lines = "".join(f"<li>{_text(r['input'])}: {_text(r['error'] or r['status'])}</li>" for r in attention)
+        lines = "".join(f"<li>{escaped(r['input'])}: {escaped(r['error'] or r['status'])}</li>" for r in attention)
         parts.append(f"<h2>To be looked at by a person</h2><ul>{lines}</ul>")
     parts.append(
         "<h2>All faces</h2><table><thead><tr>"
-        + "".join(f"<th>{_text(name)}</th>" for name in head)
+        + "".join(f"<th>{escaped(name)}</th>" for name in head)
         + "</tr></thead><tbody>"
     )
     parts += [_page_row(row, judges) for row in rows]
-    parts.append("</tbody></table></body></html>\n")
-    return _write(target, "\n".join(parts))
+    parts.append("</tbody></table>")
+    return write_text(target, page(title, "\n".join(parts)))
 
 
 def _page_row(row: Mapping[str, Any], judges: Sequence[str]) -> str:
-    cells = [f"<td>{_text(row['photo'])}</td>", f"<td>{_text(row['face status'] or row['photo status'])}</td>"]
-    cells += [f"<td>{_text(row[name])}</td>" for name in ("face", "shown by", "tries")]
+    cells = [f"<td>{escaped(row['photo'])}</td>", f"<td>{escaped(row['face status'] or row['photo status'])}</td>"]
+    cells += [f"<td>{escaped(row[name])}</td>" for name in ("face", "shown by", "tries")]
     for judge in judges:
         cosine, threshold = row["judges"].get(judge, ("", ""))
         shown = f"{cosine:.2f} ({threshold:.2f})" if cosine != "" and threshold != "" else ""
         cells.append(f'<td class="n">{shown}</td>')
-    cells.append(f"<td>{_text(row['remark'])}</td>")
+    cells.append(f"<td>{escaped(row['remark'])}</td>")
     attention = bool({row["photo status"], row["face status"]} & set(_ATTENTION))
     start = '<tr class="attention">' if attention else "<tr>"
     return f"{start}{''.join(cells)}</tr>"
@@ -150,23 +125,3 @@ def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _judges(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     return sorted({judge for row in rows for judge in row["judges"]})
-
-
-def _harmless(value: Any) -> Any:
-    """A text that no spreadsheet takes for a formula."""
-    text = isinstance(value, str)
-    return f"'{value}" if text and value.lstrip().startswith(("=", "+", "-", "@")) else value
-
-
-def _text(value: Any) -> str:
-    return html.escape(str(value).encode("utf-8", "backslashreplace").decode())
-
-
-def _write(target: Path, text: str) -> Path:
-    content = text.encode("utf-8", "backslashreplace")
-
-    def write(file: IO[bytes]) -> None:
-        file.write(content)
-
-    write_beside(target, write, overwrite=True)
-    return target
