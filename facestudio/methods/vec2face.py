@@ -3,7 +3,7 @@
 Paper: Wu et al., "Vec2Face: Scaling Face Dataset Generation with Loosely Constrained Vectors", ICLR 2025; source HaiyuWu/Vec2Face
 (MIT; no code taken). Weights, also of Vec2Face+ without its poses, are those that the authors published. What differs: what is
 hidden from the network at random, and by how much, follows from each picture's seed; a person's vector is known by its direction
-and gets the length that vectors of this recogniser have.
+and gets the length that vectors of this recogniser have. Of the control of attributes only the identity is here.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from facestudio import checkpoints
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import run_batched
 from facestudio.faces.face import ARCFACE_112
@@ -45,6 +46,15 @@ class Options:
         maximum=1.0,
         step=0.05,
     )
+    refine: int = option(
+        0,
+        title="Refine",
+        help="Steps that move the vector until the recogniser knows in the picture whom it was meant to show (AttrOP). It needs "
+        "the recogniser's weights.",
+        minimum=0,
+        maximum=30,
+        step=1,
+    )
 
 
 class Vec2Face:
@@ -60,6 +70,7 @@ class Vec2Face:
         self.embedder = next(iter(checkpoint.conditioned_on), "")
         self._network: Any = network
         self._device = device
+        self._recogniser: Any = None
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: str) -> Vec2Face:
@@ -67,26 +78,48 @@ class Vec2Face:
         return cls(checkpoint, load_network(checkpoint, device), device)
 
     def __call__(self, wish: Wish, seeds: Sequence[int], options: Any, progress: Progress) -> list[np.ndarray]:
-        """Pictures (112, 112, 3) uint8 RGB, one for each of `seeds`; see `Synthesizer`. Stops between two batches."""
+        """Pictures (112, 112, 3) uint8 RGB, one for each of `seeds`; see `Synthesizer`.
+
+        Stops between two batches, or two steps of refining.
+        """
         if wish.identity is not None and wish.identity.embedder != self.embedder:
             raise ValueError(f"{self.id} understands {self.embedder}, not {wish.identity.embedder}")
-        return run_batched(partial(self._draw, wish, options), list(seeds), BATCH, progress, "Drawing faces")
+        draw = partial(self._draw, wish, options, progress)
+        return run_batched(draw, list(seeds), BATCH, progress, "Drawing faces")
 
-    def _draw(self, wish: Wish, options: Any, seeds: list[int]) -> list[np.ndarray]:
+    def _draw(self, wish: Wish, options: Any, progress: Progress, seeds: list[int]) -> list[np.ndarray]:
         import torch
 
         network = self._network
         randoms = [np.random.default_rng([seed, network.dimensions]) for seed in seeds]
-        vectors = np.stack([_vector(wish, options.variety, network.dimensions, random) for random in randoms])
+        drawn = np.stack([_vector(wish, options.variety, network.dimensions, random) for random in randoms])
         rates = torch.tensor([_rate(network.rates, random) for random in randoms], device=self._device)
-        hidden = np.stack([random.random(network.places, np.float32) for random in randoms])
+        hidden = self._tensor(np.stack([random.random(network.places, np.float32) for random in randoms]))
+        vectors = self._tensor(drawn)
+        if options.refine:
+            who = vectors if wish.identity is None else self._tensor(wish.identity.embedding).expand_as(vectors)
+            # one at a time, so that a picture does not depend on what is drawn with it
+            each = zip(vectors.split(1), hidden.split(1), rates.split(1), who.split(1), strict=True)
+            vectors = torch.cat([self._refined(*one, options.refine, progress) for one in each])
         with torch.inference_mode():
-            return list(to_pixels(network(self._tensor(vectors), self._tensor(hidden), rates)))
+            return list(to_pixels(network(vectors, hidden, rates)))
+
+    def _refined(
+        self, vector: Tensor, hidden: Tensor, rate: Tensor, who: Tensor, steps: int, progress: Progress
+    ) -> Tensor:
+        """`vector` (1, D), moved until the recogniser says `who` (1, D) of its picture."""
+        from facestudio.networks.attrop import Aim, steer
+
+        if self._recogniser is None:
+            self._recogniser = load_network(checkpoints.checkpoint(self.embedder), self._device)
+        aim = Aim(self._recogniser, who)
+        moved, _ = steer(vector, lambda x: self._network(x, hidden, rate), aim, steps, progress=progress)
+        return moved
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         import torch
 
-        return torch.from_numpy(values).to(self._device)
+        return torch.from_numpy(np.array(values, np.float32)).to(self._device)
 
 
 def _vector(wish: Wish, variety: float, dimensions: int, random: np.random.Generator) -> np.ndarray:

@@ -12,6 +12,7 @@ from facestudio.faces.face import Identity
 from facestudio.methods.base import Synthesizer, Wish
 from facestudio.methods.vec2face import LENGTH, Vec2Face, _rate
 from facestudio.networks import vec2face as networks
+from facestudio.photo import to_tensor
 from facestudio.progress import Cancelled, Progress
 from tests.fakes import fake_checkpoint
 
@@ -66,6 +67,27 @@ def test_a_person_is_a_direction_of_the_recognisers_length(method: Vec2Face) -> 
         assert np.allclose(cosines, 1) if not variety else (cosines > 0.95).all() and (cosines < 1).all()
     with pytest.raises(ValueError, match="understands listener"):
         method(Wish(Identity(who.embedding, "another")), [1], method.Options(), Progress())
+
+
+def test_a_refined_vector_is_known_better(method: Vec2Face) -> None:
+    who = Identity(np.arange(16.0) - 7, "listener")
+    by = torch.randn(16, 3 * 16 * 16, generator=torch.Generator().manual_seed(5))
+    method._recogniser = lambda pictures: torch.nn.functional.adaptive_avg_pool2d(pictures, 16).flatten(1) @ by.T
+
+    def known(refine: int, seeds: list[int]) -> tuple[np.ndarray, list[float]]:
+        options = method.Options(variety=0.0, refine=refine)
+        faces = np.stack(method(Wish(who), seeds, options, Progress()))
+        embeddings = method._recogniser(to_tensor(faces)).numpy()
+        cosines = embeddings @ who.embedding / np.linalg.norm(embeddings, axis=1)
+        return faces, list(cosines)
+
+    (_, before), (faces, after) = known(0, [1, 2]), known(30, [1, 2])
+    assert all(late > early + 0.05 for early, late in zip(before, after, strict=True))
+    assert np.abs(known(30, [2])[0][0].astype(int) - faces[1]).max() <= 2
+    assert all(parameter.grad is None for parameter in method._network.parameters())
+    progress = Progress(lambda update: progress.cancel(), every=0)
+    with pytest.raises(Cancelled):
+        method(Wish(who), [1], method.Options(refine=3), progress)
 
 
 def test_rates_are_normal_between_their_bounds() -> None:
