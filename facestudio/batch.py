@@ -20,8 +20,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
-from facestudio.errors import DiskFull, FaceStudioError, NoFaceFound, PhotoError, UnwritableOutput
+from facestudio.errors import DiskFull, FaceStudioError, NoFaceFound, UnwritableOutput
 from facestudio.files import hidden_name, shown
+from facestudio.formats import DECODER_ERRORS, open_image
 from facestudio.journal import CHANGED, DAMAGED, DONE, OTHER, Journal, sha256_of
 from facestudio.photo import SUFFIXES, Photo
 from facestudio.pipeline import FaceResult, Result
@@ -320,8 +321,10 @@ def _read_back(file: IO[bytes], photo: Photo, target: Path) -> None:
     message = f"{shown(target)} cannot be read back after it was written, so it is not kept."
     hint = "Choose another format, such as PNG."
     try:
-        size = Photo.from_bytes(file.read(), shown(target), max_megapixels=float("inf")).size
-    except PhotoError as error:
+        with open_image(file) as image:
+            image.load()
+            size = image.size
+    except DECODER_ERRORS as error:
         raise UnwritableOutput(message, hint) from error
     if size != photo.size:
         raise UnwritableOutput(message, hint)
