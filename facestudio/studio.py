@@ -81,13 +81,15 @@ class Studio:
         return Photo.open(Path(path), max_megapixels=self.max_megapixels)
 
     def detect(self, photo: Photo, progress: Progress | None = None, *, unsure: bool = False) -> tuple[Face, ...]:
-        """The faces of `photo`, largest first; an empty tuple when there is none. `unsure`: those of a lower score as well,
-        as anonymizing wants them."""
+        """The faces of `photo`, largest first; an empty tuple when there is none. `unsure`: behind them those of a lower score
+        as well, as anonymizing wants them."""
         if not unsure:
             return self._detector().detect(photo, progress)
         from facestudio.anonymizing import FOUND
+        from facestudio.faces.detect import MINIMUM_SCORE
 
-        return self._detector().detect(photo, progress, FOUND)
+        found = self._detector().detect(photo, progress, FOUND)
+        return tuple(sorted(found, key=lambda face: face.score < MINIMUM_SCORE))
 
     def face_at(self, photo: Photo, box: tuple[float, float, float, float], progress: Progress | None = None) -> Face:
         """The face in a rough `box` (left, top, right, bottom in photo pixels) that `detect` missed.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from facestudio.errors import UsageError
+from facestudio.faces.face import Face
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
@@ -67,5 +68,9 @@ def test_only_what_hides_faces_can_be_fallen_back_to(
 
 
 def test_faces_to_hide_are_looked_for_from_a_lower_score_on(photo: Photo, studio: Studio) -> None:
+    detector: Any = studio._detector()
     assert studio.detect(photo) == studio.detect(photo, unsure=True) == FACES
-    assert studio._detector().scores == [0.4, 0.3]  # type: ignore[attr-defined]
+    assert detector.scores == [0.4, 0.3]
+    doubtful = Face(FACES[0].box, FACES[0].landmarks, 0.35)
+    detector.faces = (doubtful, *FACES[1:])
+    assert studio.detect(photo, unsure=True) == (*FACES[1:], doubtful), "the numbers of the others stay"
