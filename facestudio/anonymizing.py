@@ -29,7 +29,7 @@ from facestudio.faces.identity import Embedder
 from facestudio.faces.panel import Panel
 from facestudio.faces.paste import covered, paste, soft_mask
 from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Finding, Said, Verifier
-from facestudio.methods.base import Anonymizer, Obscurer, Strengthening
+from facestudio.methods.base import Anonymizer, Masked, Obscurer, Strengthening
 from facestudio.options import validate
 from facestudio.photo import Photo
 from facestudio.pipeline import colourless, face_seed, without_colour
@@ -114,7 +114,8 @@ class _Step:
 
     @property
     def mask(self) -> np.ndarray:
-        return self.obscurer.mask(self.options) if self.obscurer else soft_mask(self.method.template.size)
+        method = self.method
+        return method.mask(self.options) if isinstance(method, Masked) else soft_mask(method.template.size)
 
     def passes(self, finding: Finding) -> bool:
         """Whether what was found is enough: no judge knows the face, or nobody could ever, and nothing of it is left."""

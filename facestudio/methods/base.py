@@ -108,6 +108,15 @@ class Strengthening(Protocol):
 
 
 @runtime_checkable
+class Masked(Protocol):
+    """A method that says itself how much of its crop shows, instead of all but the rim."""
+
+    def mask(self, options: Any) -> np.ndarray:
+        """How much of the crop is laid over the photo, (S, S) float32 in 0..1."""
+        ...
+
+
+@runtime_checkable
 class Obscurer(Anonymizer, Strengthening, Protocol):
     """An Anonymizer that makes no new face but hides the old one, without a generator.
 
@@ -116,10 +125,6 @@ class Obscurer(Anonymizer, Strengthening, Protocol):
     """
 
     erases: bool
-
-    def mask(self, options: Any) -> np.ndarray:
-        """How much of the crop is laid over the photo, (S, S) float32 in 0..1."""
-        ...
 
 
 @dataclass(frozen=True, eq=False)

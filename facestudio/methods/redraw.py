@@ -1,0 +1,190 @@
+"""Redraw: the face is dissolved in noise and drawn anew as somebody who does not exist, in the same pose and the same light.
+
+Papers: Meng et al., "SDEdit", ICLR 2022 (how far a picture is dissolved says how much of it is left); Lugmayr et al., "RePaint",
+CVPR 2022 (what is around stays known while the middle is drawn); Wu et al., "Vec2Face", ICLR 2025 (who it becomes is drawn from
+the space of identities, apart from who it was). The prior is told the new person, and where the features are. Nothing was
+trained for this, so pose and expression are held by the landmarks alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from facestudio import checkpoints
+from facestudio.checkpoints import Checkpoint
+from facestudio.device import enough_memory
+from facestudio.errors import CheckpointMismatch
+from facestudio.faces.face import FFHQ_256, AlignedFace, Face
+from facestudio.faces.identity import Embedder
+from facestudio.faces.landmarks import LandmarkFinder
+from facestudio.faces.loading import load_used
+from facestudio.faces.people import IdentitySpace
+from facestudio.faces.sketch import sketch
+from facestudio.methods.difface import LEVELS, held, noise_seed
+from facestudio.methods.obscuring import area_mask
+from facestudio.options import option
+from facestudio.photo import to_pixels, to_tensor
+from facestudio.progress import Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from facestudio.diffusion.difface import Denoiser
+
+LIGHT = 24.0  # deviation, in pixels, of the blur that leaves the light and the colour of the skin
+RIM = 6.0  # deviation, in pixels, of the blur of the mask's edge
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose."""
+
+    change: float = option(
+        0.8,
+        title="Change",
+        help="How far the face is dissolved before it is drawn anew: higher leaves less of it.",
+        minimum=0.4,
+        maximum=1.0,
+        step=0.05,
+    )
+    guidance: float = option(
+        3.0,
+        title="Likeness",
+        help="How strictly the new person is followed (guidance).",
+        minimum=1.0,
+        maximum=8.0,
+        step=0.25,
+    )
+    steps: int = option(
+        12, title="Steps", help="Steps of denoising: fewer are quicker, more are finer.", minimum=2, maximum=250, step=1
+    )
+
+
+class Redraw:
+    """The loaded method, on `device`.
+
+    Args:
+        prior, autoencoder: networks (networks/prior.py, networks/autoencoder.py); listener: the embedder that the prior listens
+            to; finder: of landmarks; people: whom a face may become.
+    """
+
+    id = "redraw"
+    goal = "change"
+    template = FFHQ_256
+    Options: type[Any] = Options
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        prior: nn.Module,
+        autoencoder: nn.Module,
+        listener: Embedder,
+        finder: LandmarkFinder,
+        people: IdentitySpace,
+        device: str = "cpu",
+    ) -> None:
+        if listener.id != people.embedder:
+            raise CheckpointMismatch(
+                f"The people of {checkpoint.id} are those of {people.embedder}, not of {listener.id}."
+            )
+        self.checkpoint = checkpoint
+        self._prior: Any = prior
+        self._autoencoder: Any = autoencoder
+        self._listener = listener
+        self._finder = finder
+        self._people = people
+        self._device = device
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str) -> Redraw:
+        """Build and fill everything, which are other checkpoints'; CheckpointError when that cannot be."""
+        known = checkpoints.load_manifest()
+        prior, autoencoder = (load_used(checkpoint, role, device) for role in ("prior", "autoencoder"))
+        listener = Embedder.load(known[checkpoint.uses["embedder"]], device)
+        finder = LandmarkFinder.load(known[checkpoint.uses["landmarks"]], device)
+        people = IdentitySpace.load(known[checkpoint.uses["people"]], known)
+        return cls(checkpoint, prior, autoencoder, listener, finder, people, device)
+
+    def mask(self, options: Any) -> np.ndarray:
+        """How much of the crop is laid over the photo, (256, 256) float32: the face, fading out within it."""
+        size = (self.template.size, self.template.size)
+        hard = cv2.resize(area_mask("face"), size, interpolation=cv2.INTER_AREA)
+        # shrunk before it is blurred, so that it ends where the face does
+        inner = cv2.erode(hard, np.ones((3, 3), np.uint8), iterations=round(RIM))
+        soft: np.ndarray = np.minimum(cv2.GaussianBlur(inner, (0, 0), RIM), hard)
+        return soft
+
+    def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
+        """Draw one FFHQ_256 crop anew; whom it becomes, and the noise, come from its own pixels and `seed`.
+
+        Stops between two calls of the prior. FaceStudioError when nobody can be found who is apart from the face.
+        """
+        import torch
+
+        from facestudio.diffusion.difface import Sampling, Schedule, noises, refine
+
+        if aligned.template.size != self.template.size:
+            raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
+        chance = noise_seed(aligned.pixels, seed)
+        was = self._listener.embed(aligned.pixels, self.template.points)
+        (new,) = self._people.draw_apart(1, chance, others=[was])
+        sampling = Sampling(round(LEVELS * options.change), options.steps, "dpm")
+        shares: np.ndarray = self._prior.shares.cpu().double().numpy()
+        schedule = Schedule(np.arange(len(shares)), shares)
+        original = to_tensor(aligned.pixels).to(self._device)
+        loud = self._prior.loud[:, None, None]
+        with enough_memory(), torch.inference_mode():
+            latents = self._autoencoder.latents(original) * loud
+            who = torch.from_numpy(np.array(new.embedding, np.float32))[None].to(self._device)
+            denoise = self._denoiser(who, options.guidance, self._lines(aligned), latents)
+
+            def shown(x: Tensor) -> np.ndarray:
+                return self._laid(aligned, held(self._autoencoder.pixels(x / loud), original, LIGHT))
+
+            noise = noises([chance], tuple(latents.shape[1:]), self._device)
+            more: dict[str, Any] = {"schedule": schedule, "clamp": None, "progress": progress, "show": shown}
+            return aligned.with_pixels(shown(refine(denoise, latents, sampling, noise, **more)))
+
+    def _denoiser(self, who: Tensor, guidance: float, lines: Tensor, known: Tensor) -> Denoiser:
+        """What tells the noise of a latent (1, C, h, w) that, outside of the face, is `known`."""
+        import torch
+
+        from facestudio.diffusion.sampling import told
+
+        tell = told(self._prior, who, 1, guidance, lines, self._device)
+        inside = cv2.resize(area_mask("face"), known.shape[:1:-1], interpolation=cv2.INTER_AREA)
+        drawn = torch.from_numpy(inside)[None, None].to(known)
+
+        def denoise(x: Tensor, time: Tensor) -> Tensor:
+            share = self._prior.shares[time][:, None, None, None]
+            clean = share.sqrt() * x - (1 - share).sqrt() * tell(x, time)
+            clean = torch.lerp(known, clean, drawn)
+            noise: Tensor = (x - share.sqrt() * clean) / (1 - share).sqrt()
+            return noise
+
+        return denoise
+
+    def _lines(self, aligned: AlignedFace) -> Tensor:
+        """Where the features are, as the prior is told it (1, S, h, w)."""
+        import torch
+        from torch.nn import functional
+
+        from facestudio.networks.prior import FINER
+
+        side = self.template.size
+        whole = Face((0, 0, side, side), self.template.points)  # type: ignore[arg-type]
+        points = self._finder.find(aligned.pixels, whole)
+        count = side // self._autoencoder.side * FINER
+        drawn = torch.from_numpy(sketch(points, side, count)).permute(2, 0, 1)[None]
+        return functional.pixel_unshuffle(drawn, FINER).to(self._device)
+
+    def _laid(self, aligned: AlignedFace, found: Tensor) -> np.ndarray:
+        """The first of `found` (B, 3, S, S) as pixels, and around the face the crop's own."""
+        weight = self.mask(None)[..., None]
+        mixed = aligned.pixels + weight * (to_pixels(found[:1])[0].astype(np.float32) - aligned.pixels)
+        pixels: np.ndarray = np.rint(mixed).astype(np.uint8)
+        return pixels

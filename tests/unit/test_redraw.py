@@ -1,0 +1,158 @@
+"""Redraw: somebody else in the same place, the surroundings as they were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from facestudio.checkpoints import checkpoint, load_manifest
+from facestudio.errors import CheckpointMismatch, FaceStudioError
+from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
+from facestudio.faces.people import IdentitySpace
+from facestudio.methods.base import Anonymizer, Masked, Obscurer, method_class
+from facestudio.methods.redraw import Options, Redraw
+from facestudio.networks.autoencoder import FaceAutoencoder
+from facestudio.networks.people import People
+from facestudio.networks.prior import FacePrior
+from facestudio.progress import Cancelled, Progress
+from tests.fakes import fake_checkpoint, picture
+from tests.unit.test_prior import TINY
+
+LISTENER = "listening"
+
+
+class Listener:
+    """Sees the same person in every crop; writes down where it looked."""
+
+    id = LISTENER
+
+    def __init__(self) -> None:
+        self.who = Identity(np.eye(16, dtype=np.float32)[0] + 0.2, LISTENER)
+        self.looks: list[np.ndarray] = []
+
+    def embed(self, pixels: np.ndarray, landmarks: np.ndarray) -> Identity:
+        self.looks.append(landmarks)
+        return self.who
+
+
+class Finder:
+    """Finds the same 68 landmarks in every crop."""
+
+    points = np.random.default_rng(1).uniform(80, 180, (68, 2)).astype(np.float32)
+
+    def find(self, pixels: np.ndarray, face: Any) -> np.ndarray:
+        return self.points
+
+
+def space() -> IdentitySpace:
+    people = People(16, 8, 40)
+    people.fit(torch.nn.functional.normalize(torch.randn(40, 16, generator=torch.Generator().manual_seed(0)), dim=1))
+    return IdentitySpace(people.eval(), LISTENER, strangers=0.5, copies=0.99)
+
+
+@pytest.fixture(scope="module")
+def method() -> Redraw:
+    torch.manual_seed(0)
+    prior = FacePrior(**TINY)
+    for silent in (prior.unet.conv_out.weight, prior.nobody):
+        torch.nn.init.normal_(silent, std=0.05)
+    autoencoder = FaceAutoencoder(widths=(8, 8, 8), latent=4, groups=4)
+    faces = torch.from_numpy(crop().pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+    autoencoder.code(torch.nn.functional.pixel_unshuffle(faces, 16).permute(0, 2, 3, 1).flatten(0, 2))
+    parts: Any = (Listener(), Finder(), space())
+    return Redraw(fake_checkpoint(conditioned_on=(LISTENER,)), prior.eval(), autoencoder.eval(), *parts)
+
+
+def crop(seed: int = 0) -> AlignedFace:
+    return AlignedFace(picture(256, 256, seed=seed), np.array([[1.0, 0.0, 3.0], [0.0, 1.0, -2.0]]), FFHQ_256)
+
+
+def distance(a: AlignedFace, b: AlignedFace) -> float:
+    return float(np.abs(a.pixels.astype(int) - b.pixels.astype(int)).mean())
+
+
+def test_what_ships_is_made_of_checkpoints_that_belong_together() -> None:
+    entry, known = checkpoint("starter-redraw"), load_manifest()
+    assert method_class(entry) is Redraw and entry.goal == "change" and not entry.files
+    assert known[entry.uses["prior"]].conditioned_on == entry.conditioned_on == (entry.uses["embedder"],)
+    assert known[entry.uses["people"]].conditioned_on == entry.conditioned_on
+    assert known[entry.uses["prior"]].uses["autoencoder"] == entry.uses["autoencoder"]
+
+
+def test_the_surroundings_stay_and_the_face_does_not(method: Redraw) -> None:
+    assert isinstance(method, Anonymizer) and isinstance(method, Masked) and not isinstance(method, Obscurer)
+    face = crop()
+    made = method(face, Options(steps=3), Progress(), 7)
+    off = np.abs(made.pixels.astype(int) - face.pixels).max(2)
+    mask = method.mask(Options())
+    assert not off[mask == 0].any() and off[mask == 1].mean() > 5
+    assert np.array_equal(made.matrix, face.matrix)
+    assert mask.shape == (256, 256) and mask[140, 128] == 1 and not mask[:20].any() and not mask[:, :20].any()
+
+
+def test_a_seed_is_one_person_and_another_seed_another(method: Redraw) -> None:
+    face, options = crop(), Options(steps=3)
+    made = method(face, options, Progress(), 7)
+    assert distance(made, method(face, options, Progress(), 7)) == 0
+    assert distance(made, method(face, options, Progress(), 8)) > 0.5
+    assert distance(made, method(face, Options(steps=3, change=0.5), Progress(), 7)) > 0.5
+
+
+def test_whom_it_becomes_is_apart_from_who_it_was(method: Redraw, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Identity] = []
+    draw = method._people.draw_apart
+
+    def watched(count: int, seed: int, others: Any = ()) -> list[Identity]:
+        told.extend(others)
+        found = draw(count, seed, others)
+        told.extend(found)
+        return found
+
+    monkeypatch.setattr(method._people, "draw_apart", watched)
+    method(crop(), Options(steps=2), Progress(), 3)
+    was, new = told
+    assert was is method._listener.who  # type: ignore[attr-defined]
+    assert float(was.embedding @ new.embedding) < 0.5
+    assert np.allclose(method._listener.looks[-1], FFHQ_256.points)  # type: ignore[attr-defined]
+
+
+def test_where_the_features_are_is_told(method: Redraw, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = method(crop(), Options(steps=3), Progress(), 7)
+    monkeypatch.setattr(Finder, "points", Finder.points + 12)
+    assert distance(here, method(crop(), Options(steps=3), Progress(), 7)) > 0.05
+
+
+def test_it_stops_between_two_steps(method: Redraw) -> None:
+    calls: list[int] = []
+    progress = Progress()
+
+    def called(*_: Any) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            progress.cancel()
+
+    hook = method._prior.register_forward_hook(called)
+    try:
+        with pytest.raises(Cancelled):
+            method(crop(), Options(steps=6), progress, 7)
+    finally:
+        hook.remove()
+    assert len(calls) == 2
+
+
+def test_parts_that_do_not_belong_together_and_other_crops_are_refused(method: Redraw) -> None:
+    other: Any = Listener()
+    other.id = "another"
+    with pytest.raises(CheckpointMismatch, match="another"):
+        Redraw(method.checkpoint, method._prior, method._autoencoder, other, method._finder, method._people)
+    with pytest.raises(ValueError, match="works on"):
+        method(AlignedFace(picture(512, 512), np.eye(2, 3), FFHQ_512), Options(), Progress(), 0)
+
+
+def test_it_never_gives_back_the_person_when_nobody_else_fits(method: Redraw, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(method._people, "strangers", -2.0)
+    with pytest.raises(FaceStudioError, match="apart"):
+        method(crop(), Options(steps=2), Progress(), 0)
