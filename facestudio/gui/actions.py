@@ -66,6 +66,7 @@ SPECS: tuple[Spec, ...] = (
     Spec("add_face", "&Photo", "Add a &missed face…", ("F4",), "add-face", True, line=True, place=RESTORE),
     Spec("find_faces", "&Photo", "&Find faces again", ("F5",), place=RESTORE),
     Spec("figures", "&Photo", "What the &figures rest on…", ("Ctrl+I",), place=RESTORE),
+    Spec("explanation", "&Photo", "&How the face was completed…", ("Ctrl+E",), place=RESTORE),
     Spec("compare", "&Photo", "&Compare with another photo…", ("Ctrl+K",), place=RESTORE),
     Spec("reference", "&Photo", "Choose a refere&nce…", ("Ctrl+Shift+O",), line=True, place=RESTORE),
     Spec("paste_reference", "&Photo", "&Paste as the reference", ("Ctrl+Shift+V",), place=RESTORE),

@@ -105,6 +105,7 @@ class MainWindow(QMainWindow):
             "compare": self.compare,
             "reference": self.workspace.choose_reference,
             "paste_reference": self.workspace.paste_reference,
+            "explanation": self.workspace.show_explanation,
             "weights": self.show_weights,
             "previous": self.open_previous,
             "next": self.open_next,
@@ -213,7 +214,7 @@ class MainWindow(QMainWindow):
         if paths_in(event.mimeData()) or event.mimeData().hasImage():
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
-            self.overlay.show_over()
+            self.overlay.show_over(self.workspace.panel.reference)
 
     def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
         self.overlay.hide()

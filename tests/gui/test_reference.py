@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel
@@ -30,7 +30,7 @@ from facestudio.photo import Photo
 from facestudio.recipe import Recipe
 from tests import fakes
 from tests.gui.conftest import FACES, FakeStudio, draw, open_photo, restore
-from tests.gui.test_window import dialog, toast
+from tests.gui.test_window import dialog, drag, toast
 from tests.unit.test_reference import LISTENER, Listening
 
 LEFT = Qt.MouseButton.LeftButton
@@ -115,6 +115,32 @@ def test_a_photo_is_dropped_and_one_of_its_faces_is_told(
     wanted = studio.judges[0].embed(clean.pixels, FACES[1].landmarks)
     (identity,) = told
     assert np.array_equal(identity.embedding, wanted.embedding)
+
+
+def test_while_a_file_is_dragged_over_the_window_its_place_is_seen(
+    qtbot: QtBot, window: MainWindow, photo_path: Path
+) -> None:
+    open_photo(qtbot, window, draw(photo_path))
+    window.workspace.toast.hide()
+    where = box(window).visibleRegion().boundingRect().translated(box(window).mapTo(window, QPoint(0, 0)))
+    left, top, right, bottom = where.getCoords()
+    before = to_pixels(window.grab().toImage())
+    drag(window, file(photo_path))
+    assert window.overlay.isVisible()
+    during = to_pixels(window.grab().toImage())
+    assert np.array_equal(before[top : bottom + 1, left : right + 1], during[top : bottom + 1, left : right + 1])
+    assert not np.array_equal(before[top - 20 : top], during[top - 20 : top])
+
+
+def test_the_first_photo_is_no_reference_wherever_it_is_dropped(window: MainWindow, photo_path: Path) -> None:
+    assert box(window).isVisible() and not box(window).acceptDrops()  # so the window takes it
+    where = box(window).mapTo(window, box(window).rect().center())
+    before = window.grab().toImage().pixelColor(where)
+    drag(window, file(photo_path))
+    assert window.grab().toImage().pixelColor(where) != before, "the whole window is covered"
+    window.session.reference.use_photo(photo_path)
+    assert toast(window).startswith("Open a photo first")
+    assert not window.session.doing
 
 
 def test_it_comes_by_dialog_by_clipboard_and_without_a_file(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QRectF, Qt, QUrl, Signal, Slot
-from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QMimeData, QPoint, QRectF, Qt, QUrl, Signal, Slot
+from PySide6.QtGui import QImage, QPainter, QPaintEvent, QPen, QRegion
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from facestudio.formats import WORDS
@@ -76,26 +76,34 @@ class DropZone(QWidget):
 
 
 class DropOverlay(QWidget):
-    """Lies over the window while something that can be opened is dragged across it; takes no events itself."""
+    """Lies over the window while something that can be opened is dragged across it; takes no events itself.
+
+    It leaves out a widget on which the drop means something else.
+    """
 
     def __init__(self, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("dropOverlay")
         self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._theme = theme
+        self._open = QRegion()
         self.hide()
 
-    def show_over(self) -> None:
-        """Cover the parent."""
+    def show_over(self, but: QWidget | None = None) -> None:
+        """Cover the parent, `but` for what is seen of this widget."""
         parent = self.parentWidget()
+        self._open = QRegion()
         if parent is not None:
             self.setGeometry(parent.rect())
+            if but is not None and but.isVisible() and but.acceptDrops():
+                self._open = but.visibleRegion().translated(but.mapTo(parent, QPoint(0, 0)))
         self.raise_()
         self.show()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setClipRegion(QRegion(self.rect()) - self._open)
         veil = self._theme.colour("window")
         veil.setAlphaF(0.94)
         painter.fillRect(self.rect(), veil)

@@ -36,6 +36,7 @@ class SourceBox(QWidget):
         self.choose, self.remove = QPushButton(), QPushButton("Remove")
         self.choose.setToolTip(help)
         self.choose.clicked.connect(self.choose_asked)
+        self.remove.setToolTip("Take this photo away again")
         self.remove.clicked.connect(person.remove)
         self.notice = note()
         self.notice.setText(notice)

@@ -9,10 +9,12 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QComboBox, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from facestudio.faces.components import Explanation
 from facestudio.gui.enlarging import TIMES, Enlarging
 from facestudio.gui.session import Session
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.drop_zone import DropZone
+from facestudio.gui.widgets.explanation import ExplanationDialog
 from facestudio.gui.widgets.face_strip import FaceStrip
 from facestudio.gui.widgets.files_list import FilesList
 from facestudio.gui.widgets.photo_dialog import ask_for_photo
@@ -72,6 +74,7 @@ class RestorePanel(WorkPanel):
         session = self._session
         self.about_reference.setVisible(session.reference.heard)
         self.reference.refresh()
+        self.reference.setAcceptDrops(session.opened is not None)  # the first photo may be dropped anywhere
         self.times.setCurrentIndex(self.times.findData(session.enlarging.times))
         self.about_size.setText(about_size(session.enlarging))
         self.about_size.setVisible(bool(self.about_size.text()))
@@ -131,6 +134,7 @@ class RestoreWorkspace(QSplitter):
         self.setSizes([210, 900, SIDE])
         self.viewer.original_changed.connect(self._show_original)
         self.strip.face_shown.connect(self.viewer.show_face)
+        self.strip.explanation_asked.connect(self.show_explanation_of)
         session.photo_changed.connect(self._show_photo)
         session.files.changed.connect(self.refresh)
         session.notified.connect(self.toast.tell)
@@ -149,7 +153,26 @@ class RestoreWorkspace(QSplitter):
     def states(self) -> dict[str, bool]:
         """Which of the actions that are done here can be done now."""
         free = not self._session.reference.hindrance
-        return {"reference": free, "paste_reference": free}
+        return {"reference": free, "paste_reference": free, "explanation": bool(self._explained())}
+
+    def _explained(self) -> dict[int, Explanation]:
+        """What the method told of the faces of the shown result, by their indices."""
+        step = self._session.history.current
+        results = [step.result_of(face) if step else None for face in self._session.faces]
+        return {index: of.explanation for index, of in enumerate(results) if of and of.explanation}
+
+    @Slot()
+    def show_explanation(self) -> None:
+        """Show how the first ticked face that tells it was completed; the first that tells it when none is ticked."""
+        told = self._explained()
+        if told:
+            ticked = [index for index in told if index in self._session.selected]
+            self.show_explanation_of((ticked or list(told))[0])
+
+    @Slot(int)
+    def show_explanation_of(self, index: int) -> None:
+        """Show how face `index` was completed."""
+        ExplanationDialog(f"Face {index + 1}", self._explained()[index], self.window()).open()
 
     @Slot()
     def choose_reference(self) -> None:
