@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from facestudio import checkpoints, store
+from facestudio import checkpoints, importing, store
 from facestudio.errors import CheckpointMissing
 from facestudio.faces.face import Identity
 from facestudio.importing import import_files
@@ -23,6 +23,7 @@ from facestudio.photo import to_pixels
 from facestudio.progress import Cancelled, Progress
 from tests.fakes import fake_checkpoint
 from tests.published import write_manifest
+from tests.unit.test_importing import in_this_process
 
 UNET: dict[str, Any] = {
     "sample_size": 8,
@@ -122,6 +123,9 @@ def imported(hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     """A store into which the folders were imported, but for the LoRA."""
     write_manifest(tmp_path / "weights", tables())
     monkeypatch.setenv("FACESTUDIO_WEIGHTS", str(tmp_path / "weights"))
+    # converted in this process: starting another one for each file takes seconds
+    monkeypatch.setattr(importing, "run", in_this_process)
+    monkeypatch.setattr("facestudio.conversion.limit_memory", lambda more: None)
     assert import_files(checkpoints.checkpoint("arc2face"), [hub / "models"], Progress()) == ("weights", "encoder")
     assert import_files(checkpoints.checkpoint("vae"), [hub], Progress()) == ("weights",)
     return hub
