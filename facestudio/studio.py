@@ -12,7 +12,7 @@ import os
 import platform
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,15 +33,20 @@ from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
     from facestudio.anonymized import Anonymized
+    from facestudio.datasets.records import PersonRecord
+    from facestudio.datasets.running import Drawn, Shard, Writing
+    from facestudio.datasets.tables import Measured
     from facestudio.faces.detect import Detector
     from facestudio.faces.identity import Embedder
     from facestudio.faces.landmarks import LandmarkFinder
     from facestudio.faces.panel import Panel
+    from facestudio.faces.people import IdentitySpace
     from facestudio.generating import Gallery, Portrait
     from facestudio.methods.base import Restorer, Synthesizer
     from facestudio.pipeline import Comparison, Result
+    from facestudio.populating import Order
 
-DETECTOR, LANDMARKS, PANEL = "starter-detector", "starter-landmarks", "starter-panel"
+DETECTOR, LANDMARKS, PANEL, PEOPLE = "starter-detector", "starter-landmarks", "starter-panel", "starter-people"
 FIRST = ("starter-estimator", "starter-prior")  # what a workspace begins with, if it is there
 HIDING = "solid"  # what hides a face so that nothing of it is left
 MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
@@ -232,6 +237,56 @@ class Studio:
             done=done,
         )
 
+    def populate(
+        self,
+        out: Path,
+        recipe: Recipe,
+        order: Order,
+        *,
+        shard: Shard | None = None,
+        writing: Writing | None = None,
+        progress: Progress | None = None,
+        done: Callable[[PersonRecord], None] = lambda record: None,
+    ) -> tuple[Drawn, Measured]:
+        """Draw the people of `order`, or the `shard` of them, by `recipe` into folders of `out`, and tables of all who are there.
+
+        CheckpointMissing when there are no identities for the recipe's method, or nobody to judge it; errors as of
+        `datasets.running.run`.
+        """
+        from facestudio.datasets import page, running, tables
+        from facestudio.populating import Painter, plan
+
+        writing = writing or running.Writing()
+        method = self._synthesizer(recipe.checkpoint)
+        options = options_of(method.Options, recipe.options)
+        space, judges, detector = self._people(method), self._judges_of(method), self._detector()
+        tables.check_targets(out)
+        painter = Painter(method, space, detector, judges, options, order, self.far)
+        used = {PEOPLE, DETECTOR, LANDMARKS, *method.checkpoint.uses.values()}
+        entries = [method.checkpoint, *(judge.checkpoint for judge in judges)]
+        entries += [entry for entry in self.checkpoints() if entry.id in used]
+        settings = {
+            **{"checkpoint": method.checkpoint.id, "method": method.id, "options": asdict(options), "seed": order.seed},
+            **{"pictures": order.pictures, "vary": order.vary, "tries": order.tries, "far": self.far},
+            **{"format": writing.suffix[1:], "apart_below": space.strangers},
+            "weights": {entry.id: " ".join(file.sha256[:16] for file in entry.files.values()) for entry in entries},
+        }
+        drawn = running.run(
+            out,
+            plan(space, order),
+            painter,
+            order,
+            recipe,
+            settings=settings,
+            device=self.device_name(),
+            judges={judge.id: judge.checkpoint.title for judge in judges},
+            shard=shard,
+            writing=writing,
+            progress=progress,
+            done=done,
+        )
+        return drawn, page.write_report(out, progress)
+
     def identity(self, photo: Photo, face: Face) -> dict[str, Identity]:
         """Who `face` is to each embedder, by the embedder's id."""
         return self.identities(photo, [face])[0]
@@ -410,6 +465,26 @@ class Studio:
             raise CheckpointMissing(lack, hint="`facestudio weights list` says what is here, and what can be had.")
         device = devices.resolve(self._device)
         return self._keep(f"embedder {entry.id}", lambda: Embedder.load(entry, device, self._identities))
+
+    def _people(self, method: Synthesizer) -> IdentitySpace:
+        """Identities of people who do not exist, as `method` understands them; CheckpointMissing when there are none."""
+        from facestudio.faces.people import IdentitySpace
+
+        entries = {entry.id: entry for entry in self.checkpoints()}
+        entry = entries.get(PEOPLE)
+        if entry is None or not entry.here or method.embedder not in entry.conditioned_on:
+            lack = f"Nothing is here that knows who {method.checkpoint.id} could draw: it listens to {method.embedder}."
+            raise CheckpointMissing(lack, hint="Choose the starter weights, such as --checkpoint starter-prior.")
+        return self._keep("people", lambda: IdentitySpace.load(entry, entries))
+
+    def _judges_of(self, method: Synthesizer) -> list[Embedder]:
+        """The embedders that `method` does not listen to; CheckpointMissing without any."""
+        told = (method.embedder, *method.checkpoint.conditioned_on)
+        judges = [embedder for embedder in self._embedders() if embedder.id not in told]
+        if not judges:
+            lack = f"No recogniser is here that {method.checkpoint.id} does not listen to, so nobody can judge it."
+            raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
+        return judges
 
     def _panel(self) -> Panel | None:
         """The embedders' joint calibration; None when the manifest has none, or not all of its embedders are here."""

@@ -16,6 +16,7 @@ from facestudio.cli import report as reports
 from facestudio.cli.arguments import Device, Far, Quiet, Report
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given
+from facestudio.cli.populate import PER_IDENTITY, Asked, populate
 from facestudio.errors import CheckpointMissing, NoFaceFound, UnwritableOutput, UsageError
 from facestudio.faces.face import Face
 from facestudio.files import same_file
@@ -23,6 +24,7 @@ from facestudio.formats import SUFFIXES, supported_suffix
 from facestudio.generating import MOST, Portrait
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
+from facestudio.populating import MOST_PEOPLE, MOST_PICTURES
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.reporting import ReportFile
@@ -33,12 +35,35 @@ def generate(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the pictures (or a file, for one).")
     ],
-    count: Annotated[int, typer.Option(min=1, max=MOST, help="How many pictures.")] = 8,
+    count: Annotated[
+        int | None, typer.Option(min=1, max=MOST, help="How many pictures. Default: 8.", show_default=False)
+    ] = None,
     source: Annotated[
         Path | None,
         typer.Option("--from", metavar="PHOTO", help="Draw the person in this photo; without it, people of nowhere."),
     ] = None,
     face: Annotated[int, typer.Option(min=0, help="Which face of the photo; 0 is the largest.")] = 0,
+    identities: Annotated[
+        int | None,
+        typer.Option(min=1, max=MOST_PEOPLE, help="Make a dataset of so many people who do not exist, a folder each."),
+    ] = None,
+    per_identity: Annotated[
+        int | None, typer.Option(min=1, max=MOST_PICTURES, help=f"Pictures of each of them. Default: {PER_IDENTITY}.")
+    ] = None,
+    vary: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=0.5, help="How much a person varies between pictures. Default: 0."),
+    ] = None,
+    tries: Annotated[
+        int | None,
+        typer.Option(min=1, max=100, help="How often a picture is drawn until it shows its person. Default: 3."),
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N", help="Draw only this part of the people, such as 3/8, as other machines do theirs."
+        ),
+    ] = None,
     method: Annotated[str | None, typer.Option(help="How to draw, such as arc2face.")] = None,
     checkpoint: Annotated[str | None, typer.Option(metavar="ID", help="Which weights (see `weights list`).")] = None,
     format: Annotated[str, typer.Option(help="Write this format (png, jpg, webp ...).")] = "png",
@@ -48,14 +73,23 @@ def generate(
     report: Report = None,
     quiet: Quiet = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a dataset: keep the people who are there, draw the others.")
+    ] = False,
     **options: Any,
 ) -> int:
-    """Make pictures of people who do not exist, or of the person in a photo."""
+    """Make pictures of people who do not exist, or of the person in a photo; or a dataset of people who do not exist."""
     screen = Screen(quiet)
     studio = Studio(device, far=far)
     entry = _chosen(studio, method, checkpoint)
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
     options_of(studio.method_options(entry.id), recipe.options)
+    asked = Asked(identities, per_identity, vary, tries, shard, resume)
+    if identities is not None:
+        single = {"--from": source, "--face": face, "--count": count, "--report": report}
+        return populate(screen, studio, output, recipe, asked, format, overwrite, single)
+    asked.check_none()
+    count = 8 if count is None else count
     targets = _targets(output, count, seed, format, source, overwrite)
     faceless = 0
 

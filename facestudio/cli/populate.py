@@ -1,0 +1,125 @@
+"""`generate --identities`: a dataset of people who do not exist, several pictures of each, and tables that say how good it is.
+
+Separate from `generate`, which makes single pictures, because a dataset is a folder that several runs and machines share.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facestudio.cli.console import Screen
+from facestudio.cli.report import count
+from facestudio.datasets.page import per_thousand, percent
+from facestudio.datasets.records import PersonRecord
+from facestudio.datasets.running import Drawn, Shard, Writing
+from facestudio.datasets.tables import EMBEDDINGS, PAGE, PEOPLE, PICTURES, Measured
+from facestudio.errors import UsageError
+from facestudio.formats import SUFFIXES, supported_suffix
+from facestudio.populating import Order
+from facestudio.recipe import Recipe
+from facestudio.studio import Studio
+
+PER_IDENTITY = 8
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The flags of a dataset as they were given; None and False are those that were not."""
+
+    identities: int | None
+    per_identity: int | None
+    vary: float | None
+    tries: int | None
+    shard: str | None
+    resume: bool
+
+    def check_none(self) -> None:
+        """UsageError when one was given without --identities, which it belongs to."""
+        for name, value in (
+            *(("--per-identity", self.per_identity), ("--vary", self.vary), ("--tries", self.tries)),
+            *(("--shard", self.shard), ("--resume", self.resume or None)),
+        ):
+            if value is not None:
+                raise UsageError(f"{name} belongs to a dataset; say how many people by --identities.")
+
+    def order(self, seed: int) -> Order:
+        """What is asked for; UsageError when a number makes no sense."""
+        given = {"vary": self.vary, "tries": self.tries}
+        more: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        return Order(
+            self.identities or 0, PER_IDENTITY if self.per_identity is None else self.per_identity, seed, **more
+        )
+
+
+def populate(
+    screen: Screen,
+    studio: Studio,
+    output: Path,
+    recipe: Recipe,
+    asked: Asked,
+    format: str,
+    overwrite: bool,
+    others: Mapping[str, Any],
+) -> int:
+    """Make the dataset; `others` are flags of single pictures, by name, which must not have been given."""
+    for name, value in others.items():
+        if value:
+            raise UsageError(f"{name} is for single pictures and does not go with --identities.")
+    order = asked.order(recipe.seed)
+    shard = Shard() if asked.shard is None else Shard.parse(asked.shard)
+    if shard.count > order.people:
+        raise UsageError(f"{count(order.people, 'person')} cannot be drawn in {shard.count} parts.")
+    suffix = f".{format.lower().lstrip('.')}"
+    if suffix not in SUFFIXES:
+        raise UsageError(f"The format {format} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
+    if (supported_suffix(output) or os.path.lexists(output)) and not os.path.isdir(output):
+        raise UsageError(f"The output {output} is a file, or looks like a picture; name a folder for a dataset.")
+
+    def done(record: PersonRecord) -> None:
+        screen.say(_text(output, record))
+
+    with screen.progress() as progress:
+        studio.prepare(recipe.checkpoint)
+        writing = Writing(suffix, asked.resume, overwrite)
+        drawn, measured = studio.populate(
+            output, recipe, order, shard=shard, writing=writing, progress=progress, done=done
+        )
+    screen.say(_summary(output, drawn, measured))
+    return 1 if drawn.marked else 0
+
+
+def _text(output: Path, record: PersonRecord) -> str:
+    """A person who was drawn: where, in how long, and how many pictures are marked."""
+    marked = sum(bool(picture.note) for picture in record.pictures)
+    words = f"{output / record.name}: {count(len(record.pictures), 'picture')} in {record.seconds:.1f} s"
+    return words + (f", {marked} marked" if marked else "")
+
+
+def _summary(output: Path, drawn: Drawn, measured: Measured) -> str:
+    """What is in the folder now, and what the judges say of it."""
+    lines = [
+        f"{_people(drawn.made)} drawn, {drawn.kept} kept. In {output} there are {_people(len(measured.people))} with "
+    ]
+    lines[0] += f"{count(measured.pictures, 'picture')}, {measured.marked} of them marked."
+    if measured.missing:
+        lines.append(f"{_people(len(measured.missing))} of those asked for are not there yet.")
+    faces = measured.faces / measured.pictures
+    lines.append(f"Faces were found in {percent(faces)} of the pictures.")
+    for judge, pairs in measured.pairs.items():
+        lines.append(
+            f"  {judge}: of pairs of one person {percent(pairs.same_share)} are known as such, of pairs of two people "
+            f"{percent(pairs.different_share, 3)} are mistaken (cosine {pairs.threshold:.2f})"
+        )
+    lines += [
+        f"{seconds:.0f} s for a thousand pictures on {device}" for device, seconds in per_thousand(measured).items()
+    ]
+    lines.append("Report: " + ", ".join(str(output / name) for name in (PAGE, PEOPLE, PICTURES, EMBEDDINGS)))
+    return "\n".join(lines)
+
+
+def _people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number} people"

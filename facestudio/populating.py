@@ -1,0 +1,256 @@
+"""The story of a person who does not exist and has several pictures: drawn, looked at, drawn again where they show somebody else.
+
+    people   = space.draw_apart(count, seed)                  faces/people.py: each apart from the others
+    pictures = synthesizer(wish of the person, seeds, ...)    methods/
+    judged   = cosines of a person's pictures to each other   faces/identity.py
+
+A picture shows its person when by every judge it is like at least half of the person's other pictures. One that does not, or in
+which no face is found, is drawn again from another seed, and at last kept as it is and marked. The embedder that the method
+listens to does not judge. Who is drawn depends on the seed and the person's number alone, so machines that share the work need
+not talk. The sibling of `generating`; knows no files.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from facestudio.errors import UsageError
+from facestudio.faces.calibration import threshold_at
+from facestudio.faces.detect import Detector
+from facestudio.faces.face import Face, Identity
+from facestudio.faces.identity import Embedder
+from facestudio.faces.people import IdentitySpace
+from facestudio.generating import DRAWING, PORTION
+from facestudio.methods.base import Synthesizer, Wish
+from facestudio.photo import Photo
+from facestudio.progress import Progress
+
+MOST_PEOPLE, MOST_PICTURES = 100_000, 1000  # of a dataset, and of a person, whose pictures all lie in memory
+FIRST_TRY = 0.8  # of a person's time, as far as progress can know beforehand
+NO_FACE = "No face was found in it."
+SOMEBODY_ELSE = "It is like fewer than half of the other pictures of this person."
+
+
+@dataclass(frozen=True, eq=False)
+class Nobody:
+    """A person who does not exist.
+
+    Attributes:
+        number: 1 is the first of the dataset. identity: who, to the embedder that the method listens to.
+        unusual: distance from the middle of real people, 1 is as far as nine in ten of them.
+        nearest_known: cosine to the training person that is most like them.
+    """
+
+    number: int
+    identity: Identity
+    unusual: float
+    nearest_known: float
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One picture of a person.
+
+    Attributes:
+        photo: marked as synthetic; seed: what it was drawn from; tries: how often this picture was drawn.
+        face: the largest that was found; None when none was. identities: of that face, by judge.
+        typical: the cosine that half of the person's other pictures reach, by judge; empty without a face, or without others.
+        note: why it is marked, as a sentence; "" when it shows its person.
+    """
+
+    photo: Photo
+    seed: int
+    tries: int
+    face: Face | None
+    identities: Mapping[str, Identity]
+    typical: Mapping[str, float] = field(default_factory=dict)
+    note: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """A person with pictures, and what it took.
+
+    Attributes:
+        first_faces: in how many of the pictures a face was found at the first try; first_pairs: by judge, how many pairs of
+            these were above the threshold, and how many there were. seconds: of drawing and judging.
+    """
+
+    nobody: Nobody
+    pictures: tuple[Picture, ...]
+    first_faces: int
+    first_pairs: Mapping[str, tuple[int, int]]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is asked for.
+
+    Attributes:
+        people: how many; pictures: of each. seed: of the whole dataset.
+        vary: how far each picture's identity is from the person's, as 1 - cosine. tries: how often a picture is drawn at most.
+
+    UsageError when a number makes no sense.
+    """
+
+    people: int
+    pictures: int
+    seed: int = 0
+    vary: float = 0.0
+    tries: int = 3
+
+    def __post_init__(self) -> None:
+        for name, value, most in (
+            ("number of people", self.people, MOST_PEOPLE),
+            ("number of pictures of a person", self.pictures, MOST_PICTURES),
+            ("number of tries", self.tries, 100),
+        ):
+            if not 1 <= value <= most:
+                raise UsageError(f"The {name} is 1 to {most}, not {value}.")
+        if not 0 <= self.vary <= 0.5:
+            raise UsageError(f"A person's pictures may vary by 0 to 0.5, not {self.vary:g}.")
+
+
+def plan(space: IdentitySpace, order: Order) -> list[Nobody]:
+    """Everybody of the dataset, apart from each other; the first of them are the same however many are asked for."""
+    return [
+        Nobody(number, identity, space.unusual(identity), space.nearest_known(identity))
+        for number, identity in enumerate(space.draw_apart(order.people, order.seed), 1)
+    ]
+
+
+def seed_of(seed: int, number: int, place: int, attempt: int) -> int:
+    """The seed of a picture, by the dataset's `seed`, the person's number, the picture's place and the try, which count from 0
+    but for the number; below 2^53, so that a spreadsheet keeps it."""
+    return int(np.random.SeedSequence([seed, number, place, attempt]).generate_state(1, np.uint64)[0]) >> 11
+
+
+class Painter:
+    """Draws people with `synthesizer` and lets `judges` judge them, which it must not listen to.
+
+    Args:
+        space: for variations of a person. options: of the method. far: the false accept rate of the judges' thresholds.
+    """
+
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        space: IdentitySpace,
+        detector: Detector,
+        judges: Sequence[Embedder],
+        options: Any,
+        order: Order,
+        far: float = 1e-3,
+    ) -> None:
+        told = [
+            judge.id for judge in judges if judge.id in (synthesizer.embedder, *synthesizer.checkpoint.conditioned_on)
+        ]
+        if told or not judges:
+            raise ValueError(f"{synthesizer.id} needs judges that it does not listen to, not {told}")
+        self._synthesizer, self._space, self._detector = synthesizer, space, detector
+        self._judges, self._options, self._order = judges, options, order
+        self.thresholds = {j.id: threshold_at(j.checkpoint.calibration, far, j.id) for j in judges}
+
+    def paint(
+        self, nobody: Nobody, progress: Progress | None = None, drawn: Callable[[], None] = lambda: None
+    ) -> Person:
+        """Draw all pictures of `nobody`; `drawn` is told when another of them is there for the first time."""
+        progress = progress or Progress()
+        started = time.perf_counter()
+        order = self._order
+        places = list(range(order.pictures))
+        pictures = self._first(nobody, places, progress, drawn)
+        first_faces = sum(picture.face is not None for picture in pictures)
+        first_pairs = {judge: self._above(pictures, judge) for judge in self.thresholds}
+        for attempt in range(1, order.tries):
+            marked = [place for place in places if self._judged(pictures, place).note]
+            if not marked:
+                break
+            for _ in progress.track(range(1), "Drawing again", share=(1 - FIRST_TRY) / (order.tries - 1)):
+                others = self._draw(nobody, marked, attempt, progress)
+            for place, other in zip(marked, others, strict=True):
+                tried = [*pictures[:place], other, *pictures[place + 1 :]]
+                better = self._margin(tried, place) > self._margin(pictures, place)
+                pictures = tried if better else pictures
+                pictures[place] = replace(pictures[place], tries=attempt + 1)
+        judged = tuple(self._judged(pictures, place) for place in places)
+        return Person(nobody, judged, first_faces, first_pairs, time.perf_counter() - started)
+
+    def _first(
+        self, nobody: Nobody, places: Sequence[int], progress: Progress, drawn: Callable[[], None]
+    ) -> list[Picture]:
+        share = None if self._order.tries == 1 else FIRST_TRY
+        for _ in progress.track(range(1), "Drawing people", share=share):
+            pictures = self._draw(nobody, places, 0, progress, drawn)
+        return pictures
+
+    def _draw(
+        self,
+        nobody: Nobody,
+        places: Sequence[int],
+        attempt: int,
+        progress: Progress,
+        drawn: Callable[[], None] = lambda: None,
+    ) -> list[Picture]:
+        """The pictures at `places`, not judged yet."""
+        order = self._order
+        made: list[Picture] = []
+        portion = 1 if order.vary else PORTION  # of pictures of one and the same identity
+        stage = "Drawing again" if attempt else "Drawing people"
+        for start in progress.track(range(0, len(places), portion), stage):
+            seeds = [seed_of(order.seed, nobody.number, place, attempt) for place in places[start : start + portion]]
+            identity = self._space.near(nobody.identity, order.vary, seeds[0]) if order.vary else nobody.identity
+            for _ in progress.track(range(1), stage, share=DRAWING):
+                pixels = self._synthesizer(Wish(identity), seeds, self._options, progress)
+            for of_one, seed in progress.track(list(zip(pixels, seeds, strict=True)), "Looking at the pictures"):
+                made.append(self._seen(of_one, seed))
+                drawn()
+        return made
+
+    def _seen(self, pixels: np.ndarray, seed: int) -> Picture:
+        photo = replace(Photo.from_pixels(pixels), synthetic=True)
+        face = next(iter(self._detector.detect(photo)), None)
+        identities = {}
+        if face is not None:
+            identities = {judge.id: judge.embed(photo.pixels, face.landmarks) for judge in self._judges}
+        return Picture(photo, seed, 1, face, identities)
+
+    def _judged(self, pictures: Sequence[Picture], place: int) -> Picture:
+        """The picture at `place`, with what the judges say of it beside the others."""
+        picture = pictures[place]
+        if picture.face is None:
+            return replace(picture, typical={}, note=NO_FACE)
+        typical = self._typical(pictures, place)
+        strange = any(cosine < self.thresholds[judge] for judge, cosine in typical.items())
+        return replace(picture, typical=typical, note=SOMEBODY_ELSE if strange else "")
+
+    def _typical(self, pictures: Sequence[Picture], place: int) -> dict[str, float]:
+        """By judge, the cosine of the picture at `place` that half of the others reach; empty without others."""
+        others = [other for n, other in enumerate(pictures) if n != place and other.face is not None]
+        if not others:
+            return {}
+        return {
+            judge: sorted(float(of.embedding @ other.identities[judge].embedding) for other in others)[len(others) // 2]
+            for judge, of in pictures[place].identities.items()
+        }
+
+    def _margin(self, pictures: Sequence[Picture], place: int) -> tuple[bool, float]:
+        """How good the picture at `place` is, to be compared with another one there."""
+        typical = self._typical(pictures, place)
+        margins = [cosine - self.thresholds[judge] for judge, cosine in typical.items()]
+        return pictures[place].face is not None, min(margins, default=0.0)
+
+    def _above(self, pictures: Sequence[Picture], judge: str) -> tuple[int, int]:
+        """How many pairs of `pictures` are at or above the threshold of `judge`, and how many there are."""
+        vectors = [picture.identities[judge].embedding for picture in pictures if picture.face is not None]
+        if len(vectors) < 2:
+            return 0, 0
+        stacked = np.stack(vectors)
+        cosines = (stacked @ stacked.T)[np.triu_indices(len(vectors), 1)]
+        return int((cosines >= self.thresholds[judge]).sum()), len(cosines)

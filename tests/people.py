@@ -1,0 +1,84 @@
+"""Stand-ins for drawing people: a synthesizer whose texture is the identity's, a detector that can miss, a small space."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from facestudio.faces.face import FFHQ_256, Face
+from facestudio.faces.people import IdentitySpace
+from facestudio.methods.base import Wish
+from facestudio.networks.people import People
+from facestudio.options import option
+from facestudio.photo import Photo
+from facestudio.populating import Order, Painter
+from facestudio.progress import Progress
+from tests.fakes import FakeEmbedder, face_at, fake_checkpoint, picture
+from tests.unit.test_people import training_people
+
+FACE = replace(face_at(64, 64, 128), pose=np.array([3.0, -2.0, 1.0]))
+BLANK = 7  # the colour of a picture in which no face is found
+
+
+class Texture:
+    """A Synthesizer without weights: the coarse texture is the identity's, the grain the seed's.
+
+    Args:
+        strange: seeds of pictures that show somebody else; blank: seeds of pictures without a face.
+    """
+
+    id, goal, template, embedder = "texture", "create", FFHQ_256, "fake"
+
+    @dataclass(frozen=True)
+    class Options:
+        """What a person may choose."""
+
+        steps: int = option(3, title="Steps", minimum=1, maximum=9, step=1)
+
+    def __init__(self, strange: Collection[int] = (), blank: Collection[int] = ()) -> None:
+        self.checkpoint = fake_checkpoint("texture-weights", goal="create", conditioned_on=("fake",))
+        self.asked: list[tuple[Wish, list[int]]] = []
+        self._strange, self._blank = set(strange), set(blank)
+
+    def __call__(self, wish: Wish, seeds: Sequence[int], options: Any, progress: Progress) -> list[np.ndarray]:
+        self.asked.append((wish, list(seeds)))
+        for _ in progress.track(range(options.steps), "Denoising"):
+            pass
+        assert wish.identity is not None
+        who = int(hashlib.sha256(np.round(wish.identity.embedding, 3).tobytes()).hexdigest()[:8], 16)
+        return [self._picture(who, seed) for seed in seeds]
+
+    def _picture(self, who: int, seed: int) -> np.ndarray:
+        if seed in self._blank:
+            return np.full((128, 128, 3), BLANK, np.uint8)
+        coarse = picture(128, 128, seed=seed if seed in self._strange else who)
+        grain = np.random.default_rng(seed).integers(-9, 10, coarse.shape)
+        return np.clip(coarse + grain, 0, 255).astype(np.uint8)
+
+
+class Choosy:
+    """A Detector that finds the same face in every picture that is not blank."""
+
+    def detect(
+        self, photo: Photo | np.ndarray, progress: Progress | None = None, minimum_score: float = 0.5
+    ) -> tuple[Face, ...]:
+        assert isinstance(photo, Photo)
+        return () if (photo.pixels == BLANK).all() else (FACE,)
+
+
+def space() -> IdentitySpace:
+    """A small space of identities of "fake"."""
+    network = People(32, 8, 300)
+    network.fit(training_people())
+    return IdentitySpace(network.eval(), "fake", strangers=0.6, copies=0.97)
+
+
+def painter(order: Order, of: IdentitySpace, texture: Texture | None = None) -> Painter:
+    """A Painter of fakes, with two judges."""
+    judges: list[Any] = [FakeEmbedder("one"), FakeEmbedder("two")]
+    synthesizer, detector = texture or Texture(), Choosy()
+    return Painter(synthesizer, of, detector, judges, synthesizer.Options(), order)  # type: ignore[arg-type]
