@@ -181,7 +181,9 @@ class Progress:
         self._reached = max(self._reached, min(fraction, 1.0))
         self._sent = time.monotonic()
         elapsed = self._sent - self._began
-        self._report(Update(self.stage, self._reached, preview, elapsed, _remaining(elapsed, self._reached), self.tally))
+        self._report(
+            Update(self.stage, self._reached, preview, elapsed, _remaining(elapsed, self._reached), self.tally)
+        )
 
 
 def _remaining(elapsed: float, fraction: float) -> float | None:
