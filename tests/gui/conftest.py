@@ -153,6 +153,9 @@ class FakeStudio(Studio):
     def _embedders(self) -> list[Any]:
         return self.judges
 
+    def _listener(self, method: Any) -> Any:
+        return next(judge for judge in self.judges if judge.id == method.embedder)
+
     def _panel(self) -> Any:
         return self.panel
 
