@@ -70,6 +70,9 @@ def untrained_studio() -> Any:
         def options_for(self, checkpoint_id: str) -> Any:
             return describe(self.method_options(checkpoint_id))
 
+        def can_be_told(self, checkpoint_id: str) -> bool:
+            return False
+
         def detect(self, photo: Any, progress: Any = None) -> Any:
             self._detector().detect(photo, progress, 1.1)
             return (face,)
