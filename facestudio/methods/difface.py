@@ -218,7 +218,7 @@ class LatentDifFace:
             progress.preview(lambda: _picture(guess))
             latents = self._autoencoder.latents(guess) * self._loud
             noise = noises([noise_seed(aligned.pixels, seed)], tuple(latents.shape[1:]), self._device)
-            denoise = self._denoiser(options.guidance)
+            denoise = self._holding(self._denoiser(options.guidance), guess, options.hold)
             more: dict[str, Any] = {
                 "schedule": self._schedule(),
                 "clamp": None,
@@ -257,6 +257,18 @@ class LatentDifFace:
             return noise
 
         return denoise
+
+    def _holding(self, denoise: Denoiser, guess: Tensor, sigma: float) -> Denoiser:
+        """`denoise`, led to what keeps the coarse of `guess` (1, 3, H, W), as by Choi et al., "ILVR", ICCV 2021."""
+
+        def holding(x: Tensor, time: Tensor) -> Tensor:
+            share = self._prior.shares[time][:, None, None, None]
+            clean = (x - (1 - share).sqrt() * denoise(x, time)) / share.sqrt()
+            clean = self._autoencoder.latents(held(self._faces(clean), guess, sigma)) * self._loud
+            noise: Tensor = (x - share.sqrt() * clean) / (1 - share).sqrt()
+            return noise
+
+        return holding
 
     @property
     def _loud(self) -> Tensor:

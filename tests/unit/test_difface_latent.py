@@ -84,7 +84,7 @@ def test_the_same_seed_and_crop_give_the_same_face(method: LatentDifFace, sample
     assert made.pixels.shape == (256, 256, 3) and np.array_equal(made.matrix, face.matrix)
     assert distance(made, method(face, options, Progress(), 7)) == 0
     assert distance(made, method(face, options, Progress(), 8)) > 0.5
-    assert distance(made, method(face, replace(options, realism=0.8), Progress(), 7)) > 0.5
+    assert distance(made, method(face, replace(options, realism=0.8), Progress(), 7)) > 0.1
 
 
 def test_without_realism_it_is_quick(method: LatentDifFace) -> None:
@@ -146,6 +146,25 @@ def test_the_less_is_held_the_more_of_the_guess_is_left(method: LatentDifFace) -
     )
     near = [distance(guess, one) for one in found]
     assert near[0] < near[1] < near[2]
+
+
+def test_every_step_holds_what_is_coarse(method: LatentDifFace) -> None:
+    guess = face_tensor() * 0.5
+    told: list[Tensor] = []
+
+    def away(x: Tensor, time: Tensor) -> Tensor:
+        told.append(x)
+        return x + 3  # a noise that leads far from the guess
+
+    x, time = torch.zeros(1, 4, 16, 16), torch.tensor([500])
+    share = method._prior.shares[time][:, None, None, None]
+    with torch.inference_mode():
+        free, kept = (
+            method._faces((x - (1 - share).sqrt() * tell(x, time)) / share.sqrt())
+            for tell in (away, method._holding(away, guess, 8.0))
+        )
+    coarse = [torch.nn.functional.avg_pool2d(one - guess, 32).abs().mean() for one in (free, kept)]
+    assert coarse[1] < 0.5 * coarse[0] and len(told) == 2
 
 
 def test_it_stops_between_two_steps_and_shows_faces_on_the_way(method: LatentDifFace) -> None:
