@@ -234,6 +234,24 @@ def test_wrong_usage_is_one_sentence_and_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["friend.png"]
 
 
+def test_a_face_becomes_somebody_elses_or_is_hidden(tmp_path: Path) -> None:
+    photo, out = tmp_path / "in" / "one.png", tmp_path / "out"
+    photo.parent.mkdir()
+    portrait(256).save(photo)
+    code = run(["anonymize", str(photo.parent), "-o", str(out), "--method", "redraw", "--steps", "4", "--quiet"])
+    (record,) = [json.loads(line) for line in (tmp_path / "out-report.jsonl").read_text().splitlines()]
+    (face,) = record["faces"]
+    assert code == 0 and face["status"] in ("verified", "fallback")
+    assert set(face["similarity"]) == {"starter-embedder-b", "starter-embedder-c"}, (
+        "the one that it listens to does not judge"
+    )
+    first = face["tries"][0]
+    assert first["method"] == "redraw" and all(one["seed"] != first["seed"] for one in face["tries"][1:])
+    with Image.open(out / "one.png") as made, Image.open(photo) as before:
+        off = np.abs(np.asarray(made.convert("RGB")).astype(int) - np.asarray(before.convert("RGB"))).max(2)
+    assert not off[:10].any() and not off[:, :20].any() and off[110:140, 110:150].mean() > 5
+
+
 def test_killed_and_resumed_the_command_does_the_rest(tmp_path: Path, own_folders: Path) -> None:
     folder, out = tmp_path / "in", tmp_path / "out"
     folder.mkdir()
