@@ -18,12 +18,13 @@ from facestudio.datasets.records import PersonRecord
 from facestudio.datasets.running import Drawn, Shard, Writing
 from facestudio.datasets.tables import EMBEDDINGS, PAGE, PEOPLE, PICTURES, Measured
 from facestudio.errors import UsageError
-from facestudio.formats import SUFFIXES, supported_suffix
+from facestudio.formats import supported_suffix
 from facestudio.populating import Order
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
 
 PER_IDENTITY = 8
+EXACT = (".png", ".webp", ".tif", ".tiff")  # keep every bit of a picture that was made, and hold the mark that it was
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,13 @@ def populate(
     order = asked.order(recipe.seed)
     shard = Shard() if asked.shard is None else Shard.parse(asked.shard)
     if shard.count > order.people:
-        raise UsageError(f"{count(order.people, 'person')} cannot be drawn in {shard.count} parts.")
+        raise UsageError(f"{_people(order.people)} cannot be drawn in {shard.count} parts.")
     suffix = f".{format.lower().lstrip('.')}"
-    if suffix not in SUFFIXES:
-        raise UsageError(f"The format {format} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
+    if suffix not in EXACT:
+        raise UsageError(
+            f"Pictures of a dataset are judged before they are written, so the format must keep every bit: {', '.join(EXACT)}, "
+            f"not {format}."
+        )
     if (supported_suffix(output) or os.path.lexists(output)) and not os.path.isdir(output):
         raise UsageError(f"The output {output} is a file, or looks like a picture; name a folder for a dataset.")
 
@@ -101,19 +105,19 @@ def _text(output: Path, record: PersonRecord) -> str:
 
 def _summary(output: Path, drawn: Drawn, measured: Measured) -> str:
     """What is in the folder now, and what the judges say of it."""
-    lines = [
-        f"{_people(drawn.made)} drawn, {drawn.kept} kept. In {output} there are {_people(len(measured.people))} with "
-    ]
-    lines[0] += f"{count(measured.pictures, 'picture')}, {measured.marked} of them marked."
+    here = (
+        f"{_people(len(measured.people))} with {count(measured.pictures, 'picture')}, {measured.marked} of them marked"
+    )
+    lines = [f"{_people(drawn.made)} drawn, {drawn.kept} kept. In {output} there are {here}."]
     if measured.missing:
-        lines.append(f"{_people(len(measured.missing))} of those asked for are not there yet.")
-    faces = measured.faces / measured.pictures
-    lines.append(f"Faces were found in {percent(faces)} of the pictures.")
+        lines.append(f"Not there yet: {_people(len(measured.missing))} of those asked for.")
+    lines.append(f"Faces were found in {percent(measured.faces / measured.pictures)} of the pictures.")
     for judge, pairs in measured.pairs.items():
-        lines.append(
-            f"  {judge}: of pairs of one person {percent(pairs.same_share)} are known as such, of pairs of two people "
-            f"{percent(pairs.different_share, 3)} are mistaken (cosine {pairs.threshold:.2f})"
+        same = f"{percent(pairs.same_share)} of {count(int(pairs.same.sum()), 'pair')} of one person known again"
+        different = (
+            f"{percent(pairs.different_share, 3)} of {count(int(pairs.different.sum()), 'pair')} of two mistaken"
         )
+        lines.append(f"  {judge} (same person from {pairs.threshold:.2f}): {same}, {different}")
     lines += [
         f"{seconds:.0f} s for a thousand pictures on {device}" for device, seconds in per_thousand(measured).items()
     ]

@@ -75,8 +75,8 @@ def per_thousand(measured: Measured) -> dict[str, float]:
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share for people; "none to compare" of nothing."""
-    return "none to compare" if value is None else f"{100 * value:.{digits}f} %"
+    """A share for people; "none" of nothing."""
+    return "none" if value is None else f"{100 * value:.{digits}f} %"
 
 
 def _opening(measured: Measured) -> str:

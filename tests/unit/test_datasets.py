@@ -188,7 +188,7 @@ def test_one_person_with_one_picture_has_nothing_to_compare(identities: Identity
     assert measured.pairs["one"].same_share is None and measured.pairs["one"].different_share is None
     (row,) = rows(tmp_path / "out" / PICTURES)
     assert row["one mean"] == row["one closest other"] == ""
-    assert "none to compare" in (tmp_path / "out" / PAGE).read_text()
+    assert "There are no pairs to compare" in (tmp_path / "out" / PAGE).read_text()
 
 
 class Killed(BaseException):
