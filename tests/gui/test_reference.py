@@ -229,6 +229,7 @@ def test_it_is_for_one_face_and_that_is_said_before_anything_runs(
 def test_it_is_taken_away_by_its_button(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
     with_reference(qtbot, window, photo_path, photo_path.with_name("clean.png"))
     assert box(window).remove.isVisible()
+    assert box(window).choose.text() == "Change…"
     QTest.mouseClick(box(window).remove, LEFT)
     assert window.session.reference.source is None
     assert not box(window).remove.isVisible()
@@ -342,6 +343,26 @@ def test_both_similarities_are_read(qtbot: QtBot, window: MainWindow, studio: Fa
     assert not np.array_equal(marked, to_pixels(plot.grab().toImage()))
     window.session.undo()
     assert not chip.to_reference.isVisible()
+
+
+def test_a_poor_face_with_a_reference_fits_its_chip(
+    qtbot: QtBot, window: MainWindow, studio: FakeStudio, photo_path: Path
+) -> None:
+    studio.panel = fakes.fake_panel(["judge-a", "judge-b"], qualities=[0.12, 0.9])
+    face = fakes.face_at(400, 400, 700)
+    studio.faces = (face,)
+    photo = fakes.write_picture(photo_path, fakes.picture(800, 800, [face]))
+    open_photo(qtbot, window, photo)
+    drop(box(window), file(draw(photo.with_name("clean.png"))))
+    looked(qtbot, window, "clean.png")
+    restore(qtbot, window)
+    (chip,) = window.workspace.strip.chips
+    qtbot.waitUntil(chip.to_reference.isVisible)
+    assert chip.words.text() == "cannot be judged"
+    assert "larger than the 256 px" in chip.toolTip()
+    assert (
+        chip.heightForWidth(chip.width()) <= window.workspace.strip.height() - 20
+    )  # less what the row leaves around it
 
 
 def test_the_saved_file_names_the_reference_by_its_content(

@@ -16,12 +16,16 @@ class Chooser(QWidget):
     """One photo: its name, the chosen face `side` px large, and below all its faces if there are several.
 
     Args:
-        empty: width and height in px of the place of a photo that is not there yet; None: as large as a face.
+        width: of the name and the small faces in px.
+        empty: height in px of the place, as wide, of a photo that is not there yet; None: as large as a face.
     """
 
-    def __init__(self, side: int = 176, empty: tuple[int, int] | None = None, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, side: int = 176, width: int = WIDTH, empty: int | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
-        self._side, self._empty = side, empty or (side, side)
+        self._side, self._width = side, width
+        self._empty = (side, side) if empty is None else (width, empty)
         self.name, self.face = QLabel(), QLabel()
         self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.name.setObjectName("chipInfo")
@@ -34,7 +38,7 @@ class Chooser(QWidget):
         self.faces.setWrapping(False)
         self.faces.setMovement(QListWidget.Movement.Static)
         self.faces.setIconSize(QSize(SMALL, SMALL))
-        self.faces.setFixedSize(WIDTH, SMALL + 30)
+        self.faces.setFixedSize(width, SMALL + 30)
         self.faces.setAccessibleName("Faces of this photo")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -45,8 +49,8 @@ class Chooser(QWidget):
 
     def fill(self, name: str, found: Found | None, chosen: int) -> None:
         """Show face `chosen` of the photo called `name`; None asks for a photo."""
-        self.name.setText(self.name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, WIDTH))
-        self.name.setVisible(bool(name) or self._empty[1] == self._side)
+        self.name.setText(self.name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, self._width))
+        self.name.setVisible(bool(name) or self._empty == (self._side, self._side))
         self.face.setFixedSize(*(self._empty if found is None else (self._side, self._side)))
         self.faces.setVisible(found is not None and len(found.faces) > 1)
         if found is None:

@@ -150,7 +150,8 @@ class FaceChip(QFrame):
         self.agreement.setVisible(summary is not None)
         self.agreement.setText(_why(summary) if summary else "")
         note = result.notes[0] if result and result.notes else ""
-        self.note.setVisible(bool(note))
+        crowded = bool(cosines) and summary is not None and summary.words == UNJUDGED
+        self.note.setVisible(bool(note) and not crowded)  # the tooltip has all notes
         self.note.setText(self.note.fontMetrics().elidedText(note, Qt.TextElideMode.ElideRight, CHIP - 24))
         judged = summary is not None and summary.words != UNJUDGED
         self.chance.setText(f"{summary.chance:.0%}" if summary and judged else "")

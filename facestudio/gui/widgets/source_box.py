@@ -7,11 +7,12 @@ from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from facestudio.gui.person import Person
-from facestudio.gui.widgets.chooser import WIDTH, Chooser
+from facestudio.gui.widgets.chooser import Chooser
 from facestudio.gui.widgets.drop_zone import image_in, paths_in
 from facestudio.gui.widgets.work_panel import note
 
 FACE = 128  # px of the chosen face
+WIDTH = 208  # px, what the narrowest panel has room for
 PLACE = 56  # px of the height where a photo can be dropped
 
 
@@ -31,7 +32,7 @@ class SourceBox(QWidget):
         super().__init__(parent)
         self.setAcceptDrops(True)
         self._person, self._removable = person, removable
-        self.chooser = Chooser(FACE, (WIDTH, PLACE))
+        self.chooser = Chooser(FACE, WIDTH, PLACE)
         self.chooser.faces.currentRowChanged.connect(self._choose_face)
         self.choose, self.remove = QPushButton(), QPushButton("Remove")
         self.choose.setToolTip(help)
@@ -64,7 +65,7 @@ class SourceBox(QWidget):
             self.chooser.fill("", None, 0)
         else:
             self.chooser.fill(source.name, source.found, source.index)
-        self.choose.setText("Choose a photo…" if source is None else "Choose another…")
+        self.choose.setText("Choose a photo…" if source is None else "Change…")
         self.remove.setVisible(self._removable and source is not None)
 
     def take(self, data: QMimeData | None) -> bool:
