@@ -13,7 +13,7 @@ import numpy as np
 from facestudio.progress import Progress
 
 BINS = np.linspace(-1, 1, 101)
-_BLOCK = 1024  # pictures that are compared with all others at once
+_BLOCK, _PAIRS = 1024, 1 << 23  # pictures that are compared with all others at once, and pairs that are, at most
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +70,9 @@ def measure(
     above = [0, 0]
     own_mean, own_least = np.full(count, np.nan), np.full(count, np.nan)
     closest, closest_to = np.full(count, np.nan), np.full(count, -1)
-    for start in (progress or Progress()).track(range(0, count, _BLOCK), "Comparing pictures"):
-        rows = np.arange(start, min(start + _BLOCK, count))
+    block = min(_BLOCK, max(_PAIRS // max(count, 1), 1))
+    for start in (progress or Progress()).track(range(0, count, block), "Comparing pictures"):
+        rows = np.arange(start, min(start + block, count))
         cosines = np.clip(embeddings[rows] @ embeddings.T, -1, 1)
         mine = whose[rows, None] == whose[None, :]
         once = np.arange(count)[None, :] > rows[:, None]

@@ -112,6 +112,7 @@ def run(
     with Journal(lock, json.dumps(settings, sort_keys=True)):
         clear(out, own)
         kept = _kept(out, people, own, settings, writing, progress)
+        _make(out)
         todo = [people[number - 1] for number in own if number not in kept]
         count = _Count(progress, len(own) * order.pictures, len(kept) * order.pictures, sum(kept.values()))
         for nobody in progress.track(todo, "People"):
@@ -142,6 +143,17 @@ class _Count:
         self.progress.tally = f"{self.drawn} of {self.all} pictures" + (
             f", {self.marked} marked" if self.marked else ""
         )
+
+
+def _make(out: Path) -> None:
+    """Make the dataset's folder; UnwritableOutput when nothing can be written there, before anything is drawn."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        reason = "" if os.access(out, os.W_OK | os.X_OK) else "its rights do not allow it"
+    except OSError as error:
+        reason = str(error.strerror)
+    if reason:
+        raise UnwritableOutput(f"Nothing can be written in {out}: {reason}.", hint="Choose another folder.")
 
 
 def _kept(

@@ -165,12 +165,14 @@ def test_the_page_stands_alone_and_says_the_shares(whole: Path) -> None:
     assert re.search(r"Time for a thousand pictures, a machine +\d+ s", page.text)
 
 
-def test_all_pairs_are_counted_block_by_block(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", [{"_BLOCK": 4}, {"_PAIRS": 50}, {}])
+def test_all_pairs_are_counted_block_by_block(limit: dict[str, int], monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
     vectors = random.standard_normal((23, 6)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     owners = [int(n) for n in random.integers(0, 5, 22)] + [9]
-    monkeypatch.setattr(measuring, "_BLOCK", 4)
+    for name, value in limit.items():
+        monkeypatch.setattr(measuring, name, value)
     pairs = measure("judge", "Judge", 0.3, vectors, owners)
     all_pairs = [(i, j, float(vectors[i] @ vectors[j])) for i in range(23) for j in range(i + 1, 23)]
     mine = [c for i, j, c in all_pairs if owners[i] == owners[j]]
@@ -328,6 +330,16 @@ def test_what_is_no_persons_is_never_lost(identities: IdentitySpace, whole: Path
     with pytest.raises(UsageError, match="would be lost"):
         check_targets(out)
     check_targets(whole)
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_drawn(
+    identities: IdentitySpace, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    updates = list[Update]()
+    with pytest.raises(UnwritableOutput, match="Nothing can be written in"):
+        drawn(tmp_path / "file" / "out", identities, progress=Progress(updates.append, every=0))
+    assert "People" not in {update.stage for update in updates}
 
 
 def test_a_record_is_read_as_it_was_written_and_nothing_else_is(whole: Path, tmp_path: Path) -> None:
