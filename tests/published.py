@@ -120,7 +120,7 @@ def sha256(path: Path) -> str:
 class Server(ThreadingHTTPServer):
     """Serves `files` by name. What it does wrong is set by a test; `asked` holds the Range of every request."""
 
-    daemon_threads = True
+    daemon_threads = False  # joined when the server is closed, so that no connection outlives its test
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

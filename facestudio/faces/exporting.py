@@ -69,7 +69,7 @@ def export(entry: Checkpoint, target: Path, overwrite: bool = False, progress: P
     def write(file: Any) -> None:
         for _ in (progress or Progress()).track(range(1), "Exporting"):
             model = _model(entry, form, onnx)
-        onnx.save_model(model, file)
+        file.write(model.SerializeToString())
 
     write_beside(target, write, overwrite)
     return target
