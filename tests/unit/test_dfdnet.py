@@ -352,7 +352,9 @@ def test_it_loads_from_the_store_and_restores(
     )
     again = by_hand(crop, loaded.Options(), Progress(), 0)
     off = np.abs(again.pixels.astype(int) - restored.pixels)
-    assert (off > 1).mean() < 1e-4, "untrained, the picture is black or white nearly everywhere, which rounding may turn"
+    assert (off > 1).mean() < 1e-4, (
+        "untrained, the picture is black or white nearly everywhere, which rounding may turn"
+    )
 
 
 def test_a_dictionary_that_does_not_fit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
