@@ -8,7 +8,7 @@ trained for this, so pose and expression are held by the landmarks alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -108,6 +108,10 @@ class Redraw:
         finder = LandmarkFinder.load(known[checkpoint.uses["landmarks"]], device)
         people = IdentitySpace.load(known[checkpoint.uses["people"]], known)
         return cls(checkpoint, prior, autoencoder, listener, finder, people, device)
+
+    def stronger(self, options: Any) -> Any | None:
+        """A tenth more of the face dissolved; None when there is nothing left to dissolve."""
+        return replace(options, change=min(1.0, round(options.change + 0.1, 2))) if options.change < 1 else None
 
     def mask(self, options: Any) -> np.ndarray:
         """How much of the crop is laid over the photo, (256, 256) float32: the face, fading out within it."""

@@ -12,7 +12,7 @@ from facestudio.checkpoints import checkpoint, load_manifest
 from facestudio.errors import CheckpointMismatch, FaceStudioError
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.faces.people import IdentitySpace
-from facestudio.methods.base import Anonymizer, Masked, Obscurer, method_class
+from facestudio.methods.base import Anonymizer, Masked, Obscurer, Strengthening, method_class
 from facestudio.methods.redraw import Options, Redraw
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.people import People
@@ -117,6 +117,17 @@ def test_whom_it_becomes_is_apart_from_who_it_was(method: Redraw, monkeypatch: p
     assert was is method._listener.who  # type: ignore[attr-defined]
     assert float(was.embedding @ new.embedding) < 0.5
     assert np.allclose(method._listener.looks[-1], FFHQ_256.points)  # type: ignore[attr-defined]
+
+
+def test_each_try_dissolves_more(method: Redraw) -> None:
+    assert isinstance(method, Strengthening)
+    options: Any = Options(change=0.75)
+    changes = []
+    while options is not None:
+        changes.append(options.change)
+        options = method.stronger(options)
+    assert changes == [0.75, 0.85, 0.95, 1.0]
+    assert method.stronger(Options(change=0.75, steps=5)).steps == 5
 
 
 def test_where_the_features_are_is_told(method: Redraw, monkeypatch: pytest.MonkeyPatch) -> None:
