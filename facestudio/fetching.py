@@ -125,25 +125,27 @@ class _Download:
         begun, total = self.have, self.version.total
         size = "" if total is None else f" ({max(total, 1e5) / 1e6:.1f} MB{', the rest' if begun else ''})"
         steps = 1 if total is None else math.ceil((total - begun) / CHUNK)
-        for step in self.progress.track(range(steps), f"Downloading {self.name}{size}", self.share):
-            goal = None if total is None else min(begun + (step + 1) * CHUNK, total)
-            while goal is None or self.have < goal:
-                try:
-                    came = self._take(file, response, CHUNK if goal is None else goal - self.have)
-                    if came == 0 and goal is None:
-                        break
-                    if came == 0:
-                        raise _Broken
-                except _Broken as broken:
-                    response.close()
-                    self._pause(broken)
-                    response = self._connect(file, opener)
-                    if self.version.total != total:
-                        self.useless = True
-                        raise DownloadFailed(
-                            f"{self.name} changed on {self.host} while it was being fetched.", hint="Try again."
-                        ) from None
-        response.close()
+        try:
+            for step in self.progress.track(range(steps), f"Downloading {self.name}{size}", self.share):
+                goal = None if total is None else min(begun + (step + 1) * CHUNK, total)
+                while goal is None or self.have < goal:
+                    try:
+                        came = self._take(file, response, CHUNK if goal is None else goal - self.have)
+                        if came == 0 and goal is None:
+                            break
+                        if came == 0:
+                            raise _Broken
+                    except _Broken as broken:
+                        response.close()
+                        self._pause(broken)
+                        response = self._connect(file, opener)
+                        if self.version.total != total:
+                            self.useless = True
+                            raise DownloadFailed(
+                                f"{self.name} changed on {self.host} while it was being fetched.", hint="Try again."
+                            ) from None
+        finally:
+            response.close()  # stopped, too: a connection must not outlive its download
 
     def _take(self, file: IO[bytes], response: Any, most: int) -> int:
         """Write the next bytes, `most` at most; 0 at the end."""
