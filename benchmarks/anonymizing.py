@@ -1,6 +1,6 @@
 """How a method that changes a person does on held-out faces.
 
-    python benchmarks/anonymizing.py --root ../shared [--method starter-redraw] [--faces 24] [--sheet FILE]
+    python benchmarks/anonymizing.py --root ../shared [--method starter-redraw] [--faces 24] [--options change=1.0] [--sheet FILE]
 
 Each face is a photo of its own, FFHQ-framed at 256 px, and goes through the whole of `Studio.anonymize`, with tries and
 fallback. The cosines are the MS1M teacher's, at the labelled landmarks of the original; it takes no part in drawing or
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from benchmarks.restoring import combinations, parsed
 from benchmarks.sheets import sheet, write
 from benchmarks.speed import commit, processor
 from facestudio import checkpoints
@@ -36,16 +37,18 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument("--method", default="starter-redraw", help="id of the checkpoint")
     parser.add_argument("--faces", type=int, default=24)
+    parser.add_argument("--options", nargs="*", default=[], metavar="NAME=VALUE", help="of the method")
     parser.add_argument("--sheet", type=Path)
     asked = parser.parse_args()
     studio = Studio()
     entry = checkpoints.checkpoint(asked.method)
-    recipe = Recipe(entry.id, method_name(entry))
+    (told,) = combinations([parsed(asked.options)], {one.name: one for one in studio.options_for(entry.id)})
+    recipe = Recipe(entry.id, method_name(entry), told)
     studio.prepare(entry.id)
     faces = data.faces256(asked.root / "faces", asked.cache)
     chosen = grid.held_out_faces(faces, asked.faces)
     clean = np.stack([faces.pixels[i] for i in chosen])
-    made, statuses, tries, found = [], Counter[str](), [], 0
+    made, statuses, tries = [], Counter[str](), []
     began = time.perf_counter()
     for pixels in clean:
         photo = Photo.from_pixels(pixels)

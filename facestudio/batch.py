@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, TypeVar
 
 from facestudio.errors import DiskFull, FaceStudioError, NoFaceFound, UnwritableOutput
-from facestudio.files import hidden_name, shown
+from facestudio.files import hidden_name, real, shown
 from facestudio.formats import DECODER_ERRORS, open_image
 from facestudio.journal import CHANGED, DAMAGED, DONE, OTHER, Journal, sha256_of
 from facestudio.photo import SUFFIXES, Photo
@@ -157,7 +157,7 @@ def run(
     with ExitStack() as stack:
         if journal is not None:
             stack.enter_context(journal)
-        file = stack.enter_context(ReportFile(report, {_real(item.source) for item in planned.items}))
+        file = stack.enter_context(ReportFile(report, {real(item.source) for item in planned.items}))
         runner = _Run(work, writing, planned, journal, resume, file, progress or Progress(), max_megapixels, waiting)
         return runner.outcomes(done)
 
@@ -180,7 +180,7 @@ class _Run:
         self._work, self._writing, self._planned = work, writing, planned
         self._journal, self._resume, self._report = journal, resume, report
         self._progress, self._max_megapixels, self._waiting = progress, max_megapixels, waiting
-        self._sources = {_real(item.source) for item in planned.items}
+        self._sources = {real(item.source) for item in planned.items}
         self._taken: set[Path] = set()
 
     def outcomes(self, done: Callable[[Outcome], None]) -> list[Outcome]:
@@ -194,7 +194,7 @@ class _Run:
         for number, item in enumerate(self._progress.track(self._planned.items, "Photos")):
             self._progress.tally = f"{number} of {total} photos, {faces} face{'' if faces == 1 else 's'}"
             outcome = self._one(item)
-            self._taken.add(_real(item.target))
+            self._taken.add(real(item.target))
             faces += len(outcome.result.faces if outcome.result else (outcome.earlier or {}).get("faces", ()))
             self._tell(outcome, outcomes, done)
         return outcomes
@@ -243,11 +243,11 @@ class _Run:
 
     def _check(self, item: Item, known: str) -> None:
         """Raise UnwritableOutput when the result of `item` must not be written, before any work is done on it."""
-        if _real(item.target) in self._sources:
+        if real(item.target) in self._sources:
             raise UnwritableOutput(
                 f"The result of {item.source.name} would replace an input.", hint="Choose another folder."
             )
-        if _real(item.target) in self._taken:
+        if real(item.target) in self._taken:
             raise UnwritableOutput(
                 f"Another input of this run already has the output {item.target}.",
                 hint="Restore photos of one name into different folders.",
@@ -328,8 +328,3 @@ def _read_back(file: IO[bytes], photo: Photo, target: Path) -> None:
         raise UnwritableOutput(message, hint) from error
     if size != photo.size:
         raise UnwritableOutput(message, hint)
-
-
-def _real(path: Path) -> Path:
-    """`path` without links; one that leads in a circle is answered too, where Path.resolve raises."""
-    return Path(os.path.realpath(path))

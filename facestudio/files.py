@@ -63,6 +63,11 @@ def same_file(a: Path, b: Path) -> bool:
         return os.path.abspath(a) == os.path.abspath(b)
 
 
+def real(path: Path) -> Path:
+    """`path` without links; one that leads in a circle is answered too, where Path.resolve raises."""
+    return Path(os.path.realpath(path))
+
+
 def write_beside(
     target: Path,
     write: Callable[[IO[bytes]], None],

@@ -192,16 +192,18 @@ def restore(
     kept: dict[int, bool | None] = {}  # whether a large face's own detail was kept; None of faces that fit the crop
     errors: dict[int, str] = {}
     explanations: dict[int, Explanation] = {}
-    for group in progress.track(_groups(photo, faces, sorted(chosen), restorer), "Restoring faces", share=0.85):
-        current = {index: align(after, faces[index], restorer.template) for index in group}
+    crops = {index: align(photo, faces[index], restorer.template) for index in sorted(chosen)}
+    for group in progress.track(_groups(photo, crops, restorer), "Restoring faces", share=0.85):
+        # what was pasted so far may reach into these crops
+        current = crops if after is photo else {n: align(after, faces[n], restorer.template) for n in group}
         seeds = [face_seed(photo, index, seed) for index in group]
-        made = together.restored(restorer, list(current.values()), options, progress, seeds)
+        made = together.restored(restorer, [current[index] for index in group], options, progress, seeds)
         for index, one in zip(group, made, strict=True):
             if isinstance(one, FaceStudioError):
                 errors[index] = str(one)
                 continue
             restored, explanation = one
-            before = current[index] if after is photo else align(photo, faces[index], restorer.template)
+            before = crops[index]
             shrunk = before.scale * upscale < SHRUNK
             try:
                 sharp = shrunk and is_sharp(after, current[index])
@@ -294,11 +296,10 @@ def _conditioning(restorer: Restorer) -> set[str]:
     return {conditioned} if isinstance(conditioned, str) else set(conditioned or ())
 
 
-def _groups(photo: Photo, faces: Sequence[Face], chosen: Sequence[int], restorer: Restorer) -> list[list[int]]:
-    """Which of the `chosen` faces are restored in one call: one by one, unless the method can take more."""
+def _groups(photo: Photo, crops: Mapping[int, AlignedFace], restorer: Restorer) -> list[list[int]]:
+    """Which of the faces, whose `crops` these are, are restored in one call: one by one, unless the method can take more."""
     if not isinstance(restorer, Batched):
-        return [[index] for index in chosen]
-    crops = {index: align(photo, faces[index], restorer.template) for index in chosen}
+        return [[index] for index in crops]
     return together.groups({index: region_of(photo, crop) for index, crop in crops.items()})
 
 

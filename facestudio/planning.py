@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from facestudio.errors import UsageError
-from facestudio.files import shown, write_beside
+from facestudio.files import real, shown, write_beside
 from facestudio.formats import SUFFIXES, supported_suffix
 
 _HEADER = ["number", "photo"]
@@ -72,7 +72,7 @@ def look_through(folder: Path) -> tuple[list[Path], list[LeftOut]]:
             if name.startswith("."):
                 left_out.append(LeftOut(Path(here, name), "A hidden folder."))
             elif os.path.islink(os.path.join(here, name)):
-                loop = _real(Path(here)).is_relative_to(_real(Path(here, name)))
+                loop = real(Path(here)).is_relative_to(real(Path(here, name)))
                 way = (
                     "A link that leads back to a folder around it."
                     if loop
@@ -118,7 +118,7 @@ def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan
     left_out: list[LeftOut] = []
     for path in inputs:
         if os.path.isdir(path):
-            if _real(out).is_relative_to(_real(path)):
+            if real(out).is_relative_to(real(path)):
                 raise UsageError(f"The output folder {out} is inside of the input folder {path}; choose another one.")
             found, others = look_through(path)  # the folder itself when it must not be looked into
             items += [Item(photo, out / (photo.relative_to(path) if photo != path else path.name)) for photo in found]
@@ -127,7 +127,7 @@ def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan
             items.append(Item(path, out / path.name))
     named: dict[Path, Item] = {}
     for item in items:
-        first = named.setdefault(_real(item.source), item)
+        first = named.setdefault(real(item.source), item)
         if first is not item and first.source != item.source:
             left_out.append(LeftOut(item.source, f"The same file as {first.source}, which is done."))
     items = list(named.values())
@@ -146,12 +146,12 @@ def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = 
     """
     if supported_suffix(out) and not os.path.isdir(out):
         raise UsageError("Numbers for names need a folder as output.")
-    if _real(mapping).is_relative_to(_real(out)):
+    if real(mapping).is_relative_to(real(out)):
         raise UsageError(f"The mapping {mapping} would lie beside the numbered photos; keep it apart from {out}.")
     if supported_suffix(mapping):
         raise UsageError(f"The mapping {mapping} looks like a photo; give it another name, such as names.csv.")
     numbers = _read_mapping(mapping)
-    sources = [str(_real(item.source)) for item in plan.items]
+    sources = [str(real(item.source)) for item in plan.items]
     new = [source for source in sources if source not in numbers]
     following = range(max(numbers.values(), default=0) + 1, max(numbers.values(), default=0) + 1 + len(new))
     order = list(following)
@@ -188,11 +188,6 @@ def suffix_of(format: str | None) -> str:
 def _with_suffix(target: Path, suffix: str) -> Path:
     """`target` with a photo's suffix replaced; the end of a name such as "scan.2024" is no suffix and stays."""
     return target.with_suffix(suffix) if supported_suffix(target) else target.with_name(target.name + suffix)
-
-
-def _real(path: Path) -> Path:
-    """`path` without links; one that leads in a circle is answered too, where Path.resolve raises."""
-    return Path(os.path.realpath(path))
 
 
 def _read_mapping(mapping: Path) -> dict[str, int]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from facestudio.errors import DiskFull, UnwritableOutput, UsageError
+from facestudio.files import real
 from facestudio.formats import supported_suffix
 
 
@@ -25,7 +26,7 @@ class ReportFile:
     """
 
     def __init__(self, path: Path | None, inputs: Iterable[Path] = ()) -> None:
-        if path is not None and (supported_suffix(path) or _real(path) in {_real(p) for p in inputs}):
+        if path is not None and (supported_suffix(path) or real(path) in {real(p) for p in inputs}):
             raise UsageError(f"The report {path} looks like a photo; give it another name, such as report.jsonl.")
         self._path = path
         self._file: IO[bytes] | None = None
@@ -84,8 +85,3 @@ def read_records(path: Path) -> Iterator[dict[str, Any]]:
                 record = json.loads(line)
                 if isinstance(record, dict):
                     yield record
-
-
-def _real(path: Path) -> Path:
-    """`path` without links; one that leads in a circle is answered too, where Path.resolve raises."""
-    return Path(os.path.realpath(path))

@@ -18,12 +18,13 @@ import typer
 from facestudio import batch
 from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED
 from facestudio.checkpoints import Checkpoint
-from facestudio.cli.arguments import Boxes, Device, Far, Photos, Quiet
+from facestudio.cli.arguments import Boxes, Device, Faces, Far, Output, Photos, Quiet, Weights
+from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces
 from facestudio.cli.report import count
-from facestudio.errors import CheckpointMissing, DiskFull, UsageError
-from facestudio.faces.duplicates import known_as
+from facestudio.errors import DiskFull, UsageError
+from facestudio.files import real
 from facestudio.journal import Journal
 from facestudio.metadata import POLICIES
 from facestudio.methods.base import method_class, method_name
@@ -45,12 +46,10 @@ _PARTLY = (
 
 def anonymize(
     photos: Photos,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the results (or a file, for one photo).")
-    ],
+    output: Output,
     method: Annotated[str | None, typer.Option(help="How to change faces, such as solid, blur or pixelate.")] = None,
-    checkpoint: Annotated[str | None, typer.Option(metavar="ID", help="Which weights (see `weights list`).")] = None,
-    faces: Annotated[str, typer.Option(metavar="all|largest|0,2", help="Which faces; 0 is the largest.")] = "all",
+    checkpoint: Weights = None,
+    faces: Faces = "all",
     box: Boxes = None,
     tries: Annotated[int, typer.Option(min=1, max=100, help="How often a face is tried before the fallback.")] = 4,
     fallback: Annotated[
@@ -92,7 +91,7 @@ def anonymize(
     """Change faces until no recogniser knows them, and report how far each of them moved."""
     screen = Screen(quiet)
     studio = Studio(device, far=far)
-    entry = _chosen(studio, method, checkpoint)
+    entry = chosen_checkpoint(studio, "change", method, checkpoint)
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
     options_of(studio.method_options(entry.id), recipe.options)
     if metadata not in POLICIES:
@@ -100,8 +99,7 @@ def anonymize(
     hiding = None if fallback == NO_FALLBACK else _hiding(studio, fallback).id
     asked = _Faces(studio, parse_faces(faces), [parse_box(text) for text in box or ()], screen)
     planned = survey(photos, output, format)
-    if asked.boxes and len(planned.items) != 1:
-        raise UsageError(f"--box tells where a face is in one photo, and there are {len(planned.items)}.")
+    check_boxes(asked.boxes, len(planned.items))
     report = report or _beside(output)
     if _is_inside(report, output):
         raise UsageError(f"The report {report} names the originals; keep it apart from {output}.")
@@ -179,26 +177,8 @@ class _Faces:
     def of(self, photo: Photo, progress: Progress) -> tuple[tuple[Any, ...], set[int] | None]:
         """The faces of `photo`, those in the boxes last, and the indices of the chosen ones (None: all)."""
         found = self.studio.detect(photo, progress, unsure=True)
-        for box in self.boxes:
-            face = self.studio.face_at(photo, box, progress)
-            known = known_as(face, found)
-            if known is None:
-                found = (*found, face)
-            else:
-                self.screen.say(f"The box {','.join(f'{x:g}' for x in box)} shows face {known}.")
+        found = with_boxes(self.studio, photo, found, self.boxes, progress, self.screen)
         return found, self.chosen if found else None
-
-
-def _chosen(studio: Studio, method: str | None, checkpoint: str | None) -> Checkpoint:
-    """The checkpoint that the flags mean; without flags the block, which leaves nothing."""
-    offered = studio.anonymize_checkpoints()
-    if not offered:
-        raise CheckpointMissing("Nothing is here that changes faces.", hint="Run `facestudio doctor`.")
-    fitting = [c for c in offered if method in (None, method_name(c)) and checkpoint in (None, c.id)]
-    if not fitting:
-        known = ", ".join(f"{method_name(c)} ({c.id})" for c in offered)
-        raise UsageError(f"Nothing here changes faces with {checkpoint or method}; there is: {known}.")
-    return fitting[0]
 
 
 def _hiding(studio: Studio, method: str) -> Checkpoint:
@@ -218,7 +198,7 @@ def _beside(output: Path) -> Path:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+    return real(path).is_relative_to(real(folder))
 
 
 def _text(outcome: batch.Outcome) -> str:

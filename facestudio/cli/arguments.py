@@ -20,6 +20,11 @@ Boxes = Annotated[
         "such faces are numbered after those that are found.",
     ),
 ]
+Output = Annotated[
+    Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the results (or a file, for one photo).")
+]
+Weights = Annotated[str | None, typer.Option(metavar="ID", help="Which weights (see `weights list`).")]
+Faces = Annotated[str, typer.Option(metavar="all|largest|0,2", help="Which faces; 0 is the largest.")]
 Device = Annotated[str, typer.Option(help="What computes: auto, cpu, cuda or mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -11,13 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from facestudio.checkpoints import Checkpoint
 from facestudio.cli import report as reports
-from facestudio.cli.arguments import Device, Far, Quiet, Report
+from facestudio.cli.arguments import Device, Far, Quiet, Report, Weights
+from facestudio.cli.choosing import chosen_checkpoint
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given
 from facestudio.cli.populate import PER_IDENTITY, Asked, populate
-from facestudio.errors import CheckpointMissing, NoFaceFound, UnwritableOutput, UsageError
+from facestudio.errors import NoFaceFound, UnwritableOutput, UsageError
 from facestudio.faces.face import Face
 from facestudio.files import same_file
 from facestudio.formats import SUFFIXES, supported_suffix
@@ -65,7 +65,7 @@ def generate(
         ),
     ] = None,
     method: Annotated[str | None, typer.Option(help="How to draw, such as arc2face.")] = None,
-    checkpoint: Annotated[str | None, typer.Option(metavar="ID", help="Which weights (see `weights list`).")] = None,
+    checkpoint: Weights = None,
     format: Annotated[str, typer.Option(help="Write this format (png, jpg, webp ...).")] = "png",
     far: Far = 1e-3,
     seed: Annotated[int, typer.Option(min=0, help="Of the first picture; each has the next one.")] = 0,
@@ -81,7 +81,7 @@ def generate(
     """Make pictures of people who do not exist, or of the person in a photo; or a dataset of people who do not exist."""
     screen = Screen(quiet)
     studio = Studio(device, far=far)
-    entry = _chosen(studio, method, checkpoint)
+    entry = chosen_checkpoint(studio, "create", method, checkpoint)
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
     options_of(studio.method_options(entry.id), recipe.options)
     asked = Asked(identities, per_identity, vary, tries, shard, resume)
@@ -109,18 +109,6 @@ def generate(
     pictures = reports.count(count, "picture")
     screen.say(f"{pictures} in {gallery.seconds:.1f} s" + (f", {faceless} without a face" if faceless else ""))
     return 1 if faceless else 0
-
-
-def _chosen(studio: Studio, method: str | None, checkpoint: str | None) -> Checkpoint:
-    """The checkpoint that the flags mean; without flags the first that makes faces."""
-    offered = studio.generate_checkpoints()
-    if not offered:
-        raise CheckpointMissing("No weights are here that make faces.", hint="Run `facestudio doctor`.")
-    fitting = [c for c in offered if method in (None, method_name(c)) and checkpoint in (None, c.id)]
-    if not fitting:
-        known = ", ".join(f"{method_name(c)} ({c.id})" for c in offered)
-        raise UsageError(f"Nothing here makes faces with {checkpoint or method}; there is: {known}.")
-    return fitting[0]
 
 
 def _targets(output: Path, count: int, seed: int, format: str, source: Path | None, overwrite: bool) -> dict[int, Path]:

@@ -10,23 +10,21 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from facestudio import batch
-from facestudio.checkpoints import Checkpoint
 from facestudio.cli import report as reports
 from facestudio.cli import weights
 from facestudio.cli.anonymize import anonymize
-from facestudio.cli.arguments import Boxes, Device, Far, Json, Photos, Quiet, Report
+from facestudio.cli.arguments import Boxes, Device, Faces, Far, Json, Output, Photos, Quiet, Report, Weights
+from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
 from facestudio.cli.generate import generate
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
-from facestudio.faces.duplicates import known_as
 from facestudio.faces.face import Face
 from facestudio.journal import Journal
 from facestudio.methods.base import method_name
@@ -38,18 +36,15 @@ from facestudio.reporting import ReportFile
 from facestudio.studio import Studio, options_of
 
 STOPPED = 130
-Box = tuple[float, float, float, float]
 _ClickException: Any = typer.BadParameter.__mro__[2]  # Typer brings its own copy of click or uses the real one
 
 
 def restore(
     photos: Photos,
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the results (or a file, for one photo).")
-    ],
+    output: Output,
     method: Annotated[str | None, typer.Option(help="How to restore, such as quick.")] = None,
-    checkpoint: Annotated[str | None, typer.Option(metavar="ID", help="Which weights (see `weights list`).")] = None,
-    faces: Annotated[str, typer.Option(metavar="all|largest|0,2", help="Which faces; 0 is the largest.")] = "all",
+    checkpoint: Weights = None,
+    faces: Faces = "all",
     box: Boxes = None,
     aligned: Annotated[bool, typer.Option("--aligned", help="The photos are FFHQ-framed crops already.")] = False,
     reference: Annotated[
@@ -86,15 +81,15 @@ def restore(
     boxes = [parse_box(text) for text in box or ()]
     if aligned and boxes:
         raise UsageError("With --aligned each photo is one face, so --box cannot add another.")
-    entry = _chosen_checkpoint(studio, method, checkpoint)
+    entry = chosen_checkpoint(studio, "keep", method, checkpoint)
     if upscale not in (1, 2, 4):
         raise UsageError(f"--upscale takes 1, 2 or 4, not {upscale}.")
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale)
     options_of(studio.method_options(entry.id), recipe.options)
-    _check_boxes(boxes, len(batch.plan(photos, output, format)))
+    check_boxes(boxes, len(batch.plan(photos, output, format)))
 
     def work(photo: Photo, progress: Progress) -> Result:
-        found = () if aligned else _faces_of(studio, photo, boxes, progress, screen)
+        found = () if aligned else with_boxes(studio, photo, studio.detect(photo, progress), boxes, progress, screen)
         try:
             return studio.restore(photo, found, recipe, chosen, progress, aligned=aligned, reference=shows)
         except NoFaceFound as error:  # what to do about it has another name here than in the window
@@ -143,7 +138,7 @@ def detect(
     if not paths:
         raise UsageError(f"There is no photo in {' or '.join(map(str, photos))}.")
     boxes = [parse_box(text) for text in box or ()]
-    _check_boxes(boxes, len(paths))
+    check_boxes(boxes, len(paths))
     failed = False
     with ReportFile(report, paths) as lines, screen.progress() as progress:
         studio.prepare()
@@ -151,7 +146,8 @@ def detect(
             started = time.perf_counter()
             try:
                 photo = studio.open(path)
-                faces = _faces_of(studio, photo, boxes, progress, None if as_json else screen)
+                found = studio.detect(photo, progress)
+                faces = with_boxes(studio, photo, found, boxes, progress, None if as_json else screen)
                 record = reports.detection_record(path, faces, time.perf_counter() - started)
                 if not as_json:
                     screen.say(reports.detection_text(path, faces, photo.notes))
@@ -194,46 +190,6 @@ def doctor(device: Device = "auto", as_json: Json = False) -> int:
     if as_json:
         screen.put(json.dumps([vars(f) for f in findings]))
     return 0 if all(f.ok for f in findings) else 1
-
-
-def _chosen_checkpoint(studio: Studio, method: str | None, checkpoint: str | None) -> Checkpoint:
-    """The checkpoint that the flags mean; without flags the first that restores."""
-    offered = studio.restore_checkpoints()
-    fitting = [c for c in offered if method in (None, method_name(c)) and checkpoint in (None, c.id)]
-    if not fitting:
-        asked = " and ".join(
-            words
-            for words in (method and f"the method {method}", checkpoint and f"the checkpoint {checkpoint}")
-            if words
-        )
-        known = ", ".join(f"{method_name(c)} ({c.id})" for c in offered) or "none"
-        meant = (c for c in studio.checkpoints() if c.goal == "keep" and method in (None, method_name(c)))
-        raise UsageError(
-            f"Nothing here restores with {asked or 'any method'}; there is: {known}.",
-            hint=weights.to_get(c for c in meant if checkpoint in (None, c.id)),
-        )
-    return fitting[0]
-
-
-def _check_boxes(boxes: Sequence[Box], photos: int) -> None:
-    """UsageError when there are boxes and not one photo that they could be in."""
-    if boxes and photos != 1:
-        raise UsageError(f"--box tells where a face is in one photo, and there are {photos}.")
-
-
-def _faces_of(
-    studio: Studio, photo: Photo, boxes: Sequence[Box], progress: Progress, screen: Screen | None
-) -> tuple[Face, ...]:
-    """The faces that are found in `photo`, then those in `boxes`; `screen` is told of a box whose face was found anyway."""
-    faces = studio.detect(photo, progress)
-    for box in boxes:
-        face = studio.face_at(photo, box, progress)
-        known = known_as(face, faces)
-        if known is None:
-            faces = (*faces, face)
-        elif screen is not None:
-            screen.say(f"The box {','.join(f'{x:g}' for x in box)} shows face {known}.")
-    return faces
 
 
 def _say_version(wanted: bool) -> None:

@@ -50,7 +50,9 @@ class Face:
         return float(np.linalg.norm(self.landmarks[1] - self.landmarks[0]))
 
     def enlarged(self, times: float) -> Face:
-        """The same face in the photo that is `times` as large, its corner pixel's corner where it was."""
+        """The same face in the photo that is `times` as large, its corner pixel's corner where it was; itself for 1."""
+        if times == 1:
+            return self
         box, landmarks = ((of + 0.5) * times - 0.5 for of in (self.box, self.landmarks))
         return replace(self, box=box, landmarks=landmarks)
 

@@ -17,7 +17,20 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.components import Explanation
 from facestudio.faces.face import AlignedFace, Identity, Template
+from facestudio.options import option
 from facestudio.progress import Progress
+
+
+def strength_option() -> Any:
+    """The option `strength`, which the pipeline applies for every Restorer that has it."""
+    return option(
+        1.0,
+        title="Strength",
+        help="How much of the restored face is laid over the photo: 0 keeps the photo, 1 shows the restored face.",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+    )
 
 
 @runtime_checkable

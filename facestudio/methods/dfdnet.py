@@ -30,7 +30,7 @@ from facestudio.faces.components import NAMES, Choice, Explanation, visible_boxe
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Face
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.loading import load_network, load_used
-from facestudio.options import option
+from facestudio.methods.base import strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 
@@ -47,14 +47,7 @@ LANDMARKS = "starter-landmarks"  # unless the checkpoint says which finder it us
 class Options:
     """What a person may choose."""
 
-    strength: float = option(
-        1.0,
-        title="Strength",
-        help="How much of the restored face is laid over the photo: 0 keeps the photo, 1 shows the restored face.",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-    )
+    strength: float = strength_option()
 
 
 class Completing:

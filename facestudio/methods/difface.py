@@ -10,12 +10,10 @@ large areas, and with a smaller `hold` the features as well, so that only their 
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
 from facestudio import checkpoints
@@ -23,6 +21,8 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.faces.loading import load_network, load_used
+from facestudio.methods.base import strength_option
+from facestudio.methods.crops import held, noise_seed
 from facestudio.options import option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
@@ -30,7 +30,7 @@ from facestudio.progress import Progress
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from facestudio.diffusion.difface import Denoiser, Sampling, Schedule
+    from facestudio.diffusion.difface import Denoiser, Sampling
 
 LEVELS = 1000  # of noise, that either prior was trained with
 
@@ -39,14 +39,7 @@ LEVELS = 1000  # of noise, that either prior was trained with
 class Options:
     """What a person may choose."""
 
-    strength: float = option(
-        1.0,
-        title="Strength",
-        help="How much of the restored face is laid over the photo: 0 keeps the photo, 1 shows the restored face.",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-    )
+    strength: float = strength_option()
     realism: float = option(
         0.4,
         title="Realism",
@@ -206,6 +199,7 @@ class LatentDifFace:
         import torch
 
         from facestudio.diffusion.difface import noises, refine
+        from facestudio.diffusion.latents import schedule
 
         if aligned.template.size != self.template.size:
             raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
@@ -218,9 +212,9 @@ class LatentDifFace:
             progress.preview(lambda: _picture(guess))
             latents = self._autoencoder.latents(guess) * self._loud
             noise = noises([noise_seed(aligned.pixels, seed)], tuple(latents.shape[1:]), self._device)
-            denoise = self._holding(self._denoiser(options.guidance), guess, options.hold)
+            denoise = self._denoiser(guess, options)
             more: dict[str, Any] = {
-                "schedule": self._schedule(),
+                "schedule": schedule(self._prior),
                 "clamp": None,
                 "progress": progress,
                 "show": self._shown,
@@ -234,41 +228,23 @@ class LatentDifFace:
         kept: Tensor = guess.clamp(-1, 1)
         return kept
 
-    def _schedule(self) -> Schedule:
-        from facestudio.diffusion.difface import Schedule
-
-        shares: np.ndarray = self._prior.shares.cpu().double().numpy()
-        return Schedule(np.arange(len(shares)), shares)
-
-    def _denoiser(self, guidance: float) -> Denoiser:
-        """What tells the noise in one noisy latent (1, C, h, w); the prior tells v."""
+    def _denoiser(self, guess: Tensor, options: Any) -> Denoiser:
+        """What tells the noise in one noisy latent (1, C, h, w), and keeps the coarse of `guess` (1, 3, H, W)."""
         import torch
 
+        from facestudio.diffusion.latents import denoiser
         from facestudio.diffusion.sampling import told
 
         who = None
         if self._identity is not None:
             who = torch.from_numpy(np.array(self._identity.embedding, np.float32))[None].to(self._device)
-        tell = told(self._prior, who, 1, guidance, device=self._device)
+        tell = told(self._prior, who, 1, options.guidance, device=self._device)
 
-        def denoise(x: Tensor, time: Tensor) -> Tensor:
-            share = self._prior.shares[time][:, None, None, None]
-            noise: Tensor = (1 - share).sqrt() * x + share.sqrt() * tell(x, time)
-            return noise
+        def lead(clean: Tensor) -> Tensor:
+            kept: Tensor = self._autoencoder.latents(held(self._faces(clean), guess, options.hold)) * self._loud
+            return kept
 
-        return denoise
-
-    def _holding(self, denoise: Denoiser, guess: Tensor, sigma: float) -> Denoiser:
-        """`denoise`, led to what keeps the coarse of `guess` (1, 3, H, W), as by Choi et al., "ILVR", ICCV 2021."""
-
-        def holding(x: Tensor, time: Tensor) -> Tensor:
-            share = self._prior.shares[time][:, None, None, None]
-            clean = (x - (1 - share).sqrt() * denoise(x, time)) / share.sqrt()
-            clean = self._autoencoder.latents(held(self._faces(clean), guess, sigma)) * self._loud
-            noise: Tensor = (x - share.sqrt() * clean) / (1 - share).sqrt()
-            return noise
-
-        return holding
+        return denoiser(self._prior, tell, lead)
 
     @property
     def _loud(self) -> Tensor:
@@ -282,22 +258,6 @@ class LatentDifFace:
 
     def _shown(self, latents: Tensor) -> np.ndarray:
         return _picture(self._faces(latents))
-
-
-def held(found: Tensor, guess: Tensor, sigma: float) -> Tensor:
-    """`found` (B, 3, H, W) with what is coarse from `guess`, by exchanging what a blur of deviation `sigma` px leaves of both."""
-    import torch
-
-    off = (guess - found).permute(0, 2, 3, 1).cpu().numpy()
-    coarse = np.stack([cv2.GaussianBlur(one, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE) for one in off])
-    return (found + torch.from_numpy(coarse).permute(0, 3, 1, 2).to(found)).clamp(-1, 1)
-
-
-def noise_seed(pixels: np.ndarray, seed: int) -> int:
-    """A 63-bit seed from the content of a crop and the asked seed; never from its place in a batch."""
-    digest = hashlib.sha256(f"{pixels.shape}/{seed}/".encode())
-    digest.update(np.ascontiguousarray(pixels).data)
-    return int.from_bytes(digest.digest()[:8], "big") >> 1
 
 
 def _picture(x: Tensor) -> np.ndarray:

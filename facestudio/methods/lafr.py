@@ -20,7 +20,7 @@ from facestudio.device import run_batched
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.face import FFHQ_256, AlignedFace
 from facestudio.faces.loading import load_network, load_used
-from facestudio.options import option
+from facestudio.methods.base import strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 
@@ -34,14 +34,7 @@ BATCH = 4  # faces that are restored together
 class Options:
     """What a person may choose."""
 
-    strength: float = option(
-        1.0,
-        title="Strength",
-        help="How much of the restored face is laid over the photo: 0 keeps the photo, 1 shows the restored face.",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-    )
+    strength: float = strength_option()
 
 
 class LAFR:

@@ -15,7 +15,7 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.device import run_batched
 from facestudio.faces.face import FFHQ_512, AlignedFace
 from facestudio.faces.loading import load_network
-from facestudio.options import option
+from facestudio.methods.base import strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 
@@ -29,14 +29,7 @@ BATCH = 2  # crops in one call of the network
 class Options:
     """What a person may choose of each of them."""
 
-    strength: float = option(
-        1.0,
-        title="Strength",
-        help="How much of the restored face is laid over the photo: 0 keeps the photo, 1 shows the restored face.",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-    )
+    strength: float = strength_option()
 
 
 class OnePass:

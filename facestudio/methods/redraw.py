@@ -24,7 +24,7 @@ from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.loading import load_used
 from facestudio.faces.people import IdentitySpace
 from facestudio.faces.sketch import sketch
-from facestudio.methods.difface import LEVELS, held, noise_seed
+from facestudio.methods.crops import held, noise_seed
 from facestudio.methods.obscuring import area_mask
 from facestudio.options import option
 from facestudio.photo import to_pixels, to_tensor
@@ -129,16 +129,16 @@ class Redraw:
         """
         import torch
 
-        from facestudio.diffusion.difface import Sampling, Schedule, noises, refine
+        from facestudio.diffusion.difface import Sampling, noises, refine
+        from facestudio.diffusion.latents import schedule
 
         if aligned.template.size != self.template.size:
             raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
         chance = noise_seed(aligned.pixels, seed)
         was = self._listener.embed(aligned.pixels, self.template.points)
         (new,) = self._people.draw_apart(1, chance, others=[was])
-        sampling = Sampling(round(LEVELS * options.change), options.steps, "dpm")
-        shares: np.ndarray = self._prior.shares.cpu().double().numpy()
-        schedule = Schedule(np.arange(len(shares)), shares)
+        levels = schedule(self._prior)
+        sampling = Sampling(round(len(levels) * options.change), options.steps, "dpm")
         original = to_tensor(aligned.pixels).to(self._device)
         loud = self._prior.loud[:, None, None]
         with enough_memory(), torch.inference_mode():
@@ -150,27 +150,20 @@ class Redraw:
                 return self._laid(aligned, held(self._autoencoder.pixels(x / loud), original, LIGHT))
 
             noise = noises([chance], tuple(latents.shape[1:]), self._device)
-            more: dict[str, Any] = {"schedule": schedule, "clamp": None, "progress": progress, "show": shown}
+            more: dict[str, Any] = {"schedule": levels, "clamp": None, "progress": progress, "show": shown}
             return aligned.with_pixels(shown(refine(denoise, latents, sampling, noise, **more)))
 
     def _denoiser(self, who: Tensor, guidance: float, lines: Tensor, known: Tensor) -> Denoiser:
         """What tells the noise of a latent (1, C, h, w) that, outside of the face, is `known`."""
         import torch
 
+        from facestudio.diffusion.latents import denoiser
         from facestudio.diffusion.sampling import told
 
         tell = told(self._prior, who, 1, guidance, lines, self._device)
         inside = cv2.resize(area_mask("face"), known.shape[:1:-1], interpolation=cv2.INTER_AREA)
         drawn = torch.from_numpy(inside)[None, None].to(known)
-
-        def denoise(x: Tensor, time: Tensor) -> Tensor:
-            share = self._prior.shares[time][:, None, None, None]
-            clean = share.sqrt() * x - (1 - share).sqrt() * tell(x, time)
-            clean = torch.lerp(known, clean, drawn)
-            noise: Tensor = (x - share.sqrt() * clean) / (1 - share).sqrt()
-            return noise
-
-        return denoise
+        return denoiser(self._prior, tell, lambda clean: torch.lerp(known, clean, drawn))
 
     def _lines(self, aligned: AlignedFace) -> Tensor:
         """Where the features are, as the prior is told it (1, S, h, w)."""

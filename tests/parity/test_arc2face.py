@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -23,24 +22,6 @@ NETWORKS: dict[str, Callable[..., nn.Module]] = {
     "arc2face_unet": denoiser,
     "arc2face_controlnet": control,
 }
-
-
-@pytest.fixture
-def fixtures(shared: Path) -> Path:
-    folder = shared / "parity"
-    if not folder.is_dir():
-        pytest.skip("no parity fixtures here")
-    return folder
-
-
-@pytest.fixture
-def weights(fixtures: Path) -> ModuleType:
-    """What makes weights that follow from their keys."""
-    spec = importlib.util.spec_from_file_location("seeded_weights", fixtures / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def about(name: str, fixtures: Path, what: str = "case") -> dict[str, Any]:
@@ -71,10 +52,10 @@ def test_published_weights_would_load_unmapped(name: str, fixtures: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["arc2face_projection", "arc2face_encoder"])
-def test_an_identity_becomes_a_prompt(name: str, fixtures: Path, weights: ModuleType) -> None:
+def test_an_identity_becomes_a_prompt(name: str, fixtures: Path, seeded: ModuleType) -> None:
     told = about(name, fixtures)
     encoder = IdentityEncoder(**told["config"]).eval()
-    weights.fill_(encoder, told["seed"])
+    seeded.fill_(encoder, told["seed"])
     cases = [arrays(name, fixtures, case) for case in ("case", "case_two")]
     identities = torch.cat([case["face_embedding"] for case in cases])
     ids, nothing = cases[0]["input_ids"][0], cases[0]["negative_ids"]
@@ -96,15 +77,15 @@ def test_the_prompts_are_the_published_ones(fixtures: Path) -> None:
     assert torch.equal(prompt(())[None], arrays("arc2face_encoder", fixtures)["negative_ids"])
 
 
-def test_the_published_noise_with_and_without_a_pose(fixtures: Path, weights: ModuleType) -> None:
+def test_the_published_noise_with_and_without_a_pose(fixtures: Path, seeded: ModuleType) -> None:
     """The networks of the official size, on a latent of 16 x 16."""
     names = ("arc2face_unet", "arc2face_controlnet")
     with_it = arrays(names[1], fixtures)
     with torch.device("meta"):  # 1.2 thousand million numbers need not be drawn before they are set
         unet, pose = (NETWORKS[name](**about(name, fixtures)["config"]).to_empty(device="cpu").eval() for name in names)
-    weights.fill_(unet, 0)
-    weights.fill_(pose, 0)
-    heard = torch.from_numpy(weights.seeded_array("encoder_hidden_states", (1, 77, 768), 0)) * (77 * 768) ** 0.5
+    seeded.fill_(unet, 0)
+    seeded.fill_(pose, 0)
+    heard = torch.from_numpy(seeded.seeded_array("encoder_hidden_states", (1, 77, 768), 0)) * (77 * 768) ** 0.5
     noisy, time = with_it["input"], with_it["timestep"]
     with torch.inference_mode():
         plain = Arc2FacePrior(nn.Identity(), unet)(noisy, time, heard)
@@ -137,7 +118,7 @@ class Teller:
 
 @pytest.mark.parametrize(("name", "count"), [("dpm", 25), ("dpm", 10), ("lcm", 1), ("lcm", 2), ("lcm", 3), ("lcm", 4)])
 def test_the_published_trajectory(
-    name: str, count: int, fixtures: Path, weights: ModuleType, monkeypatch: pytest.MonkeyPatch
+    name: str, count: int, fixtures: Path, seeded: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected, told = arrays("arc2face_sampler", fixtures), about("arc2face_sampler", fixtures)
     steps = scheduler(name, SCHEDULE)
@@ -146,7 +127,7 @@ def test_the_published_trajectory(
     drawn: list[Tensor] = []
 
     def fresh(*_: Any, **__: Any) -> Tensor:
-        of = weights.seeded_array(f"lcm_noise_{count}_{len(drawn) + 1}", (1, 4, 8, 8), 0)
+        of = seeded.seeded_array(f"lcm_noise_{count}_{len(drawn) + 1}", (1, 4, 8, 8), 0)
         drawn.append(torch.from_numpy(of) * 16)
         return drawn[-1]
 

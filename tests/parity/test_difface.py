@@ -21,14 +21,6 @@ from facestudio.networks.swinir import SwinIR
 NETWORKS: dict[str, Callable[[], nn.Module]] = {"difface_unet": DifFaceUNet, "difface_swinir": SwinIR}
 
 
-@pytest.fixture
-def fixtures(shared: Path) -> Path:
-    folder = shared / "parity"
-    if not folder.is_dir():
-        pytest.skip("no parity fixtures here")
-    return folder
-
-
 def seeded(name: str, fixtures: Path) -> Any:
     """The published network with the fixtures' weights."""
     spec = importlib.util.spec_from_file_location("seeded_weights", fixtures / "seeded_weights.py")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -24,14 +24,6 @@ TINY: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def fixtures(shared: Path) -> Path:
-    folder = shared / "parity"
-    if not folder.is_dir():
-        pytest.skip("no parity fixtures here")
-    return folder
-
-
 def about(name: str, fixtures: Path, what: str = "manifest") -> dict[str, Any]:
     return dict(json.loads((fixtures / name / f"{what}.json").read_text()))
 
@@ -49,23 +41,19 @@ def test_published_weights_would_load_unmapped(name: str, fixtures: Path) -> Non
 
 
 @pytest.fixture
-def seeded(fixtures: Path) -> FaceAnonSimple:
+def published(fixtures: Path, seeded: ModuleType) -> FaceAnonSimple:
     """The small networks of the fixture, with its weights."""
-    spec = importlib.util.spec_from_file_location("seeded_weights", fixtures / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    weights = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(weights)
     manifest = about("face_anon_simple", fixtures)
     network = FaceAnonSimple(**manifest["config"]).eval()
     assert {key: list(value.shape) for key, value in network.state_dict().items()} == manifest["tensors"]
     seed = about("face_anon_simple", fixtures, "case")["seed"]
     for n, each in enumerate((network.unet, network.referencenet, network.conditioning_referencenet)):
-        weights.fill_(each, seed + 100 * n)
+        seeded.fill_(each, seed + 100 * n)
     return network
 
 
 @torch.inference_mode()
-def test_the_published_step(seeded: FaceAnonSimple, fixtures: Path) -> None:
+def test_the_published_step(published: FaceAnonSimple, fixtures: Path) -> None:
     case = {key: torch.from_numpy(value) for key, value in np.load(fixtures / "face_anon_simple" / "case.npz").items()}
     timestep = about("face_anon_simple", fixtures, "case")["timestep"]
     face, token = case["conditioning_latents"], case["image_embeds"]
@@ -74,9 +62,9 @@ def test_the_published_step(seeded: FaceAnonSimple, fixtures: Path) -> None:
         return bool((found - expected).abs().max() < 1e-3 * expected.std())
 
     for degree, name in ((1.25, "1p25"), (0.5, "0p5")):
-        seen = seeded.look(face, face, token, token, degree)
-        assert near(seeded(case["input"], timestep, seen), case[f"noise_pred_both_{name}"])
-        assert near(seeded.guided(case["input"], timestep, seen), case[f"noise_pred_guided_{name}"])
+        seen = published.look(face, face, token, token, degree)
+        assert near(published(case["input"], timestep, seen), case[f"noise_pred_both_{name}"])
+        assert near(published.guided(case["input"], timestep, seen), case[f"noise_pred_guided_{name}"])
         if degree == 1.25:
             expected = case["source_reference_state_0_0_0_first4tokens"]
             assert near(seen.states["down_blocks.0"][:, :4], expected)

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
 
 import numpy as np
-import pytest
 import torch
 
 from facestudio.networks.gfpgan import GFPGANClean
-
-
-@pytest.fixture
-def fixtures(shared: Path) -> Path:
-    folder = shared / "parity"
-    if not folder.is_dir():
-        pytest.skip("no parity fixtures here")
-    return folder
-
-
-@pytest.fixture
-def seeded(fixtures: Path) -> ModuleType:
-    """What makes weights that follow from their keys."""
-    spec = importlib.util.spec_from_file_location("seeded_weights", fixtures / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def small() -> GFPGANClean:

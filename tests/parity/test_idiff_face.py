@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -26,29 +25,11 @@ NETWORKS: dict[str, tuple[Callable[[], nn.Module], str]] = {
 }
 
 
-@pytest.fixture
-def fixtures(shared: Path) -> Path:
-    folder = shared / "parity"
-    if not folder.is_dir():
-        pytest.skip("no parity fixtures here")
-    return folder
-
-
-@pytest.fixture
-def weights(fixtures: Path) -> ModuleType:
-    """What makes weights that follow from their keys."""
-    spec = importlib.util.spec_from_file_location("seeded_weights", fixtures / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def seeded(name: str, weights: ModuleType) -> Any:
+def filled(name: str, seeded: ModuleType) -> Any:
     with torch.device("meta"):
         network = NETWORKS[name][0]()
     network = network.to_empty(device="cpu").eval()
-    weights.fill_(network, 0)
+    seeded.fill_(network, 0)
     return network
 
 
@@ -71,8 +52,8 @@ def test_published_weights_would_load_unmapped(name: str, fixtures: Path) -> Non
     assert sum(value.numel() for value in network.parameters()) == manifest["parameters"]
 
 
-def test_the_published_noise(fixtures: Path, weights: ModuleType) -> None:
-    network = seeded("idiff_face", weights)
+def test_the_published_noise(fixtures: Path, seeded: ModuleType) -> None:
+    network = filled("idiff_face", seeded)
     for case in ("case", "case_unit"):
         expected = arrays("idiff_face", fixtures, case)
         given = (expected["input"], expected["timesteps"])
@@ -83,8 +64,8 @@ def test_the_published_noise(fixtures: Path, weights: ModuleType) -> None:
             assert near(network(*given), expected["output_empty_context"])
 
 
-def test_the_published_latents_and_pictures(fixtures: Path, weights: ModuleType) -> None:
-    encoder, decoder = (seeded(f"idiff_face_vq_{half}", weights) for half in ("encoder", "decoder"))
+def test_the_published_latents_and_pictures(fixtures: Path, seeded: ModuleType) -> None:
+    encoder, decoder = (filled(f"idiff_face_vq_{half}", seeded) for half in ("encoder", "decoder"))
     first, second = (arrays(f"idiff_face_vq_{half}", fixtures) for half in ("encoder", "decoder"))
     with torch.inference_mode():
         assert near(encoder(first["input"]), first["output"])
@@ -96,7 +77,7 @@ def test_the_published_latents_and_pictures(fixtures: Path, weights: ModuleType)
     assert near(plain[..., ::2, ::2], second["output_without_quantisation_stride2"])
 
 
-def test_the_published_trajectory(fixtures: Path, weights: ModuleType) -> None:
+def test_the_published_trajectory(fixtures: Path, seeded: ModuleType) -> None:
     expected = arrays("idiff_face", fixtures, "case_sampler")
     schedule = linear()
     assert np.allclose(schedule.betas, expected["schedule_betas"], rtol=1e-4)
@@ -109,7 +90,7 @@ def test_the_published_trajectory(fixtures: Path, weights: ModuleType) -> None:
         return 0.5 * x + 0.1 * torch.sin(time / 100)[:, None, None, None]
 
     def noise() -> Tensor:
-        return torch.from_numpy(weights.seeded_array(f"z_{step}", (1, 3, 8, 8), 0)) * 192**0.5
+        return torch.from_numpy(seeded.seeded_array(f"z_{step}", (1, 3, 8, 8), 0)) * 192**0.5
 
     seen[0] = ancestral(denoise, expected["x_T"], noise)
     assert torch.equal(seen[1000], expected["x_T"])

@@ -19,14 +19,6 @@ def published(layers: tuple[int, ...]) -> IResNet:
     return IResNet(layers, (64, 64, 128, 256, 512), stem_stride=1, reduced=0)
 
 
-@pytest.fixture
-def fixtures(shared: Path) -> Path:
-    folder = shared / "parity"
-    if not folder.is_dir():
-        pytest.skip("no parity fixtures here")
-    return folder
-
-
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_weights_would_load_unmapped(name: str, fixtures: Path) -> None:
     expected = json.loads((fixtures / name / "manifest.json").read_text())["tensors"]

@@ -5,7 +5,6 @@ IR-ResNet 50 of insightface is in test_iresnet.py.
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -43,24 +42,6 @@ PUBLISHED: dict[str, Callable[[], nn.Module]] = {
 }
 RAW = ("sface", "sface_mobilefacenet")  # they have one case, of levels 0..255
 CASES = [(name, case) for name in PUBLISHED for case in ("case", "case_unit") if name not in RAW or case == "case"]
-
-
-@pytest.fixture
-def fixtures(shared: Path) -> Path:
-    folder = shared / "parity"
-    if not folder.is_dir():
-        pytest.skip("no parity fixtures here")
-    return folder
-
-
-@pytest.fixture
-def seeded(fixtures: Path) -> ModuleType:
-    """What makes weights that follow from their keys."""
-    spec = importlib.util.spec_from_file_location("seeded_weights", fixtures / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.mark.parametrize("name", PUBLISHED)

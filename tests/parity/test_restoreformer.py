@@ -19,14 +19,6 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def fixtures(shared: Path) -> Path:
-    folder = shared / "parity"
-    if not folder.is_dir():
-        pytest.skip("no parity fixtures here")
-    return folder
-
-
 def seeded(name: str, fixtures: Path, seed: int = 0) -> RestoreFormer:
     """The published network with weights that follow from its keys."""
     spec = importlib.util.spec_from_file_location("seeded_weights", fixtures / "seeded_weights.py")

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 import torch
 
 from facestudio.networks.riddle import RiddleMapper
-
-
-@pytest.fixture
-def fixtures(shared: Path) -> Path:
-    folder = shared / "parity"
-    if not folder.is_dir():
-        pytest.skip("no parity fixtures here")
-    return folder
 
 
 def test_published_weights_would_load_unmapped(fixtures: Path) -> None:
@@ -31,11 +23,7 @@ def test_published_weights_would_load_unmapped(fixtures: Path) -> None:
     assert sum(value.numel() for value in network.parameters()) == manifest["parameters"]
 
 
-def test_the_published_output(fixtures: Path) -> None:
-    spec = importlib.util.spec_from_file_location("seeded_weights", fixtures / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    seeded = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(seeded)
+def test_the_published_output(fixtures: Path, seeded: ModuleType) -> None:
     network = RiddleMapper().eval()
     seeded.fill_(network, 0)
     arrays = np.load(fixtures / "riddle_mapper" / "case.npz")

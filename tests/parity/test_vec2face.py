@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
@@ -17,24 +15,6 @@ from facestudio.networks.attrop import Aim, Judge, steer
 from facestudio.networks.vec2face import PoseEncoder, Vec2Face
 
 PLUS = {"mask_ratio_min": 0.8, "mask_ratio_max": 0.9, "mask_ratio_mu": 0.85, "mask_ratio_std": 0.05, "lora_r": 8}
-
-
-@pytest.fixture
-def fixtures(shared: Path) -> Path:
-    folder = shared / "parity"
-    if not folder.is_dir():
-        pytest.skip("no parity fixtures here")
-    return folder
-
-
-@pytest.fixture
-def weights(fixtures: Path) -> ModuleType:
-    """What makes weights that follow from their keys."""
-    spec = importlib.util.spec_from_file_location("seeded_weights", fixtures / "seeded_weights.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def about(name: str, fixtures: Path, what: str) -> dict[str, Any]:
@@ -64,9 +44,9 @@ def test_published_weights_would_load_unmapped(fixtures: Path) -> None:
         assert sum(value.numel() for value in state.values() if value.is_floating_point()) == manifest["parameters"]
 
 
-def test_the_published_faces(fixtures: Path, weights: ModuleType) -> None:
+def test_the_published_faces(fixtures: Path, seeded: ModuleType) -> None:
     network = Vec2Face().eval()
-    weights.fill_(network, 0)
+    seeded.fill_(network, 0)
     for case in ("case", "case_unit", "case_mask"):
         told, expected = about("vec2face", fixtures, case), arrays("vec2face", fixtures, case)
         with torch.inference_mode():
@@ -85,11 +65,11 @@ def test_the_published_faces(fixtures: Path, weights: ModuleType) -> None:
         assert near(mixed[1], found[1]) and not near(mixed[0], found[0]), "each may have a rate of its own"
 
 
-def test_the_published_faces_with_a_pose(fixtures: Path, weights: ModuleType) -> None:
+def test_the_published_faces_with_a_pose(fixtures: Path, seeded: ModuleType) -> None:
     told, expected = about("vec2face_plus", fixtures, "case"), arrays("vec2face_plus", fixtures, "case")
     network, poses = Vec2Face(**PLUS).eval(), PoseEncoder().eval()  # type: ignore[arg-type]
-    weights.fill_(network, 0)
-    weights.fill_(poses, 0)
+    seeded.fill_(network, 0)
+    seeded.fill_(poses, 0)
     given, noise, rate = expected["input"], expected["mask_noise"], told["mask_rate"]
     with torch.inference_mode():
         pose = poses(expected["landmark_image"])
@@ -103,12 +83,12 @@ def test_the_published_faces_with_a_pose(fixtures: Path, weights: ModuleType) ->
     assert near(plain[..., ::2, ::2], expected["output_no_pose_stride2"])
 
 
-def test_the_published_control_of_attributes(fixtures: Path, weights: ModuleType) -> None:
+def test_the_published_control_of_attributes(fixtures: Path, seeded: ModuleType) -> None:
     told, expected = about("vec2face", fixtures, "case_attrop"), arrays("vec2face", fixtures, "case_attrop")
     network = Vec2Face().eval()
-    weights.fill_(network, 0)
+    seeded.fill_(network, 0)
     recogniser, quality = (
-        torch.from_numpy(weights.seeded_array(name, (512, 192), 0)) * 192**0.5 for name in ("fr_stub", "quality_stub")
+        torch.from_numpy(seeded.seeded_array(name, (512, 192), 0)) * 192**0.5 for name in ("fr_stub", "quality_stub")
     )
 
     def seen(by: Tensor) -> Judge:

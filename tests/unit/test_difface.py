@@ -33,7 +33,8 @@ from facestudio.diffusion.difface import (
 from facestudio.errors import CheckpointMismatch, CheckpointMissing, OutOfMemory
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace
 from facestudio.methods.base import Restorer, load_method, method_class
-from facestudio.methods.difface import DifFace, Options, noise_seed
+from facestudio.methods.crops import noise_seed
+from facestudio.methods.difface import DifFace, Options
 from facestudio.networks.difface import Attention, DifFaceUNet
 from facestudio.networks.prior import SCHEDULE
 from facestudio.networks.swinir import SwinIR, from_windows, shift_mask, to_windows

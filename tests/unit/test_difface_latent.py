@@ -12,10 +12,13 @@ from torch import Tensor
 
 from facestudio.checkpoints import Checkpoint, checkpoint
 from facestudio.diffusion.difface import refine
+from facestudio.diffusion.latents import denoiser, schedule
+from facestudio.diffusion.sampling import told
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.methods.base import Guided, Restorer, method_class, method_name
-from facestudio.methods.difface import LatentDifFace, LatentOptions, held
+from facestudio.methods.crops import held
+from facestudio.methods.difface import LatentDifFace, LatentOptions
 from facestudio.methods.quick import Quick
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.estimator import EstimatorUNet
@@ -109,10 +112,10 @@ def test_the_noise_that_the_priors_v_means_leads_back_to_the_answer(method: Late
             return (share.sqrt() * noisy - self.answer) / (1 - share).sqrt()
 
     knowing: Any = Knowing()
-    knows = LatentDifFace(method.checkpoint, knowing, method._autoencoder, method._estimator)
     sampling = LatentOptions(realism=0.6, steps=6, sampler=sampler, eta=0.0).sampling()
     noise = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(6))
-    found = refine(knows._denoiser(1.0), torch.zeros(1, 4, 16, 16), sampling, lambda: noise, knows._schedule(), None)
+    denoise = denoiser(knowing, told(knowing, None, 1))
+    found = refine(denoise, torch.zeros(1, 4, 16, 16), sampling, lambda: noise, schedule(knowing), None)
     assert torch.allclose(found, knowing.answer, atol=0.02)
 
 
@@ -148,23 +151,30 @@ def test_the_less_is_held_the_more_of_the_guess_is_left(method: LatentDifFace) -
     assert near[0] < near[1] < near[2]
 
 
+def test_what_every_step_leads_to_may_be_changed(method: LatentDifFace) -> None:
+    prior, x, time = method._prior, torch.randn(1, 4, 16, 16), torch.tensor([500])
+    share = prior.shares[time][:, None, None, None]
+
+    def clean(noise: Tensor) -> Tensor:
+        return (x - (1 - share).sqrt() * noise) / share.sqrt()
+
+    with torch.inference_mode():
+        tell = told(prior, None, 1)
+        free, led = denoiser(prior, tell)(x, time), denoiser(prior, tell, lambda guess: guess + 2)(x, time)
+    assert torch.allclose(clean(led), clean(free) + 2, atol=1e-4)
+
+
 def test_every_step_holds_what_is_coarse(method: LatentDifFace) -> None:
     guess = face_tensor() * 0.5
-    told: list[Tensor] = []
-
-    def away(x: Tensor, time: Tensor) -> Tensor:
-        told.append(x)
-        return x + 3  # a noise that leads far from the guess
-
-    x, time = torch.zeros(1, 4, 16, 16), torch.tensor([500])
+    x, time = torch.full((1, 4, 16, 16), 3.0), torch.tensor([500])  # what the prior makes of it is far from the guess
     share = method._prior.shares[time][:, None, None, None]
     with torch.inference_mode():
-        free, kept = (
-            method._faces((x - (1 - share).sqrt() * tell(x, time)) / share.sqrt())
-            for tell in (away, method._holding(away, guess, 8.0))
-        )
-    coarse = [torch.nn.functional.avg_pool2d(one - guess, 32).abs().mean() for one in (free, kept)]
-    assert coarse[1] < 0.5 * coarse[0] and len(told) == 2
+        off = []
+        for hold in (64.0, 8.0):
+            noise = method._denoiser(guess, LatentOptions(hold=hold))(x, time)
+            shown = method._faces((x - (1 - share).sqrt() * noise) / share.sqrt())
+            off.append(float(torch.nn.functional.avg_pool2d(shown - guess, 32).abs().mean()))
+    assert off[1] < 0.7 * off[0]
 
 
 def test_it_stops_between_two_steps_and_shows_faces_on_the_way(method: LatentDifFace) -> None:

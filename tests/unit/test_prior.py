@@ -16,7 +16,6 @@ from facestudio.networks.prior import FacePrior
 from facestudio.progress import Cancelled, Progress
 from facestudio.training.loop import Settings
 from facestudio.training.recipes.prior import Recipe, min_snr, schedule
-from facestudio.training.recipes.prior_linear import Recipe as LinearRecipe
 
 TINY: dict[str, Any] = {
     "latent": 4,
@@ -219,16 +218,3 @@ def test_a_mirrored_sketch_is_the_mirror_image(recipe: Recipe) -> None:
     flipped = recipe.sketches(np.array([1]), np.array([True]), np.array([True]))
     back = torch.nn.functional.pixel_shuffle(flipped, 4).flip(-1)
     assert torch.allclose(torch.nn.functional.pixel_shuffle(plain, 4), back, atol=0.35)
-
-
-def test_the_linear_prior_is_fitted_for_the_export(recipe: Recipe, tmp_path: Path) -> None:
-    fitted = object.__new__(LinearRecipe)
-    fitted.__dict__.update(recipe.__dict__)
-    figures = fitted.fit(tmp_path)
-    saved = torch.load(tmp_path / "last.pt", weights_only=True)
-    network = FacePrior(**saved["config"])
-    network.load_state_dict(saved["average"])
-    assert torch.equal(network.loud, recipe.loud)
-    assert not network.linear.rest.any() and network.linear.sizes.max() > 1
-    assert not network.unet.conv_out.weight.any(), "only the linear guess speaks"
-    assert figures["error_neither"] > 0

@@ -1,0 +1,64 @@
+"""What the flags of several commands mean: which checkpoint does the work, and which faces are in boxes that a person drew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from facestudio.checkpoints import Checkpoint
+from facestudio.cli import weights
+from facestudio.cli.console import Screen
+from facestudio.errors import UsageError
+from facestudio.faces.duplicates import known_as
+from facestudio.faces.face import Face
+from facestudio.methods.base import method_name
+from facestudio.photo import Photo
+from facestudio.progress import Progress
+from facestudio.studio import Studio
+
+Box = tuple[float, float, float, float]
+_DOES = {"keep": "restores", "change": "changes faces", "create": "makes faces"}
+
+
+def chosen_checkpoint(studio: Studio, goal: str, method: str | None, checkpoint: str | None) -> Checkpoint:
+    """The checkpoint that --method and --checkpoint mean, of those for `goal`; without them the first.
+
+    UsageError names what there is, and what could be had.
+    """
+    offers = {"keep": studio.restore_checkpoints, "change": studio.anonymize_checkpoints}
+    offered = offers.get(goal, studio.generate_checkpoints)()
+    fitting = [c for c in offered if method in (None, method_name(c)) and checkpoint in (None, c.id)]
+    if fitting:
+        return fitting[0]
+    asked = [f"the method {method}"] if method else []
+    asked += [f"the checkpoint {checkpoint}"] if checkpoint else []
+    known = ", ".join(f"{method_name(c)} ({c.id})" for c in offered) or "none"
+    meant = (c for c in studio.checkpoints() if c.goal == goal and method in (None, method_name(c)))
+    raise UsageError(
+        f"Nothing here {_DOES[goal]} with {' and '.join(asked) or 'any method'}; there is: {known}.",
+        hint=weights.to_get(c for c in meant if checkpoint in (None, c.id)),
+    )
+
+
+def with_boxes(
+    studio: Studio,
+    photo: Photo,
+    faces: tuple[Face, ...],
+    boxes: Sequence[Box],
+    progress: Progress,
+    screen: Screen | None = None,
+) -> tuple[Face, ...]:
+    """`faces` that were found in `photo`, then those in `boxes`; `screen` is told of a box whose face was found anyway."""
+    for box in boxes:
+        face = studio.face_at(photo, box, progress)
+        known = known_as(face, faces)
+        if known is None:
+            faces = (*faces, face)
+        elif screen is not None:
+            screen.say(f"The box {','.join(f'{x:g}' for x in box)} shows face {known}.")
+    return faces
+
+
+def check_boxes(boxes: Sequence[Box], photos: int) -> None:
+    """UsageError when there are boxes and not one photo that they could be in."""
+    if boxes and photos != 1:
+        raise UsageError(f"--box tells where a face is in one photo, and there are {photos}.")

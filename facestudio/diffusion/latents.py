@@ -1,0 +1,37 @@
+"""A prior that tells v as a denoiser that tells noise, for diffusion/difface.py; what it leads to may be changed in every step.
+
+Separate from `sampling`, which draws from nothing with diffusers' schedulers. Knows no photos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from facestudio.diffusion.difface import Denoiser, Schedule
+
+
+def schedule(prior: Any) -> Schedule:
+    """The levels of noise that `prior` (networks/prior.py) was trained with."""
+    shares: np.ndarray = prior.shares.cpu().double().numpy()
+    return Schedule(np.arange(len(shares)), shares)
+
+
+def denoiser(
+    prior: Any, tell: Callable[[Tensor, Tensor], Tensor], lead: Callable[[Tensor], Tensor] = lambda clean: clean
+) -> Denoiser:
+    """What tells the noise in latents (B, C, h, w), of which `tell` tells v, as of `sampling.told`.
+
+    `lead` makes of each clean guess what the steps are to lead to instead, as in Choi et al., "ILVR", ICCV 2021.
+    """
+
+    def denoise(x: Tensor, time: Tensor) -> Tensor:
+        share = prior.shares[time][:, None, None, None]
+        clean = lead(share.sqrt() * x - (1 - share).sqrt() * tell(x, time))
+        noise: Tensor = (x - share.sqrt() * clean) / (1 - share).sqrt()
+        return noise
+
+    return denoise

@@ -1,0 +1,28 @@
+"""What several methods do with a crop: the seed of its noise, and keeping what is coarse. Torch is imported inside."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def noise_seed(pixels: np.ndarray, seed: int) -> int:
+    """A 63-bit seed from the content of a crop and the asked seed; never from its place in a batch."""
+    digest = hashlib.sha256(f"{pixels.shape}/{seed}/".encode())
+    digest.update(np.ascontiguousarray(pixels).data)
+    return int.from_bytes(digest.digest()[:8], "big") >> 1
+
+
+def held(found: Tensor, guess: Tensor, sigma: float) -> Tensor:
+    """`found` (B, 3, H, W) with what is coarse from `guess`, by exchanging what a blur of deviation `sigma` px leaves of both."""
+    import torch
+
+    off = (guess - found).permute(0, 2, 3, 1).cpu().numpy()
+    coarse = np.stack([cv2.GaussianBlur(one, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE) for one in off])
+    return (found + torch.from_numpy(coarse).permute(0, 3, 1, 2).to(found)).clamp(-1, 1)
