@@ -22,7 +22,6 @@ T = TypeVar("T")
 
 _ENOUGH_SECONDS = 1.0  # before this much time or this much of the work, an estimate would be a guess
 _ENOUGH_FRACTION = 0.02
-_REST = 9.0  # times as long as a preview took before the next: previews are a tenth of the time at most
 
 
 class Cancelled(BaseException):
@@ -68,10 +67,13 @@ class Progress:
     Args:
         report: told of each Update, on the thread that computes.
         every: at least this many seconds between two updates, except that the end of a stage is always told.
+        rest: times as long as a preview took before the next: with 9 they are a tenth of the time at most, with 0 all are shown.
     """
 
-    def __init__(self, report: Callable[[Update], None] = lambda update: None, every: float = 1 / 30) -> None:
-        self._report, self._every = report, every
+    def __init__(
+        self, report: Callable[[Update], None] = lambda update: None, every: float = 1 / 30, rest: float = 9.0
+    ) -> None:
+        self._report, self._every, self._factor = report, every, rest
         self._sent = float("-inf")
         self._previewed = time.monotonic()
         self._rest = 0.0  # seconds until the next preview, because the last one took so long
@@ -153,7 +155,7 @@ class Progress:
         if now - self._previewed >= max(self._every, self._rest):
             shown = make()
             self._previewed = time.monotonic()
-            self._rest = _REST * (self._previewed - now)
+            self._rest = self._factor * (self._previewed - now)
             self._send(shown)
 
     def _enter(self, total: int, share: float | None) -> _Level:

@@ -334,7 +334,7 @@ def test_it_stops_within_one_step_and_shows_the_clean_guess(sampler: str) -> Non
         calls.append(1)
         return oracle(linear(), answer)(x, time)
 
-    progress = Progress(report, every=0)
+    progress = Progress(report, every=0, rest=0)
     with pytest.raises(Cancelled):
         refine(denoise, answer, Sampling(400, 20, sampler), noises([1], (3, 4, 4)), progress=progress, show=torch.clone)
     assert len(calls) == 3
@@ -450,7 +450,7 @@ def test_it_stops_between_two_calls_and_previews_pictures(checkpoint: Checkpoint
         if len(calls) == 2:
             progress.cancel()
 
-    progress = Progress(report, every=0)
+    progress = Progress(report, every=0, rest=0)
     with pytest.raises(Cancelled):
         method(crop(), Options(), progress, 7)
     assert len(calls) == 2
@@ -460,7 +460,7 @@ def test_it_stops_between_two_calls_and_previews_pictures(checkpoint: Checkpoint
 
 def test_progress_is_of_the_guess_and_of_each_step(method: DifFace) -> None:
     updates: list[Update] = []
-    progress = Progress(updates.append, every=0)
+    progress = Progress(updates.append, every=0, rest=0)
     for _ in progress.track(range(1), "Restoring"):
         method(crop(), Options(steps=4), progress, 7)
     fractions = [update.fraction for update in updates]

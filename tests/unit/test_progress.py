@@ -264,3 +264,16 @@ def test_what_is_done_is_told_in_words() -> None:
     for n in progress.track(range(2), "Photos"):
         progress.tally = f"{n} of 2 photos"
     assert [update.tally for update in updates][-1] == "1 of 2 photos"
+
+
+def test_without_a_rest_every_preview_is_shown() -> None:
+    shown: list[Any] = []
+    progress = Progress(lambda update: shown.append(update.preview), every=0, rest=0)
+
+    def slow() -> str:
+        time.sleep(0.01)
+        return "seen"
+
+    for _ in progress.track(range(5), "Working"):
+        progress.preview(slow)
+    assert shown.count("seen") == 5
