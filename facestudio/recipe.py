@@ -33,6 +33,7 @@ class Recipe:
         options: the method's options by name, simple values only; those not named have their defaults.
         seed: fixes all randomness.
         upscale: how many times as large the photo was made.
+        sliders: how far each slider of a made face was moved, -1 to 1 by its id (see faces/sliders.py); empty without any.
         reference: content hash of the photo that said who the person is, "" without one.
         version: of the Face Studio that made the recipe; two recipes that differ only in it are equal.
     """
@@ -44,9 +45,11 @@ class Recipe:
     reference: str = ""
     upscale: int = 1
     version: str = field(default_factory=app_version, compare=False)
+    sliders: Mapping[str, float] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "options", MappingProxyType(dict(self.options)))
+        for name in ("options", "sliders"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
     def to_json(self) -> str:
         """One line of JSON; the same recipe always gives the same line."""
@@ -58,6 +61,7 @@ class Recipe:
             "version": self.version,
             **({"reference": self.reference} if self.reference else {}),
             **({"upscale": self.upscale} if self.upscale != 1 else {}),
+            **({"sliders": dict(self.sliders)} if self.sliders else {}),
         }
         return json.dumps(content, sort_keys=True)
 
@@ -69,9 +73,11 @@ class Recipe:
             checkpoint, method, seed = content["checkpoint"], content["method"], content["seed"]
             options, version = content["options"], content.get("version", "unknown")
             reference, upscale = content.get("reference", ""), content.get("upscale", 1)
+            sliders = content.get("sliders", {})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError("This is not a recipe of Face Studio.") from error
         words = all(isinstance(word, str) for word in (checkpoint, method, version, reference))
-        if not words or not isinstance(options, dict) or not all(type(number) is int for number in (seed, upscale)):
+        maps = all(isinstance(each, dict) for each in (options, sliders))
+        if not words or not maps or not all(type(number) is int for number in (seed, upscale)):
             raise UsageError("This is not a recipe of Face Studio.")
-        return cls(checkpoint, method, options, seed, reference, upscale, version)
+        return cls(checkpoint, method, options, seed, reference, upscale, version, sliders)

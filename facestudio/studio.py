@@ -41,12 +41,14 @@ if TYPE_CHECKING:
     from facestudio.faces.landmarks import LandmarkFinder
     from facestudio.faces.panel import Panel
     from facestudio.faces.people import IdentitySpace
+    from facestudio.faces.sliders import Slider
     from facestudio.generating import Gallery, Portrait
     from facestudio.methods.base import Restorer, Synthesizer
     from facestudio.pipeline import Comparison, Result
     from facestudio.populating import Order
 
 DETECTOR, LANDMARKS, PANEL, PEOPLE = "starter-detector", "starter-landmarks", "starter-panel", "starter-people"
+SLIDERS = "starter-sliders"
 FIRST = ("starter-estimator", "starter-prior")  # what a workspace begins with, if it is there
 HIDING = "solid"  # what hides a face so that nothing of it is left
 MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
@@ -351,6 +353,15 @@ class Studio:
         from facestudio.methods.base import method_class
 
         return hasattr(method_class(store.checkpoint(checkpoint_id)), "guided")
+
+    def sliders(self, checkpoint_id: str) -> tuple[Slider, ...]:
+        """What the faces can be changed in that a checkpoint's method makes, those of one group together; does not import
+        torch. Empty where there is nothing."""
+        from facestudio.faces.sliders import offered
+
+        entry = store.load_manifest().get(SLIDERS)
+        fitting = entry is not None and entry.here and entry.uses.get("prior") == checkpoint_id
+        return offered(entry) if fitting and entry is not None else ()
 
     def export(
         self, checkpoint_id: str, target: Path | str, overwrite: bool = False, progress: Progress | None = None

@@ -45,12 +45,26 @@ def test_what_a_later_version_adds_does_not_hurt() -> None:
     assert Recipe.from_json(RECIPE.to_json()[:-1] + ', "new": [1]}') == RECIPE
 
 
+def test_sliders_are_told_only_where_there_are_some() -> None:
+    moved = Recipe("c", "m", seed=3, sliders={"yaw": -0.4, "age": 0.6})
+    assert Recipe.from_json(moved.to_json()) == moved != Recipe("c", "m", seed=3)
+    assert moved.to_json() == Recipe("c", "m", seed=3, sliders={"age": 0.6, "yaw": -0.4}).to_json()
+    assert "sliders" not in RECIPE.to_json()
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "[]", "3", "null", "{}", '{"checkpoint": "c"}']
     + [
         json.dumps({**json.loads(RECIPE.to_json()), name: value})
-        for name, value in [("checkpoint", 1), ("options", [1]), ("seed", "7"), ("seed", True), ("method", None)]
+        for name, value in [
+            ("checkpoint", 1),
+            ("options", [1]),
+            ("seed", "7"),
+            ("seed", True),
+            ("method", None),
+            ("sliders", [1]),
+        ]
     ],
 )
 def test_something_else_is_refused(text: str) -> None:
