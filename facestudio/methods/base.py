@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from facestudio.faces.components import Explanation
 from facestudio.faces.face import AlignedFace, Identity, Template
 from facestudio.options import option
 from facestudio.progress import Progress
+
+if TYPE_CHECKING:
+    from facestudio.faces.people import IdentitySpace
 
 
 def strength_option() -> Any:
@@ -126,6 +129,25 @@ class Masked(Protocol):
 
     def mask(self, options: Any) -> np.ndarray:
         """How much of the crop is laid over the photo, (S, S) float32 in 0..1."""
+        ...
+
+
+@runtime_checkable
+class Replacing(Protocol):
+    """An Anonymizer that makes one of `people` of a face, and can be told whom (see casting.py); untold it draws somebody itself.
+
+    Attributes:
+        people: whom a face may become, as identities of the embedder that the method listens to.
+    """
+
+    people: IdentitySpace
+
+    def who(self, aligned: AlignedFace) -> Identity:
+        """Who the face in a crop of the method's template is, to the embedder `people.embedder`."""
+        ...
+
+    def becoming(self, person: Identity) -> Anonymizer:
+        """The same method, which makes `person` of every face; that it is apart from who the face was is the caller's to see."""
         ...
 
 

@@ -8,6 +8,7 @@ trained for this, so pose and expression are held by the landmarks alone.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from facestudio import checkpoints
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory
 from facestudio.errors import CheckpointMismatch
-from facestudio.faces.face import FFHQ_256, AlignedFace, Face
+from facestudio.faces.face import FFHQ_256, AlignedFace, Face, Identity
 from facestudio.faces.identity import Embedder
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.loading import load_used
@@ -96,7 +97,8 @@ class Redraw:
         self._autoencoder: Any = autoencoder
         self._listener = listener
         self._finder = finder
-        self._people = people
+        self.people = people
+        self._person: Identity | None = None  # whom every face becomes
         self._device = device
 
     @classmethod
@@ -113,6 +115,16 @@ class Redraw:
         """A tenth more of the face dissolved; None when there is nothing left to dissolve."""
         return replace(options, change=min(1.0, round(options.change + 0.1, 2))) if options.change < 1 else None
 
+    def who(self, aligned: AlignedFace) -> Identity:
+        """Who the face in an FFHQ_256 crop is, to the embedder that the prior listens to."""
+        return self._listener.embed(aligned.pixels, self.template.points)
+
+    def becoming(self, person: Identity) -> Redraw:
+        """The same method, which makes `person`, of `people`, of every face."""
+        told = copy.copy(self)
+        told._person = person
+        return told
+
     def mask(self, options: Any) -> np.ndarray:
         """How much of the crop is laid over the photo, (256, 256) float32: the face, fading out within it."""
         size = (self.template.size, self.template.size)
@@ -123,7 +135,7 @@ class Redraw:
         return soft
 
     def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
-        """Draw one FFHQ_256 crop anew; whom it becomes, and the noise, come from its own pixels and `seed`.
+        """Draw one FFHQ_256 crop anew; the noise, and whom it becomes if nobody said so, come from its own pixels and `seed`.
 
         Stops between two calls of the prior. FaceStudioError when nobody can be found who is apart from the face.
         """
@@ -135,8 +147,7 @@ class Redraw:
         if aligned.template.size != self.template.size:
             raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
         chance = noise_seed(aligned.pixels, seed)
-        was = self._listener.embed(aligned.pixels, self.template.points)
-        (new,) = self._people.draw_apart(1, chance, others=[was])
+        new = self._person or self.people.draw_apart(1, chance, others=[self.who(aligned)])[0]
         levels = schedule(self._prior)
         sampling = Sampling(round(len(levels) * options.change), options.steps, "dpm")
         original = to_tensor(aligned.pixels).to(self._device)

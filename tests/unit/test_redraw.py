@@ -12,7 +12,7 @@ from facestudio.checkpoints import checkpoint, load_manifest
 from facestudio.errors import CheckpointMismatch, FaceStudioError
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.faces.people import IdentitySpace
-from facestudio.methods.base import Anonymizer, Masked, Obscurer, Strengthening, method_class
+from facestudio.methods.base import Anonymizer, Masked, Obscurer, Replacing, Strengthening, method_class
 from facestudio.methods.redraw import Options, Redraw
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.people import People
@@ -103,7 +103,7 @@ def test_a_seed_is_one_person_and_another_seed_another(method: Redraw) -> None:
 
 def test_whom_it_becomes_is_apart_from_who_it_was(method: Redraw, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Identity] = []
-    draw = method._people.draw_apart
+    draw = method.people.draw_apart
 
     def watched(count: int, seed: int, others: Any = ()) -> list[Identity]:
         told.extend(others)
@@ -111,12 +111,24 @@ def test_whom_it_becomes_is_apart_from_who_it_was(method: Redraw, monkeypatch: p
         told.extend(found)
         return found
 
-    monkeypatch.setattr(method._people, "draw_apart", watched)
+    monkeypatch.setattr(method.people, "draw_apart", watched)
     method(crop(), Options(steps=2), Progress(), 3)
     was, new = told
     assert was is method._listener.who  # type: ignore[attr-defined]
     assert float(was.embedding @ new.embedding) < 0.5
     assert np.allclose(method._listener.looks[-1], FFHQ_256.points)  # type: ignore[attr-defined]
+
+
+def test_it_can_be_told_whom_a_face_becomes(method: Redraw, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(method, Replacing) and method.who(crop()) is method._listener.who  # type: ignore[attr-defined]
+    face, options = crop(), Options(steps=3)
+    untold = method(face, options, Progress(), 7)
+    one, other = (method.becoming(method.people.draw(seed)) for seed in (1, 2))
+    monkeypatch.setattr(method.people, "draw_apart", None)  # nobody else is drawn
+    assert distance(one(face, options, Progress(), 7), other(face, options, Progress(), 7)) > 0.5
+    assert distance(one(face, options, Progress(), 7), one(face, options, Progress(), 7)) == 0
+    monkeypatch.undo()
+    assert distance(method(face, options, Progress(), 7), untold) == 0, "who was told is not remembered"
 
 
 def test_each_try_dissolves_more(method: Redraw) -> None:
@@ -158,12 +170,12 @@ def test_parts_that_do_not_belong_together_and_other_crops_are_refused(method: R
     other: Any = Listener()
     other.id = "another"
     with pytest.raises(CheckpointMismatch, match="another"):
-        Redraw(method.checkpoint, method._prior, method._autoencoder, other, method._finder, method._people)
+        Redraw(method.checkpoint, method._prior, method._autoencoder, other, method._finder, method.people)
     with pytest.raises(ValueError, match="works on"):
         method(AlignedFace(picture(512, 512), np.eye(2, 3), FFHQ_512), Options(), Progress(), 0)
 
 
 def test_it_never_gives_back_the_person_when_nobody_else_fits(method: Redraw, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(method._people, "strangers", -2.0)
+    monkeypatch.setattr(method.people, "strangers", -2.0)
     with pytest.raises(FaceStudioError, match="apart"):
         method(crop(), Options(steps=2), Progress(), 0)
