@@ -13,6 +13,7 @@ from importlib import metadata
 from types import MappingProxyType
 from typing import Any
 
+from facestudio import whom
 from facestudio.errors import UsageError
 
 
@@ -35,6 +36,7 @@ class Recipe:
         upscale: how many times as large the photo was made.
         sliders: how far each slider of a made face was moved, -1 to 1 by its id (see faces/sliders.py); empty without any.
         reference: content hash of the photo that said who the person is, "" without one.
+        person: who is on a made picture, of people who do not exist; None where a photo says it, or nothing does (see whom.py).
         version: of the Face Studio that made the recipe; two recipes that differ only in it are equal.
     """
 
@@ -46,6 +48,7 @@ class Recipe:
     upscale: int = 1
     version: str = field(default_factory=app_version, compare=False)
     sliders: Mapping[str, float] = field(default_factory=dict, hash=False)
+    person: whom.Who | None = None
 
     def __post_init__(self) -> None:
         for name in ("options", "sliders"):
@@ -62,6 +65,7 @@ class Recipe:
             **({"reference": self.reference} if self.reference else {}),
             **({"upscale": self.upscale} if self.upscale != 1 else {}),
             **({"sliders": dict(self.sliders)} if self.sliders else {}),
+            **({"person": whom.to_value(self.person)} if self.person is not None else {}),
         }
         return json.dumps(content, sort_keys=True)
 
@@ -73,11 +77,12 @@ class Recipe:
             checkpoint, method, seed = content["checkpoint"], content["method"], content["seed"]
             options, version = content["options"], content.get("version", "unknown")
             reference, upscale = content.get("reference", ""), content.get("upscale", 1)
-            sliders = content.get("sliders", {})
+            sliders, person = content.get("sliders", {}), content.get("person")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError("This is not a recipe of Face Studio.") from error
         words = all(isinstance(word, str) for word in (checkpoint, method, version, reference))
         maps = all(isinstance(each, dict) for each in (options, sliders))
         if not words or not maps or not all(type(number) is int for number in (seed, upscale)):
             raise UsageError("This is not a recipe of Face Studio.")
-        return cls(checkpoint, method, options, seed, reference, upscale, version, sliders)
+        who = None if person is None else whom.from_value(person)
+        return cls(checkpoint, method, options, seed, reference, upscale, version, sliders, who)

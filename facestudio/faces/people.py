@@ -1,7 +1,8 @@
 """The space of identities: people who do not exist, as real ones might be, apart from each other and from training people.
 
 Rules: Vec2Face (Wu et al., ICLR 2025): a new identity's cosine to every other stays below a bound; a variation of one stays above
-one. Identities are those of the embedder that a method listens to, so nothing here judges a picture.
+one. Who is drawn, varied or walked past is no training person either. Identities are those of the embedder that a method listens
+to, so nothing here judges a picture.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facestudio.checkpoints import Checkpoint
-from facestudio.errors import CheckpointMismatch, FaceStudioError
+from facestudio.errors import CheckpointMismatch, FaceStudioError, UsageError
 from facestudio.faces.calibration import threshold_at
 from facestudio.faces.face import Identity, similarity
 from facestudio.faces.loading import load_network
+from facestudio.whom import Anybody, Between, Drawn, Near, Who
 
 if TYPE_CHECKING:
     from facestudio.networks.people import People
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 STRANGERS, COPIES = 1e-3, 1e-4  # false accept rates below whose thresholds two people, and a training person, must be
 _PORTION = 64  # identities that are drawn at once
 _PATIENCE = 200  # portions after which it is said that nobody else fits
+_ASIDE = 1e-3  # of a cosine, below the bound of copies, where a step aside ends
 
 
 class IdentitySpace:
@@ -77,28 +80,85 @@ class IdentitySpace:
             hint="Ask for fewer people.",
         )
 
+    def of(self, who: Who) -> Identity | None:
+        """The identity of `who`, the same on every machine; None for anybody. Errors as of `near` and `between`."""
+        if isinstance(who, Anybody):
+            return None
+        if isinstance(who, Drawn):
+            return self.draw(who.seed)
+        if isinstance(who, Near):
+            return self.near(self._known_place(who.person), who.amount, who.seed)
+        assert isinstance(who, Between)
+        return self.between(self._known_place(who.one), self._known_place(who.other), who.share)
+
+    def _known_place(self, who: Who) -> Identity:
+        identity = self.of(who)
+        if identity is None:
+            raise UsageError("Somebody who was drawn freely has no place from which others are reached.")
+        return identity
+
     def near(self, identity: Identity, amount: float, seed: int) -> Identity:
-        """Another look of the same person: its cosine to `identity` is 1 - `amount`, by chance in some direction of the space."""
+        """Another look of the same person: its cosine to `identity` is 1 - `amount`, by chance in some direction of the space.
+
+        No training person, as long as `identity` is none; FaceStudioError when every direction leads to one.
+        """
         if not 0 <= amount <= 1:
             raise ValueError(f"amount must be in 0..1, not {amount}")
+        random = np.random.default_rng(seed)
+        own, cosine = identity.embedding, 1 - amount
+        spared = self.is_copy(identity)  # a real person's look, who was asked for
+        for _ in range(_PATIENCE):
+            aside = self._direction(random)
+            aside -= own * (aside @ own)
+            aside /= np.linalg.norm(aside)
+            found = Identity(cosine * own + (1 - cosine**2) ** 0.5 * aside, self.embedder)
+            if spared or not self.is_copy(found):
+                return found
+        raise FaceStudioError(
+            "Every other look of this person is like somebody whom the weights were trained on.",
+            hint="Ask for less variation, or for another person.",
+        )
+
+    def _direction(self, random: np.random.Generator) -> np.ndarray:
         import torch
 
-        random = np.random.default_rng(seed)
         step = torch.from_numpy(random.standard_normal((1, len(self._people.spread))).astype(np.float32))
-        aside = ((step * self._people.spread) @ self._people.axes.T)[0].numpy()
-        own = identity.embedding
-        aside -= own * (aside @ own)
-        aside /= np.linalg.norm(aside)
-        cosine = 1 - amount
-        return Identity(cosine * own + (1 - cosine**2) ** 0.5 * aside, self.embedder)
+        found: np.ndarray = ((step * self._people.spread) @ self._people.axes.T)[0].numpy()
+        return found
 
     def between(self, one: Identity, other: Identity, share: float) -> Identity:
-        """The identity that is `share` of the way from `one` (0) to `other` (1) on the sphere, along the shortest arc."""
+        """The identity that is `share` of the way from `one` (0) to `other` (1) on the sphere, along the shortest arc.
+
+        Where the arc passes a training person it steps aside (`apart`), unless it begins or ends at one.
+        """
         angle = float(np.arccos(np.clip(similarity(one, other), -1, 1)))
         if angle < 1e-6:
             return one
         weights = np.sin([(1 - share) * angle, share * angle]) / np.sin(angle)
-        return Identity(weights[0] * one.embedding + weights[1] * other.embedding, self.embedder)
+        found = Identity(weights[0] * one.embedding + weights[1] * other.embedding, self.embedder)
+        return found if self.is_copy(one) or self.is_copy(other) else self.apart(found)
+
+    def apart(self, identity: Identity) -> Identity:
+        """`identity`, or where it is as like to a training person as `is_copy` says, the nearest that is not, as far as can be
+        found by turning away from one after the other. FaceStudioError when there is always another one."""
+        bound = self.copies - _ASIDE
+        found = identity
+        for _ in range(_PATIENCE):
+            cosines = self._known @ found.embedding
+            nearest = int(cosines.argmax())
+            if cosines[nearest] < self.copies:
+                return found
+            vector = found.embedding.astype(np.float64)
+            known = self._known[nearest].astype(np.float64)
+            aside = vector - known * (vector @ known)
+            if np.linalg.norm(aside) < 1e-6:  # the training person's own place: towards the middle of all
+                middle = np.asarray(self._people.middle, np.float64)
+                aside = middle - known * (middle @ known)
+            aside /= np.linalg.norm(aside)
+            found = Identity(bound * known + (1 - bound**2) ** 0.5 * aside, self.embedder)
+        raise FaceStudioError(
+            "Everybody near this place is like somebody whom the weights were trained on.", hint="Take another person."
+        )
 
     def nearest_known(self, identity: Identity) -> float:
         """The cosine of `identity` to the training identity that is most like it."""

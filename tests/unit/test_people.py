@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from facestudio.checkpoints import checkpoint, load_manifest
-from facestudio.errors import CheckpointMismatch, FaceStudioError
+from facestudio.errors import CheckpointMismatch, FaceStudioError, UsageError
 from facestudio.faces.face import Identity, similarity
 from facestudio.faces.identity import verdict
 from facestudio.faces.people import IdentitySpace
 from facestudio.networks.people import People
+from facestudio.whom import Anybody, Between, Drawn, Near
 
 
 def training_people(count: int = 300) -> torch.Tensor:
@@ -91,6 +92,58 @@ def test_a_walk_goes_along_the_sphere(space: IdentitySpace) -> None:
         here = space.between(one, other, share)
         assert np.arccos(np.clip(similarity(one, here), -1, 1)) == pytest.approx(share * whole, abs=2e-3)
     assert similarity(space.between(one, one, 0.5), one) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_person_is_found_again_by_what_a_recipe_says(space: IdentitySpace) -> None:
+    one, other = space.draw(3), space.draw(4)
+    for who, wanted in (
+        (Drawn(3), one),
+        (Near(Drawn(3), 0.2, 9), space.near(one, 0.2, 9)),
+        (Between(Drawn(3), Drawn(4), 0.25), space.between(one, other, 0.25)),
+        (Between(Near(Drawn(3), 0.2, 9), Drawn(4), 1.0), other),
+    ):
+        found = space.of(who)
+        assert found is not None and np.allclose(found.embedding, wanted.embedding, atol=1e-5), who
+    assert space.of(Anybody()) is None
+    with pytest.raises(UsageError, match="no place"):
+        space.of(Near(Anybody(), 0.1, 1))
+
+
+def test_no_walk_and_no_other_look_ends_at_a_training_person(people: People) -> None:
+    known = training_people()
+    strict = IdentitySpace(people, "fake", strangers=0.6, copies=0.9)
+    crossed = 0
+    for seed in range(0, 60, 2):
+        one, other = strict.draw(seed), strict.draw(seed + 1)
+        for share in np.linspace(0, 1, 9):
+            here = strict.between(one, other, share)
+            assert float((known.numpy() @ here.embedding).max()) < 0.9 + 1e-3
+            straight = _straight(one, other, share)
+            if strict.is_copy(straight):
+                crossed += 1
+                assert similarity(here, straight) > 0.9, "it steps aside, no further"
+            else:
+                assert similarity(here, straight) == pytest.approx(1, abs=1e-5)
+        assert not strict.is_copy(strict.near(one, 0.1, seed))
+    assert crossed > 5, "or this shows nothing"
+
+
+def test_stepping_aside_is_for_training_people_only(people: People) -> None:
+    strict = IdentitySpace(people, "fake", strangers=0.6, copies=0.9)
+    person = strict.draw(1)
+    assert strict.apart(person) is person
+    someone = Identity(training_people()[7].numpy(), "fake")
+    moved = strict.apart(someone)
+    assert not strict.is_copy(moved) and similarity(moved, someone) > 0.7
+    assert strict.near(someone, 0.0, 1).embedding == pytest.approx(someone.embedding, abs=1e-6), "a real person's look"
+    with pytest.raises(FaceStudioError, match="trained on"):
+        IdentitySpace(people, "fake", strangers=0.6, copies=-0.99).apart(person)
+
+
+def _straight(one: Identity, other: Identity, share: float) -> Identity:
+    """The place on the arc itself."""
+    angle = np.arccos(similarity(one, other))
+    return Identity(np.sin((1 - share) * angle) * one.embedding + np.sin(share * angle) * other.embedding, one.embedder)
 
 
 def test_what_ships_was_fitted_to_the_recogniser_that_ships(shipped: IdentitySpace) -> None:
