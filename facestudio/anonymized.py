@@ -15,7 +15,11 @@ from facestudio.recipe import Recipe
 
 VERIFIED, FALLBACK, REVIEW, FAILED = "verified", "fallback", "needs review", "failed"
 SKIPPED, NOBODY = "skipped", "no face"
-_WORST = (FAILED, REVIEW, FALLBACK, VERIFIED)
+LEFT = "left as is"  # a person saw that it is not verified, and left it so
+_WORST = (FAILED, REVIEW, LEFT, FALLBACK, VERIFIED)
+AGAIN, HIDDEN, ADDED = "tried again", "hidden", "added by hand"  # with LEFT what a person can decide on a face
+UNCHANGED = "A person left it as it is: it is not changed."
+UNVERIFIED = "A person left it as it is, although it is not verified."
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,7 @@ class Try:
     Attributes:
         method, options, seed: what was done. obstacle: why it was not enough, as a sentence; "" when it was.
         cosines: by look (see faces/verifying.py) and judge; a try that failed in the crop was not looked at in the photo.
+        checkpoint: that fed the method.
     """
 
     method: str
@@ -32,6 +37,7 @@ class Try:
     seed: int
     obstacle: str
     cosines: Mapping[str, Mapping[str, float]]
+    checkpoint: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +49,8 @@ class AnonymizedFace(FaceResult):
         method: what the face is shown by now, "" when by nothing. tries: all that was done, in order.
         erased: nothing of the face is left, whoever says what. generative: AI made what is shown.
         found_again: the face as the detector sees it in the finished photo, None when it does not.
+        decisions: what a person decided on it afterwards, in order: AGAIN, HIDDEN, ADDED or LEFT.
+        person: token of the pseudonym that is shown (see `album`), "" when the face has none or something else is shown.
     """
 
     method: str = ""
@@ -50,6 +58,8 @@ class AnonymizedFace(FaceResult):
     erased: bool = False
     generative: bool = False
     found_again: Face | None = None
+    decisions: tuple[str, ...] = ()
+    person: str = ""
 
     def details(self) -> dict[str, Any]:
         """See `FaceResult.details`."""
@@ -59,6 +69,7 @@ class AnonymizedFace(FaceResult):
             "tries": [
                 {
                     "method": one.method,
+                    "checkpoint": one.checkpoint or None,
                     "options": dict(one.options),
                     "seed": one.seed,
                     "obstacle": one.obstacle or None,
@@ -69,6 +80,8 @@ class AnonymizedFace(FaceResult):
                 }
                 for one in self.tries
             ],
+            **({"decisions": list(self.decisions)} if self.decisions else {}),
+            **({"person": self.person} if self.person else {}),
         }
 
 
@@ -91,7 +104,7 @@ class Anonymized(Result):
     @property
     def error(self) -> str | None:
         """What a person should look at, in a sentence; None when there is nothing."""
-        words = [f"Face {face.index}: {face.error}" for face in self.faces if face.status in (FAILED, REVIEW)]
+        words = [f"Face {face.index}: {face.error}" for face in self.faces if face.status in (FAILED, REVIEW, LEFT)]
         if self.missed:
             places = ", ".join(_place(face) for face in self.missed)
             words.append(f"Possible missed face{'s' if len(self.missed) > 1 else ''}: {places}.")
@@ -101,8 +114,8 @@ class Anonymized(Result):
 
     @property
     def writable(self) -> bool:
-        """Whether every chosen face is verified, or hidden so that nothing of it is left."""
-        return all(face.status in (VERIFIED, FALLBACK, SKIPPED) or self._is_erased(face) for face in self.faces)
+        """Whether every chosen face is verified, hidden so that nothing of it is left, or left as it is by a person."""
+        return all(face.status in (VERIFIED, FALLBACK, SKIPPED, LEFT) or self._is_erased(face) for face in self.faces)
 
     @property
     def generative(self) -> bool:
@@ -118,7 +131,12 @@ class Anonymized(Result):
         """See `Result.details`."""
         return {
             "possible_missed_faces": [
-                {"box": [round(float(x), 2) for x in face.box], "score": round(face.score, 4)} for face in self.missed
+                {
+                    "box": [round(float(x), 2) for x in face.box],
+                    "landmarks": [[round(float(x), 2) for x in point] for point in face.landmarks],
+                    "score": round(face.score, 4),
+                }
+                for face in self.missed
             ]
         }
 

@@ -13,13 +13,27 @@ choosy than before, sees a face that nobody worked on. Knows no files and no win
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from facestudio.anonymized import FAILED, FALLBACK, REVIEW, SKIPPED, VERIFIED, Anonymized, AnonymizedFace, Try
+from facestudio.anonymized import (
+    FAILED,
+    FALLBACK,
+    HIDDEN,
+    LEFT,
+    REVIEW,
+    SKIPPED,
+    UNCHANGED,
+    UNVERIFIED,
+    VERIFIED,
+    Anonymized,
+    AnonymizedFace,
+    Try,
+)
+from facestudio.casting import Cast
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.align import align, transform
 from facestudio.faces.detect import Detector
@@ -27,14 +41,15 @@ from facestudio.faces.duplicates import same_face
 from facestudio.faces.face import AlignedFace, Face
 from facestudio.faces.identity import Embedder
 from facestudio.faces.panel import Panel
-from facestudio.faces.paste import covered, paste, soft_mask
+from facestudio.faces.paste import covered, paste, touched
 from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Finding, Said, Verifier
-from facestudio.methods.base import Anonymizer, Masked, Obscurer, Strengthening
+from facestudio.methods.base import Anonymizer, Obscurer
 from facestudio.options import validate
 from facestudio.photo import Photo
-from facestudio.pipeline import colourless, face_seed, without_colour
+from facestudio.pipeline import colourless, without_colour
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
+from facestudio.trying import Wanted, steps_of
 
 FOUND = 0.3  # score from which a face is worked on: a false one costs a patch of the photo, a missed one a person
 UNSURE = 0.2  # score from which a face that nobody worked on is pointed out
@@ -57,6 +72,8 @@ def anonymize(
     tries: int = TRIES,
     progress: Progress | None = None,
     far: float = 1e-3,
+    wanted: Mapping[int, Wanted] | None = None,
+    cast: Cast | None = None,
 ) -> Anonymized:
     """Change the chosen `faces` of `photo` until no judge knows them, or hide them by the `fallback`.
 
@@ -68,6 +85,8 @@ def anonymize(
         embedders: judges; those the anonymizer is conditioned on are left out. panel: says who can be recognised at all.
         selected: indices into `faces` (None: all); an index that does not exist raises UsageError.
         seed: with the photo's content, the face's index and the number of the try it fixes all randomness.
+        wanted: by index, what is to be done with faces of a photo that was done before; see `reviewing`.
+        cast: whom faces become, for methods that can be told (`Replacing`); None: somebody new each, apart from one another.
 
     A method that fails on a face counts as a try. Cancelled passes through.
     """
@@ -81,83 +100,47 @@ def anonymize(
     options = anonymizer.Options() if options is None else options
     validate(options)
     recipe = Recipe(anonymizer.checkpoint.id, anonymizer.id, asdict(options), seed)
-    judges = [e for e in embedders if e.id not in anonymizer.checkpoint.conditioned_on]
+    wanted = wanted or {}
+    told = {*anonymizer.checkpoint.conditioned_on, *(of for each in wanted.values() for of in each.conditioned_on)}
+    judges = [embedder for embedder in embedders if embedder.id not in told]
     results: dict[int, AnonymizedFace] = {}
     after = photo
     unsure: tuple[Face, ...] = ()
     for _ in progress.track(("photo",), "Anonymizing faces"):
         verifier = Verifier(photo.pixels, {n: faces[n] for n in chosen}, judges, panel, far, progress)
-        steps = {n: _steps(photo, n, anonymizer, options, seed, tries, fallback) for n in chosen}
-        courses = [_Course(n, faces[n], steps[n], verifier) for n in chosen]
+        usual = {n: Wanted(steps_of(photo, n, anonymizer, options, seed, tries, fallback)) for n in chosen}
+        todo = {n: wanted.get(n, usual[n]) for n in chosen}
+        cast = cast or Cast()
+        courses = [_Course(n, faces[n], each, verifier, cast) for n, each in todo.items() if each.steps != ()]
         after, unsure = _Work(photo, faces, courses, detector, verifier, progress).done()
-        results = {course.index: course.result(photo, after, panel) for course in courses}
+        results = {n: _left(faces[n], n, each) for n, each in todo.items() if each.steps == ()}
+        results |= {course.index: course.result(photo, after, panel) for course in courses}
     every = tuple(results.get(n) or AnonymizedFace(face, n, SKIPPED, None, {}, {}) for n, face in enumerate(faces))
     return Anonymized(photo, after, every, recipe, time.perf_counter() - started, unsure)
 
 
-@dataclass(frozen=True)
-class _Step:
-    """One thing to try on a face."""
-
-    method: Anonymizer
-    options: Any
-    seed: int
-    last_resort: bool
-
-    @property
-    def obscurer(self) -> Obscurer | None:
-        return self.method if isinstance(self.method, Obscurer) else None
-
-    @property
-    def erases(self) -> bool:
-        return self.obscurer is not None and self.obscurer.erases
-
-    @property
-    def mask(self) -> np.ndarray:
-        method = self.method
-        return method.mask(self.options) if isinstance(method, Masked) else soft_mask(method.template.size)
-
-    def passes(self, finding: Finding) -> bool:
-        """Whether what was found is enough: no judge knows the face, or nobody could ever, and nothing of it is left."""
-        return finding.changed or (self.erases and finding.judged and not finding.known_before)
-
-
-def _steps(
-    photo: Photo,
-    index: int,
-    anonymizer: Anonymizer,
-    options: Any,
-    seed: int,
-    tries: int,
-    fallback: Obscurer | None,
-) -> Iterator[_Step]:
-    """What is tried on a face, one after the other: `tries` times the anonymizer, then the fallback, each time stronger."""
-    for attempt in range(tries):
-        yield _Step(anonymizer, options, face_seed(photo, index, seed if not attempt else (seed << 8) + attempt), False)
-        more = anonymizer.stronger(options) if isinstance(anonymizer, Strengthening) else None
-        if more is not None:
-            options = more
-        elif isinstance(anonymizer, Obscurer):
-            break  # the same once more would come out the same; a generator has another seed
-    if fallback is not None and fallback.id != anonymizer.id:
-        options = fallback.Options()
-        while options is not None:
-            yield _Step(fallback, options, 0, True)
-            options = fallback.stronger(options)
+def _left(face: Face, index: int, wanted: Wanted) -> AnonymizedFace:
+    """A face that a person leaves as the photo shows it."""
+    return AnonymizedFace(
+        face, index, LEFT, UNCHANGED, {}, {}, tries=wanted.earlier, decisions=wanted.decisions, notes=()
+    )
 
 
 class _Course:
     """Where one face stands: what is tried now, what was tried before, and how it looks."""
 
-    def __init__(self, index: int, face: Face, steps: Iterator[_Step], verifier: Verifier) -> None:
+    def __init__(self, index: int, face: Face, wanted: Wanted, verifier: Verifier, cast: Cast) -> None:
         self.index, self.face = index, face
+        self.shown, self._decisions = wanted.shown, wanted.decisions
+        self._cast, self._person = cast, wanted.person
+        steps = iter(wanted.steps)
         self.step = next(steps)
         self.crop: AlignedFace | None = None
         self.said_of_crop: Said = {}
         self.finding: Finding | None = None
         self.found_again: Face | None = None
         self._steps, self._verifier = steps, verifier
-        self._tries: list[Try] = []
+        self._tries = list(wanted.earlier)
 
     @property
     def passed(self) -> bool:
@@ -173,13 +156,27 @@ class _Course:
         for step in self._steps:
             if not hopeless or step.last_resort or step.erases:
                 self._note(obstacle, finding)
-                self.step, self.crop, self.finding = step, None, None
+                self.step, self.crop, self.finding, self.shown = step, None, None, None
                 return True
         return False
 
     def lay(self, photo: Photo) -> Photo:
         """`photo` with the face as it is shown now; without a crop, the photo as it is."""
-        return photo if self.crop is None else paste(photo, self.crop, mask=self.step.mask)
+        if self.crop is None:
+            return photo
+        if self.shown is None:
+            return paste(photo, self.crop, mask=self.step.mask)
+        where = touched(photo, self.crop, self.step.mask)  # as it was written: pasted once more it would be blurred
+        return photo.with_pixels(np.where(where[..., None], self.shown.pixels, photo.pixels))
+
+    def made(self, before: AlignedFace, progress: Progress) -> AlignedFace:
+        """What this step makes of the crop `before`, or made of it earlier."""
+        if self.shown is not None:
+            return align(self.shown, self.face, self.step.method.template)
+        step = self.step
+        method = self._cast.told(step.method, self.index, before, step.seed, step.another)
+        self._person = "" if step.last_resort else self._cast.token(self.index)
+        return method(before, step.options, progress, step.seed)
 
     def fail(self, obstacle: str) -> None:
         """The last step failed, so that there is nothing to show."""
@@ -189,22 +186,31 @@ class _Course:
         looks = finding.looks if finding is not None else {}
         cosines = {look: {judge: one.cosine for judge, one in said.items()} for look, said in looks.items()}
         step = self.step
-        self._tries.append(Try(step.method.id, asdict(step.options), step.seed, obstacle, cosines))
+        tried = Try(step.method.id, asdict(step.options), step.seed, obstacle, cosines, step.method.checkpoint.id)
+        self._tries.append(tried)
 
     def result(self, before: Photo, after: Photo, panel: Panel | None) -> AnonymizedFace:
         """What became of the face."""
         if self.crop is None or self.finding is None:
             failed = self._tries[-1].obstacle
-            return AnonymizedFace(self.face, self.index, FAILED, failed, {}, {}, tries=tuple(self._tries))
+            return AnonymizedFace(
+                *(self.face, self.index, FAILED, failed, {}, {}), tries=tuple(self._tries), decisions=self._decisions
+            )
         finding, step = self.finding, self.step
+        obstacle = None if self.passed else finding.obstacle
+        left = self._decisions[-1:] == (LEFT,)
         self._note("" if self.passed else finding.obstacle, finding)
         template = step.method.template
-        status = REVIEW if not self.passed else FALLBACK if step.last_resort else VERIFIED
+        status = VERIFIED if self.passed else LEFT if left else REVIEW
+        if self.passed and step.last_resort:
+            status = FALLBACK
+        if left and obstacle is not None:
+            obstacle = f"{UNVERIFIED} {obstacle}"
         return AnonymizedFace(
             self.face,
             self.index,
             status,
-            None if self.passed else finding.obstacle,
+            obstacle,
             {name: one.cosine for name, one in finding.worst.items()},
             dict(finding.worst),
             finding.summary(panel),
@@ -216,12 +222,16 @@ class _Course:
             erased=step.erases,
             generative=step.obscurer is None,
             found_again=self.found_again,
+            decisions=self._decisions,
+            person=self._person,
         )
 
     def _notes(self, finding: Finding) -> tuple[str, ...]:
         """What a person should read beside the result."""
         notes = []
-        if self.step.last_resort:
+        if self.step.last_resort and self._decisions[-1:] == (HIDDEN,):
+            notes.append(f"Hidden by {self.step.method.id}, because a person decided so.")
+        elif self.step.last_resort:
             first = self._tries[0]
             alike = sum(one.method == first.method for one in self._tries)
             why = next((one.obstacle for one in reversed(self._tries) if one.method == first.method), first.obstacle)
@@ -278,7 +288,7 @@ class _Work:
             step = course.step
             before = align(after, course.face, step.method.template)
             try:
-                made = step.method(before, step.options, self._progress, step.seed)
+                made = course.made(before, self._progress)
             except FaceStudioError as failure:
                 if course.advance(str(failure)):
                     continue

@@ -100,6 +100,13 @@ class Journal:
         found: dict[str, Any] = json.loads(row[5])
         return found
 
+    def settings(self, source: Path) -> str:
+        """By which settings the result of `source` was made."""
+        row = self._row(source)
+        if row is None:
+            raise KeyError(source)
+        return str(row[2])
+
     def write(self, source: Path, record: dict[str, Any], target: Path | None = None, sha256: str = "") -> None:
         """Remember `record` of `source`, and the result that is about to be named `target`; on the disk when this returns."""
         size, changed_ns = _stamp(source)

@@ -20,13 +20,25 @@ _COLUMNS = (
     *("photo", "result", "photo status", "face", "face status", "shown by", "tries", "verdict"),
     *("quality before", "quality after", "score", "found again", "left", "top", "right", "bottom", "remark"),
 )
-_ATTENTION = ("failed", "needs review")
+_ATTENTION, LEFT = ("failed", "needs review"), "left as is"
 
 
 def check_tables(table: Path, page: Path) -> None:
     """UsageError when one of the files is there and is something else, which would be lost."""
     check_ours(table, '"photo","result"')
     check_ours(page, BEGINNING)
+
+
+def tables_of(report: Path) -> tuple[Path, Path]:
+    """The places of a report's table and page: beside it."""
+    return report.with_suffix(".csv"), report.with_suffix(".html")
+
+
+def write_tables(report: Path) -> tuple[Path, Path]:
+    """Write the table and the page of `report` beside it; UsageError when something else is there."""
+    table, page = tables_of(report)
+    check_tables(table, page)
+    return write_table(report, table), write_page(report, page)
 
 
 def write_table(report: Path, target: Path) -> Path:
@@ -58,6 +70,10 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
     if attention:
         lines = "".join(f"<li>{escaped(r['input'])}: {escaped(r['error'] or r['status'])}</li>" for r in attention)
         parts.append(f"<h2>To be looked at by a person</h2><ul>{lines}</ul>")
+    left = [record for record in records if any(face["status"] == LEFT for face in record["faces"])]
+    if left:
+        lines = "".join(f"<li>{escaped(r['input'])}: {escaped(r['error'])}</li>" for r in left)
+        parts.append(f"<h2>Left as they are by a person, and not verified</h2><ul>{lines}</ul>")
     parts.append(
         "<h2>All faces</h2><table><thead><tr>"
         + "".join(f"<th>{escaped(name)}</th>" for name in head)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from facestudio.errors import DiskFull, UnwritableOutput, UsageError
-from facestudio.files import real
+from facestudio.files import real, write_beside
 from facestudio.formats import supported_suffix
 
 
@@ -34,8 +34,7 @@ class ReportFile:
     def __enter__(self) -> ReportFile:
         if self._path is not None:
             try:
-                if self._is_foreign(self._path):
-                    raise UsageError(f"The file {self._path} is not a report and would be lost; choose another name.")
+                _check(self._path)
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("wb", buffering=0)
             except OSError as error:
@@ -63,18 +62,42 @@ class ReportFile:
                 self._file.truncate(start)
             raise self._unwritable(error) from error
 
-    @staticmethod
-    def _is_foreign(path: Path) -> bool:
-        """Whether `path` is a file with something in it that no report begins with."""
-        if not os.path.isfile(path):
-            return False
-        with path.open("rb") as file:
-            return file.read(1) not in (b"", b"{")
-
     def _unwritable(self, error: OSError) -> UnwritableOutput:
         words = f"The report {self._path} cannot be written: {error.strerror}."
         kind = DiskFull if error.errno == errno.ENOSPC else UnwritableOutput
         return kind(words, hint="Choose another file for the report.")
+
+
+def report_of(output: Path) -> Path:
+    """The place of the report on a run's `output`: beside the results and not among them, because it names the originals."""
+    place = Path(os.path.abspath(output))
+    return place.with_name(f"{place.stem if place.suffix and not place.is_dir() else place.name}-report.jsonl")
+
+
+def renew_record(path: Path, record: dict[str, Any]) -> None:
+    """Put `record` in the place of the line on the same input, or behind the last when there is none; as `write_records`."""
+    records = list(read_records(path)) if path.is_file() else []
+    at = next((n for n, known in enumerate(records) if known.get("input") == record["input"]), len(records))
+    write_records(path, [*records[:at], record, *records[at + 1 :]])
+
+
+def write_records(path: Path, records: Iterable[dict[str, Any]]) -> None:
+    """Write a report whole or not at all; UsageError when something else is there, UnwritableOutput when it cannot be."""
+    _check(path)
+    lines = "".join(json.dumps(record) + "\n" for record in records).encode()
+
+    def write(file: IO[bytes]) -> None:
+        file.write(lines)
+
+    write_beside(path, write, overwrite=True)
+
+
+def _check(path: Path) -> None:
+    """UsageError when `path` is a file with something in it that no report begins with."""
+    if os.path.isfile(path):
+        with path.open("rb") as file:
+            if file.read(1) not in (b"", b"{"):
+                raise UsageError(f"The file {path} is not a report and would be lost; choose another name.")
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:

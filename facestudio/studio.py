@@ -22,6 +22,7 @@ import numpy as np
 from facestudio import checkpoints as store
 from facestudio import device as devices
 from facestudio import paths
+from facestudio.anonymize_settings import HIDING
 from facestudio.checkpoints import Checkpoint
 from facestudio.errors import CheckpointMissing, FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.face import Face, Identity
@@ -46,11 +47,11 @@ if TYPE_CHECKING:
     from facestudio.methods.base import Restorer, Synthesizer
     from facestudio.pipeline import Comparison, Result
     from facestudio.populating import Order
+    from facestudio.reviewing import Decision
 
 DETECTOR, LANDMARKS, PANEL, PEOPLE = "starter-detector", "starter-landmarks", "starter-panel", "starter-people"
 SLIDERS = "starter-sliders"
 FIRST = ("starter-estimator", "starter-prior")  # what a workspace begins with, if it is there
-HIDING = "solid"  # what hides a face so that nothing of it is left
 MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
 
 
@@ -188,6 +189,39 @@ class Studio:
             options=options_of(method.Options, recipe.options),
             selected=selected,
             seed=recipe.seed,
+            tries=tries,
+            progress=progress,
+            far=self.far,
+        )
+
+    def anonymize_again(
+        self,
+        photo: Photo,
+        record: Mapping[str, Any],
+        decision: Decision | None = None,
+        progress: Progress | None = None,
+        *,
+        shown: Photo | None = None,
+        tries: int = 4,
+        fallback: str | None = HIDING,
+    ) -> Anonymized:
+        """`photo` as its `record` of a report says, but for the face that a person took a `decision` on; see `reviewing.again`.
+
+        `shown` is the result as it was written, `tries` and `fallback` are those of its run.
+        """
+        from facestudio import reviewing
+
+        return reviewing.again(
+            photo,
+            record,
+            decision,
+            self._method,
+            hiding=self._method(HIDING),
+            detector=self._detector(),
+            shown=shown,
+            fallback=None if fallback is None else self._method(fallback),
+            embedders=self._embedders(),
+            panel=self._panel(),
             tries=tries,
             progress=progress,
             far=self.far,

@@ -6,8 +6,6 @@ of the original's metadata is kept; and a run that was cut off goes on.
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from facestudio import batch
+from facestudio.anonymize_settings import HIDING, NO_FALLBACK, Settings, complete
 from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli.arguments import Boxes, Device, Faces, Far, Output, Photos, Quiet, Weights
@@ -33,10 +32,10 @@ from facestudio.pipeline import Result
 from facestudio.planning import numbered, survey
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
-from facestudio.report_tables import check_tables, write_page, write_table
-from facestudio.studio import HIDING, Studio, options_of
+from facestudio.report_tables import check_tables, tables_of, write_tables
+from facestudio.reporting import report_of
+from facestudio.studio import Studio, options_of
 
-NO_FALLBACK = "none"
 _ATTENTION = (FAILED, REVIEW)
 _PARTLY = (
     "Blur and squares keep something of a face, which programs made for it can partly guess back; a block (--method solid) "
@@ -94,23 +93,24 @@ def anonymize(
     entry = chosen_checkpoint(studio, "change", method, checkpoint)
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
     options_of(studio.method_options(entry.id), recipe.options)
+    recipe = complete(recipe, studio.method_options(entry.id))
     if metadata not in POLICIES:
         raise UsageError(f"--metadata takes strip, technical or keep, not {metadata}.")
     hiding = None if fallback == NO_FALLBACK else _hiding(studio, fallback).id
     asked = _Faces(studio, parse_faces(faces), [parse_box(text) for text in box or ()], screen)
     planned = survey(photos, output, format)
     check_boxes(asked.boxes, len(planned.items))
-    report = report or _beside(output)
+    report = report or report_of(output)
     if _is_inside(report, output):
         raise UsageError(f"The report {report} names the originals; keep it apart from {output}.")
-    tables = [report.with_suffix(suffix) for suffix in (".csv", ".html")]
+    tables = tables_of(report)
     check_tables(*tables)
     if names is not None:
         planned = numbered(planned, output, names)
-    settings = {
-        **{"recipe": json.loads(recipe.to_json()), "faces": faces, "box": box, "tries": tries, "fallback": fallback},
-        **{"metadata": metadata, "times": reset_times, "far": far, "numbers": names is not None},
-    }
+    settings = Settings(
+        *(recipe, faces, tuple(box or ()), tries, NO_FALLBACK if hiding is None else hiding),
+        *(metadata, reset_times, far, names is not None),
+    )
 
     def work(photo: Photo, progress: Progress) -> Result:
         found, chosen = asked.of(photo, progress)
@@ -150,14 +150,13 @@ def anonymize(
                 done=done,
                 writing=batch.Writing(format, overwrite, metadata, reset_times),
                 planned=planned,
-                journal=Journal(output, json.dumps(settings, sort_keys=True)),
+                journal=Journal(output, settings.to_text()),
                 resume=resume,
                 waiting=waiting,
             )
     finally:
         if report.is_file():
-            write_table(report, tables[0])
-            write_page(report, tables[1])
+            write_tables(report)
     screen.say(_summary(outcomes, attention))
     if shown & {"blur", "pixelate"}:
         screen.say(_PARTLY)
@@ -189,12 +188,6 @@ def _hiding(studio: Studio, method: str) -> Checkpoint:
         known = ", ".join(method_name(entry) for entry in hiding)
         raise UsageError(f"--fallback takes none or a method that hides faces ({known}), not {method}.")
     return found
-
-
-def _beside(output: Path) -> Path:
-    """The report's place when none is named: beside the results and not among them, because it names the originals."""
-    place = Path(os.path.abspath(output))
-    return place.with_name(f"{place.stem if place.suffix and not place.is_dir() else place.name}-report.jsonl")
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

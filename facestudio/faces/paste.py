@@ -82,12 +82,22 @@ def _offset(photo: np.ndarray, face: np.ndarray, opacity: np.ndarray) -> np.ndar
 
 def covered(photo: Photo, aligned: AlignedFace, mask: np.ndarray) -> np.ndarray:
     """Where `paste` under `mask` leaves nothing of the photo, (H, W) bool."""
+    return _weight(photo, aligned, mask) >= 1
+
+
+def touched(photo: Photo, aligned: AlignedFace, mask: np.ndarray) -> np.ndarray:
+    """Where `paste` under `mask` may change the photo, (H, W) bool."""
+    return _weight(photo, aligned, mask) > 0
+
+
+def _weight(photo: Photo, aligned: AlignedFace, mask: np.ndarray) -> np.ndarray:
+    """How much of the crop shows everywhere in the photo, (H, W) float32."""
     left, top, right, bottom = region_of(photo, aligned)
-    found = np.zeros(photo.pixels.shape[:2], bool)
+    found = np.zeros(photo.pixels.shape[:2], np.float32)
     if right > left and bottom > top:
         back = inverse(aligned.matrix)
         back[:, 2] -= (left, top)
-        found[top:bottom, left:right] = warp(mask, back, (right - left, bottom - top), border=cv2.BORDER_CONSTANT) >= 1
+        found[top:bottom, left:right] = warp(mask, back, (right - left, bottom - top), border=cv2.BORDER_CONSTANT)
     return found
 
 

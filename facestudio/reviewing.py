@@ -1,0 +1,202 @@
+"""A photo that was anonymized before, done again because a person decided on one of its faces; the others stay as they are.
+
+What was done stands in the photo's line of the report: faces, tries, and what the detector saw besides. So a run of yesterday is
+reviewed as one of today. All faces are verified anew, as the finished photo is another one. Nothing is passed off: a face that a
+person leaves as it is has a status of its own. Knows no files; see `renewing`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from facestudio.anonymized import ADDED, AGAIN, HIDDEN, LEFT, SKIPPED, Anonymized, Try
+from facestudio.anonymizing import TRIES, anonymize
+from facestudio.errors import UsageError
+from facestudio.faces.detect import Detector
+from facestudio.faces.face import Face
+from facestudio.faces.identity import Embedder
+from facestudio.faces.panel import Panel
+from facestudio.methods.base import Anonymizer, Obscurer
+from facestudio.photo import Photo
+from facestudio.progress import Progress
+from facestudio.recipe import Recipe
+from facestudio.trying import Step, Wanted, hiding_steps, steps_of
+
+_BECAUSE = {AGAIN: "A person wanted another try.", HIDDEN: "A person decided to hide it."}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What a person decides on one face.
+
+    Attributes:
+        how: AGAIN, HIDDEN, LEFT, or ADDED for a face that nobody found.
+        index: the face's place among those of the record, behind which its possible missed faces are counted.
+        face: the one that is ADDED. recipe: how it is tried AGAIN, or an ADDED one at all; None: as the photo was.
+    """
+
+    how: str
+    index: int = -1
+    face: Face | None = None
+    recipe: Recipe | None = None
+
+
+def faces_of(record: Mapping[str, Any]) -> tuple[Face, ...]:
+    """The faces of a photo's `record`, then those that may have been missed."""
+    missed = [face for face in record.get("possible_missed_faces", ()) if "landmarks" in face]
+    return tuple(
+        Face(np.array(face["box"]), np.array(face["landmarks"]), face["score"], np.array(face.get("pose", (0, 0, 0))))
+        for face in [*record["faces"], *missed]
+    )
+
+
+def again(
+    photo: Photo,
+    record: Mapping[str, Any],
+    decision: Decision | None,
+    methods: Callable[[str], Anonymizer],
+    *,
+    hiding: Obscurer,
+    detector: Detector,
+    shown: Photo | None = None,
+    fallback: Obscurer | None = None,
+    embedders: Sequence[Embedder] = (),
+    panel: Panel | None = None,
+    tries: int = TRIES,
+    progress: Progress | None = None,
+    far: float = 1e-3,
+) -> Anonymized:
+    """`photo` as its `record` says, but for the face of the `decision`; None: all as it was, to be looked at.
+
+    Args:
+        methods: the loaded method of a checkpoint. hiding: what hides a face that a person wants hidden.
+        shown: the result as it was written; its other faces stay as they are in it. None: they are made by their last try again.
+        the others: as of `anonymizing.anonymize`.
+
+    UsageError when the record has no such face, or is none that can be gone by.
+    """
+    try:
+        recipe = Recipe.from_json(json.dumps(record["recipe"]))
+        reviewed = _Reviewed(photo, record, recipe, methods, hiding, fallback, shown, tries)
+        faces, wanted = reviewed.wanted(decision)
+        method = methods(recipe.checkpoint)
+        options = method.Options(**recipe.options)
+    except (KeyError, TypeError, IndexError) as error:
+        raise UsageError(
+            "What was done to this photo cannot be read; another version may have written it.",
+            hint="Anonymize the photo again.",
+        ) from error
+    return anonymize(
+        photo,
+        faces,
+        method,
+        detector=detector,
+        fallback=fallback,
+        embedders=embedders,
+        panel=panel,
+        options=options,
+        selected=set(wanted),
+        seed=recipe.seed,
+        tries=tries,
+        progress=progress,
+        far=far,
+        wanted=wanted,
+    )
+
+
+@dataclass(frozen=True)
+class _Reviewed:
+    """One photo that is looked at; see `again`."""
+
+    photo: Photo
+    record: Mapping[str, Any]
+    recipe: Recipe
+    methods: Callable[[str], Anonymizer]
+    hiding: Obscurer
+    fallback: Obscurer | None
+    shown: Photo | None
+    tries: int
+
+    def wanted(self, decision: Decision | None) -> tuple[tuple[Face, ...], dict[int, Wanted]]:
+        """The faces, and what is wanted of those that are not skipped."""
+        every, records = faces_of(self.record), self.record["faces"]
+        faces = every[: len(records)]
+        wanted = {n: self._kept(face) for n, face in enumerate(records) if face["status"] != SKIPPED}
+        if decision is None:
+            return faces, wanted
+        if decision.how == ADDED and decision.face is not None:
+            return (*faces, decision.face), {**wanted, len(faces): self._tried(len(faces), decision, (), (ADDED,))}
+        if not 0 <= decision.index < len(every):
+            raise UsageError(f"There is no face {decision.index} in this photo.")
+        n = min(decision.index, len(faces))
+        if decision.index >= len(faces):  # one that may have been missed becomes a face of its own
+            faces = (*faces, every[decision.index])
+        wanted[n] = self._decided(n, decision)
+        return faces, wanted
+
+    def _decided(self, n: int, decision: Decision) -> Wanted:
+        record = self.record["faces"][n] if n < len(self.record["faces"]) else None
+        tries = () if record is None else _tries_of(record)
+        decisions = () if record is None else (*record.get("decisions", ()),)
+        if decision.how == LEFT:
+            if record is None or not record["method"]:
+                return Wanted((), tries, (*decisions, LEFT))
+            return self._kept({**record, "decisions": [*decisions, LEFT]})
+        if tries and not tries[-1].obstacle:
+            tries = (*tries[:-1], replace(tries[-1], obstacle=_BECAUSE[decision.how]))
+        if decision.how == HIDDEN:
+            return Wanted(hiding_steps(self.hiding), tries, (*decisions, HIDDEN))
+        return self._tried(n, decision, tries, (*decisions, AGAIN if record is not None else ADDED))
+
+    def _tried(self, n: int, decision: Decision, tries: tuple[Try, ...], decisions: tuple[str, ...]) -> Wanted:
+        """Face `n` tried as the decision's recipe says, with seeds that were not tried yet, or stronger where none matter."""
+        recipe = decision.recipe or self.recipe
+        method = self.methods(recipe.checkpoint)
+        options = method.Options(**recipe.options)
+        if (
+            isinstance(method, Obscurer)
+            and tries
+            and (tries[-1].method, dict(tries[-1].options))
+            == (
+                method.id,
+                asdict(options),
+            )
+        ):
+            options = method.stronger(options) or options
+        steps = steps_of(self.photo, n, method, options, recipe.seed, self.tries, self.fallback, len(tries))
+        return Wanted(steps, tries, decisions, conditioned_on=tuple(method.checkpoint.conditioned_on))
+
+    def _kept(self, record: Mapping[str, Any]) -> Wanted:
+        """A face as it is: as it was written, or else as its last try makes it."""
+        tries, decisions = _tries_of(record), tuple(record.get("decisions", ()))
+        left = decisions[-1:] == (LEFT,)
+        if left and not record["method"]:
+            return Wanted((), tries, decisions)
+        last = tries[-1]
+        method = self.methods(last.checkpoint or last.method)
+        hidden = last.method == self.hiding.id and (last.method != self.recipe.method or HIDDEN in decisions)
+        step = Step(method, method.Options(**last.options), last.seed, hidden)
+        more = () if left or hidden or self.fallback is None else hiding_steps(self.fallback)
+        shown = self.shown if record["method"] else None
+        told = tuple(method.checkpoint.conditioned_on)
+        return Wanted((step, *more), tries[:-1], decisions, shown, told, record.get("person", "") if shown else "")
+
+
+def _tries_of(record: Mapping[str, Any]) -> tuple[Try, ...]:
+    """What was tried on a face, as its record says."""
+    return tuple(
+        Try(
+            one["method"],
+            one["options"],
+            one["seed"],
+            one["obstacle"] or "",
+            one["similarity"],
+            one.get("checkpoint") or "",
+        )
+        for one in record["tries"]
+    )

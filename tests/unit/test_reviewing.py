@@ -1,0 +1,305 @@
+"""A person decides on a face of a photo that was done: result, journal and report follow, and nothing is passed off."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facestudio import batch
+from facestudio.anonymize_settings import Settings, complete
+from facestudio.anonymized import ADDED, AGAIN, HIDDEN, LEFT, Anonymized, AnonymizedFace
+from facestudio.anonymizing import anonymize
+from facestudio.checkpoints import checkpoint
+from facestudio.errors import FaceStudioError, UsageError
+from facestudio.faces.face import Face
+from facestudio.journal import DONE, Journal
+from facestudio.methods.base import load_method
+from facestudio.photo import Photo
+from facestudio.planning import Item, survey
+from facestudio.progress import Progress
+from facestudio.recipe import Recipe
+from facestudio.renewing import renew
+from facestudio.reporting import ReportFile, read_records, renew_record, report_of
+from facestudio.reviewing import Decision, again, faces_of
+from tests.fakes import FakeEmbedder, picture, write_picture
+from tests.unit.test_anonymizing import FACES, NOBODY, Eyes, Stubborn, changed_near, method
+
+LAX: Any = {"embedders": [FakeEmbedder(thresholds={"1e-3": 0.9999, "1e-1": 0.999})]}  # blur is enough for it
+MISSED = Face(FACES[2].box, FACES[2].landmarks, 0.25)
+
+
+def photo() -> Photo:
+    return Photo.from_pixels(picture(190, 400, FACES))
+
+
+def told(result: Anonymized) -> dict[str, Any]:
+    """What the report's line would say, as it is read back."""
+    outcome = batch.Outcome(Path("a.png"), None, result.status, result.error, 0.0, result=result)
+    return json.loads(json.dumps(outcome.record()))
+
+
+def review(
+    of: Photo, record: dict[str, Any], decision: Decision | None, anonymizer: Any = None, **settings: Any
+) -> Any:
+    """The photo done again, over a generator if there is one."""
+    settings = {"detector": NOBODY, "embedders": [FakeEmbedder()], "fallback": method("solid"), **settings}
+
+    def methods(id: str) -> Any:
+        return (
+            anonymizer
+            if anonymizer is not None and id == anonymizer.checkpoint.id
+            else load_method(checkpoint(id), "cpu")
+        )
+
+    return again(of, record, decision, methods, hiding=method("solid"), **settings)
+
+
+def done(of: Photo, anonymizer: Any, faces: Any = FACES[:2], **settings: Any) -> Anonymized:
+    settings = {"detector": NOBODY, "embedders": [FakeEmbedder()], "fallback": method("solid"), **settings}
+    return anonymize(of, faces, anonymizer, **settings)
+
+
+def face(result: Anonymized, index: int) -> AnonymizedFace:
+    found = result.faces[index]
+    assert isinstance(found, AnonymizedFace)
+    return found
+
+
+def alike(one: Anonymized, other: Anonymized) -> bool:
+    """Whether both look the same: a record has a hundredth of a pixel, so what is made by it again may differ by a level."""
+    return bool(np.abs(one.after.pixels.astype(int) - other.after.pixels).max() <= 1)
+
+
+def near(of: Photo, index: int) -> np.ndarray:
+    left, top, right, bottom = FACES[index].box.round().astype(int)
+    return of.pixels[top:bottom, left:right]
+
+
+def test_without_a_decision_it_comes_out_as_it_was() -> None:
+    before, generator = photo(), Stubborn(idle=0)
+    result = done(before, generator)
+    same = review(before, told(result), None, generator)
+    assert alike(same, result)
+    assert (same.status, [len(one.tries) for one in same.faces]) == ("verified", [1, 1])
+
+
+def test_a_face_is_tried_again_with_another_seed_and_the_others_are_not_made_anew() -> None:
+    before, generator = photo(), Stubborn(idle=0)
+    result = done(before, generator)
+    calls = len(generator.seeds)
+    after = review(before, told(result), Decision(AGAIN, 1), generator, shown=result.after)
+    assert len(generator.seeds) == calls + 1
+    assert len(set(generator.seeds)) == 3, "a seed that was not tried yet"
+    assert [one.obstacle for one in face(after, 1).tries] == ["A person wanted another try.", ""]
+    assert (face(after, 1).decisions, face(after, 0).decisions) == ((AGAIN,), ())
+    assert np.array_equal(near(after.after, 0), near(result.after, 0))
+
+
+def test_other_settings_are_tried_and_a_blur_of_the_same_ones_becomes_stronger() -> None:
+    before, blur = photo(), method("blur")
+    result = done(before, blur, options=blur.Options(radius=20.0), **LAX)
+    assert result.status == "verified"
+    used = {n: face(result, n).tries[-1].options["radius"] for n in (0, 1)}
+    stronger = review(before, told(result), Decision(AGAIN, 0), **LAX)
+    assert face(stronger, 0).tries[-1].options["radius"] > used[0]
+    squares = review(before, told(result), Decision(AGAIN, 0, recipe=Recipe("pixelate", "pixelate")), **LAX)
+    assert (face(squares, 0).method, face(squares, 1).method) == ("pixelate", "blur")
+    assert face(squares, 0).details()["tries"][-1]["checkpoint"] == "pixelate"
+    kept = review(before, told(squares), None, **LAX)
+    assert alike(kept, squares), "what was done by several methods is made by them again"
+
+
+def test_a_face_that_a_person_wants_hidden_is_hidden_and_it_is_said_why() -> None:
+    before, generator = photo(), Stubborn(idle=0)
+    result = done(before, generator)
+    hidden = review(before, told(result), Decision(HIDDEN, 0), generator, shown=result.after)
+    assert (face(hidden, 0).status, face(hidden, 0).method, hidden.status) == ("fallback", "solid", "fallback")
+    assert face(hidden, 0).notes[0] == "Hidden by solid, because a person decided so."
+    later = review(before, told(hidden), Decision(AGAIN, 1), generator, shown=hidden.after)
+    assert face(later, 0).notes[0] == "Hidden by solid, because a person decided so."
+    assert not near(later.after, 0)[20:30, 20:30].any()
+
+
+def test_what_is_left_as_it_is_is_never_called_verified() -> None:
+    before, blur = photo(), method("blur")
+    weak = done(before, blur, options=blur.Options(radius=1.0), tries=1, fallback=None)
+    assert (weak.status, weak.writable) == ("needs review", False)
+    one = review(before, told(weak), Decision(LEFT, 0), fallback=None)
+    assert ([face.status for face in one.faces], one.writable) == ([LEFT, "needs review"], False)
+    both = review(before, told(one), Decision(LEFT, 1), fallback=None)
+    assert (both.status, both.writable) == (LEFT, True)
+    assert "A person left it as it is, although it is not verified." in (both.error or "")
+    assert "says same person" in (face(both, 0).error or "")
+    assert alike(both, weak)
+    still = review(before, told(both), Decision(HIDDEN, 1))
+    assert ([one.status for one in still.faces], still.status) == ([LEFT, "fallback"], LEFT)
+
+
+def test_a_face_that_failed_and_is_left_shows_the_original() -> None:
+    before, broken = photo(), Stubborn(idle=0, fails=range(99))
+    failed = done(before, broken, FACES[:1], tries=1, fallback=None)
+    left = review(before, told(failed), Decision(LEFT, 0), broken, fallback=None)
+    assert (left.status, left.writable, face(left, 0).error) == (
+        LEFT,
+        True,
+        "A person left it as it is: it is not changed.",
+    )
+    assert np.array_equal(left.after.pixels, before.pixels)
+
+
+@pytest.mark.parametrize(("how", "status", "decisions"), [(LEFT, LEFT, (LEFT,)), (HIDDEN, "verified", (HIDDEN,))])
+def test_a_possible_missed_face_is_decided_on(how: str, status: str, decisions: tuple[str, ...]) -> None:
+    before = photo()
+    result = done(before, method("solid"), detector=Eyes([MISSED]))
+    assert result.status == "needs review"
+    record = told(result)
+    assert len(faces_of(record)) == 3
+    after = review(before, record, Decision(how, 2), detector=Eyes([MISSED]))
+    assert (after.missed, face(after, 2).decisions) == ((), decisions)
+    assert face(after, 2).status in (status, "fallback")
+    assert changed_near(before, after.after)[2] == (how == HIDDEN)
+    assert told(after)["faces"][2]["decisions"] == list(decisions)
+    assert after.status == (LEFT if how == LEFT else "fallback")
+
+
+def test_a_face_is_added_by_hand() -> None:
+    before = photo()
+    result = done(before, method("solid"))
+    after = review(before, told(result), Decision(ADDED, face=MISSED), shown=result.after)
+    assert (after.status, len(after.faces), face(after, 2).decisions) == ("verified", 3, (ADDED,))
+    assert changed_near(before, after.after) == [True] * 3
+    assert np.array_equal(near(after.after, 0), near(result.after, 0))
+
+
+def test_who_was_not_chosen_stays_so() -> None:
+    before = photo()
+    result = done(before, method("solid"), selected={0})
+    after = review(before, told(result), Decision(AGAIN, 0))
+    assert [one.status for one in after.faces] == ["verified", "skipped"]
+
+
+def test_nonsense_is_refused() -> None:
+    before = photo()
+    record = told(done(before, method("solid")))
+    with pytest.raises(UsageError, match="no face 7"):
+        review(before, record, Decision(LEFT, 7))
+    with pytest.raises(UsageError, match="cannot be read"):
+        review(before, {**record, "faces": [{"box": [1, 2, 3, 4]}]}, None)
+
+
+# ---- files
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> tuple[Item, Settings, Path]:
+    """A photo in a folder, blurred; its settings, and the folder of the results."""
+    write_picture(tmp_path / "in" / "a.png", picture(190, 400, FACES))
+    write_picture(tmp_path / "in" / "b.png", picture(190, 400, FACES, 1))
+    settings = Settings(complete(Recipe("blur", "blur", {"radius": 60.0}), method("blur").Options))
+    out = tmp_path / "out"
+    planned = survey([tmp_path / "in"], out)
+    batch.run(
+        [tmp_path / "in"],
+        out,
+        lambda photo, progress: done(photo, method("blur"), options=method("blur").Options(radius=60.0), **LAX),
+        report=report_of(out),
+        writing=batch.Writing(metadata="strip"),
+        journal=Journal(out, settings.to_text()),
+    )
+    return planned.items[0], settings, out
+
+
+def renewed(run: tuple[Item, Settings, Path], decision: Decision, **more: Any) -> batch.Outcome:
+    item, settings, out = run
+    record = next(line for line in read_records(report_of(out)) if line["input"] == str(item.source))
+
+    def work(photo: Photo, shown: Photo | None, progress: Progress) -> Anonymized:
+        assert shown is not None
+        return review(photo, record, decision, shown=shown, progress=progress, **LAX | more)
+
+    return renew(item, work, Journal(out, settings.to_text()), batch.Writing(metadata="strip"), report=report_of(out))
+
+
+def test_result_journal_and_report_are_renewed_together(run: tuple[Item, Settings, Path]) -> None:
+    item, settings, out = run
+    source, other = item.source.read_bytes(), (out / "b.png").read_bytes()
+    outcome = renewed(run, Decision(HIDDEN, 0))
+    assert (outcome.status, outcome.output) == ("fallback", item.target)
+    assert not near(Photo.open(item.target), 0)[20:30, 20:30].any()
+    with Journal(out, settings.to_text()) as journal:
+        assert journal.state(item.source, item.target) == DONE
+        assert journal.record(item.source)["faces"][0]["decisions"] == [HIDDEN]
+        assert Settings.from_text(journal.settings(item.source)) == settings
+    first, second = read_records(report_of(out))
+    assert (first["status"], second["status"]) == ("fallback", "verified")
+    with report_of(out).with_suffix(".csv").open(newline="") as file:
+        assert [row["face status"] for row in csv.DictReader(file)] == ["fallback", "verified", "verified", "verified"]
+    assert (item.source.read_bytes(), (out / "b.png").read_bytes()) == (source, other)
+
+
+def test_what_is_left_stands_in_table_and_page(run: tuple[Item, Settings, Path]) -> None:
+    item, _, out = run
+    record = next(read_records(report_of(out)))
+    record["possible_missed_faces"] = [
+        {"box": MISSED.box.tolist(), "landmarks": MISSED.landmarks.tolist(), "score": 0.25}
+    ]
+
+    def work(photo: Photo, shown: Photo | None, progress: Progress) -> Anonymized:
+        return review(photo, record, Decision(LEFT, 2), shown=shown, **LAX)
+
+    outcome = renew(item, work, Journal(out, run[1].to_text()), batch.Writing(), report=report_of(out))
+    assert outcome.status == LEFT
+    page = report_of(out).with_suffix(".html").read_text()
+    assert "Left as they are by a person, and not verified" in page
+    assert "left as is" in report_of(out).with_suffix(".csv").read_text()
+
+
+def test_a_result_that_must_not_be_written_leaves_the_earlier_one(run: tuple[Item, Settings, Path]) -> None:
+    item, _, out = run
+    before = item.target.read_bytes(), report_of(out).read_bytes()
+    weak = Decision(AGAIN, 0, recipe=Recipe("blur", "blur", {"radius": 1.0}))
+    with pytest.raises(FaceStudioError, match="earlier result stays"):
+        renewed(run, weak, fallback=None, tries=1, embedders=[FakeEmbedder()])
+    assert (item.target.read_bytes(), report_of(out).read_bytes()) == before
+
+
+def test_a_photo_that_is_another_one_by_now_is_not_gone_on_with(run: tuple[Item, Settings, Path]) -> None:
+    item, settings, out = run
+    with pytest.raises(UsageError, match="other settings"):
+        renewed((item, replace(settings, tries=9), out), Decision(HIDDEN, 0))
+    write_picture(item.source, picture(190, 400, FACES, 5))
+    with pytest.raises(UsageError, match="another one by now"):
+        renewed(run, Decision(HIDDEN, 0))
+
+
+def test_settings_are_the_same_line_whoever_says_them() -> None:
+    options = method("blur").Options
+    said = complete(Recipe("blur", "blur", {"radius": 60}), options)
+    assert (
+        Settings(said).to_text()
+        == Settings(complete(Recipe("blur", "blur", {"radius": 60.0, "area": "face"}), options)).to_text()
+    )
+    assert Settings.from_text(Settings(said, box=("1,2,3,4",)).to_text()).box == ("1,2,3,4",)
+    assert Settings(said, fallback="none").hiding is None
+    with pytest.raises(UsageError, match="no settings"):
+        Settings.from_text('{"recipe": 3}')
+
+
+def test_a_report_is_renewed_whole_and_nothing_else_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "report.jsonl"
+    with ReportFile(path) as report:
+        report.write({"input": "a", "status": "x"})
+        report.write({"input": "b", "status": "x"})
+    renew_record(path, {"input": "a", "status": "y"})
+    renew_record(path, {"input": "c", "status": "z"})
+    assert [(r["input"], r["status"]) for r in read_records(path)] == [("a", "y"), ("b", "x"), ("c", "z")]
+    foreign = tmp_path / "notes.txt"
+    foreign.write_text("notes")
+    with pytest.raises(UsageError, match="not a report"):
+        renew_record(foreign, {"input": "a"})
