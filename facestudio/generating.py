@@ -1,18 +1,20 @@
 """The story of made faces: who -> pictures -> what the recognisers say of them. The sibling of `pipeline`.
 
-    wish     = identity (and landmarks) of a photo's face, or nobody      faces/identity.py, faces/landmarks.py
-    pictures = synthesizer(wish, seeds, ...)                              methods/
+    wish     = identity (and landmarks) of a photo's face                 faces/identity.py, faces/landmarks.py
+               or of a person who does not exist, each picture's own      whom.py, faces/people.py
+    pictures = synthesizer(wishes, seeds, ...)                            methods/
     cosine   = similarity(embed(photo, face), embed(picture, its face))   faces/identity.py
 
 The same honesty: the embedder that a method is conditioned on does not judge it, and a picture without a face is said to be
-one. Knows no files and no window.
+one, as is one that is like a face of the training. Knows no files and no window.
 """
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,20 +22,26 @@ import numpy as np
 from facestudio.errors import UsageError
 from facestudio.faces.align import align, transform
 from facestudio.faces.detect import Detector
-from facestudio.faces.face import Face, similarity
+from facestudio.faces.face import Face, Identity, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.panel import Panel, Summary, summarise
+from facestudio.faces.people import IdentitySpace
 from facestudio.methods.base import Synthesizer, Wish
 from facestudio.options import validate
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
+from facestudio.whom import Anybody, Drawn, Shot, Who, shots
 
 MOST = 1000  # pictures at once, which all lie in memory
 PORTION = 8  # pictures that are drawn together
 DRAWING = 0.9  # of the time; the rest is looking at them
 WITHOUT_FACE = "No face was found in this picture; draw another one."
+LIKE_KNOWN = (
+    "This face came out like one that the weights were trained on (cosine {:.2f}; from {:.2f} on they may be one person); "
+    "draw another one."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,9 +49,13 @@ class Portrait:
     """One made picture.
 
     Attributes:
-        photo: the picture, marked as synthetic; recipe: what makes it again, with its own seed.
+        photo: the picture, marked as synthetic; recipe: what makes it again, with its own seed and person.
         face: what the detector found in it; None when it found none.
         similarity, verdicts, summary: of it and the photo's face, as of a restored face; empty and None without a photo.
+        identities: of its face, by embedder; empty without a face.
+        person: who was told to the method, to the embedder that it listens to; None for anybody.
+        nearest_known: cosine of the face to the training face that is most like it, and the one from which they may be one
+            person; None where that is not known.
     """
 
     photo: Photo
@@ -52,11 +64,18 @@ class Portrait:
     similarity: Mapping[str, float]
     verdicts: Mapping[str, Verdict]
     summary: Summary | None = None
+    identities: Mapping[str, Identity] = field(default_factory=dict)
+    person: Identity | None = None
+    nearest_known: tuple[float, float] | None = None
 
     @property
     def note(self) -> str:
         """A sentence that a person should read beside the picture, or ""."""
-        return "" if self.face is not None else WITHOUT_FACE
+        if self.face is None:
+            return WITHOUT_FACE
+        if self.nearest_known is not None and self.nearest_known[0] >= self.nearest_known[1]:
+            return LIKE_KNOWN.format(*self.nearest_known)
+        return ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +99,9 @@ def generate(
     finder: LandmarkFinder | None = None,
     embedders: Sequence[Embedder] = (),
     panel: Panel | None = None,
+    space: IdentitySpace | None = None,
+    person: Who | None = None,
+    plan: Sequence[Shot] | None = None,
     options: Any = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -90,11 +112,14 @@ def generate(
 
     Args:
         listener: the embedder that the method is conditioned on, and finder of landmarks: needed with a source only.
-        embedders: judges; those the method is conditioned on are left out. panel: sums up what they say.
+        embedders: measure the pictures; those the method is conditioned on do not judge. panel: sums up what they say.
+        space: of people for this method; without it nobody is told to the method, and `person` must say nothing.
+        person: who is on all pictures; None gives each a person of its own seed.
+        plan: seed and person of each picture, instead of `seed` and `person`; not with a source.
         seed: of the first picture; each has the next one, so one of them can be made again alone.
         done: told of each picture as it comes, on the thread that computes.
 
-    UsageError for a count outside 1 to `MOST` and for an option that is not allowed.
+    UsageError for a count outside 1 to `MOST` and for an option that is not allowed; errors as of `IdentitySpace.of`.
     """
     started = time.perf_counter()
     progress = progress or Progress()
@@ -102,30 +127,62 @@ def generate(
         raise UsageError(f"The count is 1 to {MOST}, not {count}.")
     options = synthesizer.Options() if options is None else options
     validate(options)
-    recipe = Recipe(synthesizer.checkpoint.id, synthesizer.id, asdict(options), seed)
-    wish = Wish()
+    plan = shots(seed, count, person) if plan is None else plan
+    if len(plan) != count or (source is not None and any(shot.who is not None for shot in plan)):
+        raise ValueError("a plan names every picture, and nobody where a photo does")
+    recipe = Recipe(synthesizer.checkpoint.id, synthesizer.id, asdict(options), plan[0].seed, person=person)
+    wished = Wish()
     if source is not None:
         if listener is None or listener.id != synthesizer.embedder:
             raise ValueError(f"{synthesizer.id} listens to {synthesizer.embedder}")
-        wish = _wish(*source, synthesizer, listener, finder if getattr(options, "hold_pose", False) else None)
-    judges = [e for e in embedders if e.id not in synthesizer.checkpoint.conditioned_on]
+        wished = _wish(*source, synthesizer, listener, finder if getattr(options, "hold_pose", False) else None)
+        recipe = replace(recipe, reference=source[0].content_hash)
+    else:
+        plan = [_settled(shot, space) for shot in plan]
+    judges = _Judges(embedders, synthesizer, source, panel, space, far)
     portraits: list[Portrait] = []
-    for start in progress.track(range(seed, seed + count, PORTION), "Drawing faces"):
-        seeds = list(range(start, min(start + PORTION, seed + count)))
+    for some in progress.track(_portions(plan), "Drawing faces"):
+        wishes = _wishes(some, wished, space)
+        seeds = [shot.seed for shot in some]
         for _ in progress.track(range(1), "Drawing faces", share=DRAWING):
-            pictures = synthesizer(wish, seeds, options, progress)
-        for pixels, one in progress.track(list(zip(pictures, seeds, strict=True)), "Looking at the pictures"):
+            one = wishes[0] if all(wish is wishes[0] for wish in wishes) else None
+            pictures = synthesizer(one or wishes, seeds, options, progress)
+        drawn = list(zip(pictures, some, wishes, strict=True))
+        for pixels, shot, wish in progress.track(drawn, "Looking at the pictures"):
             photo = replace(Photo.from_pixels(pixels), synthetic=True)
             face = next(iter(detector.detect(photo)), None)
-            said: Summary | None = None
-            if source is not None and face is not None:
-                said = _judged(source, (photo, face), judges, panel, far)
-            verdicts = said.by_embedder if said else {}
-            cosines = {name: each.cosine for name, each in verdicts.items()}
-            portraits.append(Portrait(photo, replace(recipe, seed=one), face, cosines, verdicts, said))
+            made = replace(recipe, seed=shot.seed, person=shot.who)
+            portraits.append(judges.look(Portrait(photo, made, face, {}, {}, person=wish.identity)))
             done(portraits[-1])
     photo_of_source, face_of_source = source or (None, None)
     return Gallery(tuple(portraits), photo_of_source, face_of_source, recipe, time.perf_counter() - started)
+
+
+def _settled(shot: Shot, space: IdentitySpace | None) -> Shot:
+    """`shot` with a person, where there is a space to draw from; UsageError where one is named that cannot be drawn."""
+    if shot.who is None:
+        return replace(shot, who=None if space is None else Drawn(shot.seed))
+    if space is None and not isinstance(shot.who, Anybody):
+        raise UsageError("This method cannot be told a person who does not exist.", hint="Use the starter weights.")
+    return shot
+
+
+def _portions(plan: Sequence[Shot]) -> list[list[Shot]]:
+    """What is drawn together: up to `PORTION` pictures in a row, where somebody is told for all or for none."""
+    found = []
+    for _, group in itertools.groupby(plan, lambda shot: shot.who is None or isinstance(shot.who, Anybody)):
+        alike = list(group)
+        found += [alike[start : start + PORTION] for start in range(0, len(alike), PORTION)]
+    return found
+
+
+def _wishes(some: Sequence[Shot], wished: Wish, space: IdentitySpace | None) -> list[Wish]:
+    """The wish of each picture; `wished` is what a photo says, or nothing. Those of one person are the same object."""
+    made: dict[Who, Wish] = {}
+    for shot in some:
+        if space is not None and shot.who is not None and shot.who not in made:
+            made[shot.who] = replace(wished, identity=space.of(shot.who))
+    return [wished if shot.who is None else made.get(shot.who, wished) for shot in some]
 
 
 def _wish(
@@ -139,20 +196,51 @@ def _wish(
     return Wish(listener.embed(photo.pixels, face.landmarks), landmarks)
 
 
-def _judged(
-    source: tuple[Photo, Face],
-    made: tuple[Photo, Face],
-    judges: Sequence[Embedder],
-    panel: Panel | None,
-    far: float,
-) -> Summary | None:
-    """What the judges say of the faces of two photos; None without judges."""
-    verdicts = {}
-    for judge in judges:
-        one, other = (judge.embed(photo.pixels, face.landmarks) for photo, face in (source, made))
-        verdicts[judge.id] = verdict(similarity(one, other), judge.checkpoint, far=far)
-    quality = None
-    if panel is not None and verdicts:
-        (of_source,), (of_made,) = (panel.quality(p.pixels, f.landmarks[None]) for p, f in (source, made))
-        quality = (of_source, of_made)
-    return summarise(verdicts, quality, panel, ("the face in the photo", "the face that was made"))
+class _Judges:
+    """Measures pictures: who is on them, and with a source whether that is its person."""
+
+    def __init__(
+        self,
+        embedders: Sequence[Embedder],
+        synthesizer: Synthesizer,
+        source: tuple[Photo, Face] | None,
+        panel: Panel | None,
+        space: IdentitySpace | None,
+        far: float,
+    ) -> None:
+        told = synthesizer.checkpoint.conditioned_on
+        self._embedders, self._source, self._panel, self._space, self._far = embedders, source, panel, space, far
+        self._judges = [embedder for embedder in embedders if embedder.id not in told]
+        shown = [] if source is None else self._judges
+        self._known = {one.id: one.embed(source[0].pixels, source[1].landmarks) for one in shown if source is not None}
+
+    def look(self, portrait: Portrait) -> Portrait:
+        """`portrait` with all that is measured of its face."""
+        face = portrait.face
+        if face is None:
+            return portrait
+        identities = {one.id: one.embed(portrait.photo.pixels, face.landmarks) for one in self._embedders}
+        nearest = None
+        if self._space is not None and self._space.embedder in identities:
+            nearest = self._space.nearest_known(identities[self._space.embedder]), self._space.copies
+        found = replace(portrait, identities=identities, nearest_known=nearest)
+        if self._source is None:
+            return found
+        verdicts, summary = self._compared(self._source, (portrait.photo, face), identities)
+        return replace(
+            found, similarity={name: v.cosine for name, v in verdicts.items()}, verdicts=verdicts, summary=summary
+        )
+
+    def _compared(
+        self, source: tuple[Photo, Face], made: tuple[Photo, Face], identities: Mapping[str, Identity]
+    ) -> tuple[dict[str, Verdict], Summary | None]:
+        verdicts = {}
+        for judge in self._judges:
+            cosine = similarity(self._known[judge.id], identities[judge.id])
+            verdicts[judge.id] = verdict(cosine, judge.checkpoint, far=self._far)
+        quality = None
+        if self._panel is not None and verdicts:
+            (of_source,), (of_made,) = (self._panel.quality(p.pixels, f.landmarks[None]) for p, f in (source, made))
+            quality = (of_source, of_made)
+        summary = summarise(verdicts, quality, self._panel, ("the face in the photo", "the face that was made"))
+        return (summary.by_embedder if summary else {}), summary

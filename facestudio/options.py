@@ -19,6 +19,7 @@ from typing import Any
 
 from facestudio.errors import UsageError
 
+PERSON, PHOTO = "person", "photo"  # what an option can need
 _KEY = "facestudio.option"
 _TYPE_WORDS = {bool: "yes or no", int: "a whole number", float: "a number", str: "a word"}
 
@@ -32,6 +33,7 @@ class OptionField:
         title: a short label; help: one sentence.
         minimum, maximum: bounds, both allowed; None where there is none. step: of a slider, None for its own choice.
         choices: the values allowed; empty when any value within the bounds is.
+        needs: what the option has no effect without: `PERSON` who is told to the method, a `PHOTO` of somebody, or "" nothing.
     """
 
     name: str
@@ -43,6 +45,7 @@ class OptionField:
     maximum: float | None = None
     step: float | None = None
     choices: tuple[Any, ...] = ()
+    needs: str = ""
 
     def problem(self, value: Any) -> str:
         """One sentence on why `value` is not allowed, "" when it is."""
@@ -71,9 +74,10 @@ def option(
     maximum: float | None = None,
     step: float | None = None,
     choices: Sequence[Any] = (),
+    needs: str = "",
 ) -> Any:
     """A dataclass field that `describe` understands; see OptionField for the arguments."""
-    shown = {"title": title, "help": help, "minimum": minimum, "maximum": maximum, "step": step}
+    shown = {"title": title, "help": help, "minimum": minimum, "maximum": maximum, "step": step, "needs": needs}
     return dataclasses.field(default=default, metadata={_KEY: {**shown, "choices": tuple(choices)}})
 
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from facestudio.pipeline import Comparison, Result
     from facestudio.populating import Order
     from facestudio.reviewing import Decision
+    from facestudio.whom import Shot
 
 DETECTOR, LANDMARKS, PANEL, PEOPLE = "starter-detector", "starter-landmarks", "starter-panel", "starter-people"
 SLIDERS = "starter-sliders"
@@ -250,8 +251,14 @@ class Studio:
         source: tuple[Photo, Face] | None = None,
         progress: Progress | None = None,
         done: Callable[[Portrait], None] = lambda portrait: None,
+        *,
+        plan: Sequence[Shot] | None = None,
     ) -> Gallery:
-        """Make `count` pictures of the face in `source`, or of people who do not exist; errors as of `generating.generate`."""
+        """Make `count` pictures of the face in `source`, or of people who do not exist; errors as of `generating.generate`.
+
+        Without a source each picture shows a person of its own seed, or all show the recipe's `person`, or each what the `plan`
+        says. Only a method that understands no such people is told nobody.
+        """
         from facestudio import generating
 
         method = self._synthesizer(recipe.checkpoint)
@@ -266,6 +273,9 @@ class Studio:
             finder=self._finder(),
             embedders=embedders,
             panel=self._panel(),
+            space=self._space(method),
+            person=recipe.person if source is None else None,
+            plan=plan,
             options=options_of(method.Options, recipe.options),
             seed=recipe.seed,
             progress=progress,
@@ -387,6 +397,13 @@ class Studio:
         from facestudio.methods.base import method_class
 
         return hasattr(method_class(store.checkpoint(checkpoint_id)), "guided")
+
+    def knows_people(self, checkpoint_id: str) -> bool:
+        """Whether a checkpoint's method can be told people who do not exist; does not import torch."""
+        known = {entry.id: entry for entry in self.checkpoints()}
+        people, entry = known.get(PEOPLE), known.get(checkpoint_id)
+        listens = entry.conditioned_on[:1] if entry is not None else ()
+        return people is not None and people.here and bool(listens) and listens[0] in people.conditioned_on
 
     def sliders(self, checkpoint_id: str) -> tuple[Slider, ...]:
         """What the faces can be changed in that a checkpoint's method makes, those of one group together; does not import
@@ -511,16 +528,23 @@ class Studio:
         device = devices.resolve(self._device)
         return self._keep(f"embedder {entry.id}", lambda: Embedder.load(entry, device, self._identities))
 
-    def _people(self, method: Synthesizer) -> IdentitySpace:
-        """Identities of people who do not exist, as `method` understands them; CheckpointMissing when there are none."""
+    def _space(self, method: Synthesizer) -> IdentitySpace | None:
+        """Identities of people who do not exist, as `method` understands them; None when there are none."""
         from facestudio.faces.people import IdentitySpace
 
         entries = {entry.id: entry for entry in self.checkpoints()}
         entry = entries.get(PEOPLE)
         if entry is None or not entry.here or method.embedder not in entry.conditioned_on:
+            return None
+        return self._keep("people", lambda: IdentitySpace.load(entry, entries))
+
+    def _people(self, method: Synthesizer) -> IdentitySpace:
+        """As `_space`; CheckpointMissing when there are none."""
+        space = self._space(method)
+        if space is None:
             lack = f"Nothing is here that knows who {method.checkpoint.id} could draw: it listens to {method.embedder}."
             raise CheckpointMissing(lack, hint="Choose the starter weights, such as --checkpoint starter-prior.")
-        return self._keep("people", lambda: IdentitySpace.load(entry, entries))
+        return space
 
     def _judges_of(self, method: Synthesizer) -> list[Embedder]:
         """The embedders that `method` does not listen to; CheckpointMissing without any."""

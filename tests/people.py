@@ -11,7 +11,7 @@ import numpy as np
 
 from facestudio.faces.face import FFHQ_256, Face
 from facestudio.faces.people import IdentitySpace
-from facestudio.methods.base import Wish
+from facestudio.methods.base import Wish, wishes_of
 from facestudio.networks.people import People
 from facestudio.options import option
 from facestudio.photo import Photo
@@ -41,16 +41,16 @@ class Texture:
 
     def __init__(self, strange: Collection[int] = (), blank: Collection[int] = ()) -> None:
         self.checkpoint = fake_checkpoint("texture-weights", goal="create", conditioned_on=("fake",))
-        self.asked: list[tuple[Wish, list[int]]] = []
+        self.asked: list[tuple[Wish | Sequence[Wish], list[int]]] = []
         self._strange, self._blank = set(strange), set(blank)
 
-    def __call__(self, wish: Wish, seeds: Sequence[int], options: Any, progress: Progress) -> list[np.ndarray]:
+    def __call__(
+        self, wish: Wish | Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress
+    ) -> list[np.ndarray]:
         self.asked.append((wish, list(seeds)))
         for _ in progress.track(range(options.steps), "Denoising"):
             pass
-        assert wish.identity is not None
-        who = int(hashlib.sha256(np.round(wish.identity.embedding, 3).tobytes()).hexdigest()[:8], 16)
-        return [self._picture(who, seed) for seed in seeds]
+        return [self._picture(_number(one), seed) for one, seed in zip(wishes_of(wish, len(seeds)), seeds, strict=True)]
 
     def _picture(self, who: int, seed: int) -> np.ndarray:
         if seed in self._blank:
@@ -58,6 +58,12 @@ class Texture:
         coarse = picture(128, 128, seed=seed if seed in self._strange else who)
         grain = np.random.default_rng(seed).integers(-9, 10, coarse.shape)
         return np.clip(coarse + grain, 0, 255).astype(np.uint8)
+
+
+def _number(wish: Wish) -> int:
+    """What the texture of a person is made of."""
+    assert wish.identity is not None
+    return int(hashlib.sha256(np.round(wish.identity.embedding, 3).tobytes()).hexdigest()[:8], 16)
 
 
 class Choosy:

@@ -21,9 +21,9 @@ from facestudio.faces.face import FFHQ_256, FFHQ_512
 from facestudio.faces.loading import load_used
 from facestudio.faces.sketch import sketch
 from facestudio.methods import carriers
-from facestudio.methods.base import Wish
+from facestudio.methods.base import Wish, wishes_of
 from facestudio.methods.carriers import Carrier
-from facestudio.options import option
+from facestudio.options import PERSON, PHOTO, option
 from facestudio.photo import to_pixels
 from facestudio.progress import Progress
 
@@ -41,8 +41,9 @@ class Options:
     guidance: float = option(
         2.0,
         title="Likeness",
-        help="How strictly the person is followed (guidance): higher is more alike and less varied. Without a photo it has "
-        "no effect.",
+        help="How strictly the person is followed (guidance): higher is more alike and less varied. Where nobody is told it "
+        "has no effect.",
+        needs=PERSON,
         minimum=1.0,
         maximum=8.0,
         step=0.25,
@@ -62,7 +63,10 @@ class Options:
         choices=("dpm", "ddim"),
     )
     hold_pose: bool = option(
-        False, title="Hold pose", help="Keep pose and expression of the photo; without one it has no effect."
+        False,
+        title="Hold pose",
+        help="Keep pose and expression of the photo; without one it has no effect.",
+        needs=PHOTO,
     )
 
 
@@ -116,46 +120,53 @@ class Arc2Face:
         """Build and fill the networks; CheckpointError when that cannot be."""
         return cls(checkpoint, carriers.starter(checkpoint, device), device)
 
-    def __call__(self, wish: Wish, seeds: Sequence[int], options: Any, progress: Progress) -> list[np.ndarray]:
+    def __call__(
+        self, wish: Wish | Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress
+    ) -> list[np.ndarray]:
         """Pictures (S, S, 3) uint8 RGB, one for each of `seeds`; see `Synthesizer`."""
-        if wish.identity is not None and wish.identity.embedder != self.embedder:
-            raise ValueError(f"{self.id} understands {self.embedder}, not {wish.identity.embedder}")
-        return run_batched(
-            partial(self._draw, wish, options, progress), list(seeds), self.batch, progress, "Drawing faces"
-        )
+        wishes = wishes_of(wish, len(seeds))
+        for one in wishes:
+            if one.identity is not None and one.identity.embedder != self.embedder:
+                raise ValueError(f"{self.id} understands {self.embedder}, not {one.identity.embedder}")
+        items = list(zip(wishes, seeds, strict=True))
+        return run_batched(partial(self._draw, options, progress), items, self.batch, progress, "Drawing faces")
 
-    def _draw(self, wish: Wish, options: Any, progress: Progress, seeds: list[int]) -> list[np.ndarray]:
+    def _draw(self, options: Any, progress: Progress, items: list[tuple[Wish, int]]) -> list[np.ndarray]:
         from facestudio.diffusion.sampling import draw, noise, scheduler
 
         carrier = self._carrier
         steps = scheduler(options.sampler, dict(carrier.schedule))
         steps.set_timesteps(options.steps)
+        wishes, seeds = [wish for wish, _ in items], [seed for _, seed in items]
         start = noise(seeds, carrier.latent).to(self._device)
-        who, lines = self._who(wish, seeds), self._lines(wish, len(seeds))
+        who, lines = self._who(wishes, seeds), self._lines(wishes)
         latents = draw(carrier.prior, steps, start, who, options.guidance, lines, progress, self._sheet, seeds)
         return list(self._pixels(latents))
 
-    def _who(self, wish: Wish, seeds: list[int]) -> Tensor | None:
+    def _who(self, wishes: list[Wish], seeds: list[int]) -> Tensor | None:
         """The embeddings (B, D) that the prior hears; None for nobody."""
         import torch
 
-        if wish.identity is None:
-            return None
-        embedding = torch.from_numpy(np.array(wish.identity.embedding, np.float32))
-        return embedding.to(self._device).expand(len(seeds), -1)
+        told = [wish.identity.embedding for wish in wishes if wish.identity is not None]
+        return torch.from_numpy(np.stack(told).astype(np.float32)).to(self._device) if told else None
 
-    def _lines(self, wish: Wish, count: int) -> Tensor | None:
-        """The sketch (B, C, h, w) that the prior sees; None when nothing is given."""
+    def _lines(self, wishes: list[Wish]) -> Tensor | None:
+        """The sketches (B, C, h, w) that the prior sees, zeros where nothing is given; None when nothing is given at all."""
         import torch
         from torch.nn import functional
 
         from facestudio.networks.prior import FINER
 
-        if wish.landmarks is None:
+        if all(wish.landmarks is None for wish in wishes):
             return None
-        drawn = torch.from_numpy(sketch(wish.landmarks, self.template.size, self._carrier.latent[1] * FINER))
-        lines = functional.pixel_unshuffle(drawn.permute(2, 0, 1)[None], FINER)
-        return lines.to(self._device).expand(count, -1, -1, -1)
+        side = self._carrier.latent[1] * FINER
+        drawn: dict[int, np.ndarray] = {}  # of each landmarks once
+        for wish in wishes:
+            if wish.landmarks is not None and id(wish.landmarks) not in drawn:
+                drawn[id(wish.landmarks)] = sketch(wish.landmarks, self.template.size, side)
+        blank = np.zeros_like(next(iter(drawn.values())))
+        sketches = np.stack([drawn.get(id(wish.landmarks), blank) for wish in wishes])
+        return functional.pixel_unshuffle(torch.from_numpy(sketches).permute(0, 3, 1, 2), FINER).to(self._device)
 
     def _pixels(self, latents: Tensor) -> np.ndarray:
         """(B, S, S, 3) uint8 RGB."""
@@ -189,24 +200,24 @@ class PublishedArc2Face(Arc2Face):
         """Build and fill the networks; CheckpointError when that cannot be."""
         return cls(checkpoint, carriers.published(checkpoint, device), device)
 
-    def _draw(self, wish: Wish, options: Any, progress: Progress, seeds: list[int]) -> list[np.ndarray]:
+    def _draw(self, options: Any, progress: Progress, items: list[tuple[Wish, int]]) -> list[np.ndarray]:
         if options.sampler != "lcm":
-            return super()._draw(wish, options, progress, seeds)
+            return super()._draw(options, progress, items)
         if self._lora is None:
             self._lora = load_used(self.checkpoint, "lcm", self._device)
         quick = PublishedOptions(1.0, min(options.steps, MOST_CONSISTENT), "lcm")
         with self._lora.on(self._carrier.prior.unet):
-            return super()._draw(wish, quick, progress, seeds)
+            return super()._draw(quick, progress, items)
 
-    def _who(self, wish: Wish, seeds: list[int]) -> Tensor | None:
+    def _who(self, wishes: list[Wish], seeds: list[int]) -> Tensor | None:
         """As of Arc2Face, but nobody is a direction at random, which is how recognisers spread people."""
         import torch
 
-        known = super()._who(wish, seeds)
+        known = super()._who(wishes, seeds)
         if known is not None:
             return known
         random = [np.random.default_rng([seed, 512]).standard_normal(512, np.float32) for seed in seeds]
         return torch.from_numpy(np.stack(random)).to(self._device)
 
-    def _lines(self, wish: Wish, count: int) -> Tensor | None:
+    def _lines(self, wishes: list[Wish]) -> Tensor | None:
         return None

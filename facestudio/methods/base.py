@@ -192,9 +192,22 @@ class Synthesizer(Protocol):
     embedder: str
     Options: type[Any]
 
-    def __call__(self, wish: Wish, seeds: Sequence[int], options: Any, progress: Progress) -> list[np.ndarray]:
-        """One picture (S, S, 3) uint8 RGB for each of `seeds`, which alone decides what is left open."""
+    def __call__(
+        self, wish: Wish | Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress
+    ) -> list[np.ndarray]:
+        """One picture (S, S, 3) uint8 RGB for each of `seeds`, which alone decides what is left open.
+
+        `wish` is for all of them, or there is one for each; either all of these name an identity or none does.
+        """
         ...
+
+
+def wishes_of(wish: Wish | Sequence[Wish], count: int) -> list[Wish]:
+    """A wish for each of `count` pictures; ValueError when there are fewer or more, or only some name an identity."""
+    wishes = [wish] * count if isinstance(wish, Wish) else list(wish)
+    if len(wishes) != count or len({one.identity is None for one in wishes}) > 1:
+        raise ValueError(f"{count} pictures need as many wishes, which all name an identity or none does")
+    return wishes
 
 
 def method_name(checkpoint: Checkpoint) -> str:

@@ -20,8 +20,8 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.device import run_batched
 from facestudio.faces.face import ARCFACE_112
 from facestudio.faces.loading import load_network
-from facestudio.methods.base import Wish
-from facestudio.options import option
+from facestudio.methods.base import Wish, wishes_of
+from facestudio.options import PERSON, option
 from facestudio.photo import to_pixels
 from facestudio.progress import Progress
 
@@ -42,6 +42,7 @@ class Options:
         title="Variety",
         help="How different the pictures of one person are, and how unlike the person they may become: the deviation of what "
         "is added to each number of the vector. The authors take 0.3 to 0.7. Without a photo it has no effect.",
+        needs=PERSON,
         minimum=0.0,
         maximum=1.0,
         step=0.05,
@@ -77,30 +78,37 @@ class Vec2Face:
         """Build and fill the network; CheckpointError when that cannot be."""
         return cls(checkpoint, load_network(checkpoint, device), device)
 
-    def __call__(self, wish: Wish, seeds: Sequence[int], options: Any, progress: Progress) -> list[np.ndarray]:
+    def __call__(
+        self, wish: Wish | Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress
+    ) -> list[np.ndarray]:
         """Pictures (112, 112, 3) uint8 RGB, one for each of `seeds`; see `Synthesizer`.
 
         Stops between two batches, or two steps of refining.
         """
-        if wish.identity is not None and wish.identity.embedder != self.embedder:
-            raise ValueError(f"{self.id} understands {self.embedder}, not {wish.identity.embedder}")
-        draw = partial(self._draw, wish, options, progress)
-        return run_batched(draw, list(seeds), BATCH, progress, "Drawing faces")
+        wishes = wishes_of(wish, len(seeds))
+        for one in wishes:
+            if one.identity is not None and one.identity.embedder != self.embedder:
+                raise ValueError(f"{self.id} understands {self.embedder}, not {one.identity.embedder}")
+        draw = partial(self._draw, options, progress)
+        return run_batched(draw, list(zip(wishes, seeds, strict=True)), BATCH, progress, "Drawing faces")
 
-    def _draw(self, wish: Wish, options: Any, progress: Progress, seeds: list[int]) -> list[np.ndarray]:
+    def _draw(self, options: Any, progress: Progress, items: list[tuple[Wish, int]]) -> list[np.ndarray]:
         import torch
 
         network = self._network
+        wishes, seeds = [wish for wish, _ in items], [seed for _, seed in items]
         randoms = [np.random.default_rng([seed, network.dimensions]) for seed in seeds]
-        drawn = np.stack([_vector(wish, options.variety, network.dimensions, random) for random in randoms])
+        each = zip(wishes, randoms, strict=True)
+        drawn = np.stack([_vector(wish, options.variety, network.dimensions, random) for wish, random in each])
         rates = torch.tensor([_rate(network.rates, random) for random in randoms], device=self._device)
         hidden = self._tensor(np.stack([random.random(network.places, np.float32) for random in randoms]))
         vectors = self._tensor(drawn)
         if options.refine:
-            who = vectors if wish.identity is None else self._tensor(wish.identity.embedding).expand_as(vectors)
+            told = [wish.identity.embedding for wish in wishes if wish.identity is not None]
+            who = self._tensor(np.stack(told)) if told else vectors
             # one at a time, so that a picture does not depend on what is drawn with it
-            each = zip(vectors.split(1), hidden.split(1), rates.split(1), who.split(1), strict=True)
-            vectors = torch.cat([self._refined(*one, options.refine, progress) for one in each])
+            singly = zip(vectors.split(1), hidden.split(1), rates.split(1), who.split(1), strict=True)
+            vectors = torch.cat([self._refined(*one, options.refine, progress) for one in singly])
         with torch.inference_mode():
             return list(to_pixels(network(vectors, hidden, rates)))
 

@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 
 from facestudio.errors import UsageError
-from facestudio.faces.face import FFHQ_256, Face
+from facestudio.faces.face import FFHQ_256, Face, similarity
 from facestudio.generating import PORTION, WITHOUT_FACE, Gallery, Portrait, generate
 from facestudio.methods.base import Synthesizer, Wish
 from facestudio.options import option
 from facestudio.photo import Photo
 from facestudio.progress import Cancelled, Progress
+from facestudio.recipe import Recipe
+from facestudio.whom import Anybody, Drawn, shots, walk
 from tests.fakes import FakeDetector, FakeEmbedder, face_at, fake_checkpoint, fake_panel, picture
+from tests.people import Choosy, Texture, space
 
 FACE = face_at(128, 128, 256)
 SOURCE = face_at(120, 100, 150)
@@ -35,9 +38,11 @@ class Painter:
 
     def __init__(self) -> None:
         self.checkpoint = fake_checkpoint("painter-weights", goal="create", conditioned_on=("listener",))
-        self.asked: list[tuple[Wish, list[int]]] = []
+        self.asked: list[tuple[Any, list[int]]] = []
 
-    def __call__(self, wish: Wish, seeds: Sequence[int], options: Any, progress: Progress) -> list[np.ndarray]:
+    def __call__(
+        self, wish: Wish | Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress
+    ) -> list[np.ndarray]:
         self.asked.append((wish, list(seeds)))
         for _ in progress.track(range(3), "Painting"):
             pass
@@ -54,7 +59,7 @@ def source() -> tuple[Photo, Face]:
     return Photo.from_pixels(picture(200, 240, [SOURCE])), SOURCE
 
 
-def made(count: int, painter: Painter | None = None, **settings: Any) -> Gallery:
+def made(count: int, painter: Painter | Texture | None = None, **settings: Any) -> Gallery:
     return generate(painter or Painter(), count, **{"detector": FakeDetector([FACE]), **settings})
 
 
@@ -107,6 +112,74 @@ def test_a_picture_without_a_face_is_said_to_be_one(source: tuple[Photo, Face]) 
 def test_the_listener_must_be_the_methods_own(source: tuple[Photo, Face]) -> None:
     with pytest.raises(ValueError, match="listens to listener"):
         made(1, source=source, listener=FakeEmbedder("another"))
+
+
+def test_every_picture_shows_a_person_of_its_own_seed() -> None:
+    texture, of = Texture(), space()
+    gallery = made(PORTION + 1, texture, space=of, detector=Choosy(), seed=3)
+    wishes, seeds = texture.asked[0]
+    assert isinstance(wishes, list) and len(wishes) == PORTION and seeds[0] == 3
+    for portrait in gallery.portraits:
+        seed = portrait.recipe.seed
+        assert portrait.recipe.person == Drawn(seed) and portrait.person is not None
+        assert np.array_equal(portrait.person.embedding, of.draw(seed).embedding)
+    recipe = Recipe.from_json(gallery.portraits[4].recipe.to_json())
+    (again,) = made(1, Texture(), space=of, detector=Choosy(), seed=recipe.seed, person=recipe.person).portraits
+    assert np.array_equal(again.photo.pixels, gallery.portraits[4].photo.pixels)
+    assert again.recipe == recipe == gallery.portraits[4].recipe
+
+
+def test_one_person_has_several_pictures_and_may_look_otherwise() -> None:
+    texture, of = Texture(), space()
+    gallery = made(2, texture, space=of, detector=Choosy(), seed=8, person=Drawn(1))
+    ((wish, seeds),) = texture.asked
+    assert isinstance(wish, Wish) and seeds == [8, 9]
+    assert [portrait.recipe.person for portrait in gallery.portraits] == [Drawn(1), Drawn(1)]
+    plan = shots(8, 2, Drawn(1), vary=0.2)
+    looks = [p.person for p in made(2, texture, space=of, detector=Choosy(), plan=plan).portraits]
+    assert all(one is not None and similarity(one, of.draw(1)) == pytest.approx(0.8, abs=1e-5) for one in looks)
+
+
+def test_a_walk_keeps_the_seed_and_ends_at_the_people_it_was_asked_for() -> None:
+    of = space()
+    gallery = made(4, Texture(), space=of, detector=Choosy(), plan=walk(Drawn(1), Drawn(2), 4, seed=6))
+    assert [portrait.recipe.seed for portrait in gallery.portraits] == [6] * 4
+    first, last = gallery.portraits[0].person, gallery.portraits[-1].person
+    assert first is not None and np.allclose(first.embedding, of.draw(1).embedding, atol=1e-5)
+    assert last is not None and np.allclose(last.embedding, of.draw(2).embedding, atol=1e-5)
+
+
+def test_nobody_is_told_where_anybody_is_asked_for_or_no_person_is_known() -> None:
+    painter = Painter()
+    gallery = made(2, painter, space=space(), person=Anybody())
+    assert all(wish.identity is None for wish, _ in painter.asked)
+    assert [portrait.recipe.person for portrait in gallery.portraits] == [Anybody()] * 2
+    assert all(portrait.recipe.person is None for portrait in made(2).portraits)
+    with pytest.raises(UsageError, match="cannot be told"):
+        made(1, person=Drawn(3))
+
+
+def test_a_face_like_one_of_the_training_is_said_to_be_one() -> None:
+    of, judges = space(), [FakeEmbedder("one")]
+    of.embedder = "one"  # who measures how near the training people are
+    (free,) = made(1, person=Anybody(), embedders=judges).portraits
+    face = free.identities["one"].embedding
+    of._known = np.stack([np.roll(face, 1), -face])
+    (other,) = made(1, person=Anybody(), space=of, embedders=judges).portraits
+    of._known = np.stack([face, -face])
+    (alike,) = made(1, person=Anybody(), space=of, embedders=judges).portraits
+    assert alike.nearest_known == (pytest.approx(1, abs=1e-5), of.copies)
+    assert "trained on" in alike.note and other.note == "" and free.nearest_known is None
+    assert set(free.identities) == {"one"}
+
+
+def test_a_photo_says_who_and_a_recipe_which_photo(source: tuple[Photo, Face]) -> None:
+    more: dict[str, Any] = {"source": source, "listener": FakeEmbedder("listener"), "space": space()}
+    (portrait,) = made(1, **more).portraits
+    assert portrait.recipe.reference == source[0].content_hash and portrait.recipe.person is None
+    assert portrait.person is not None and portrait.person.embedder == "listener"
+    with pytest.raises(ValueError, match="where a photo does"):
+        made(1, **more, person=Drawn(1))
 
 
 @pytest.mark.parametrize("count", [0, 1001])
