@@ -1,8 +1,9 @@
 """Which faces of many photos are the same person: groups, formed photo by photo, by all recognisers together.
 
-Two groups are as alike as their faces are on average: the mean cosine of all pairs is the product of the groups' mean
-embeddings, so nothing is kept of a face but its part in a sum (average linkage: Sokal and Michener, 1958). The panel turns the
-cosines, given how recognisable the poorer group is, into log-odds. Two faces of one photo are never the same person. Numpy only.
+How alike two groups are lies between the mean cosine of all pairs of faces (average linkage) and the cosine of their middles
+(centroid linkage; both Sokal and Michener, 1958), in their geometric mean: the more faces a group has, the surer its middle is.
+Both come of the sum of its embeddings, so nothing else is kept of a face. The panel turns the cosines, given how recognisable the
+poorer group is, into log-odds. Two faces of one photo are never the same person. Numpy only.
 """
 
 from __future__ import annotations
@@ -93,7 +94,10 @@ class Grouping:
         count = len(self._photos)
         if not count:
             return {}
-        alike = [one @ sums[:count].T / self._sizes[:count] for one, sums in zip(vectors, self._sums, strict=True)]
+        alike = [
+            one @ self._middles(sums[:count], self._sizes[:count]).T
+            for one, sums in zip(vectors, self._sums, strict=True)
+        ]
         own = self._quality[:count] / self._sizes[:count]
         return _matched(self._scores(alike, clear[:, None], own[None]), self._threshold)
 
@@ -101,7 +105,7 @@ class Grouping:
         """Pairs of groups that are each other's best, above the threshold, and share no photo."""
         alive = np.array([group for group in range(len(self._photos)) if group not in self._into], int)
         sizes = self._sizes[alive]
-        means = [sums[alive] / sizes[:, None] for sums in self._sums]
+        means = [self._middles(sums[alive], sizes) for sums in self._sums]
         own = self._quality[alive] / sizes
         best = np.full(len(alive), -1)
         for start in range(0, len(alive), _ROWS):
@@ -116,6 +120,12 @@ class Grouping:
                         break
         pairs = [(one, int(best[one])) for one in range(len(alive)) if best[one] > one and best[best[one]] == one]
         return [(int(alive[one]), int(alive[other])) for one, other in pairs]
+
+    @staticmethod
+    def _middles(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+        """Vectors (G, D) whose products are how alike groups of `sizes` faces with `sums` of embeddings are."""
+        found: np.ndarray = sums / np.sqrt(sizes * np.linalg.norm(sums, axis=1))[:, None]
+        return found
 
     def _scores(self, cosines: Sequence[np.ndarray], one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """Log-odds of the same person (R, G), of `cosines` by embedder and how recognisable both sides are."""
