@@ -107,6 +107,7 @@ def generate(
     progress: Progress | None = None,
     far: float = 1e-3,
     done: Callable[[Portrait], None] = lambda portrait: None,
+    looked_at: bool = True,
 ) -> Gallery:
     """Make `count` pictures: of the face in `source`, or of people who do not exist.
 
@@ -118,6 +119,7 @@ def generate(
         plan: seed and person of each picture, instead of `seed` and `person`; not with a source.
         seed: of the first picture; each has the next one, so one of them can be made again alone.
         done: told of each picture as it comes, on the thread that computes.
+        looked_at: whether faces are looked for and measured; a draft is only to be seen.
 
     UsageError for a count outside 1 to `MOST` and for an option that is not allowed; errors as of `IdentitySpace.of`.
     """
@@ -150,7 +152,7 @@ def generate(
         drawn = list(zip(pictures, some, wishes, strict=True))
         for pixels, shot, wish in progress.track(drawn, "Looking at the pictures"):
             photo = replace(Photo.from_pixels(pixels), synthetic=True)
-            face = next(iter(detector.detect(photo)), None)
+            face = next(iter(detector.detect(photo)), None) if looked_at else None
             made = replace(recipe, seed=shot.seed, person=shot.who)
             portraits.append(judges.look(Portrait(photo, made, face, {}, {}, person=wish.identity)))
             done(portraits[-1])

@@ -253,15 +253,21 @@ class Studio:
         done: Callable[[Portrait], None] = lambda portrait: None,
         *,
         plan: Sequence[Shot] | None = None,
+        draft: bool = False,
     ) -> Gallery:
         """Make `count` pictures of the face in `source`, or of people who do not exist; errors as of `generating.generate`.
 
         Without a source each picture shows a person of its own seed, or all show the recipe's `person`, or each what the `plan`
-        says. Only a method that understands no such people is told nobody.
+        says. Only a method that understands no such people is told nobody. A `draft` is drawn quickly where the method can, and
+        nobody looks for the face in it.
         """
         from facestudio import generating
+        from facestudio.methods.base import Drafting
 
         method = self._synthesizer(recipe.checkpoint)
+        options = options_of(method.Options, recipe.options)
+        if draft and isinstance(method, Drafting):
+            options = method.draft(options)
         embedders = self._embedders()
         listener = None if source is None else self._listener(method)
         return generating.generate(
@@ -276,7 +282,8 @@ class Studio:
             space=self._space(method),
             person=recipe.person if source is None else None,
             plan=plan,
-            options=options_of(method.Options, recipe.options),
+            looked_at=not draft,
+            options=options,
             seed=recipe.seed,
             progress=progress,
             far=self.far,

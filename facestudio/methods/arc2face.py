@@ -9,7 +9,7 @@ told nobody; and the published networks at 512 px, which are told a random ident
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PREVIEW = 128  # pixels of a face in a preview
+DRAFT = 6  # steps of a draft
 MOST_CONSISTENT = 50  # steps that a consistency model can be asked for
 
 
@@ -130,6 +131,11 @@ class Arc2Face:
                 raise ValueError(f"{self.id} understands {self.embedder}, not {one.identity.embedder}")
         items = list(zip(wishes, seeds, strict=True))
         return run_batched(partial(self._draw, options, progress), items, self.batch, progress, "Drawing faces")
+
+    def draft(self, options: Any) -> Any:
+        """`options` with few steps of the sampler that needs the fewest; see `Drafting`."""
+        sampler = "dpm" if options.sampler == "ddim" else options.sampler
+        return replace(options, steps=min(options.steps, DRAFT), sampler=sampler)
 
     def _draw(self, options: Any, progress: Progress, items: list[tuple[Wish, int]]) -> list[np.ndarray]:
         from facestudio.diffusion.sampling import draw, noise, scheduler

@@ -202,6 +202,15 @@ class Synthesizer(Protocol):
         ...
 
 
+@runtime_checkable
+class Drafting(Protocol):
+    """A Synthesizer that can draw a draft, to be seen while somebody chooses."""
+
+    def draft(self, options: Any) -> Any:
+        """Options that draw about what `options` do, in a fraction of the time."""
+        ...
+
+
 def wishes_of(wish: Wish | Sequence[Wish], count: int) -> list[Wish]:
     """A wish for each of `count` pictures; ValueError when there are fewer or more, or only some name an identity."""
     wishes = [wish] * count if isinstance(wish, Wish) else list(wish)
