@@ -48,6 +48,16 @@ def load_used(asking: Checkpoint, role: str, device: str) -> nn.Module:
     return load_network(checkpoint(asking.uses[role]), device)
 
 
+def refuse_others(asking: Checkpoint, recipe: str) -> None:
+    """CheckpointMismatch when `asking` was trained, by `recipe`, with other weights than are here."""
+    for name, sha256 in asking.calibration.get("fitted_to", {}).items():
+        if checkpoint(name).files["weights"].sha256 != sha256:
+            raise CheckpointMismatch(
+                f"{asking.id} was trained with other weights of {name} than are here.",
+                hint=f"Train it again (`python -m facestudio.training {recipe} --export`), or install {name} again.",
+            )
+
+
 def fill_network(checkpoint: Checkpoint, part: str = "weights") -> nn.Module:
     """The checkpoint's network as it was trained: filled from `part`, on the CPU, in evaluation mode.
 

@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from facestudio import checkpoints
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import run_batched
-from facestudio.errors import CheckpointMismatch
 from facestudio.faces.face import FFHQ_256, AlignedFace
-from facestudio.faces.loading import load_network, load_used
+from facestudio.faces.loading import load_network, load_used, refuse_others
 from facestudio.methods.base import strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
@@ -65,12 +63,7 @@ class LAFR:
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: str) -> LAFR:
         """Build and fill all networks; CheckpointError when that cannot be, or it was trained with others than are here."""
-        for name, sha256 in checkpoint.calibration.get("fitted_to", {}).items():
-            if checkpoints.checkpoint(name).files["weights"].sha256 != sha256:
-                raise CheckpointMismatch(
-                    f"{checkpoint.id} was trained with other weights of {name} than are here.",
-                    hint=f"Train it again (`python -m facestudio.training lafr --export`), or install {name} again.",
-                )
+        refuse_others(checkpoint, "lafr")
         prior, autoencoder = (load_used(checkpoint, role, device) for role in ("prior", "autoencoder"))
         network: Any = load_network(checkpoint, device)
         estimator = load_used(checkpoint, "estimator", device) if network.guess == "estimator" else None

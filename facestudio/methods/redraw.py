@@ -104,12 +104,7 @@ class Redraw:
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: str) -> Redraw:
         """Build and fill everything, which are other checkpoints'; CheckpointError when that cannot be."""
-        known = checkpoints.load_manifest()
-        prior, autoencoder = (load_used(checkpoint, role, device) for role in ("prior", "autoencoder"))
-        listener = Embedder.load(known[checkpoint.uses["embedder"]], device)
-        finder = LandmarkFinder.load(known[checkpoint.uses["landmarks"]], device)
-        people = IdentitySpace.load(known[checkpoint.uses["people"]], known)
-        return cls(checkpoint, prior, autoencoder, listener, finder, people, device)
+        return cls(checkpoint, *parts(checkpoint, device), device)
 
     def stronger(self, options: Any) -> Any | None:
         """A tenth more of the face dissolved; None when there is nothing left to dissolve."""
@@ -154,8 +149,7 @@ class Redraw:
         loud = self._prior.loud[:, None, None]
         with enough_memory(), torch.inference_mode():
             latents = self._autoencoder.latents(original) * loud
-            who = torch.from_numpy(np.array(new.embedding, np.float32))[None].to(self._device)
-            denoise = self._denoiser(who, options.guidance, self._lines(aligned), latents)
+            denoise = self._denoiser(new, options, self._lines(aligned), latents)
 
             def shown(x: Tensor) -> np.ndarray:
                 return self._laid(aligned, held(self._autoencoder.pixels(x / loud), original, LIGHT))
@@ -164,17 +158,23 @@ class Redraw:
             more: dict[str, Any] = {"schedule": levels, "clamp": None, "progress": progress, "show": shown}
             return aligned.with_pixels(shown(refine(denoise, latents, sampling, noise, **more)))
 
-    def _denoiser(self, who: Tensor, guidance: float, lines: Tensor, known: Tensor) -> Denoiser:
-        """What tells the noise of a latent (1, C, h, w) that, outside of the face, is `known`."""
+    def _denoiser(self, new: Identity, options: Any, lines: Tensor, known: Tensor) -> Denoiser:
+        """What tells the noise of a latent (1, C, h, w) that, outside of the face, is `known`, and inside is to be `new`."""
         import torch
 
         from facestudio.diffusion.latents import denoiser
         from facestudio.diffusion.sampling import told
 
-        tell = told(self._prior, who, 1, guidance, lines, self._device)
         inside = cv2.resize(area_mask("face"), known.shape[:1:-1], interpolation=cv2.INTER_AREA)
         drawn = torch.from_numpy(inside)[None, None].to(known)
+        who = torch.from_numpy(np.array(new.embedding, np.float32))[None].to(self._device)
+        asked, who = self._asked(who, options, lines, known, drawn)
+        tell = told(asked, who, 1, options.guidance, lines, self._device)
         return denoiser(self._prior, tell, lambda clean: torch.lerp(known, clean, drawn))
+
+    def _asked(self, who: Tensor, options: Any, lines: Tensor, known: Tensor, drawn: Tensor) -> tuple[Any, Tensor]:
+        """Which prior is asked, and for whom (1, D); `drawn` (1, 1, h, w) is 1 where the face is drawn anew."""
+        return self._prior, who
 
     def _lines(self, aligned: AlignedFace) -> Tensor:
         """Where the features are, as the prior is told it (1, S, h, w)."""
@@ -196,3 +196,12 @@ class Redraw:
         mixed = aligned.pixels + weight * (to_pixels(found[:1])[0].astype(np.float32) - aligned.pixels)
         pixels: np.ndarray = np.rint(mixed).astype(np.uint8)
         return pixels
+
+
+def parts(checkpoint: Checkpoint, device: str) -> tuple[nn.Module, nn.Module, Embedder, LandmarkFinder, IdentitySpace]:
+    """Prior, autoencoder, listener, finder and people of `checkpoint`, which are other checkpoints'."""
+    known = checkpoints.load_manifest()
+    prior, autoencoder = (load_used(checkpoint, role, device) for role in ("prior", "autoencoder"))
+    listener = Embedder.load(known[checkpoint.uses["embedder"]], device)
+    finder = LandmarkFinder.load(known[checkpoint.uses["landmarks"]], device)
+    return prior, autoencoder, listener, finder, IdentitySpace.load(known[checkpoint.uses["people"]], known)

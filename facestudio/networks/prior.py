@@ -92,10 +92,18 @@ class FacePrior(nn.Module):
         tokens = torch.where(known[:, None, None], said, self.nobody.to(said.dtype)).flatten(1)
         return torch.cat([known[:, None].to(tokens), identity.to(tokens), tokens], 1)
 
-    def forward(self, noisy: Tensor, time: Tensor, heard: Tensor, sketch: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        heard: Tensor,
+        sketch: Tensor | None = None,
+        added: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         """v (B, C, h, w) of `noisy` latents at `time` (B,), with what was `heard` and, where features are given, a `sketch`.
 
-        `sketch` (B, S, h, w) comes from `unshuffled` lines; None, and zeros, mean that nothing is given.
+        `sketch` (B, S, h, w) comes from `unshuffled` lines; None, and zeros, mean that nothing is given. `added` is what a branch
+        adds to the U-Net's skips and, the last one, to its middle (networks/decouple.py).
         """
         known, identity, tokens = heard.split([1, self.dimensions, heard.shape[1] - 1 - self.dimensions], 1)
         share = self.shares[time]
@@ -105,4 +113,7 @@ class FacePrior(nn.Module):
         if sketch is None:
             sketch = noisy.new_zeros(len(noisy), self.sketched, *noisy.shape[2:])
         seen = torch.cat([noisy, clean.to(noisy.dtype), sketch.to(noisy.dtype)], 1)
-        return v + self.unet(seen, time, tokens.unflatten(1, (self.words, -1))).sample
+        more: dict[str, Any] = {}
+        if added is not None:
+            more = {"down_block_additional_residuals": tuple(added[:-1]), "mid_block_additional_residual": added[-1]}
+        return v + self.unet(seen, time, tokens.unflatten(1, (self.words, -1)), **more).sample

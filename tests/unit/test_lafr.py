@@ -38,9 +38,9 @@ from facestudio.training import export
 from facestudio.training.clusters import k_means
 from facestudio.training.data import held_out
 from facestudio.training.loop import train
+from facestudio.training.oracles import Recogniser
 from facestudio.training.perceptual import Perceptual
 from facestudio.training.recipes import lafr as recipe_module
-from facestudio.training.recipes.estimator import Recogniser
 from facestudio.training.recipes.lafr import Recipe, Stamp
 from tests.fakes import face_at, picture
 from tests.unit.test_floors import modules_after

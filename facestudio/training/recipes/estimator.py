@@ -17,31 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facestudio.faces.align import similarity_transform, transform
-from facestudio.faces.face import ARCFACE_112, FFHQ_256
 from facestudio.networks.estimator import EstimatorUNet, gradients
 from facestudio.training import data, grid, metrics, teachers
 from facestudio.training.degradation import degrade, draw
 from facestudio.training.loop import Settings
-
-
-class Recogniser:
-    """The CASIA teacher on FFHQ_256 crops: (B, 3, 256, 256) in [-1, 1] to unit embeddings (B, 128), with gradients."""
-
-    def __init__(self, teacher: teachers.Casia) -> None:
-        self.teacher = teacher
-        points = ARCFACE_112.points - [8, 0]  # the teacher sees 112 x 96
-        back = similarity_transform(points, FFHQ_256.points)
-        x, y = np.meshgrid(np.arange(96.0), np.arange(112.0))
-        places = transform(back, np.stack([x.ravel(), y.ravel()], 1)).reshape(1, 112, 96, 2)
-        self.grid = torch.from_numpy(((places + 0.5) / 128 - 1).astype(np.float32))
-
-    def __call__(self, faces: Tensor) -> Tensor:
-        grid = self.grid.to(faces.device).expand(len(faces), -1, -1, -1)
-        crops = functional.grid_sample(faces.float(), grid, mode="bilinear", align_corners=False)
-        with torch.autocast(faces.device.type, enabled=False):
-            raw, _ = self.teacher(crops.contiguous(memory_format=torch.channels_last))
-        return functional.normalize(raw, dim=1)
+from facestudio.training.oracles import Recogniser
 
 
 class Recipe:

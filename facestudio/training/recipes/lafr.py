@@ -24,8 +24,6 @@ from torch.nn import functional
 
 from facestudio import checkpoints
 from facestudio.errors import CheckpointMismatch
-from facestudio.faces.landmarks import BOX, SIDE
-from facestudio.faces.loading import fill_network
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.estimator import EstimatorUNet
 from facestudio.networks.lafr import Aligned, CodebookLearner, LAFRNet, one_step
@@ -34,13 +32,12 @@ from facestudio.training import data, grid, metrics, teachers
 from facestudio.training.clusters import k_means
 from facestudio.training.degradation import degrade, draw
 from facestudio.training.loop import Settings, Taught
+from facestudio.training.oracles import Recogniser, features, frozen, misplaced
 from facestudio.training.perceptual import Perceptual
 from facestudio.training.recipes import prior as prior_recipe
-from facestudio.training.recipes.estimator import Recogniser
 
 AUTOENCODER, PRIOR, ESTIMATOR = "starter-autoencoder", "starter-prior", "starter-estimator"
 CRITIC, LANDMARKS = "starter-embedder-a", "starter-landmarks"
-EYES = (slice(36, 42), slice(42, 48))
 
 
 class Stamp(nn.Module):
@@ -233,14 +230,12 @@ class Recipe:
         x, y = (int(torch.randint(faces.shape[-1] - self.crop + 1, ())) for _ in range(2))
         part = (..., slice(y, y + self.crop), slice(x, x + self.crop))
         with torch.no_grad():
-            person, points = self.who(clean), self.points(clean)
-        found = self.points(faces)
-        eyes = (points[:, EYES[0]].mean(1) - points[:, EYES[1]].mean(1)).norm(dim=1)
+            person, points = self.who(clean), features(self.finder, clean)
         terms = {
             "l1": functional.l1_loss(faces, clean),
             "perceptual": self.perceptual.to(device)(faces[part], clean[part]),
             "person": (1 - (self.who(faces) * person).sum(1)).mean(),
-            "structure": ((found - points).abs().mean((1, 2)) / eyes.clamp(min=0.1)).mean(),
+            "structure": misplaced(features(self.finder, faces), points).mean(),
         }
         loss = (
             terms["l1"]
@@ -249,13 +244,6 @@ class Recipe:
             + self.structure_weight * terms["structure"]
         )
         return loss, {key: value.item() for key, value in terms.items()}
-
-    def points(self, faces: Tensor) -> Tensor:
-        """(B, 68, 2) landmarks of `faces` (B, 3, 256, 256), in 0..1 of the finder's view."""
-        left, top, right, bottom = map(int, BOX)
-        view = functional.interpolate(faces[..., top:bottom, left:right], (SIDE, SIDE), mode="bilinear")
-        points: Tensor = self.finder.to(faces.device)(view.contiguous(memory_format=torch.channels_last))[0]
-        return points[:, :68]
 
     @torch.no_grad()
     def validate(self, network: nn.Module, device: torch.device, count: int = 96) -> dict[str, Any]:
@@ -297,9 +285,3 @@ class Recipe:
             figures["codes_perplexity"] = (-(shares * shares.log()).sum()).exp().item()
             figures["gate"] = network.adapter.opening.mean().item() if network.adapter.mode == "gated" else 0.0
         return figures
-
-
-def frozen(name: str) -> nn.Module:
-    """The network of the checkpoint `name`, which takes no gradients of its own."""
-    network = fill_network(checkpoints.checkpoint(name)).requires_grad_(False)
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

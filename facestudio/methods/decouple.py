@@ -1,0 +1,96 @@
+"""Decouple: who a face is and all the rest of it are told apart, and the rest is held while somebody else is drawn.
+
+The parts of identity-decoupled anonymization, with our networks (networks/decouple.py): the attribute code of the crop goes to
+a branch of the prior, the new person comes from the space of identities (Wu et al., "Vec2Face", ICLR 2025), and the face is drawn
+from noise alone, so that nothing of the old one is in the picture but what the code lets through. The rest is as of `redraw`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from facestudio.checkpoints import Checkpoint
+from facestudio.faces.loading import load_network, refuse_others
+from facestudio.methods.redraw import Redraw, parts
+from facestudio.options import option
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from facestudio.faces.identity import Embedder
+    from facestudio.faces.landmarks import LandmarkFinder
+    from facestudio.faces.people import IdentitySpace
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose."""
+
+    hold: float = option(
+        1.0,
+        title="Hold",
+        help="How strictly expression, light and all the rest are held while the person changes.",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+    )
+    guidance: float = option(
+        3.0,
+        title="Likeness",
+        help="How strictly the new person is followed (guidance).",
+        minimum=1.0,
+        maximum=8.0,
+        step=0.25,
+    )
+    change: float = option(
+        1.0,
+        title="Change",
+        help="How far the face is dissolved before it is drawn anew: higher leaves less of it.",
+        minimum=0.4,
+        maximum=1.0,
+        step=0.05,
+    )
+    steps: int = option(
+        8, title="Steps", help="Steps of denoising: fewer are quicker, more are finer.", minimum=2, maximum=250, step=1
+    )
+
+
+class Decouple(Redraw):
+    """The loaded method: the parts of `Redraw`, and a `decoupler` (networks/decouple.py)."""
+
+    id = "decouple"
+    Options = Options
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        prior: nn.Module,
+        autoencoder: nn.Module,
+        listener: Embedder,
+        finder: LandmarkFinder,
+        people: IdentitySpace,
+        decoupler: nn.Module,
+        device: str = "cpu",
+    ) -> None:
+        super().__init__(checkpoint, prior, autoencoder, listener, finder, people, device)
+        self._decoupler: Any = decoupler
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str) -> Decouple:
+        """Build and fill everything; CheckpointError when that cannot be, or it was trained with others than are here."""
+        refuse_others(checkpoint, "decouple")
+        return cls(checkpoint, *parts(checkpoint, device), load_network(checkpoint, device), device)
+
+    def stronger(self, options: Any) -> Any | None:
+        """A quarter less is held; None when nothing is."""
+        return replace(options, hold=max(0.0, round(options.hold - 0.25, 2))) if options.hold > 0 else None
+
+    def _asked(self, who: Tensor, options: Any, lines: Tensor, known: Tensor, drawn: Tensor) -> tuple[Any, Tensor]:
+        from facestudio.networks.decouple import HoldingPrior
+
+        network = self._decoupler
+        code = network.attributes(known, lines).mean
+        said = network.holder(code, known * (1 - drawn), drawn)
+        holding = HoldingPrior(self._prior, network.holder, [options.hold * one for one in said])
+        return holding, network.identity.embedding(network.identity(who).mean)
