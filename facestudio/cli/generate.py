@@ -6,6 +6,8 @@ Separate from the other commands because it makes pictures from nothing, where t
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +15,7 @@ import typer
 
 from facestudio.cli import report as reports
 from facestudio.cli.arguments import Device, Far, Quiet, Report, Weights
+from facestudio.cli.casting import Cast
 from facestudio.cli.choosing import chosen_checkpoint
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given
@@ -22,6 +25,7 @@ from facestudio.faces.face import Face
 from facestudio.files import same_file
 from facestudio.formats import SUFFIXES, supported_suffix
 from facestudio.generating import MOST, Portrait
+from facestudio.keeping import beside, keep, recipe_of, stem
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
 from facestudio.populating import MOST_PEOPLE, MOST_PICTURES
@@ -29,6 +33,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.reporting import ReportFile
 from facestudio.studio import Studio, options_of
+from facestudio.whom import WIDEST, Shot, shots
 
 
 def generate(
@@ -50,9 +55,31 @@ def generate(
     per_identity: Annotated[
         int | None, typer.Option(min=1, max=MOST_PICTURES, help=f"Pictures of each of them. Default: {PER_IDENTITY}.")
     ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SEED|PICTURE", help="All pictures show this person who does not exist, or the one in a picture."
+        ),
+    ] = None,
+    anybody: Annotated[
+        bool,
+        typer.Option(
+            "--anybody", help="Tell the method nobody: whoever comes, who may be like a face that it was trained on."
+        ),
+    ] = False,
+    walk: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="A B", help="Go from one such person to another, in --count steps; seeds or pictures."),
+    ] = None,
+    again: Annotated[
+        Path | None,
+        typer.Option(
+            "--recipe", metavar="PICTURE", help="Take method, options, seed and person from this made picture."
+        ),
+    ] = None,
     vary: Annotated[
         float | None,
-        typer.Option(min=0.0, max=0.5, help="How much a person varies between pictures. Default: 0."),
+        typer.Option(min=0.0, max=WIDEST, help="How much a person varies between pictures. Default: 0."),
     ] = None,
     tries: Annotated[
         int | None,
@@ -68,7 +95,14 @@ def generate(
     checkpoint: Weights = None,
     format: Annotated[str, typer.Option(help="Write this format (png, jpg, webp ...).")] = "png",
     far: Far = 1e-3,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first picture; each has the next one.")] = 0,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, help="Of the first picture; each has the next one. Default: 0.", show_default=False),
+    ] = None,
+    extras: Annotated[
+        bool,
+        typer.Option("--extras", help="Beside each picture its embeddings (.npz) and its recipe (.json)."),
+    ] = False,
     device: Device = "auto",
     report: Report = None,
     quiet: Quiet = False,
@@ -81,50 +115,90 @@ def generate(
     """Make pictures of people who do not exist, or of the person in a photo; or a dataset of people who do not exist."""
     screen = Screen(quiet)
     studio = Studio(device, far=far)
-    entry = chosen_checkpoint(studio, "create", method, checkpoint)
-    recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
+    cast = Cast(person, anybody, walk, None if identities is not None else vary)
+    before = None if again is None else recipe_of(again)
+    entry = chosen_checkpoint(studio, "create", method, checkpoint or _checkpoint_of(before, method))
+    kept = dict(before.options) if before is not None and before.checkpoint == entry.id else {}
+    recipe = Recipe(entry.id, method_name(entry), {**kept, **options_given(options)}, 0 if seed is None else seed)
     options_of(studio.method_options(entry.id), recipe.options)
     asked = Asked(identities, per_identity, vary, tries, shard, resume)
     if identities is not None:
-        single = {"--from": source, "--face": face, "--count": count, "--report": report}
+        single: dict[str, Any] = {
+            "--from": source,
+            "--face": face,
+            "--count": count,
+            "--report": report,
+            "--recipe": again,
+        }
+        single |= {"--person": person, "--anybody": anybody, "--walk": walk, "--extras": extras}
         return populate(screen, studio, output, recipe, asked, format, overwrite, single)
     asked.check_none()
-    count = 8 if count is None else count
-    targets = _targets(output, count, seed, format, source, overwrite)
-    faceless = 0
+    cast.check({"--from": source, "--recipe": again})
+    if before is not None:
+        recipe = replace(before, checkpoint=entry.id, method=recipe.method, options=recipe.options)
+        check_source(before, again, source)
+        count = 1 if count is None else count
+    plan = cast.plan(recipe, seed, count)
+    recipe, count = replace(recipe, seed=plan[0].seed), len(plan)
+    if source is not None:
+        recipe, plan = replace(recipe, person=None), shots(plan[0].seed, count)
+    targets = _targets(output, plan, recipe, format, source, overwrite, extras)
+    left, marked = list(targets), 0
 
     def done(portrait: Portrait) -> None:
-        nonlocal faceless
-        target = targets[portrait.recipe.seed]
-        portrait.photo.save(target, recipe=portrait.recipe, overwrite=overwrite)
-        faceless += portrait.face is None
+        nonlocal marked
+        target = left.pop(0)
+        keep(portrait, target, overwrite, extras)
+        marked += portrait.face is None
         screen.say(reports.portrait_text(target, portrait))
         lines.write(reports.portrait_record(source, target, portrait))
 
     with ReportFile(report, [source] if source else ()) as lines, screen.progress() as progress:
         studio.prepare(entry.id)
         who = None if source is None else _face_of(studio, source, face, progress)
-        _make(next(iter(targets.values())).parent)
-        gallery = studio.generate(recipe, count, who, progress, done)
+        if who is not None and recipe.reference not in ("", who[0].content_hash):
+            raise UsageError(f"{again} was drawn from another photo than {source}.")
+        _make(targets[0].parent)
+        gallery = studio.generate(recipe, count, who, progress, done, plan=plan if source is None else None)
     pictures = reports.count(count, "picture")
-    screen.say(f"{pictures} in {gallery.seconds:.1f} s" + (f", {faceless} without a face" if faceless else ""))
-    return 1 if faceless else 0
+    screen.say(f"{pictures} in {gallery.seconds:.1f} s" + (f", {marked} without a face" if marked else ""))
+    return 1 if marked else 0
 
 
-def _targets(output: Path, count: int, seed: int, format: str, source: Path | None, overwrite: bool) -> dict[int, Path]:
-    """The file of each seed; UsageError and UnwritableOutput before anything is computed."""
+def _checkpoint_of(before: Recipe | None, method: str | None) -> str | None:
+    """The weights that a recipe was made with, unless another method is asked for."""
+    return None if before is None or method is not None else before.checkpoint
+
+
+def check_source(before: Recipe, again: Path | None, source: Path | None) -> None:
+    """UsageError when a picture is to be made again that was drawn from a photo, and the photo is not named, or needless."""
+    if bool(before.reference) != (source is not None):
+        words = "was drawn from a photo; name it by --from" if before.reference else "was not drawn from a photo"
+        raise UsageError(f"{again} {words}.")
+
+
+def _targets(
+    output: Path,
+    plan: Sequence[Shot],
+    recipe: Recipe,
+    format: str,
+    source: Path | None,
+    overwrite: bool,
+    extras: bool,
+) -> list[Path]:
+    """The file of each picture; UsageError and UnwritableOutput before anything is computed."""
     suffix = f".{format.lower().lstrip('.')}"
     if suffix not in SUFFIXES:
         raise UsageError(f"The format {format} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
     if supported_suffix(output) and not os.path.isdir(output):
-        if count > 1:
+        if len(plan) > 1:
             raise UsageError(f"The output {output} looks like one picture; name a folder for several.")
-        targets = {seed: output}
+        targets = [output]
     else:
         if os.path.lexists(output) and not os.path.isdir(output):
             raise UsageError(f"The output {output} is a file; name a folder.")
-        targets = {one: output / f"face-{one:06d}{suffix}" for one in range(seed, seed + count)}
-    for target in targets.values():
+        targets = [output / f"{stem(replace(recipe, seed=one.seed, person=one.who))}{suffix}" for one in plan]
+    for target in [*targets, *(other for one in targets if extras for other in beside(one))]:
         if source is not None and same_file(target, source):
             raise UsageError(f"{target} is the photo that is drawn from; choose another output.")
         if os.path.lexists(target) and not overwrite:

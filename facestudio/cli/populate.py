@@ -41,7 +41,7 @@ class Asked:
     def check_none(self) -> None:
         """UsageError when one was given without --identities, which it belongs to."""
         for name, value in (
-            *(("--per-identity", self.per_identity), ("--vary", self.vary), ("--tries", self.tries)),
+            *(("--per-identity", self.per_identity), ("--tries", self.tries)),
             *(("--shard", self.shard), ("--resume", self.resume or None)),
         ):
             if value is not None:

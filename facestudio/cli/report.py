@@ -127,6 +127,7 @@ def portrait_record(source: Path | None, target: Path, portrait: Portrait) -> di
         "error": portrait.note or None,
         "seed": portrait.recipe.seed,
         "recipe": json.loads(portrait.recipe.to_json()),
+        "nearest_known": None if portrait.nearest_known is None else round(portrait.nearest_known[0], 4),
         "faces": found,
     }
 

@@ -22,6 +22,7 @@ from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.prior import FacePrior
 from facestudio.recipe import Recipe
 from facestudio.training.export import dump
+from facestudio.whom import Anybody, Between, Drawn, Near
 
 AUTOENCODER: dict[str, Any] = {"widths": [8, 16, 16], "blocks": 1, "latent": 4, "unshuffle": 4, "groups": 4}
 PRIOR: dict[str, Any] = {
@@ -113,6 +114,10 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def recipe(path: Path) -> Recipe:
+    return Recipe.from_json(read_recipe(path) or "")
+
+
 def pixels(path: Path) -> np.ndarray:
     with Image.open(path) as image:
         return np.asarray(image.convert("RGB"))
@@ -130,8 +135,8 @@ def test_pictures_reports_and_marks(generate: Callable[..., int], tmp_path: Path
         with Image.open(file) as image:
             assert image.size == (256, 256)
             assert xmp.source_type_of(image.info["xmp"]) == xmp.AI_CREATED
-        recipe = Recipe.from_json(read_recipe(file) or "")
-        assert recipe == Recipe("tiny-prior", "arc2face", {**recipe.options, "steps": 2}, seed)
+        own = recipe(file)
+        assert own == Recipe("tiny-prior", "arc2face", {**own.options, "steps": 2}, seed, person=Drawn(seed))
     assert not np.array_equal(pixels(files[0]), pixels(files[1]))
 
 
@@ -143,6 +148,41 @@ def test_the_same_seed_draws_the_same_picture(generate: Callable[..., int], tmp_
     assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
     apart = np.abs(first[1].astype(int) - pixels(tmp_path / "alone.png"))
     assert apart.max() <= 2, "but for the order in which a batch is summed"
+
+
+def test_a_picture_is_made_again_by_its_recipe_and_its_person_has_others(
+    generate: Callable[..., int], tmp_path: Path
+) -> None:
+    first = tmp_path / "first.png"
+    generate("--count", 1, "--seed", 3, "-o", first, "--guidance", 3, "--extras")
+    generate("--recipe", first, "-o", tmp_path / "again.png")
+    assert np.array_equal(pixels(first), pixels(tmp_path / "again.png"))
+    assert read_recipe(first) == read_recipe(tmp_path / "again.png")
+    assert Recipe.from_json((tmp_path / "first.json").read_text()) == recipe(first)
+    with np.load(tmp_path / "first.npz") as arrays:
+        assert arrays["person"].shape == (512,)
+    generate("--person", first, "--seed", 8, "--count", 1, "-o", tmp_path / "other.png")
+    generate("--person", 3, "--seed", 8, "--count", 2, "--vary", 0.2, "-o", tmp_path / "looks")
+    assert recipe(tmp_path / "other.png").person == Drawn(3) and recipe(tmp_path / "other.png").seed == 8
+    assert [recipe(file).person for file in sorted((tmp_path / "looks").iterdir())] == [
+        Near(Drawn(3), 0.2, 8),
+        Near(Drawn(3), 0.2, 9),
+    ]
+
+
+def test_a_walk_leads_from_a_picture_to_a_seed_and_anybody_is_free(
+    generate: Callable[..., int], tmp_path: Path
+) -> None:
+    first, out = tmp_path / "first.png", tmp_path / "walk"
+    generate("--count", 1, "--seed", 3, "-o", first)
+    generate("--walk", first, 9, "--count", 3, "-o", out)
+    files = sorted(out.iterdir())
+    assert [file.name for file in files] == [f"face-000003-at-{at}.png" for at in ("0000", "0500", "1000")]
+    assert [recipe(file).person for file in files] == [Between(Drawn(3), Drawn(9), at) for at in (0, 0.5, 1)]
+    assert np.abs(pixels(files[0]).astype(int) - pixels(first)).max() <= 2, "it begins where it was asked to"
+    generate("--anybody", "--count", 1, "--seed", 3, "-o", tmp_path / "free.png")
+    assert recipe(tmp_path / "free.png").person == Anybody()
+    assert not np.array_equal(pixels(tmp_path / "free.png"), pixels(first))
 
 
 def test_a_person_steers_what_is_drawn(generate: Callable[..., int], portrait: Path, tmp_path: Path) -> None:
@@ -173,6 +213,12 @@ def test_a_person_steers_what_is_drawn(generate: Callable[..., int], portrait: P
         (["--from", "full.png", "-o", "full.png", "--count", "1", "--overwrite"], 2, "drawn from"),
         (["--from", "full.png", "-o", "out", "--face", "3"], 2, "no face 3"),
         (["-o", "full.png", "--count", "1"], 1, "exists already"),
+        (["--from", "full.png", "--person", "3", "-o", "out"], 2, "do not go together"),
+        (["--anybody", "--person", "3", "-o", "out"], 2, "do not go together"),
+        (["--vary", "0.2", "-o", "out"], 2, "--person"),
+        (["--walk", "3", "full.png", "-o", "out"], 2, "holds no recipe"),
+        (["--walk", "3", "4", "--count", "1", "-o", "out"], 2, "two pictures"),
+        (["--recipe", "full.png", "-o", "out"], 2, "holds no recipe"),
     ],
 )
 def test_wrong_requests_end_in_a_sentence_and_write_nothing(

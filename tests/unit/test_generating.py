@@ -60,7 +60,8 @@ def source() -> tuple[Photo, Face]:
 
 
 def made(count: int, painter: Painter | Texture | None = None, **settings: Any) -> Gallery:
-    return generate(painter or Painter(), count, **{"detector": FakeDetector([FACE]), **settings})
+    synthesizer: Any = painter or Painter()
+    return generate(synthesizer, count, **{"detector": FakeDetector([FACE]), **settings})
 
 
 def test_people_of_nowhere_are_drawn_from_seeds_that_follow_one_another() -> None:
@@ -168,7 +169,7 @@ def test_a_face_like_one_of_the_training_is_said_to_be_one() -> None:
     (other,) = made(1, person=Anybody(), space=of, embedders=judges).portraits
     of._known = np.stack([face, -face])
     (alike,) = made(1, person=Anybody(), space=of, embedders=judges).portraits
-    assert alike.nearest_known == (pytest.approx(1, abs=1e-5), of.copies)
+    assert alike.nearest_known is not None and alike.nearest_known == pytest.approx((1, of.copies), abs=1e-5)
     assert "trained on" in alike.note and other.note == "" and free.nearest_known is None
     assert set(free.identities) == {"one"}
 
