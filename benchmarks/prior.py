@@ -118,7 +118,10 @@ def main() -> None:
     known = unit(embeddings(studio, JUDGE, np.asarray(faces.pixels[training])))
     nearest = who @ known.T
     copies = nearest.max(1) >= threshold_at(entry.calibration, 1e-4)
-    say(f"| above its threshold at FAR 1e-4 with a training face | {copies.mean():.4f} |")
+    say(f"| above its threshold at FAR 1e-4 with one of {len(training)} training faces | {copies.mean():.4f} |")
+    strangers = unit(embeddings(studio, JUDGE, np.asarray(faces.pixels[validation])))
+    above = (strangers @ known.T).max(1) >= threshold_at(entry.calibration, 1e-4)
+    say(f"| the same of {len(validation)} real faces of people who are not among them | {above.mean():.4f} |")
     if arguments.sheets:
         write(arguments.sheets / "nobody.png", sheet(samples[:64], 8))
         beside = np.stack(
