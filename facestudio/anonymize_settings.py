@@ -28,6 +28,7 @@ class Settings:
         tries: how often a face is tried; fallback: checkpoint of what hides it then, or NO_FALLBACK.
         metadata: policy of `Photo.save`; times: files say that they were changed in 1980. far: as of `Studio`.
         numbers: the results have numbers for names.
+        secret: name of the secret that says whom people become, the same in all photos (see `album`); "" without one.
     """
 
     recipe: Recipe
@@ -39,10 +40,13 @@ class Settings:
     times: bool = False
     far: float = 1e-3
     numbers: bool = False
+    secret: str = ""
 
     def to_text(self) -> str:
         """One line of JSON; the same settings always give the same line."""
         others = {name: value for name, value in vars(self).items() if name != "recipe"}
+        if not self.secret:
+            del others["secret"]
         return json.dumps({**others, "recipe": json.loads(self.recipe.to_json())}, sort_keys=True)
 
     @classmethod

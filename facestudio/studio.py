@@ -33,6 +33,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
+    from facestudio.album import Album
     from facestudio.anonymized import Anonymized
     from facestudio.datasets.records import PersonRecord
     from facestudio.datasets.running import Drawn, Shard, Writing
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from facestudio.pipeline import Comparison, Result
     from facestudio.populating import Order
     from facestudio.reviewing import Decision
+    from facestudio.secret import Secret
     from facestudio.whom import Shot
 
 DETECTOR, LANDMARKS, PANEL, PEOPLE = "starter-detector", "starter-landmarks", "starter-panel", "starter-people"
@@ -166,11 +168,13 @@ class Studio:
         *,
         tries: int = 4,
         fallback: str | None = "solid",
+        album: Album | None = None,
     ) -> Anonymized:
         """Change the `selected` (None: all) `faces` by `recipe` until no recogniser knows them, or hide them by `fallback`.
 
         The fallback is the checkpoint of a method that hides faces, None: none. For its faces `detect` should be asked for those
-        it is unsure of, too. UsageError when the fallback is another kind of method; errors as of `anonymizing.anonymize`.
+        it is unsure of, too. `album` says whom people become; without one everybody becomes somebody new. UsageError when the
+        fallback is another kind of method; errors as of `anonymizing.anonymize`.
         """
         from facestudio import anonymizing
         from facestudio.methods.base import Obscurer
@@ -193,7 +197,31 @@ class Studio:
             tries=tries,
             progress=progress,
             far=self.far,
+            cast=None if album is None else album.cast(photo),
         )
+
+    def album(self, checkpoint_id: str, secret: Secret) -> Album:
+        """Where it is kept whom the people of many photos become, the same in all of them, with the method of a checkpoint.
+
+        UsageError when the method makes nobody of a face; CheckpointMissing when the recogniser that it listens to is not here.
+        """
+        from facestudio.album import Album
+        from facestudio.methods.base import Replacing
+
+        method = self._method(checkpoint_id)
+        if not isinstance(method, Replacing):
+            raise UsageError(f"{checkpoint_id} makes nobody else of a face, so nobody can stay the same.")
+        embedders = self._embedders()
+        if method.people.embedder not in [embedder.id for embedder in embedders]:
+            lack = f"The recogniser {method.people.embedder}, which {checkpoint_id} listens to, is not here."
+            raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
+        return Album(method.people, embedders, self._panel(), secret)
+
+    def makes_people(self, checkpoint_id: str) -> bool:
+        """Whether the method of a checkpoint makes somebody else of a face, so that it can be told whom; imports no torch."""
+        from facestudio.methods.base import method_class
+
+        return hasattr(method_class(store.checkpoint(checkpoint_id)), "becoming")
 
     def anonymize_again(
         self,

@@ -14,11 +14,13 @@ from typing import Annotated, Any
 import typer
 
 from facestudio import batch
+from facestudio.album import Album
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK, Settings, complete
 from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli.arguments import Boxes, Device, Faces, Far, Output, Photos, Quiet, Weights
 from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
+from facestudio.cli.consistent import check_consistent, see_people, the_secret
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces
 from facestudio.cli.report import count
@@ -70,6 +72,16 @@ def anonymize(
     reset_times: Annotated[
         bool, typer.Option("--reset-times", help="Let the files say 1980 instead of when they were written.")
     ] = False,
+    consistent: Annotated[
+        bool, typer.Option("--consistent", help="Give the same person the same new face in all photos.")
+    ] = False,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Keep here, apart, the secret of --consistent; made if it is not there. Who has it can do so again.",
+        ),
+    ] = None,
     format: Annotated[
         str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
     ] = None,
@@ -105,22 +117,28 @@ def anonymize(
         raise UsageError(f"The report {report} names the originals; keep it apart from {output}.")
     tables = tables_of(report)
     check_tables(*tables)
+    check_consistent(studio, entry.id, output, consistent, key, resume)
     if names is not None:
         planned = numbered(planned, output, names)
+    secret = the_secret(key, screen) if consistent else None
     settings = Settings(
         *(recipe, faces, tuple(box or ()), tries, NO_FALLBACK if hiding is None else hiding),
-        *(metadata, reset_times, far, names is not None),
+        *(metadata, reset_times, far, names is not None, secret.name if secret else ""),
     )
+    journal = Journal(output, settings.to_text())
+    album: Album | None = None
 
     def work(photo: Photo, progress: Progress) -> Result:
-        found, chosen = asked.of(photo, progress)
-        return studio.anonymize(photo, found, recipe, chosen, progress, tries=tries, fallback=hiding)
+        found, chosen = (album and album.found(photo)) or asked.of(photo, progress)
+        return studio.anonymize(photo, found, recipe, chosen, progress, tries=tries, fallback=hiding, album=album)
 
     attention: list[batch.Outcome] = []
     shown: set[str] = set()
 
     def done(outcome: batch.Outcome) -> None:
         shown.update(str(face.get("method")) for face in outcome.record()["faces"])
+        if album is not None and outcome.output is not None and outcome.result is not None:
+            album.finished(outcome.result)
         if outcome.earlier is None and outcome.output is not None:
             screen.say(_text(outcome))
         if outcome.status in _ATTENTION:
@@ -141,6 +159,9 @@ def anonymize(
     try:
         with screen.progress() as progress:
             studio.prepare(entry.id)
+            if secret is not None:
+                album = studio.album(entry.id, secret)
+                screen.say(see_people(album, planned, asked.of, progress, journal if resume else None))
             outcomes = batch.run(
                 photos,
                 output,
@@ -150,7 +171,7 @@ def anonymize(
                 done=done,
                 writing=batch.Writing(format, overwrite, metadata, reset_times),
                 planned=planned,
-                journal=Journal(output, settings.to_text()),
+                journal=journal,
                 resume=resume,
                 waiting=waiting,
             )

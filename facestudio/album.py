@@ -1,0 +1,205 @@
+"""The people of many photos, and whom each becomes in all of them: looked for before any photo is changed.
+
+    faces  = every chosen face of every photo, as the recognisers see it       look
+    groups = which of them are the same person                                 faces/grouping.py
+    whom   = somebody who does not exist for each group, by the secret         assign, cast
+
+Rule: HMAC of a secret and the group, so that a person has one pseudonym with the secret and none without. Embeddings stay in the
+memory of the run: the record of a finished face holds its pseudonym's token alone, from which whoever has the secret draws the
+same person again. A face that is too poor to be recognised is nobody's, and drawn for itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facestudio.anonymized import AnonymizedFace
+from facestudio.casting import AMONG, Cast, Nearest, Pseudonym
+from facestudio.errors import FaceStudioError
+from facestudio.faces.face import Face, Identity
+from facestudio.faces.grouping import Grouping
+from facestudio.faces.identity import Embedder
+from facestudio.faces.panel import Panel
+from facestudio.faces.people import IdentitySpace
+from facestudio.photo import Photo
+from facestudio.pipeline import Result
+from facestudio.progress import Progress
+from facestudio.secret import Secret
+
+Find = Callable[[Photo, Progress], tuple[tuple[Face, ...], set[int] | None]]
+PATIENCE = 64  # people drawn for a group until it need only be apart from those it is seen with
+MOST = 2000  # until it is said that nobody fits
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What was found in a photo: its `faces`, which are `chosen` (None: all), and the numbers of those who were recognised."""
+
+    faces: tuple[Face, ...]
+    chosen: set[int] | None
+    numbers: Mapping[int, int]  # in the grouping, by index
+
+
+class Album:
+    """People of `people`, one for each person that `embedders` see in the photos it looks at.
+
+    Args:
+        embedders: all that are calibrated, the one that `people` belongs to among them; panel: as of `anonymizing.anonymize`.
+        secret: says who is drawn. nearest: picks among people who might be drawn; None takes the first.
+    """
+
+    def __init__(
+        self,
+        people: IdentitySpace,
+        embedders: Sequence[Embedder],
+        panel: Panel | None,
+        secret: Secret,
+        nearest: Nearest | None = None,
+    ) -> None:
+        self._people, self._embedders, self._panel = people, list(embedders), panel
+        self._secret, self._nearest = secret, nearest
+        self._grouping = Grouping(embedders, panel)
+        self._photos: dict[str, _Seen] = {}  # by content
+        self._contents: dict[Path, str] = {}
+        self._anchors: list[str] = []  # of each number: what its group is called when it is the group's first
+        self._records: list[tuple[Path, Mapping[str, Any]]] = []
+        self._group_of: list[int] = []
+        self._settled: dict[int, str] = {}  # tokens of groups that a finished photo shows, by group
+        self._drawn: dict[int, tuple[Pseudonym, int]] = {}  # with how many were passed over
+        self._beside: dict[int, set[int]] = {}  # groups that are seen with a group
+        self._originals = self._issued = np.zeros((0, 0), np.float32)  # (G, D), of the people's embedder
+
+    @property
+    def people(self) -> int:
+        """How many different people were recognised."""
+        return len(self._drawn)
+
+    # ---- before anything is changed
+
+    def look(self, photos: Sequence[Path], find: Find, progress: Progress, max_megapixels: float = 150.0) -> None:
+        """See who is in `photos`; `find` says which faces there are and which of them are chosen.
+
+        What cannot be read, or not be worked on, is passed over: whoever changes it will say why.
+        """
+        for path in progress.track(photos, "Looking for people"):
+            try:
+                photo = Photo.open(path, max_megapixels=max_megapixels)
+                self._contents[path] = photo.content_hash
+                if photo.content_hash not in self._photos:
+                    self._photos[photo.content_hash] = self._see(photo, *find(photo, progress), progress)
+            except FaceStudioError:
+                continue
+
+    def keep(self, path: Path, record: Mapping[str, Any]) -> None:
+        """Let people who were finished in `path` stay whom they became, as the `record` of an earlier run says."""
+        self._records.append((path, record))
+
+    def assign(self, progress: Progress) -> None:
+        """Say whom everybody becomes; to be called once, after all photos and records."""
+        self._group_of = self._grouping.groups()
+        for path, record in self._records:
+            seen = self._photos.get(self._contents.get(path, ""))
+            for index, face in enumerate(record.get("faces", ()) if seen is not None else ()):
+                if face.get("person") and seen is not None and index in seen.numbers:
+                    self._settled.setdefault(self._group_of[seen.numbers[index]], str(face["person"]))
+        for seen in self._photos.values():
+            together = {self._group_of[number] for number in seen.numbers.values()}
+            for group in together:
+                self._beside.setdefault(group, set()).update(together - {group})
+        self._originals = self._grouping.middles(self._people.embedder)
+        self._issued = np.zeros_like(self._originals)
+        for group, token in self._settled.items():
+            self._set(group, self._pseudonym(token), 0)
+        for group in progress.track(range(len(self._originals)), "Drawing people"):
+            if group not in self._settled:
+                self._set(group, *self._first(group))
+
+    # ---- while photos are changed
+
+    def found(self, photo: Photo) -> tuple[tuple[Face, ...], set[int] | None] | None:
+        """The faces of `photo` and which are chosen, as they were found; None when it was not seen."""
+        seen = self._photos.get(photo.content_hash)
+        return None if seen is None else (seen.faces, seen.chosen)
+
+    def cast(self, photo: Photo, fixed: bool = False) -> Cast:
+        """Whom the faces of `photo` become. `fixed`: nobody may become anybody else, whatever is finished."""
+        seen = self._photos.get(photo.content_hash)
+        numbers = seen.numbers if seen is not None else {}
+        groups = {index: self._group_of[number] for index, number in numbers.items()}
+        return Cast({index: self._pseudonyms(group, fixed) for index, group in groups.items()}, self._nearest)
+
+    def finished(self, result: Result) -> None:
+        """From now on the people in `result`, which was written, stay whom they became."""
+        seen = self._photos.get(result.before.content_hash)
+        for face in result.faces if seen is not None else ():
+            token = face.person if isinstance(face, AnonymizedFace) else ""
+            if not token or seen is None or face.index not in seen.numbers:
+                continue
+            group = self._group_of[seen.numbers[face.index]]
+            if self._settled.setdefault(group, token) != self._drawn[group][0].token:
+                self._set(group, self._pseudonym(self._settled[group]), 0)
+
+    # ---- helpers
+
+    def _see(self, photo: Photo, faces: tuple[Face, ...], chosen: set[int] | None, progress: Progress) -> _Seen:
+        """Who is in a photo; no face without a recogniser's say belongs to anybody."""
+        asked = [n for n in range(len(faces)) if chosen is None or n in chosen]
+        marks = np.array([faces[n].landmarks for n in asked], np.float32).reshape(-1, 5, 2)
+        if not asked:
+            return _Seen(faces, chosen, {})
+        quality = [1.0] * len(asked)
+        if self._panel is not None:
+            quality = list(self._panel.quality(photo.pixels, marks, progress))
+        gate = self._panel.gate if self._panel is not None else 0.0
+        who: list[dict[str, Identity]] = [{} for _ in asked]
+        for embedder in self._embedders:
+            for each, identity in zip(who, embedder.embed_all(photo.pixels, marks, progress), strict=True):
+                each[embedder.id] = identity
+        clear = [row for row in range(len(asked)) if quality[row] >= gate]
+        numbers = self._grouping.add([who[row] for row in clear], [quality[row] for row in clear])
+        self._anchors += [f"{photo.content_hash}/{asked[row]}" for row in clear]
+        return _Seen(faces, chosen, {asked[row]: number for row, number in zip(clear, numbers, strict=True)})
+
+    def _pseudonym(self, token: str) -> Pseudonym:
+        return Pseudonym(token, self._people.draw(self._secret.seed(token)))
+
+    def _set(self, group: int, pseudonym: Pseudonym, passed: int) -> None:
+        self._drawn[group] = (pseudonym, passed)
+        self._issued[group] = pseudonym.identity.embedding
+
+    def _pseudonyms(self, group: int, fixed: bool) -> Iterator[Pseudonym]:
+        """Whom a group becomes, and others whom it may become as long as no finished photo shows it."""
+        pseudonym, passed = self._drawn[group]
+        yield pseudonym
+        if not fixed and group not in self._settled:
+            yield from (other for other, _ in self._fitting(group, passed + 1))
+
+    def _first(self, group: int) -> tuple[Pseudonym, int]:
+        fitting = self._fitting(group)
+        if self._nearest is None:
+            return next(fitting)
+        found = [next(fitting) for _ in range(AMONG)]
+        was = Identity(self._originals[group], self._people.embedder)
+        return found[self._nearest(was, [pseudonym.identity for pseudonym, _ in found])]
+
+    def _fitting(self, group: int, start: int = 0) -> Iterator[tuple[Pseudonym, int]]:
+        """People who may stand for a group, with how many were passed over: apart from the group itself and, both before and
+        after, from those it is seen with; and as long as there is patience from everybody of the album."""
+        near = [group, *self._beside.get(group, ())]
+        anchor = self._anchors[self._group_of.index(group)]
+        for number in range(start, start + MOST):
+            pseudonym = self._pseudonym(self._secret.token("person", anchor, str(number)))
+            like = np.maximum(self._originals @ pseudonym.identity.embedding, self._issued_to_others(group, pseudonym))
+            if float((like if number < start + PATIENCE else like[near]).max()) < self._people.strangers:
+                yield pseudonym, number
+        raise FaceStudioError("Nobody could be found who is apart from those in the photos.", hint="Do fewer photos.")
+
+    def _issued_to_others(self, group: int, pseudonym: Pseudonym) -> np.ndarray:
+        like: np.ndarray = self._issued @ pseudonym.identity.embedding
+        like[group] = -1.0
+        return like
