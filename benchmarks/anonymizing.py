@@ -4,7 +4,8 @@
 
 Each face is a photo of its own, FFHQ-framed at 256 px, and goes through the whole of `Studio.anonymize`, with tries and
 fallback. The cosines are the MS1M teacher's, at the labelled landmarks of the original; it takes no part in drawing or
-verifying. Prints a Markdown table; `--sheet` writes originals beside results, which are never committed.
+verifying; landmarks are the landmark teacher's. Prints a Markdown table; `--sheet` writes originals beside results, which are
+never committed.
 """
 
 from __future__ import annotations
@@ -16,19 +17,31 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import torch
 from rich.console import Console
 
 from benchmarks.restoring import combinations, parsed
 from benchmarks.sheets import sheet, write
 from benchmarks.speed import commit, processor
 from facestudio import checkpoints
+from facestudio.faces.pose import pose_of_68
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
 from facestudio.training import data, grid, teachers
+from facestudio.training.oracles import impostor_threshold
 
+FAR = 1e-3
 STATUSES = ("verified", "fallback", "needs review", "failed")
+
+
+def stranger_threshold(judge: teachers.Ms1m, faces: data.Faces, count: int = 1500) -> float:
+    """The cosine that one pair of different training people in a thousand reaches."""
+    training, _ = data.split(faces.identity)
+    some = np.random.default_rng(0).permutation(training)[:count]
+    known = judge.embed_faces(np.stack([faces.pixels[i] for i in some]), data.landmarks5([faces.rows[i] for i in some]))
+    return impostor_threshold(torch.from_numpy(known), faces.identity[some], FAR)
 
 
 def main() -> None:
@@ -48,25 +61,45 @@ def main() -> None:
     faces = data.faces256(asked.root / "faces", asked.cache)
     chosen = grid.held_out_faces(faces, asked.faces)
     clean = np.stack([faces.pixels[i] for i in chosen])
-    made, statuses, tries = [], Counter[str](), []
+    made, outcomes, tries = [], [], []
     began = time.perf_counter()
     for pixels in clean:
         photo = Photo.from_pixels(pixels)
         result = studio.anonymize(photo, studio.detect(photo, unsure=True), recipe)
-        statuses[result.faces[0].status] += 1
+        outcomes.append(result.faces[0].status)
         tries.append(len(result.faces[0].tries))
         made.append(result.after.pixels)
     seconds = (time.perf_counter() - began) / len(clean)
     found = sum(bool(studio.detect(Photo.from_pixels(pixels))) for pixels in made)
     judge, points = teachers.Ms1m(asked.root / "teachers"), data.landmarks5([faces.rows[i] for i in chosen])
-    cosines = (judge.embed_faces(np.stack(made), points) * judge.embed_faces(clean, points)).sum(1)
+    changed, before = judge.embed_faces(np.stack(made), points), judge.embed_faces(clean, points)
+    cosines = (changed * before).sum(1)
+    threshold = stranger_threshold(judge, faces)
+    verified = np.array([one == "verified" for one in outcomes])
+    new = changed[verified]
+    pairs = (new @ new.T)[np.triu_indices(len(new), 1)]
+    points68 = [teachers.Pfld(asked.root / "teachers")(np.stack(images)) for images in (clean, made)]
+    eyes = np.linalg.norm(points68[0][:, 36:42].mean(1) - points68[0][:, 42:48].mean(1), axis=1)
+    shift = np.linalg.norm(points68[1] - points68[0], axis=2).mean(1) / eyes
+    turned = np.abs(np.stack([pose_of_68(b) - pose_of_68(a) for a, b in zip(*points68, strict=True)]))
     console = Console(width=200, soft_wrap=True)
     console.print(
         f"{processor()}; {datetime.date.today()}; commit {commit()}; {len(clean)} held-out faces", markup=False
     )
     console.print(f"\n| {entry.id} | |\n|---|---|", markup=False)
     for name in STATUSES:
-        console.print(f"| {name} | {statuses[name]} |", markup=False)
+        console.print(f"| {name} | {Counter(outcomes)[name]} |", markup=False)
+    known = cosines >= threshold
+    console.print(f"| still the same person to the teacher at FAR 1e-3 ({threshold:.3f}), all | {known.mean():.4f} |")
+    console.print(f"| the same of those verified | {known[verified].mean():.4f} |", markup=False)
+    console.print(
+        f"| pairs of new faces that it takes for one person | {np.mean(pairs >= threshold):.4f} |", markup=False
+    )
+    console.print(
+        f"| landmarks move, in distances of the eyes, verified | {shift[verified].mean():.3f} |", markup=False
+    )
+    degrees = " / ".join(f"{value:.1f}" for value in turned[verified].mean(0))
+    console.print(f"| yaw / pitch / roll change by, degrees | {degrees} |", markup=False)
     console.print(f"| tries a face | {np.mean(tries):.1f} |", markup=False)
     console.print(f"| a face is found in the result | {found} |", markup=False)
     console.print(
