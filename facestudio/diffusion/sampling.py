@@ -51,6 +51,7 @@ def draw(
     progress: Progress | None = None,
     seen: Callable[[Tensor], Any] | None = None,
     seeds: Sequence[int] = (),
+    push: Tensor | None = None,
 ) -> Tensor:
     """Latents (B, C, h, w) of mean 0 and variance 1.
 
@@ -61,11 +62,14 @@ def draw(
         sketch: (B, S, h, w) or None; see networks/prior.py.
         seen: turns the latents (B, C, h, w) as the prior guesses them so far into a preview for `progress`.
         seeds: those of the `start`, for "lcm", which draws more noise after each step.
+        push: (B, C, h, w), how far the middle of what is drawn is moved, for our own prior; None moves nothing.
 
     Cancelled when `progress` is told to stop, between two steps.
     """
     progress = progress or Progress()
     tell = told(prior, identity, len(start), guidance, sketch, start.device)
+    if push is not None:
+        tell = pushed(prior, tell, push, identity is not None)
     latents = start * steps.init_noise_sigma
     shares = steps.alphas_cumprod
     more = {"generator": _further(seeds, start)} if isinstance(steps, LCMScheduler) else {}
@@ -111,6 +115,20 @@ def told(
         return without + guidance * (with_it - without)
 
     return guided
+
+
+def pushed(
+    prior: Any, tell: Callable[[Tensor, Tensor], Tensor], push: Tensor, known: bool
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """`tell` of a networks/prior.py that has learned of faces whose middle is `push` (B, C, h, w) away: what a linear guess
+    (networks/gaussian.py) then says differently is added to what the network says, so that noise decides and detail follows."""
+
+    def farther(noisy: Tensor, time: Tensor) -> Tensor:
+        share = prior.shares[time]
+        clean = prior.linear.pushed(push, share, int(known))
+        return tell(noisy, time) - clean / (1 - share[:, None, None, None]).sqrt()
+
+    return farther
 
 
 def _further(seeds: Sequence[int], start: Tensor) -> list[torch.Generator]:

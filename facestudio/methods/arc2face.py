@@ -146,7 +146,8 @@ class Arc2Face:
         wishes, seeds = [wish for wish, _ in items], [seed for _, seed in items]
         start = noise(seeds, carrier.latent).to(self._device)
         who, lines = self._who(wishes, seeds), self._lines(wishes)
-        latents = draw(carrier.prior, steps, start, who, options.guidance, lines, progress, self._sheet, seeds)
+        push = self._push(wishes)
+        latents = draw(carrier.prior, steps, start, who, options.guidance, lines, progress, self._sheet, seeds, push)
         return list(self._pixels(latents))
 
     def _who(self, wishes: list[Wish], seeds: list[int]) -> Tensor | None:
@@ -173,6 +174,16 @@ class Arc2Face:
         blank = np.zeros_like(next(iter(drawn.values())))
         sketches = np.stack([drawn.get(id(wish.landmarks), blank) for wish in wishes])
         return functional.pixel_unshuffle(torch.from_numpy(sketches).permute(0, 3, 1, 2), FINER).to(self._device)
+
+    def _push(self, wishes: list[Wish]) -> Tensor | None:
+        """How far the latents are pushed (B, C, h, w); None when none is."""
+        import torch
+
+        if all(wish.push is None for wish in wishes):
+            return None
+        still = np.zeros(self._carrier.latent, np.float32)
+        pushes = np.stack([still if wish.push is None else wish.push for wish in wishes])
+        return torch.from_numpy(pushes).to(self._device)
 
     def _pixels(self, latents: Tensor) -> np.ndarray:
         """(B, S, S, 3) uint8 RGB."""
@@ -226,4 +237,7 @@ class PublishedArc2Face(Arc2Face):
         return torch.from_numpy(np.stack(random)).to(self._device)
 
     def _lines(self, wishes: list[Wish]) -> Tensor | None:
+        return None
+
+    def _push(self, wishes: list[Wish]) -> Tensor | None:
         return None

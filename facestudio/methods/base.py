@@ -169,10 +169,12 @@ class Wish:
     Attributes:
         identity: who, to the embedder that the method is conditioned on.
         landmarks: (68, 2) float32, where the features are, in pixels of the method's template.
+        push: (C, h, w) float32, how far the middle of what is drawn is moved, in the latents of our own prior (faces/sliders.py).
     """
 
     identity: Identity | None = None
     landmarks: np.ndarray | None = None
+    push: np.ndarray | None = None
 
 
 @runtime_checkable

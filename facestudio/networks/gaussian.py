@@ -57,6 +57,16 @@ class GaussianGuess(nn.Module):
         """How far (B, size) the middle of the persons `identities` (B, D) is from everybody's."""
         return (identities - self.usual) @ self.accent.T @ self.axes[0].T
 
+    def pushed(self, push: Tensor, share: Tensor, kind: int) -> Tensor:
+        """How much farther (B, C, h, w) the guess is when the middle of a distribution (`kind` 0 or 1) is `push` (B, C, h, w)
+        farther: all of it in pure noise, and nothing where the noisy latent already tells everything."""
+        with torch.autocast(push.device.type, enabled=False):
+            flat, share = push.flatten(1).float(), share[:, None].float()
+            noise = (1 - share) / share
+            rest = self.rest[kind] / (self.rest[kind] + noise)
+            kept = self.sizes[kind] / (self.sizes[kind] + noise) - rest
+            return (flat - rest * flat - ((flat @ self.axes[kind]) * kept) @ self.axes[kind].T).view(push.shape)
+
     def forward(self, noisy: Tensor, share: Tensor, identities: Tensor, known: Tensor) -> Tensor:
         """Guesses of the clean latents in `noisy` (B, C, h, w), whose share of signal is `share` (B,), alphas_cumprod.
 

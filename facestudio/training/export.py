@@ -26,6 +26,7 @@ TITLES = {
     "starter-lafr": "Starter LAFR: codebook adapter, and low-rank update of the prior",
     "starter-prior": "Starter face prior",
     "starter-people": "Starter people: what identities are like",
+    "starter-sliders": "Starter sliders: what can be changed of a made face",
     "starter-decouple": "Starter decouple: codes of a person and of the rest, and a branch of the prior",
     "starter-dictionary": "Starter DFDNet: dictionaries of eyes, noses and mouths",
     "starter-panel": "Starter panel: all embedders together, and how recognisable a face is",
