@@ -133,6 +133,7 @@ def generate(
     if len(plan) != count or (source is not None and any(shot.who is not None for shot in plan)):
         raise ValueError("a plan names every picture, and nobody where a photo does")
     recipe = Recipe(synthesizer.checkpoint.id, synthesizer.id, asdict(options), plan[0].seed, person=person)
+    recipe = replace(recipe, sliders=getattr(synthesizer, "moved", {}))  # of methods/moving.py
     wished = Wish()
     if source is not None:
         if listener is None or listener.id != synthesizer.embedder:

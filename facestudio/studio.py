@@ -290,12 +290,16 @@ class Studio:
         nobody looks for the face in it.
         """
         from facestudio import generating
+        from facestudio.faces import sliders
         from facestudio.methods.base import Drafting
 
+        sliders.check(recipe.sliders, self.sliders(recipe.checkpoint))
         method = self._synthesizer(recipe.checkpoint)
         options = options_of(method.Options, recipe.options)
         if draft and isinstance(method, Drafting):
             options = method.draft(options)
+        if recipe.sliders:
+            method = self._moving(method, recipe.sliders, real=source is not None)
         embedders = self._embedders()
         listener = None if source is None else self._listener(method)
         return generating.generate(
@@ -580,6 +584,17 @@ class Studio:
             lack = f"Nothing is here that knows who {method.checkpoint.id} could draw: it listens to {method.embedder}."
             raise CheckpointMissing(lack, hint="Choose the starter weights, such as --checkpoint starter-prior.")
         return space
+
+    def _moving(self, method: Synthesizer, settings: Mapping[str, float], real: bool) -> Synthesizer:
+        """`method` with its sliders at `settings`; unless the person is `real`, nobody becomes one of the training people."""
+        from facestudio.faces.sliders import Sliders
+        from facestudio.methods.moving import Moving
+
+        known = {entry.id: entry for entry in self.checkpoints()}
+        moves: Sliders = self._keep("sliders", lambda: Sliders.load(known[SLIDERS], known))
+        space = None if real else self._space(method)
+        aside = {} if space is None else {"aside": space.apart}
+        return Moving(method, moves, settings, self._finder(), **aside)
 
     def _judges_of(self, method: Synthesizer) -> list[Embedder]:
         """The embedders that `method` does not listen to; CheckpointMissing without any."""
