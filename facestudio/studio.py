@@ -34,6 +34,7 @@ from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
     from facestudio.album import Album
+    from facestudio.alike import Likeness
     from facestudio.anonymized import Anonymized
     from facestudio.datasets.records import PersonRecord
     from facestudio.datasets.running import Drawn, Shard, Writing
@@ -321,6 +322,16 @@ class Studio:
             far=self.far,
             done=done,
         )
+
+    def alike(
+        self, portraits: Sequence[Portrait], checkpoint_id: str, progress: Progress | None = None
+    ) -> tuple[Likeness, ...]:
+        """How alike the faces of `portraits` are to each recogniser; of those that the checkpoint's method listens to it is said."""
+        from facestudio.alike import alike
+
+        entry = next((one for one in self.checkpoints() if one.id == checkpoint_id), None)
+        told = entry.conditioned_on if entry is not None else ()
+        return alike(portraits, self._embedders(), told, self.far, progress)
 
     def populate(
         self,
