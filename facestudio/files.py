@@ -68,6 +68,21 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def make_folder(folder: Path) -> None:
+    """Make `folder`, and those around it, where they are missing; UnwritableOutput when nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _new_file(folder / hidden_name(secrets.token_hex(8))) as file:
+            named = file.name if isinstance(file.name, str) else ""
+        if named:
+            _remove(Path(named))
+    except (OSError, ValueError) as error:
+        words = _system_words(error)
+        raise UnwritableOutput(
+            f"Nothing can be written into the folder {shown(folder)}: {words}.", hint="Choose another folder."
+        ) from error
+
+
 def write_beside(
     target: Path,
     write: Callable[[IO[bytes]], None],

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QToolBar, QToolButton
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.shortcuts import Entry, keys_of
 
-RESTORE, GENERATE = "restore", "generate"  # the places
+RESTORE, GENERATE, ANONYMIZE = "restore", "generate", "anonymize"  # the places
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,10 @@ SPECS: tuple[Spec, ...] = (
     Spec("open_source", "&File", "&Open a photo of a person…", ("Ctrl+O",), "open", place=GENERATE),
     Spec("save_pictures", "&File", "&Save the selected…", ("Ctrl+S",), "save", line=True, place=GENERATE),
     Spec("save_gallery", "&File", "Save &all…", ("Ctrl+Shift+S",), place=GENERATE),
+    Spec("open_photos", "&File", "&Open photos…", ("Ctrl+O",), "open", place=ANONYMIZE),
+    Spec("open_album", "&File", "Open &folder…", ("Ctrl+U",), place=ANONYMIZE),
+    Spec("output", "&File", "Folder for the &results…", ("Ctrl+Shift+O",), place=ANONYMIZE),
+    Spec("export_report", "&File", "Export the re&port…", ("Ctrl+S",), "save", line=True, place=ANONYMIZE),
     Spec("weights", "&File", "&Weights…", ("F9",), line=True),
     Spec("quit", "&File", "&Quit", ("Ctrl+Q",), line=True),
     Spec("undo", "&Edit", "&Undo", ("Ctrl+Z",), "undo", place=RESTORE),
@@ -78,8 +82,26 @@ SPECS: tuple[Spec, ...] = (
     Spec("figures_of_picture", "&Generate", "What the &figures rest on…", ("Ctrl+I",), place=GENERATE),
     Spec("dice", "&Generate", "&Another seed", ("Ctrl+D",), "dice", line=True, place=GENERATE),
     Spec("reset_making", "&Generate", "Options back to &defaults", ("Ctrl+Shift+R",), place=GENERATE),
+    Spec("anonymize", "&Anonymize", "&Anonymize", ("Ctrl+R", "Ctrl+Return"), "anonymize", place=ANONYMIZE),
+    Spec("pause", "&Anonymize", "&Pause, or go on", ("Ctrl+P",), place=ANONYMIZE),
+    Spec("stop_anonymizing", "&Anonymize", "&Stop, or back to all photos", ("Esc",), "stop", place=ANONYMIZE),
+    Spec("review", "&Anonymize", "&Look at the photo", ("Ctrl+E",), line=True, place=ANONYMIZE),
+    Spec("next_waiting", "&Anonymize", "&Next to review", ("Ctrl+J",), place=ANONYMIZE),
+    Spec("photo_before", "&Anonymize", "P&revious photo", ("PgUp",), place=ANONYMIZE),
+    Spec("photo_after", "&Anonymize", "Ne&xt photo", ("PgDown",), place=ANONYMIZE),
+    Spec("try_again", "&Anonymize", "&Try the face again", ("Ctrl+G",), "again", line=True, place=ANONYMIZE),
+    Spec("obscure", "&Anonymize", "&Obscure the face", ("Ctrl+B",), place=ANONYMIZE),
+    Spec("leave_as_is", "&Anonymize", "L&eave the face as it is", ("Ctrl+L",), place=ANONYMIZE),
+    Spec("add_by_hand", "&Anonymize", "Add a face by &hand…", ("F4",), "add-face", place=ANONYMIZE),
+    Spec("seed_anonymizing", "&Anonymize", "Another see&d", ("Ctrl+D",), "dice", line=True, place=ANONYMIZE),
+    Spec("reset_anonymizing", "&Anonymize", "Options ba&ck to defaults", ("Ctrl+Shift+R",), place=ANONYMIZE),
     Spec("to_restore", "&View", "Workspace &Restore", ("Alt+1",), "restore", True, "place"),
     Spec("to_generate", "&View", "Workspace &Generate", ("Alt+2",), "gallery", True, "place"),
+    Spec("to_anonymize", "&View", "Workspace &Anonymize", ("Alt+3",), "anonymize", True, "place"),
+    Spec("fit_review", "&View", "&Fit", ("Ctrl+F",), "fit", line=True, place=ANONYMIZE),
+    Spec("actual_review", "&View", "&100 %", ("Ctrl+0",), "actual", place=ANONYMIZE),
+    Spec("zoom_in_review", "&View", "Zoom &in", ("Ctrl+=", "Ctrl++"), "zoom-in", place=ANONYMIZE),
+    Spec("zoom_out_review", "&View", "Zoom o&ut", ("Ctrl+-",), "zoom-out", place=ANONYMIZE),
     Spec("single", "&View", "&One picture", ("Alt+Y",), "single", True, "mode", line=True, place=RESTORE),
     Spec("split", "&View", "Before/after &split", ("Shift+Y",), "split", True, "mode", place=RESTORE),
     Spec("side", "&View", "Side &by side", ("Y",), "side", True, "mode", place=RESTORE),
@@ -99,20 +121,25 @@ SPECS: tuple[Spec, ...] = (
     Spec("shortcuts", "&Help", "&Keyboard shortcuts", ("Shift+?", "F1")),
     Spec("about", "&Help", "&About Face Studio", ("Ctrl+F1",)),
 )
-MENUS = ("&File", "&Edit", "&Photo", "&Generate", "&View", "&Help")
-PLACES_OF_MENUS = {"&Photo": RESTORE, "&Generate": GENERATE}
+MENUS = ("&File", "&Edit", "&Photo", "&Generate", "&Anonymize", "&View", "&Help")
+PLACES_OF_MENUS = {"&Photo": RESTORE, "&Generate": GENERATE, "&Anonymize": ANONYMIZE}
 TOOLS = (
-    *("to_restore", "to_generate", "", "open", "save", "open_source", "save_pictures", ""),
+    *("to_restore", "to_generate", "to_anonymize", "", "open", "save", "open_source", "save_pictures", ""),
+    *("open_photos", "export_report", ""),
     *("undo", "redo", "undo_gallery", "redo_gallery", ""),
     *("single", "split", "side", "", "zoom_out", "fit", "actual", "zoom_in"),
+    *("zoom_out_review", "fit_review", "actual_review", "zoom_in_review"),
 )
 WITH_TEXT = {
     "to_restore": "Restore",
     "to_generate": "Generate",
+    "to_anonymize": "Anonymize",
     "open": "",
     "save": "",
     "open_source": "Open",
     "save_pictures": "Save",
+    "open_photos": "Open",
+    "export_report": "Report",
 }
 HOLD = "hold "
 
@@ -211,6 +238,7 @@ class Actions:
             ("Photo", "Look at a face closely", "Double-click its crop"),
             ("Photo", "What a face's figures rest on", "Click its gauge"),
             ("Photo", "Remove a face that was added", "Del on its crop"),
+            ("Anonymize", "Look at a photo", "Enter, or double-click its row"),
             ("Generate", "Show a picture large", "Enter, or a click"),
             ("Generate", "Select a picture, or not", "Space, its tick, or Ctrl+click"),
             ("Generate", "The picture before, the one after", "Left, Right"),

@@ -13,6 +13,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from facestudio import paths
+from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.errors import show_error
 from facestudio.gui.generating import Making
 from facestudio.gui.main_window import MainWindow
@@ -51,10 +52,11 @@ def build_window(studio: Studio, settings: QSettings) -> MainWindow:
     theme = Theme(str(settings.value("theme", SYSTEM)))
     session = Session(studio, settings)
     making = Making(studio, session.compute, session.light, session)
-    window = MainWindow(session, making, theme, settings)
+    anonymizing = Anonymizing(studio, session.compute, session.light, settings, session)
+    window = MainWindow(session, making, anonymizing, theme, settings)
     session.setParent(window)
     theme.setParent(window)
-    for workplace in (session, making):
+    for workplace in (session, making, anonymizing):
         window.painted.connect(workplace.start, Qt.ConnectionType.QueuedConnection)
     return window
 

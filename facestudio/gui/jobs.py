@@ -50,6 +50,19 @@ class Job(QObject):
         self._stopping = True
         self._progress.cancel()
 
+    @property
+    def paused(self) -> bool:
+        """Whether it waits, or will at its next step."""
+        return self._progress.paused
+
+    def pause(self) -> None:
+        """Let it wait at its next step until `resume` or `cancel`."""
+        self._progress.pause()
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._progress.resume()
+
     def run(self) -> None:
         """On the worker thread. The last thing it does with this object is to emit the outcome."""
         result: object = None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from facestudio.gui.main_window import MainWindow
 
 Role = QMessageBox.ButtonRole
-WORK, RESULT, PICTURES = "work", "result", "pictures"
+WORK, RUN, RESULT, PICTURES = "work", "run", "result", "pictures"
 
 
 class Leaving(QObject):
@@ -57,6 +57,9 @@ class Leaving(QObject):
             self._after_saving = self._window.close  # a file that is being written is finished first
         elif session.doing == RESTORING and WORK not in self._given_up:
             self._ask_about_work("Stop and close", partial(self._give_up, WORK))
+        elif self._window.anonymizing.running and RUN not in self._given_up:
+            self._window.workspaces.show_anonymize()
+            self._ask_about_run()
         elif session.unsaved and RESULT not in self._given_up:
             self._ask_about_result(partial(self._give_up, RESULT))
         elif making.unsaved and PICTURES not in self._given_up:
@@ -91,6 +94,14 @@ class Leaving(QObject):
         }
         words = "If it is stopped, nothing of it is kept."
         ask(self._window, "The restoration is still running", words, answers)
+
+    def _ask_about_run(self) -> None:
+        answers: Answers = {
+            "Stop and close": (Role.DestructiveRole, partial(self._give_up, RUN)),
+            "Keep running": (Role.RejectRole, self._stay),
+        }
+        words = "What is done stays. Open the same photos again to go on, today or another day."
+        ask(self._window, "Photos are still being anonymized", words, answers)
 
     def _ask_about_result(self, then: Callable[[], object]) -> None:
         answers: Answers = {

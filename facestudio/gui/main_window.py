@@ -23,7 +23,8 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow
 
 from facestudio.gui import window_settings
-from facestudio.gui.actions import GENERATE, RESTORE, Actions
+from facestudio.gui.actions import ANONYMIZE, GENERATE, RESTORE, Actions
+from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.comparing import Comparing
 from facestudio.gui.errors import show_error
 from facestudio.gui.generating import Making
@@ -41,6 +42,7 @@ from facestudio.gui.widgets.shortcuts import ShortcutsDialog
 from facestudio.gui.widgets.weights_dialog import WeightsDialog
 from facestudio.gui.window_settings import MODE_ACTIONS
 from facestudio.gui.work import Found
+from facestudio.gui.workspaces.anonymize import AnonymizeWorkspace
 from facestudio.gui.workspaces.generate import GenerateWorkspace
 from facestudio.gui.workspaces.restore import RestoreWorkspace
 from facestudio.gui.workspaces.switch import Workspaces
@@ -51,17 +53,21 @@ class MainWindow(QMainWindow):
 
     painted = Signal()
 
-    def __init__(self, session: Session, making: Making, theme: Theme, settings: QSettings) -> None:
+    def __init__(
+        self, session: Session, making: Making, anonymizing: Anonymizing, theme: Theme, settings: QSettings
+    ) -> None:
         super().__init__()
         self.setObjectName("mainWindow")
         self.setAcceptDrops(True)
-        self.session, self.making, self.theme, self._settings = session, making, theme, settings
+        self.session, self.making, self.anonymizing = session, making, anonymizing
+        self.theme, self._settings = theme, settings
         self._painted = False
         self.workspace = RestoreWorkspace(session, theme)
         self.viewer = self.workspace.viewer
         self.commands = Actions(self)
         self.generate = GenerateWorkspace(making, theme, self.commands)
-        self.workspaces = Workspaces(self.workspace, self.generate, self.commands)
+        self.anonymize = AnonymizeWorkspace(anonymizing, theme, self.commands)
+        self.workspaces = Workspaces(self.workspace, self.generate, self.anonymize, self.commands)
         self.setCentralWidget(self.workspaces)
         self.leaving = Leaving(self)
         self.overlay = DropOverlay(theme, self)
@@ -125,7 +131,7 @@ class MainWindow(QMainWindow):
         self.workspace.strip.add_asked.connect(self.commands["add_face"].trigger)
         self.commands["files"].toggled.connect(self.workspace.show_files)
         self.commands["strip"].toggled.connect(self.workspace.strip.setVisible)
-        for side in (panel, self.generate.panel):
+        for side in (panel, self.generate.panel, self.anonymize.panel):
             self.commands["panel"].toggled.connect(side.setVisible)
         self.commands["full_screen"].toggled.connect(self._show_full_screen)
         self.workspace.drop_zone.open_asked.connect(self.choose_photos)
@@ -148,13 +154,15 @@ class MainWindow(QMainWindow):
             session.enlarging.changed,
             self.making.run_changed,
             self.making.work_changed,
+            self.anonymizing.given_changed,
             self.workspaces.place_changed,
         ):
             changed.connect(self.refresh)
         session.photo_changed.connect(viewer.setFocus)
-        for workplace in (session, self.making):
+        for workplace in (session, self.making, self.anonymizing):
             workplace.failed.connect(self._show_failure)
-        session.weights.renewed.connect(self.making.look_again)
+        for other in (self.making, self.anonymizing):
+            session.weights.renewed.connect(other.look_again)
         self.theme.changed.connect(self._draw)
 
     # ---- opening
@@ -198,6 +206,8 @@ class MainWindow(QMainWindow):
 
     def _open_data(self, data: QMimeData | None) -> bool:
         """Open what `data` holds; False when it holds nothing that could be a photo."""
+        if self.workspaces.place == ANONYMIZE:
+            return self.anonymize.take(data)
         if data is None or self.workspaces.place == GENERATE:
             return self.generate.take(data)
         paths = paths_in(data)
@@ -272,6 +282,7 @@ class MainWindow(QMainWindow):
         window_settings.write(self, self._settings)
         self.session.stop()
         self.making.stop()
+        self.anonymizing.stop()
         event.accept()
 
     # ---- looks
@@ -354,10 +365,11 @@ class MainWindow(QMainWindow):
             }
         )
         self.recent_menu.menuAction().setVisible(self.workspaces.place == RESTORE)
-        if self.workspaces.place == GENERATE:
-            self.setWindowTitle(f"Made faces[*] - {APP}")
-            self.setWindowModified(self.making.unsaved)
-            self._about_photo.setText("Pictures are made on this computer. Saved files say that they were made by AI.")
+        if self.workspaces.place != RESTORE:
+            title, unsaved, about = self.workspaces.words
+            self.setWindowTitle(f"{title}[*] - {APP}")
+            self.setWindowModified(unsaved)
+            self._about_photo.setText(about)
             self._about_zoom.clear()
             return
         self.setWindowTitle(f"{opened.name}[*] - {APP}" if opened else APP)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QByteArray, QSettings
+from PySide6.QtWidgets import QSplitter
 
 from facestudio.gui.widgets.viewer import MODES, SIDE, SINGLE, SPLIT
 
@@ -18,6 +19,15 @@ MODE_ACTIONS = {SINGLE: "single", SPLIT: "split", SIDE: "side"}
 SHOWN = ("boxes", "files", "strip", "panel")  # actions that show or hide something
 
 
+def splitters(window: MainWindow) -> tuple[tuple[QSplitter, str], ...]:
+    """Each workspace, and the key of its parts' widths."""
+    return (
+        (window.workspace, "window/splitter"),
+        (window.generate, "generate/splitter"),
+        (window.anonymize, "anonymize/splitter"),
+    )
+
+
 def read(window: MainWindow, settings: QSettings) -> None:
     """Make `window` look as it was left; what is not stored, or is damaged, starts as in a new one."""
     geometry = settings.value("window/geometry")
@@ -26,7 +36,7 @@ def read(window: MainWindow, settings: QSettings) -> None:
     state = settings.value("window/state")
     if isinstance(state, QByteArray):
         window.restoreState(state)
-    for splitter, key in ((window.workspace, "window/splitter"), (window.generate, "generate/splitter")):
+    for splitter, key in splitters(window):
         sizes = settings.value(key)
         if isinstance(sizes, QByteArray):
             splitter.restoreState(sizes)
@@ -43,8 +53,8 @@ def write(window: MainWindow, settings: QSettings) -> None:
     """Remember how `window` looks."""
     settings.setValue("window/geometry", window.saveGeometry())
     settings.setValue("window/state", window.saveState())
-    settings.setValue("window/splitter", window.workspace.saveState())
-    settings.setValue("generate/splitter", window.generate.saveState())
+    for splitter, key in splitters(window):
+        settings.setValue(key, splitter.saveState())
     settings.setValue("view/mode", window.viewer.mode)
     for name in SHOWN:
         settings.setValue(f"view/{name}", window.commands[name].isChecked())

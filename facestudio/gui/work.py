@@ -233,10 +233,11 @@ def thumbnail(studio: Studio, path: Path, progress: Progress) -> tuple[Path, QIm
 
 
 def catalogue(studio: Studio, goal: str, progress: Progress) -> tuple[Offer, ...]:
-    """What a workspace offers, best first: Restore those that "keep" the person, Generate those that "create" one."""
+    """What a workspace offers, best first: Restore what can "keep" the person, Anonymize "change", Generate "create" one."""
     from facestudio.methods.base import method_name
 
-    checkpoints = studio.generate_checkpoints() if goal == "create" else studio.restore_checkpoints()
+    offers = {"change": studio.anonymize_checkpoints, "create": studio.generate_checkpoints}
+    checkpoints = offers.get(goal, studio.restore_checkpoints)()
     return tuple(Offer(c, method_name(c), studio.options_for(c.id), studio.can_be_told(c.id)) for c in checkpoints)
 
 

@@ -89,7 +89,7 @@ class Workplace(QObject):
         self.set_seed(random.randint(0, LARGEST_SEED))
 
     def _learn_offers(self, goal: str) -> None:
-        """Look which checkpoints there are for `goal`, "keep" or "create"."""
+        """Look which checkpoints there are for `goal`: "keep", "change" or "create"."""
         self._goal = goal
         offers = self.light.submit(partial(work.catalogue, self.studio, goal))
         offers.finished.connect(self._take_offers)
@@ -148,6 +148,21 @@ class Workplace(QObject):
     def stopping(self) -> bool:
         """Whether the work was asked to stop and has not stopped yet."""
         return self._work_job is not None and self._work_job.stopping
+
+    @property
+    def paused(self) -> bool:
+        """Whether the work waits until it is told to go on."""
+        return self._work_job is not None and self._work_job.paused
+
+    @Slot()
+    def pause_or_go_on(self) -> None:
+        """Let the work wait at its next step, or go on."""
+        if self._work_job is not None and not self.stopping:
+            if self._work_job.paused:
+                self._work_job.resume()
+            else:
+                self._work_job.pause()
+            self.work_changed.emit()
 
     @Slot()
     def stop(self) -> None:

@@ -23,6 +23,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QWidget
 
 from facestudio.gui.qimage import Pyramid, to_qimage, visible_part
+from facestudio.gui.reviewing import Review
 from facestudio.gui.session import RESTORING, Session
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.box_drawing import BoxDrawing
@@ -52,14 +53,14 @@ CLICK = 4  # a press that moves less is a click
 
 
 class Viewer(QWidget):
-    """Shows the session's photo and result."""
+    """Shows the photo and result of the session, or of a review."""
 
     mode_changed = Signal(str)
     view_changed = Signal()  # zoom or centre
     original_changed = Signal()
     drawing_changed = Signal(bool)  # whether a box is being drawn around a missed face
 
-    def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session | Review, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("viewer")
         self.setAccessibleName("Photo")

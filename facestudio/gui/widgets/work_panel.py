@@ -35,6 +35,8 @@ class WorkPanel(QWidget):
         icon: of the button; lack: what is said when no weights are offered.
     """
 
+    BAR: type[JobBar] = JobBar  # what shows the work
+
     def __init__(self, session: Workplace, theme: Theme, icon: str, lack: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("sidePanel")
@@ -86,7 +88,7 @@ class WorkPanel(QWidget):
         idle_column.setSpacing(6)
         idle_column.addWidget(self.button)
         idle_column.addWidget(self.hint)
-        self.job_bar = JobBar(session, theme)
+        self.job_bar = self.BAR(session, theme)
         self.foot = QStackedWidget()
         self.foot.addWidget(idle)
         self.foot.addWidget(self.job_bar)

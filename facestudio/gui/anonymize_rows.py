@@ -1,0 +1,136 @@
+"""The photos of an anonymizing run as the table shows them: one row each, what its status means, and why.
+
+All of it follows from a photo's line of the report, whoever wrote that: this run, one of yesterday, or a review. Separate because
+it is all rules and no work. Faces are counted from 1, as everywhere in the window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from facestudio.planning import Item
+
+TO_DO, WORKING, EXISTS = "to do", "working", "exists already"
+VERIFIED, FALLBACK, REVIEW, FAILED, LEFT = "verified", "fallback", "needs review", "failed", "left as is"
+NOBODY, SKIPPED, LEFT_OUT = "no face", "skipped", "left out"
+ORDER = (TO_DO, WORKING, REVIEW, FAILED, EXISTS, LEFT, FALLBACK, VERIFIED, NOBODY, SKIPPED, LEFT_OUT)
+TONES = {
+    **{VERIFIED: "good", FALLBACK: "good", REVIEW: "warn", LEFT: "warn", EXISTS: "warn", FAILED: "bad"},
+    **{TO_DO: "muted", WORKING: "link", NOBODY: "text", SKIPPED: "muted", LEFT_OUT: "muted"},
+}
+MEANINGS = {
+    VERIFIED: "No recogniser knows anybody in it any more.",
+    FALLBACK: "A face could not be verified by the method, so it is hidden.",
+    REVIEW: "A person must look at it.",
+    FAILED: "It could not be done.",
+    LEFT: "A person left a face as it is, and it is not verified.",
+    NOBODY: "No face was found; the photo is written as it is.",
+    SKIPPED: "None of its faces was chosen.",
+    LEFT_OUT: "It is no photo to do.",
+    EXISTS: "A result with this name is there already, made otherwise.",
+    TO_DO: "It is not done yet.",
+    WORKING: "It is being done.",
+}
+DOUBTS = {
+    "other settings": "Its result was made with other settings.",
+    "changed": "The photo is another one than the result was made of.",
+    "foreign": "A file with the name of its result is there, which no run made.",
+}
+MISSED = "possible missed face"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One photo.
+
+    Attributes:
+        path: its file; name: for people, below the folder that was opened. item: None for what is no photo to do.
+        record: its line of the report, None before it is done. settings: of the run that did it, as the journal has them.
+        doubt: why the result that is there is not this run's, a key of DOUBTS; "" when there is none.
+        working: it is the one that is done now.
+    """
+
+    path: Path
+    name: str
+    item: Item | None
+    record: Mapping[str, Any] | None = None
+    settings: str = ""
+    doubt: str = ""
+    working: bool = False
+
+    @property
+    def status(self) -> str:
+        """One of ORDER."""
+        if self.working:
+            return WORKING
+        if self.doubt:
+            return EXISTS
+        return TO_DO if self.record is None else str(self.record["status"])
+
+    @property
+    def open(self) -> bool:
+        """Whether it is still to do."""
+        return self.item is not None and not self.doubt and (self.record is None or self.status == FAILED)
+
+    @property
+    def reviewable(self) -> bool:
+        """Whether there is something to look at: what was done to it is known."""
+        return self.item is not None and self.record is not None and self.record["recipe"] is not None
+
+    @property
+    def output(self) -> Path | None:
+        """The result's file, if one was written."""
+        written = self.record["output"] if self.record is not None else None
+        return self.item.target if written and self.item is not None else None
+
+    @property
+    def faces(self) -> int | None:
+        """How many faces it has; None before that is known."""
+        return None if self.record is None or self.record["recipe"] is None else len(self.record["faces"])
+
+    @property
+    def worst(self) -> tuple[float, str] | None:
+        """The highest cosine to the original of any of its changed faces, and whose; None when nothing was measured."""
+        found = [
+            (float(cosine), judge)
+            for face in (self.record or {}).get("faces", ())
+            for judge, cosine in face["similarity"].items()
+        ]
+        return max(found, default=None)
+
+    @property
+    def reason(self) -> str:
+        """Why it has its status, in a sentence or two; "" where the status says all."""
+        if self.doubt:
+            return DOUBTS[self.doubt]
+        record = self.record
+        if record is None:
+            return ""
+        words = [f"Face {n}: {face['error']}" for n, face in enumerate(record["faces"], 1) if face["error"]]
+        missed = record.get("possible_missed_faces", ())
+        if missed:
+            words.append(f"{len(missed)} possible missed {'face' if len(missed) == 1 else 'faces'}.")
+        if record["recipe"] is not None and record["output"] is None and words:
+            words.append("Nothing was written.")
+        if not words and record["error"]:
+            return str(record["error"])
+        if not words:
+            words = [f"Face {n}: {note}" for n, face in enumerate(record["faces"], 1) for note in face["notes"]]
+        return " ".join(words)
+
+
+def counts(rows: Iterable[Row]) -> dict[str, int]:
+    """How many rows have each status that occurs, in ORDER."""
+    found: dict[str, int] = {}
+    for row in rows:
+        found[row.status] = found.get(row.status, 0) + 1
+    return {status: found[status] for status in sorted(found, key=lambda s: ORDER.index(s) if s in ORDER else 99)}
+
+
+def reviewed_next(rows: Iterable[Row], after: int) -> int | None:
+    """The next row behind `after` that a person must look at, from the top again at the end; None when there is none."""
+    waiting = [n for n, row in enumerate(rows) if row.status == REVIEW and row.reviewable]
+    return next((n for n in waiting if n > after), waiting[0] if waiting else None)

@@ -1,0 +1,322 @@
+"""What the Anonymize workspace shows, and every decision about it: the photos, how they are done, where results go, and the run.
+
+The GUI thread only, like the session and `generating`, with which it shares the queues. A run that was stopped, or that the
+window was closed on, is gone on with by opening the same photos again: what the journal knows is not done twice. The work itself
+is in `anonymize_work`, looking at one photo in `reviewing`. It knows no widget and shows no dialog.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
+
+from facestudio.anonymize_settings import HIDING, Settings
+from facestudio.gui import anonymize_work as work
+from facestudio.gui.anonymize_rows import REVIEW, Row, counts
+from facestudio.gui.jobs import Job, JobQueue
+from facestudio.gui.workplace import Workplace
+from facestudio.progress import Progress, Update
+
+if TYPE_CHECKING:
+    from facestudio.studio import Studio
+
+ANONYMIZING = "anonymizing"
+
+
+class Anonymizing(Workplace):
+    """The state of the Anonymize workspace; `rows` are its photos."""
+
+    rows_changed = Signal()  # other photos, or what is known of all of them
+    row_changed = Signal(int)
+    given_changed = Signal()  # the photos that are asked for, or where results go, or how
+    doubts_found = Signal(object)  # rows whose results were made otherwise: ask, then call `run`
+    exported = Signal(object)  # path
+    thumbnails_made = Signal(object, object)  # path, (before, after)
+    _done = Signal(object)  # from the thread that computes
+    _begun = Signal(object)
+    _full = Signal(str)
+
+    def __init__(
+        self, studio: Studio, compute: JobQueue, light: JobQueue, settings: QSettings, parent: QObject | None = None
+    ) -> None:
+        super().__init__(studio, compute, light, parent)
+        self.stored = settings
+        self.given: tuple[Path, ...] = ()
+        self.output: Path | None = None
+        self.rows: list[Row] = []
+        self.listing = False
+        self.fallback = HIDING
+        self.metadata = "strip"
+        self.running = False
+        self.tally = ""
+        self.waits = ""  # why the run waits, in a sentence
+        self._places: dict[Path, int] = {}
+        self._looking: Job | None = None
+        self._then_run = False
+        self._entered = False
+        self._done.connect(self._take_done, Qt.ConnectionType.QueuedConnection)
+        self._begun.connect(self._take_begun, Qt.ConnectionType.QueuedConnection)
+        self._full.connect(self._take_full, Qt.ConnectionType.QueuedConnection)
+        self.progressed.connect(self._take_update)
+
+    # ---- starting
+
+    @Slot()
+    def start(self) -> None:
+        """Learn what there is to offer; called once the window has been painted."""
+        self._learn_offers("change")
+
+    def enter(self) -> None:
+        """The workspace is shown: load what it needs, which nobody pays for who never comes here."""
+        if not self._entered:
+            self._entered = True
+            self._warm_up()
+
+    def _warm_up(self) -> None:
+        if self._entered:
+            super()._warm_up()
+
+    # ---- what is done, and how
+
+    @property
+    def settings(self) -> Settings | None:
+        """All that decides how photos come out; None while there is no method to choose."""
+        recipe = self.recipe
+        if recipe is None:
+            return None
+        return Settings(recipe, fallback=self.fallback, metadata=self.metadata, far=self.studio.far)
+
+    def set_fallback(self, checkpoint_id: str) -> None:
+        self.fallback = checkpoint_id
+
+    def set_metadata(self, policy: str) -> None:
+        self.metadata = policy
+
+    def open_paths(self, paths: Sequence[Path]) -> None:
+        """Take these photos and folders instead of those that are there; results go where they went the last time."""
+        if self.running or not paths:
+            return
+        self.given = tuple(paths)
+        self.output = self._remembered(self.given) or work.default_output(self.given)
+        self._renew_rows()
+
+    def choose_output(self, folder: Path) -> None:
+        """Let results go into `folder`."""
+        if not self.running and self.given:
+            self.output = folder
+            self.stored.setValue(f"anonymize/{_key(self.given)}", str(folder))
+            self._renew_rows()
+
+    def _remembered(self, given: Sequence[Path]) -> Path | None:
+        found = self.stored.value(f"anonymize/{_key(given)}")
+        return Path(found) if isinstance(found, str) and found else None
+
+    def _renew_rows(self) -> None:
+        self._show_rows([])
+        self.given_changed.emit()
+        self._look()
+
+    @property
+    def obstacle(self) -> str:
+        """Why no run can begin now, in a few words; "" when it can."""
+        if self.busy:
+            return self.busy
+        if not self.given:
+            return "Drop photos or a folder first."
+        if self.listing:
+            return "Looking through the photos…"
+        if self.offer is None:
+            return "" if self.offers is None else "There is no method that changes faces."
+        if not any(row.item is not None for row in self.rows):
+            return "There is no photo to do."
+        return ""
+
+    @property
+    def ready(self) -> bool:
+        return self.offer is not None and not self.obstacle
+
+    @property
+    def to_do(self) -> int:
+        """How many photos are still to do, as far as is known."""
+        return sum(row.open for row in self.rows)
+
+    # ---- what is there
+
+    def _look(self) -> None:
+        """List the photos, and look what earlier runs did."""
+        settings = self.settings
+        self._drop(self._looking)
+        if settings is None or self.output is None:
+            self.listing = settings is None and bool(self.given)  # again as soon as the methods are known
+            return
+        self.listing = True
+        job = self._submit(
+            self.light, partial(work.list_rows, self.studio, self.given, self.output, settings), self._take_rows
+        )
+        job.failed.connect(self._listing_failed)
+        self._looking = job
+        self.work_changed.emit()
+
+    @Slot(object)
+    def _take_offers(self, offers: Any) -> None:
+        super()._take_offers(offers)
+        if self.given and not self.rows and not self.running:
+            self._look()
+
+    @Slot(object)
+    def _take_rows(self, rows: list[Row]) -> None:
+        self._looking, self.listing = None, False
+        then_run, self._then_run = self._then_run, False
+        self._show_rows(rows)
+        self.work_changed.emit()
+        if not then_run:
+            return
+        doubts = [row for row in rows if row.doubt]
+        if doubts:
+            self.doubts_found.emit(doubts)
+        else:
+            self.run(overwrite=False)
+
+    @Slot(Exception)
+    def _listing_failed(self, error: Exception) -> None:
+        self._looking, self.listing, self._then_run = None, False, False
+        self.work_changed.emit()
+        self.failed.emit(error)
+
+    def _show_rows(self, rows: list[Row]) -> None:
+        self.rows = rows
+        self._places = {row.path: n for n, row in enumerate(rows)}
+        self.rows_changed.emit()
+
+    def begin(self, name: str, job: Callable[[Progress], object], done: Callable[[Any], None]) -> Job:
+        """Compute something that the user waits for; it is what `doing` names until it ends."""
+        self._begin(name, job, done)
+        assert self._work_job is not None
+        return self._work_job
+
+    def place_of(self, path: Path) -> int | None:
+        """Where among the rows the photo `path` is."""
+        return self._places.get(path)
+
+    def set_row(self, row: Row) -> None:
+        """Show `row` in the place of the one of its photo."""
+        n = self._places.get(row.path)
+        if n is not None:
+            self.rows[n] = row
+            self.row_changed.emit(n)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many photos have which status."""
+        return counts(self.rows)
+
+    # ---- the run
+
+    @Slot()
+    def anonymize(self) -> None:
+        """Do what is to do; `doubts_found` comes first when results are there that were made otherwise."""
+        if self.ready:
+            self._then_run = True
+            self._look()
+
+    def run(self, overwrite: bool) -> None:
+        """Do all photos whose result is not there; `overwrite` also those whose result was made otherwise."""
+        settings, output = self.settings, self.output
+        if not self.ready or settings is None or output is None:
+            return
+        self.stored.setValue(f"anonymize/{_key(self.given)}", str(output))
+        rows = [row for row in self.rows if overwrite or not row.doubt]
+        kept = [row for row in self.rows if row.doubt and not overwrite]
+        self._show_rows([replace(row, doubt="", record=None) if overwrite and row.doubt else row for row in self.rows])
+        self.running, self.tally, self.waits = True, "", ""
+        told = (self._done.emit, self._begun.emit, self._full.emit)
+        todo = partial(work.run, self.studio, rows, kept, output, settings, overwrite, *told)
+        self._begin(ANONYMIZING, todo, self._take_end)
+
+    @Slot(object)
+    def _take_begun(self, path: Path) -> None:
+        n = self._places.get(path)
+        if n is not None and self.running:
+            self.waits = ""
+            self.set_row(replace(self.rows[n], working=True))
+
+    @Slot(object)
+    def _take_done(self, done: work.Done) -> None:
+        n = self._places.get(done.path)
+        if n is None:
+            return
+        row = self.rows[n]
+        self.set_row(replace(row, record=done.record, settings=done.settings, working=False, doubt=""))
+        if done.thumbnails is not None:
+            self.thumbnails_made.emit(done.path, done.thumbnails)
+
+    @Slot(str)
+    def _take_full(self, words: str) -> None:
+        self.waits = f"{words} The run waits until there is room."
+        self.work_changed.emit()
+
+    @Slot(object)
+    def _take_update(self, update: Update) -> None:
+        if self.running and update.tally:
+            self.tally = update.tally
+
+    @Slot(object)
+    def _take_end(self, made: int) -> None:
+        attention = self.counts.get(REVIEW, 0)
+        words = f"Done: {photos(made)} anonymized"
+        self.notified.emit(f"{words}; {photos(attention)} to be looked at" if attention else words, self.report)
+
+    @Slot()
+    def _work_cancelled(self) -> None:
+        if self.running:
+            self.notified.emit("Stopped. What is done stays; start again to go on, today or another day.", None)
+        else:
+            super()._work_cancelled()
+
+    @Slot(object)
+    def _work_ended(self, job: Job) -> None:
+        if job is self._work_job and self.running:
+            self.running, self.tally, self.waits = False, "", ""
+            for row in [row for row in self.rows if row.working]:
+                self.set_row(replace(row, working=False))
+        super()._work_ended(job)
+
+    # ---- the report
+
+    @property
+    def report(self) -> Path | None:
+        """Where the run's report lies."""
+        return work.report_of(self.output) if self.output is not None else None
+
+    @property
+    def records(self) -> list[Mapping[str, Any]]:
+        """The lines of the report on all photos of which something is known."""
+        return [row.record for row in self.rows if row.record is not None]
+
+    def export(self, target: Path) -> None:
+        """Write the report as `target`, and its table and page beside it."""
+        job = self._submit(self.light, partial(work.export, self.records, target), self._take_exported)
+        job.failed.connect(self.failed)
+
+    @Slot(object)
+    def _take_exported(self, paths: tuple[Path, ...]) -> None:
+        self.notified.emit(f"Report saved as {', '.join(path.name for path in paths)}", paths[0])
+        self.exported.emit(paths[0])
+
+
+def _key(given: Sequence[Path]) -> str:
+    """A settings key for these photos."""
+    names = "\n".join(sorted(os.path.abspath(path) for path in given))
+    return "output/" + hashlib.sha256(os.fsencode(names)).hexdigest()[:16]
+
+
+def photos(number: int) -> str:
+    """ "1 photo", "2 photos"."""
+    return f"{number} photo" if number == 1 else f"{number} photos"

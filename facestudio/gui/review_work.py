@@ -1,0 +1,180 @@
+"""What the review of an anonymized photo has done on worker threads: opening before and after, and doing it again.
+
+As `anonymize_work`, beside which it stands because that is about many photos, and this about one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtGui import QImage
+
+from facestudio.anonymize_settings import Settings, complete
+from facestudio.errors import UsageError
+from facestudio.gui.anonymize_rows import MISSED, Row
+from facestudio.gui.anonymize_work import THUMBNAIL, writing_of
+from facestudio.gui.qimage import Pyramid, fitted, pyramid, square
+from facestudio.progress import Progress
+from facestudio.reporting import report_of
+
+if TYPE_CHECKING:
+    from facestudio.faces.face import Face
+    from facestudio.faces.identity import Verdict
+    from facestudio.photo import Photo
+    from facestudio.recipe import Recipe
+    from facestudio.studio import Studio
+
+CHIP = 176  # px, twice what is shown
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, eq=False)
+class ReviewFace:
+    """One face as the review shows it; `missed`: nobody worked on it. `after` is None where nothing is known of the result."""
+
+    face: Face
+    status: str
+    sentences: tuple[str, ...]
+    method: str
+    tries: int
+    verdicts: tuple[Verdict, ...]
+    before: QImage
+    after: QImage | None
+    missed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Reviewed:
+    """A photo that is looked at: `written` is False when the result is not on the disk but was made again to be looked at.
+
+    `thumbnails` are those of the photo and of its result, if that was written.
+    """
+
+    row: Row
+    photo: Photo
+    before: Pyramid
+    after: Pyramid
+    faces: tuple[ReviewFace, ...]
+    written: bool
+    thumbnails: tuple[QImage | None, QImage | None]
+
+
+def look(studio: Studio, row: Row, progress: Progress) -> Reviewed:
+    """Open a photo and its result side by side; a result that must not be written is made again."""
+    looked: list[Reviewed] = []
+    for _ in progress.track(("once",), "Opening"):
+        assert row.record is not None and row.item is not None
+        photo = studio.open(row.path)
+        if row.output is not None:
+            after = studio.open(row.output)
+        else:
+            settings = _settings_of(row)
+            after = studio.anonymize_again(
+                photo, row.record, None, progress, tries=settings.tries, fallback=settings.hiding
+            ).after
+        if after.size != photo.size:
+            raise UsageError(
+                f"{row.name} and its result differ in size, so one of them is another picture by now.",
+                hint="Anonymize the photo again.",
+            )
+        looked.append(_reviewed(studio, row, photo, after, progress))
+    return looked[0]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a person wants done with one face of a photo: `reviewing.Decision`, and the `box` of a face that is added."""
+
+    how: str
+    index: int = -1
+    recipe: Recipe | None = None
+    box: Box | None = None
+
+
+def decide(studio: Studio, row: Row, out: Path, wish: Wish, progress: Progress) -> tuple[str, Reviewed]:
+    """Do the photo of `row` again by a person's `wish`; how it was decided, and what the review shows by now.
+
+    UsageError when a box shows a face that is known.
+    """
+    from facestudio.faces.duplicates import known_as
+    from facestudio.journal import Journal
+    from facestudio.renewing import renew
+    from facestudio.reviewing import Decision
+
+    settings, record, recipe = _settings_of(row), row.record, wish.recipe
+    assert row.item is not None and record is not None
+    if recipe is not None:
+        recipe = complete(recipe, studio.method_options(recipe.checkpoint))
+
+    def work(photo: Photo, shown: Photo | None, progress: Progress) -> Any:
+        face = None
+        if wish.box is not None:
+            face = studio.face_at(photo, wish.box, progress)
+            known = known_as(face, _faces(record))
+            if known is not None:
+                raise UsageError(
+                    f"The box shows face {known + 1}, which is there already.", hint="Choose that face in the list."
+                )
+        decision = Decision(wish.how, wish.index, face, recipe)
+        return studio.anonymize_again(
+            photo, record, decision, progress, shown=shown, tries=settings.tries, fallback=settings.hiding
+        )
+
+    made: list[tuple[str, Reviewed]] = []
+    for _ in progress.track(("once",), "Doing it again"):
+        outcome = renew(
+            row.item,
+            work,
+            Journal(out, row.settings),
+            writing_of(settings),
+            report=report_of(out),
+            progress=progress,
+            max_megapixels=studio.max_megapixels,
+        )
+        result = outcome.result
+        assert result is not None
+        new = replace(row, record=outcome.record())
+        made.append((wish.how, _reviewed(studio, new, result.before, result.after, progress)))
+    return made[0]
+
+
+def _settings_of(row: Row) -> Settings:
+    return Settings.from_text(row.settings)
+
+
+def _faces(record: Mapping[str, Any]) -> tuple[Face, ...]:
+    from facestudio.reviewing import faces_of
+
+    return faces_of(record)
+
+
+def _reviewed(studio: Studio, row: Row, photo: Photo, after: Photo, progress: Progress) -> Reviewed:
+    from facestudio.faces.identity import verdict
+
+    record = row.record
+    assert record is not None
+    entries, far = {entry.id: entry for entry in studio.checkpoints() if entry.recognises}, _settings_of(row).far
+    faces = []
+    for n, face in enumerate(_faces(record)):
+        progress.check()
+        known = record["faces"][n] if n < len(record["faces"]) else None
+        said = known["similarity"] if known else {}
+        crops = square(photo.pixels, face.box, CHIP), square(after.pixels, face.box, CHIP)
+        faces.append(
+            ReviewFace(
+                face,
+                known["status"] if known else MISSED,
+                tuple([*([known["error"]] if known["error"] else []), *known["notes"]]) if known else (),
+                (known.get("method") or "") if known else "",
+                len(known["tries"]) if known else 0,
+                tuple(verdict(said[id], entries[id], far=far, goal="change") for id in sorted(said) if id in entries),
+                *crops,
+                missed=known is None,
+            )
+        )
+    before, shown = pyramid(photo.pixels, progress.check), pyramid(after.pixels, progress.check)
+    small = fitted(photo.pixels, THUMBNAIL), fitted(after.pixels, THUMBNAIL) if row.output is not None else None
+    return Reviewed(row, photo, before, shown, tuple(faces), row.output is not None, small)

@@ -1,0 +1,266 @@
+"""One photo of an anonymizing run that a person looks at: before and after, its faces, and what they decide on each.
+
+Beside `anonymizing`, which holds the run; this holds the photo. To the viewer it looks like the session: a photo that is open,
+its result, its faces. It knows no widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal, Slot
+
+from facestudio.gui import review_work as work
+from facestudio.gui.anonymize_rows import FAILED, LEFT, REVIEW, Row, reviewed_next
+from facestudio.gui.anonymizing import Anonymizing
+from facestudio.gui.jobs import Job
+from facestudio.gui.qimage import Pyramid
+from facestudio.gui.review_work import Reviewed, ReviewFace
+
+if TYPE_CHECKING:
+    from facestudio.faces.face import Face
+
+REVIEWING, LOOKING_AT = "doing a photo again", "opening a photo"
+AGAIN, HIDDEN, ADDED = (
+    "tried again",
+    "hidden",
+    "added by hand",
+)  # as `anonymized` has them, which takes its time to import
+SAID = {
+    **{AGAIN: "Tried again", HIDDEN: "Obscured", ADDED: "The face is added"},
+    LEFT: "Left as it is; the report says so",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """A result as the viewer takes it."""
+
+    before: Pyramid
+    pyramid: Pyramid
+    times: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class _Open:
+    """A photo as the viewer takes it."""
+
+    pyramid: Pyramid
+
+
+@dataclass
+class _History:
+    current: Shown | None = None
+
+
+class Review(QObject):
+    """What is looked at; `row` is its photo, None when nothing is. `problem`: why it cannot be shown, in a sentence."""
+
+    photo_changed = Signal()
+    result_changed = Signal()
+    faces_changed = Signal()
+    selection_changed = Signal()
+    work_changed = Signal()
+    progressed = Signal(object)  # for the viewer, to which no preview is shown here
+
+    def __init__(self, anonymizing: Anonymizing) -> None:
+        super().__init__(anonymizing)
+        self._run = anonymizing
+        self.row: Row | None = None
+        self.reviewed: Reviewed | None = None
+        self.problem = ""
+        self.selected: frozenset[int] = frozenset()
+        self.opened: _Open | None = None
+        self.history = _History()
+        self._job: Job | None = None
+        anonymizing.work_changed.connect(self._work_changed)
+        anonymizing.row_changed.connect(self._row_changed)
+        anonymizing.rows_changed.connect(self._rows_changed)
+
+    # ---- what is shown
+
+    @property
+    def shown_faces(self) -> tuple[ReviewFace, ...]:
+        """The faces, then those that nobody worked on."""
+        return self.reviewed.faces if self.reviewed is not None else ()
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        return tuple(face.face for face in self.shown_faces)
+
+    @property
+    def doing(self) -> str:
+        """What is computed, or ""."""
+        return self._run.doing
+
+    @property
+    def opening(self) -> bool:
+        """Whether the photo is not here yet."""
+        return self.row is not None and self.reviewed is None and not self.problem
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can be decided now, in a few words; "" when it can."""
+        if self._run.running:
+            return "Faces can be decided on when the run is stopped or done."
+        return "" if self.reviewed is not None and not self._run.doing else "Wait a moment…"
+
+    @property
+    def can_add(self) -> bool:
+        """Whether a face can be added by hand now."""
+        return not self.obstacle
+
+    @property
+    def index(self) -> int:
+        """The photo's place among the rows, -1 without one."""
+        if self.row is None:
+            return -1
+        return next((n for n, row in enumerate(self._run.rows) if row.path == self.row.path), -1)
+
+    def neighbour(self, step: int) -> int | None:
+        """The next place in the direction of `step` whose photo can be looked at."""
+        places = [n for n, row in enumerate(self._run.rows) if row.reviewable]
+        if step > 0:
+            return next((n for n in places if n > self.index), None)
+        return next((n for n in reversed(places) if n < self.index), None)
+
+    @property
+    def next_waiting(self) -> int | None:
+        """The place of the next photo that a person must look at."""
+        found = reviewed_next(self._run.rows, self.index)
+        return None if found == self.index else found
+
+    # ---- opening
+
+    def open(self, index: int) -> None:
+        """Look at the photo of row `index`."""
+        row = self._run.rows[index]
+        if row.reviewable and not (self.row is not None and row.path == self.row.path and self.reviewed is not None):
+            self._look(row)
+
+    def close(self) -> None:
+        """Look at nothing."""
+        self._drop()
+        self._show(None, None)
+
+    def _look(self, row: Row) -> None:
+        self._drop()
+        self._show(row, None)
+        todo = partial(work.look, self._run.studio, row)
+        if row.output is not None:
+            job = self._run.light.submit(todo)
+            job.finished.connect(self._take)
+        elif self._run.doing:
+            self._tell("Nothing was written of this photo. It can be looked at when the work is stopped or done.")
+            return
+        else:
+            job = self._run.begin(LOOKING_AT, todo, self._take)
+        self._job = job
+        job.failed.connect(self._failed)
+        job.cancelled.connect(self._stopped)
+
+    def _drop(self) -> None:
+        job, self._job = self._job, None
+        if job is not None:
+            job.cancel()
+
+    @Slot(object)
+    def _take(self, reviewed: Reviewed) -> None:
+        if self.row is not None and reviewed.row.path == self.row.path:
+            self._job = None
+            self._show(reviewed.row, reviewed)
+
+    @Slot(Exception)
+    def _failed(self, error: Exception) -> None:
+        if self.sender() is self._job:
+            self._job = None
+            self._tell(f"{error} {getattr(error, 'hint', '')}".strip())
+
+    @Slot()
+    def _stopped(self) -> None:
+        if self.sender() is self._job:
+            self._job = None
+            self._tell("Opening it was stopped.")
+
+    def _tell(self, problem: str) -> None:
+        self.problem = problem
+        self.photo_changed.emit()
+
+    def _show(self, row: Row | None, reviewed: Reviewed | None) -> None:
+        same = self.row is not None and row is not None and self.row.path == row.path and self.reviewed is not None
+        self.row, self.reviewed, self.problem = row, reviewed, ""
+        self.selected = self.selected & frozenset(range(len(self.shown_faces))) if same else frozenset()
+        self.opened = _Open(reviewed.before) if reviewed is not None else None
+        self.history.current = Shown(reviewed.before, reviewed.after) if reviewed is not None else None
+        if not same:
+            self.photo_changed.emit()
+        self.faces_changed.emit()
+        self.result_changed.emit()
+        self.work_changed.emit()
+
+    @Slot(int)
+    def _row_changed(self, index: int) -> None:
+        row = self._run.rows[index]
+        if self.row is not None and row.path == self.row.path and row.record is not self.row.record and not self.doing:
+            self.row = row
+
+    @Slot()
+    def _rows_changed(self) -> None:
+        if self.row is not None and self.index < 0:
+            self.close()
+
+    @Slot()
+    def _work_changed(self) -> None:
+        self.work_changed.emit()
+
+    # ---- deciding
+
+    def toggle_face(self, index: int) -> None:
+        """Choose face `index`, or none."""
+        self.selected = frozenset() if self.selected == {index} else frozenset({index})
+        self.selection_changed.emit()
+
+    def try_again(self, index: int) -> None:
+        """Try face `index` again, as the panel says it is to be done."""
+        self._decide(AGAIN, index)
+
+    def obscure(self, index: int) -> None:
+        """Hide face `index` below a block."""
+        self._decide(HIDDEN, index)
+
+    def leave(self, index: int) -> None:
+        """Leave face `index` as the result shows it; the report says that it is not verified."""
+        self._decide(LEFT, index)
+
+    @Slot(object)
+    def add_face(self, box: Sequence[float]) -> None:
+        """Work on the face in a box (left, top, right, bottom) that a person drew."""
+        left, top, right, bottom = (float(x) for x in box)
+        self._decide(ADDED, -1, (left, top, right, bottom))
+
+    def _decide(self, how: str, index: int, box: work.Box | None = None) -> None:
+        row, output = self.row, self._run.output
+        if self.obstacle or row is None or output is None:
+            return
+        recipe = self._run.recipe if how in (AGAIN, ADDED) else None
+        wish = work.Wish(how, index, recipe, box)
+        self._run.begin(REVIEWING, partial(work.decide, self._run.studio, row, output, wish), self._decided)
+
+    @Slot(object)
+    def _decided(self, made: tuple[str, Reviewed]) -> None:
+        how, reviewed = made
+        row = reviewed.row
+        if self.row is None or self.row.path == row.path:
+            self._show(row, reviewed)
+        self._run.set_row(row)
+        self._run.thumbnails_made.emit(row.path, reviewed.thumbnails)
+        more = "; the photo still needs review." if row.status == REVIEW else "."
+        self._run.notified.emit(SAID[how] + more, row.output)
+
+
+def can_leave(face: ReviewFace) -> bool:
+    """Whether there is anything to leave as it is: what is verified, or left already, is not in question."""
+    return face.missed or face.status in (REVIEW, FAILED)

@@ -1,0 +1,163 @@
+"""The panel of Anonymize: which photos, where results go, with which method, and what holds of a face that is not verified."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+
+from facestudio.anonymize_settings import HIDING, NO_FALLBACK
+from facestudio.gui.anonymizing import Anonymizing, photos
+from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.run_bar import RunBar
+from facestudio.gui.widgets.work_panel import WorkPanel, note
+
+LACK = "Nothing is here that changes faces. See which weights there are (F9), or run `facestudio doctor`."
+FALLBACKS = (
+    (HIDING, "Hide it by a block", "Nothing of the face is left; the report says that it was hidden."),
+    (
+        NO_FALLBACK,
+        "Leave it to a person",
+        "The photo needs review, and nothing of it is written before somebody decided.",
+    ),
+)
+POLICIES = (
+    ("strip", "Nothing", "Neither who took it nor where, when, or with what."),
+    ("technical", "How it was exposed", "Exposure and lens, and nothing of people and places."),
+    ("keep", "Everything", "All of it stays, people and places included."),
+)
+
+
+class PathLabel(QLabel):
+    """A path on one line, its middle left out where there is no room; all of it in the tooltip."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setMinimumWidth(40)
+        self._words = ""
+
+    def show_words(self, words: str, tip: str) -> None:
+        """Show `words`."""
+        self._words = words
+        self.setToolTip(tip)
+        self._elide()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._elide()
+
+    def _elide(self) -> None:
+        self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideMiddle, self.width()))
+
+
+class AnonymizePanel(WorkPanel):
+    """Shows what `anonymizing` is to do."""
+
+    BAR = RunBar
+
+    open_asked = Signal()
+    folder_asked = Signal()
+    output_asked = Signal()
+
+    def __init__(self, anonymizing: Anonymizing, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(anonymizing, theme, "anonymize", LACK, parent)
+        self._run = anonymizing
+        self.given, self.output = PathLabel(), PathLabel()
+        self.choose, self.folder = QPushButton("Photos…"), QPushButton("Folder…")
+        self.choose.setToolTip("Choose several photos (Ctrl+O)")
+        self.folder.setToolTip("Choose a folder of photos (Ctrl+U)")
+        self.choose_output = QPushButton("Change…")
+        self.choose_output.setToolTip("Choose the folder that results are written into (Ctrl+Shift+O)")
+        for button, asked in (
+            (self.choose, self.open_asked),
+            (self.folder, self.folder_asked),
+            (self.choose_output, self.output_asked),
+        ):
+            button.clicked.connect(asked)
+        self.fallback, self.about_fallback = _choice("What becomes of a face that is not verified", FALLBACKS), note()
+        self.fallback.currentIndexChanged.connect(self._choose_fallback)
+        self.metadata, self.about_metadata = _choice("What is kept of the photos' metadata", POLICIES), note()
+        self.metadata.currentIndexChanged.connect(self._choose_metadata)
+        self.seed.setToolTip("Fixes all randomness: the same photos, options and seed give the same results.")
+        self.add_section("PHOTOS", self.given, _beside(self.folder, self.choose))
+        self.add_section("RESULTS GO INTO", self.output, _beside(self.choose_output))
+        self.add_section("METHOD", self.method, self.problem)
+        self.add_section("OPTIONS", self.options)
+        self.add_section("A FACE THAT IS NOT VERIFIED", self.fallback, self.about_fallback)
+        self.add_section("KEPT METADATA", self.metadata, self.about_metadata)
+        self.add_section("SEED", self.seed_row)
+        self.add_section("WEIGHTS", self.checkpoint, self.licence)
+        self.end_sections()
+        self.button.clicked.connect(anonymizing.anonymize)
+        self.button.setToolTip("Do what is to do (Ctrl+R)")
+        for changed in (
+            anonymizing.given_changed,
+            anonymizing.rows_changed,
+            anonymizing.work_changed,
+            anonymizing.recipe_changed,
+            anonymizing.offers_changed,
+        ):
+            changed.connect(self.refresh)
+        self.refresh()
+
+    @Slot()
+    def refresh(self) -> None:
+        """Show what can be done now."""
+        run = self._run
+        names = ", ".join(path.name or str(path) for path in run.given)
+        self.given.show_words(names or "None yet", "\n".join(map(str, run.given[:20])))
+        self.output.show_words(str(run.output or "Chosen with the photos"), str(run.output or ""))
+        self.choose_output.setEnabled(bool(run.given))
+        for combo, value in ((self.fallback, run.fallback), (self.metadata, run.metadata)):
+            with QSignalBlocker(combo):
+                combo.setCurrentIndex(combo.findData(value))
+        self.about_fallback.setText(next(about for id, _, about in FALLBACKS if id == run.fallback))
+        self.about_metadata.setText(next(about for id, _, about in POLICIES if id == run.metadata))
+        self._column.parentWidget().setEnabled(not run.running)
+        self.foot.setCurrentIndex(1 if run.doing else 0)
+        self.button.setText(self._words())
+        self.button.setEnabled(run.ready)
+        self.hint.setText(run.obstacle)
+        self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    def _words(self) -> str:
+        run = self._run
+        todo = [row for row in run.rows if row.item is not None]
+        left = run.to_do
+        if not todo:
+            return "Anonymize"
+        if 0 < left < len(todo):
+            return f"Go on with {photos(left)}"
+        return f"Anonymize {photos(len(todo))}"
+
+    @Slot(int)
+    def _choose_fallback(self, index: int) -> None:
+        self._run.set_fallback(self.fallback.itemData(index))
+        self.refresh()
+
+    @Slot(int)
+    def _choose_metadata(self, index: int) -> None:
+        self._run.set_metadata(self.metadata.itemData(index))
+        self.refresh()
+
+
+def _choice(name: str, entries: tuple[tuple[str, str, str], ...]) -> QComboBox:
+    combo = QComboBox()
+    combo.setAccessibleName(name)
+    for value, words, about in entries:
+        combo.addItem(words, value)
+        combo.setItemData(combo.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
+    return combo
+
+
+def _beside(*buttons: QPushButton) -> QWidget:
+    """Buttons in a row, as wide as their words."""
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for button in buttons:
+        layout.addWidget(button)
+    layout.addStretch(1)
+    return row

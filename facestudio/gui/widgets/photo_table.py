@@ -1,0 +1,281 @@
+"""The table of an anonymizing run: a line a photo with small pictures before and after, its faces, how sure, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QRectF,
+    QSize,
+    QSortFilterProxyModel,
+    Qt,
+    QTimer,
+    Signal,
+    Slot,
+)
+from PySide6.QtGui import QImage, QPainter, QPainterPath, QPen, QResizeEvent
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QWidget,
+)
+
+from facestudio.gui.anonymize_rows import LEFT_OUT, MEANINGS, ORDER, TONES, Row
+from facestudio.gui.anonymize_thumbnails import Thumbnails
+from facestudio.gui.anonymizing import Anonymizing
+from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.status_filter import ALL
+
+BEFORE, AFTER, NAME, FACES, WORST, STATUS, REASON = range(7)
+HEADS = ("Before", "After", "Photo", "Faces", "Worst similarity", "Status", "Reason")
+HELP = {
+    FACES: "How many faces were found",
+    WORST: "The highest similarity of a changed face to the original that any recogniser measured: 1 is the same picture, about "
+    "0 a stranger",
+    STATUS: "What the run, or a person, came to",
+}
+PICTURE = Qt.ItemDataRole.UserRole
+SORT = Qt.ItemDataRole.UserRole + 1
+THUMB, LINE = QSize(72, 54), 64
+SETTLE = 80  # ms after scrolling until thumbnails are asked for
+Index = QModelIndex | QPersistentModelIndex
+
+
+class PhotoModel(QAbstractTableModel):
+    """The rows of `anonymizing`."""
+
+    def __init__(self, anonymizing: Anonymizing, thumbnails: Thumbnails, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._run, self._thumbnails, self._theme = anonymizing, thumbnails, theme
+        self._count = len(anonymizing.rows)
+        anonymizing.rows_changed.connect(self._reset)
+        anonymizing.row_changed.connect(self._change)
+        thumbnails.made.connect(self._picture_made)
+        theme.changed.connect(self._reset)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - as Qt has it
+        return 0 if parent.isValid() else self._count
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - as Qt has it
+        return 0 if parent.isValid() else len(HEADS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return HEADS[section]
+        return HELP.get(section) if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        row, column = self._run.rows[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(row, column)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return self._tip(row, column)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{HEADS[column]}: {self._text(row, column) or 'nothing'}"
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return self._theme.colour(TONES.get(row.status, "text") if column == STATUS else self._shade(row, column))
+        if role == PICTURE and column in (BEFORE, AFTER):
+            return self._thumbnails.of(row.path)[column - BEFORE]
+        if role == SORT:
+            return self._sorted_by(row, column)
+        return None
+
+    @staticmethod
+    def _shade(row: Row, column: int) -> str:
+        return "muted" if column == REASON or row.status == LEFT_OUT else "text"
+
+    @staticmethod
+    def _text(row: Row, column: int) -> str:
+        if column == NAME:
+            return row.name
+        if column == FACES:
+            return "" if row.faces is None else str(row.faces)
+        if column == WORST:
+            return "" if row.worst is None else f"{row.worst[0]:.2f}"
+        if column == STATUS:
+            return row.status.capitalize()
+        return row.reason if column == REASON else ""
+
+    def _tip(self, row: Row, column: int) -> str:
+        if column == WORST and row.worst is not None:
+            return f"{row.worst[0]:.3f} by {row.worst[1]}"
+        if column == STATUS:
+            return MEANINGS.get(row.status, "")
+        if column == REASON:
+            return row.reason
+        return str(row.output or row.path) if column == AFTER else str(row.path)
+
+    @staticmethod
+    def _sorted_by(row: Row, column: int) -> Any:
+        if column == FACES:
+            return -1 if row.faces is None else row.faces
+        if column == WORST:
+            return -2.0 if row.worst is None else row.worst[0]
+        if column == STATUS:
+            return ORDER.index(row.status) if row.status in ORDER else len(ORDER)
+        return row.reason if column == REASON else row.name.casefold()
+
+    @Slot()
+    def _reset(self) -> None:
+        self.beginResetModel()
+        self._count = len(self._run.rows)
+        self.endResetModel()
+
+    @Slot(int)
+    def _change(self, row: int) -> None:
+        self.dataChanged.emit(self.index(row, 0), self.index(row, len(HEADS) - 1))
+
+    @Slot(object)
+    def _picture_made(self, path: Path) -> None:
+        row = self._run.place_of(path)
+        if row is not None:
+            self.dataChanged.emit(self.index(row, BEFORE), self.index(row, AFTER), [PICTURE])
+
+
+class OneStatus(QSortFilterProxyModel):
+    """Only the rows of one status, sorted by a column."""
+
+    def __init__(self, anonymizing: Anonymizing, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._run, self._status = anonymizing, ALL
+        self.setSortRole(SORT)
+        self.setDynamicSortFilter(True)
+
+    def show_status(self, status: str) -> None:
+        """Let only rows of `status` through."""
+        self._status = status
+        self.invalidate()
+
+    def filterAcceptsRow(self, source_row: int, source_parent: Index) -> bool:
+        return self._status == ALL or self._run.rows[source_row].status == self._status
+
+
+class PictureDelegate(QStyledItemDelegate):
+    """Paints a thumbnail as large as fits, or the place of one that is to come."""
+
+    def __init__(self, theme: Theme, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        super().paint(painter, option, index)
+        rect = QRectF(option.rect)  # type: ignore[attr-defined]
+        image: QImage | None = index.data(PICTURE)
+        painter.save()
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        size = QSize(THUMB) if image is None else image.size().scaled(THUMB, Qt.AspectRatioMode.KeepAspectRatio)
+        where = QRectF(0, 0, size.width(), size.height())
+        where.moveCenter(rect.center())
+        path = QPainterPath()
+        path.addRoundedRect(where, 4, 4)
+        if image is None:
+            painter.setPen(QPen(self._theme.colour("border"), 1, Qt.PenStyle.DashLine))
+            painter.drawPath(path)
+        else:
+            painter.setClipPath(path)
+            painter.drawImage(where, image)
+        painter.restore()
+
+
+class PhotoTable(QTableView):
+    """Shows the rows; `asked` tells the place of one to look at."""
+
+    asked = Signal(int)
+    current_changed = Signal()
+
+    def __init__(
+        self, anonymizing: Anonymizing, thumbnails: Thumbnails, theme: Theme, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.setObjectName("photoTable")
+        self.setAccessibleName("Photos")
+        self._run, self._thumbnails = anonymizing, thumbnails
+        self.photos = PhotoModel(anonymizing, thumbnails, theme, self)
+        self.shown = OneStatus(anonymizing, self)
+        self.shown.setSourceModel(self.photos)
+        self.setModel(self.shown)
+        delegate = PictureDelegate(theme, self)
+        for column in (BEFORE, AFTER):
+            self.setItemDelegateForColumn(column, delegate)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setShowGrid(False)
+        self.setWordWrap(True)
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)
+        self.setTabKeyNavigation(False)
+        self.setSortingEnabled(True)
+        self._lay_out_columns()
+        self.activated.connect(self._activated)
+        self.selectionModel().currentRowChanged.connect(self._tell_current)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(SETTLE)
+        self._timer.timeout.connect(self._want_visible)
+        self.verticalScrollBar().valueChanged.connect(self._timer.start)
+        for changed in (self.shown.modelReset, self.shown.layoutChanged, self.shown.rowsInserted):
+            changed.connect(self._timer.start)
+        anonymizing.row_changed.connect(self._timer.start)
+
+    def _lay_out_columns(self) -> None:
+        lines, header = self.verticalHeader(), self.horizontalHeader()
+        lines.hide()
+        lines.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        lines.setDefaultSectionSize(LINE)
+        header.setHighlightSections(False)
+        header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # as they were opened, until a column is clicked
+        header.setSortIndicatorClearable(True)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setMinimumSectionSize(56)
+        for column, width in ((BEFORE, 88), (AFTER, 88), (NAME, 190), (FACES, 66), (WORST, 130), (STATUS, 118)):
+            self.setColumnWidth(column, width)
+        header.setStretchLastSection(True)
+
+    @property
+    def current(self) -> int | None:
+        """The place of the row that is current."""
+        index = self.currentIndex()
+        return self.shown.mapToSource(index).row() if index.isValid() else None
+
+    def show_status(self, status: str) -> None:
+        """Show only rows of `status`."""
+        self.shown.show_status(status)
+        self._timer.start()
+
+    def choose(self, row: int) -> None:
+        """Make `row` the current one, if it is shown."""
+        index = self.shown.mapFromSource(self.photos.index(row, NAME))
+        if index.isValid():
+            self.setCurrentIndex(index)
+            self.scrollTo(index)
+
+    @Slot(QModelIndex)
+    def _activated(self, index: QModelIndex) -> None:
+        self.asked.emit(self.shown.mapToSource(index).row())
+
+    @Slot()
+    def _tell_current(self) -> None:
+        self.current_changed.emit()
+
+    @Slot()
+    def _want_visible(self) -> None:
+        top, bottom = self.rowAt(0), self.rowAt(self.viewport().height() - 1)
+        last = self.shown.rowCount() - 1 if bottom < 0 else bottom
+        seen = range(max(top, 0), last + 1) if self.shown.rowCount() else range(0)
+        rows = [self._run.rows[self.shown.mapToSource(self.shown.index(line, 0)).row()] for line in seen]
+        self._thumbnails.want(rows)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._timer.start()

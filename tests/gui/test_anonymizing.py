@@ -1,0 +1,454 @@
+"""The Anonymize workspace, as a privacy officer works with it: a folder in, a run, a table, a review, a report."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog, QLabel, QMessageBox
+from pytestqt.qtbot import QtBot
+
+from facestudio.checkpoints import checkpoint
+from facestudio.cli.main import run as command
+from facestudio.faces.face import Face
+from facestudio.gui.errors import ErrorDialog
+from facestudio.gui.main_window import MainWindow
+from facestudio.gui.widgets.photo_table import AFTER, NAME, PICTURE, REASON, STATUS, WORST
+from facestudio.gui.widgets.photo_table import FACES as FACES_COLUMN
+from facestudio.gui.workspaces.anonymize import EMPTY, PHOTO, TABLE, AnonymizeWorkspace
+from facestudio.methods.base import load_method
+from facestudio.options import OptionField, describe
+from facestudio.photo import Photo
+from facestudio.progress import Progress
+from tests import fakes
+from tests.gui.conftest import FACES, FakeStudio, draw
+from tests.gui.test_window import answer, dialog
+
+LEFT = Qt.MouseButton.LeftButton
+CONTROL = Qt.KeyboardModifier.ControlModifier
+MISSED = Face(fakes.face_at(320, 80, 60).box, fakes.face_at(320, 80, 60).landmarks, 0.25)
+
+
+class Watcher(fakes.FakeDetector):
+    """Finds FACES in every photo but "empty", and in "crowd" one more, of which it is not sure."""
+
+    def detect(self, photo: Any, progress: Progress | None = None, minimum_score: float = 0.5) -> tuple[Face, ...]:
+        found = super().detect(photo, progress, minimum_score)
+        name = photo.path.stem if photo.path else ""
+        return () if name == "empty" else (*found, MISSED) if name == "crowd" and minimum_score < 0.3 else found
+
+
+class HidingStudio(FakeStudio):
+    """Really hides faces, by methods without weights; whom it finds and knows is made up. Photos that are `held` wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.judges = [fakes.FakeEmbedder("starter-embedder-a"), fakes.FakeEmbedder("starter-embedder-b")]
+        self.watcher = Watcher(FACES)
+        self.worked: list[str] = []
+        self.held: set[str] = set()
+
+    def options_for(self, checkpoint_id: str) -> tuple[OptionField, ...]:
+        if checkpoint_id in ("solid", "blur", "pixelate"):
+            return describe(self.method_options(checkpoint_id))
+        return super().options_for(checkpoint_id)
+
+    def can_be_told(self, checkpoint_id: str) -> bool:
+        return False
+
+    def detect(self, photo: Any, progress: Any = None, *, unsure: bool = False) -> Any:
+        name = photo.path.stem if photo.path else ""
+        while name in self.held:
+            (progress or Progress()).wait(0.005)
+        self.worked.append(name)
+        return () if name.startswith("empty") else FACES
+
+    def _method(self, checkpoint_id: str) -> Any:
+        return load_method(checkpoint(checkpoint_id), "cpu")
+
+    def _detector(self) -> Any:
+        return self.watcher
+
+
+@pytest.fixture
+def studio() -> HidingStudio:
+    return HidingStudio()
+
+
+@pytest.fixture
+def window(make_window: Callable[[], MainWindow], qtbot: QtBot) -> MainWindow:
+    return shown(qtbot, make_window())
+
+
+@pytest.fixture
+def page(window: MainWindow) -> AnonymizeWorkspace:
+    return window.anonymize
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Three photos of two people, in one of which somebody was missed, one without a face, one damaged, and a text."""
+    folder = tmp_path / "holiday"
+    for number, name in enumerate(("a.png", "crowd.png", "summer/b.jpg", "empty.png")):
+        draw(folder / name, number)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is no picture")
+    (folder / "notes.txt").write_text("not a photo")
+    return folder
+
+
+def shown(qtbot: QtBot, window: MainWindow) -> MainWindow:
+    window.resize(1280, 800)
+    QTest.keyClick(window, Qt.Key.Key_3, Qt.KeyboardModifier.AltModifier)
+    qtbot.waitUntil(lambda: window.anonymizing.offer is not None)
+    return window
+
+
+def drop(window: MainWindow, *paths: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    window.dropEvent(
+        QDropEvent(QPointF(300, 300), Qt.DropAction.CopyAction, data, LEFT, Qt.KeyboardModifier.NoModifier)
+    )
+
+
+def opened(qtbot: QtBot, window: MainWindow, *paths: Path) -> None:
+    """Drop files, and wait until they are listed."""
+    drop(window, *paths)
+    qtbot.waitUntil(lambda: bool(window.anonymizing.rows) and not window.anonymizing.listing, timeout=8000)
+
+
+def done(qtbot: QtBot, window: MainWindow) -> None:
+    """Click the button, and wait until the run has ended."""
+    QTest.mouseClick(window.anonymize.panel.button, LEFT)
+    qtbot.waitUntil(lambda: window.anonymizing.running, timeout=8000)
+    ended(qtbot, window)
+
+
+def ended(qtbot: QtBot, window: MainWindow) -> None:
+    qtbot.waitUntil(lambda: not window.anonymizing.doing and not window.anonymizing.listing, timeout=30000)
+
+
+def cell(page: AnonymizeWorkspace, name: str, column: int, role: Qt.ItemDataRole = Qt.ItemDataRole.DisplayRole) -> Any:
+    """What the table shows of the photo `name`."""
+    model = page.table.model()
+    line = next(n for n in range(model.rowCount()) if model.index(n, NAME).data() == name)
+    return model.index(line, column).data(role)
+
+
+def names(page: AnonymizeWorkspace) -> list[str]:
+    model = page.table.model()
+    return [model.index(n, NAME).data() for n in range(model.rowCount())]
+
+
+def reviewed(qtbot: QtBot, page: AnonymizeWorkspace, name: str) -> None:
+    """Double-click a row, and wait for the photo."""
+    place = next(n for n, row in enumerate(page.run.rows) if row.name == name)
+    page.table.choose(place)
+    QTest.keyClick(page.table, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: page.review.reviewed is not None, timeout=15000)
+
+
+def decided(qtbot: QtBot, page: AnonymizeWorkspace, button: Any) -> None:
+    """Click a button of the review, and wait for what comes of it."""
+    qtbot.waitUntil(button.isEnabled, timeout=8000)
+    before = page.review.reviewed
+    QTest.mouseClick(button, LEFT)
+    qtbot.waitUntil(lambda: page.review.reviewed is not before and not page.run.doing, timeout=30000)
+
+
+def records(report: Path) -> dict[str, dict[str, Any]]:
+    return {Path(record["input"]).name: record for record in map(json.loads, report.read_text().splitlines())}
+
+
+def said(qtbot: QtBot, window: MainWindow) -> str:
+    """All that the error says which comes up; it is closed."""
+    box = dialog(qtbot, window, ErrorDialog)
+    words = " ".join(label.text() for label in box.findChildren(QLabel))
+    box.close()
+    return words
+
+
+def toast(page: AnonymizeWorkspace) -> str:
+    return page.toast._words if page.toast.isVisible() else ""
+
+
+def test_a_folder_is_anonymized_reviewed_and_reported(
+    qtbot: QtBot,
+    window: MainWindow,
+    page: AnonymizeWorkspace,
+    album: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    originals = {path: path.read_bytes() for path in album.rglob("*") if path.is_file()}
+    assert page.centre.currentIndex() == EMPTY
+    assert not page.panel.button.isEnabled() and "Drop photos" in page.panel.hint.text()
+    opened(qtbot, window, album)
+    assert page.centre.currentIndex() == TABLE
+    assert names(page) == ["a.png", "broken.jpg", "crowd.png", "empty.png", "summer/b.jpg", "notes.txt"]
+    assert page.panel.button.text() == "Anonymize 5 photos"
+    assert cell(page, "a.png", STATUS) == "To do"
+    done(qtbot, window)
+    out = album.with_name("holiday-anonymized")
+    assert {name: cell(page, name, STATUS) for name in names(page)} == {
+        **{"a.png": "Verified", "broken.jpg": "Failed", "crowd.png": "Needs review", "empty.png": "No face"},
+        **{"summer/b.jpg": "Verified", "notes.txt": "Left out"},
+    }
+    assert "broken.jpg" in cell(page, "broken.jpg", REASON) and "damaged" in cell(page, "broken.jpg", REASON)
+    assert cell(page, "crowd.png", REASON) == "1 possible missed face."
+    assert (cell(page, "a.png", FACES_COLUMN), cell(page, "broken.jpg", FACES_COLUMN)) == ("2", "")
+    assert float(cell(page, "a.png", WORST)) < 0.4
+    qtbot.waitUntil(lambda: cell(page, "a.png", AFTER, PICTURE) is not None)
+    assert {p.name for p in out.rglob("*") if p.is_file()} == {"a.png", "crowd.png", "empty.png", "b.jpg"}
+    assert "to be looked at" in toast(page)
+
+    # only what needs review
+    assert [button.text() for button in page.filter.buttons.values()][:2] == ["All  6", "Needs review  1"]
+    QTest.mouseClick(page.filter.buttons["needs review"], LEFT)
+    assert names(page) == ["crowd.png"]
+
+    # the face that nobody worked on is obscured
+    assert page.look.text() == "Review 1 photo"
+    QTest.mouseClick(page.look, LEFT)
+    qtbot.waitUntil(lambda: page.review.reviewed is not None, timeout=8000)
+    assert page.centre.currentIndex() == PHOTO
+    cards = page.page.cards
+    assert [card.status.text() for card in cards] == ["Verified", "Verified", "Possible missed face"]
+    assert [len(card.face.verdicts) for card in cards] == [2, 2, 0]
+    assert not cards[0].leave.isEnabled() and not cards[0].hide_it.isEnabled(), "it is verified, below a block"
+    decided(qtbot, page, cards[2].hide_it)
+    assert [card.status.text() for card in page.page.cards] == ["Verified", "Verified", "Fallback"]
+    assert page.page.status.text() == "Fallback"
+    after = Photo.open(out / "crowd.png")
+    x, y = np.rint(MISSED.landmarks[:2].mean(axis=0)).astype(int)
+    assert not after.pixels[y, x].any()
+    assert records(page.run.report)["crowd.png"]["faces"][2]["decisions"] == ["hidden"]
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    assert page.centre.currentIndex() == TABLE
+    assert cell(page, "crowd.png", STATUS) == "Fallback"
+
+    # the report
+    target = tmp_path / "for the file" / "october.jsonl"
+    target.parent.mkdir()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(target), ""))
+    with qtbot.waitSignal(page.run.exported, timeout=8000):
+        QTest.mouseClick(page.export, LEFT)
+    assert {name: record["status"] for name, record in records(target).items()} == {
+        **{"a.png": "verified", "b.jpg": "verified", "crowd.png": "fallback", "empty.png": "no face"},
+        **{"broken.jpg": "failed", "notes.txt": "left out"},
+    }
+    with target.with_suffix(".csv").open(newline="", encoding="utf-8") as file:
+        assert sum("crowd.png" in row["photo"] for row in csv.DictReader(file)) == 3
+    assert "crowd.png" in target.with_suffix(".html").read_text()
+    assert {path: path.read_bytes() for path in album.rglob("*") if path.is_file()} == originals
+
+
+def test_what_is_left_as_it_is_is_said_to_be_so(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path
+) -> None:
+    opened(qtbot, window, album)
+    done(qtbot, window)
+    reviewed(qtbot, page, "crowd.png")
+    QTest.keyClick(window, Qt.Key.Key_L, CONTROL)  # the one in question
+    qtbot.waitUntil(lambda: page.page.status.text() == "Left as is" and not page.run.doing, timeout=30000)
+    assert page.page.cards[2].status.text() == "Left as is"
+    record = records(page.run.report)["crowd.png"]
+    assert (record["status"], record["faces"][2]["status"]) == ("left as is", "left as is")
+    assert "A person left it as it is" in record["error"]
+    assert "Left as they are by a person" in page.run.report.with_suffix(".html").read_text()
+    before, after = Photo.open(album / "crowd.png"), Photo.open(page.run.output / "crowd.png")
+    x, y = np.rint(MISSED.landmarks[:2].mean(axis=0)).astype(int)
+    assert np.array_equal(before.pixels[y, x], after.pixels[y, x])
+
+
+def test_a_face_is_tried_again_as_the_panel_says_and_one_is_added(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path
+) -> None:
+    opened(qtbot, window, album / "a.png")
+    done(qtbot, window)
+    reviewed(qtbot, page, "a.png")
+    page.run.choose("blur")
+    page.panel.options.rows["radius"].set_value(60.0)
+    page.panel.options.rows["radius"]._changed()
+    decided(qtbot, page, page.page.cards[1].again)
+    (record,) = records(page.run.report).values()
+    tried = [face["tries"] for face in record["faces"]]
+    assert len(tried[0]) == 1 and tried[1][1]["method"] == "blur" and tried[1][1]["options"]["radius"] == 60.0
+    assert tried[1][0]["obstacle"] == "A person wanted another try."
+    QTest.keyClick(window, Qt.Key.Key_F4)
+    assert page.page.viewer.drawing.active
+    before = page.review.reviewed
+    page.page.viewer.drawing.drawn.emit((290.0, 50.0, 350.0, 110.0))
+    qtbot.waitUntil(lambda: page.review.reviewed is not before and not page.run.doing, timeout=30000)
+    assert len(page.page.cards) == 3
+    (record,) = records(page.run.report).values()
+    assert record["faces"][2]["decisions"] == ["added by hand"]
+    QTest.keyClick(window, Qt.Key.Key_F4)
+    page.page.viewer.drawing.drawn.emit(tuple(float(x) for x in FACES[0].box))
+    assert "shows face 1" in said(qtbot, window)
+    assert len(page.page.cards) == 3
+
+
+def test_a_run_is_paused_stopped_and_gone_on_with_another_day(
+    qtbot: QtBot, make_window: Callable[[], MainWindow], window: MainWindow, studio: HidingStudio, album: Path
+) -> None:
+    page = window.anonymize
+    studio.held = {"crowd"}
+    opened(qtbot, window, album)
+    QTest.mouseClick(page.panel.button, LEFT)
+    qtbot.waitUntil(
+        lambda: cell(page, "a.png", STATUS) == "Verified" and cell(page, "crowd.png", STATUS) == "Working",
+        timeout=15000,
+    )
+    assert "photos" in page.about.text() and page.panel.job_bar.isVisible()
+    assert not page.panel.method.isEnabled()
+    QTest.mouseClick(page.panel.job_bar.pause, LEFT)
+    assert page.panel.job_bar.pause.text() == "Go on" and page.panel.job_bar.stage.text() == "Paused"
+    studio.held = set()
+    qtbot.wait(60)
+    assert cell(page, "crowd.png", STATUS) == "Working", "it waits"
+    QTest.keyClick(window, Qt.Key.Key_P, CONTROL)
+    assert page.panel.job_bar.pause.text() == "Pause"
+    studio.held = {"b"}
+    qtbot.waitUntil(lambda: cell(page, "crowd.png", STATUS) == "Needs review", timeout=15000)
+    drop(window, album / "a.png")
+    assert "Stop the run" in toast(page)
+    qtbot.waitUntil(lambda: cell(page, "summer/b.jpg", STATUS) == "Working", timeout=15000)
+    reviewed(qtbot, page, "a.png")
+    assert not page.page.cards[0].again.isEnabled() and not page.page.add.isEnabled(), "while the run goes on"
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    QTest.mouseClick(page.panel.job_bar.stop, LEFT)
+    ended(qtbot, window)
+    assert cell(page, "summer/b.jpg", STATUS) == "To do"
+    assert page.panel.button.text() == "Go on with 2 photos"  # the damaged one is tried again
+    window.close()
+
+    studio.held, studio.worked = set(), []
+    window = shown(qtbot, make_window())
+    page = window.anonymize
+    opened(qtbot, window, album)
+    assert cell(page, "a.png", STATUS) == "Verified", "the journal knows"
+    assert page.panel.button.text() == "Go on with 2 photos"
+    reviewed(qtbot, page, "crowd.png")
+    assert len(page.page.cards) == 3, "what was done yesterday can be looked at"
+    decided(qtbot, page, page.page.cards[2].leave)
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    done(qtbot, window)
+    assert studio.worked == ["b"]
+    assert cell(page, "crowd.png", STATUS) == "Left as is"
+    assert set(records(page.run.report)) == {"a.png", "b.jpg", "broken.jpg", "crowd.png", "empty.png", "notes.txt"}
+
+
+def test_results_of_other_settings_are_asked_about(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path, studio: HidingStudio
+) -> None:
+    opened(qtbot, window, album / "a.png", album / "empty.png")
+    done(qtbot, window)
+    kept = (page.run.output / "a.png").read_bytes()
+    page.run.choose("pixelate")
+    QTest.mouseClick(page.panel.button, LEFT)
+    question = dialog(qtbot, window, QMessageBox)
+    assert isinstance(question, QMessageBox)
+    assert "2: Its result was made with other settings." in question.informativeText()
+    answer(qtbot, window, "Leave them")
+    ended(qtbot, window)
+    assert (page.run.output / "a.png").read_bytes() == kept
+    assert cell(page, "a.png", STATUS) == "Exists already"
+    assert len(records(page.run.report)) == 2, "what stays stands in the report"
+    QTest.mouseClick(page.panel.button, LEFT)
+    answer(qtbot, window, "Make them again")
+    qtbot.waitUntil(
+        lambda: cell(page, "a.png", STATUS) in ("Verified", "Fallback") and not page.run.doing, timeout=15000
+    )
+    assert (page.run.output / "a.png").read_bytes() != kept
+
+
+def test_a_photo_of_which_nothing_was_written_is_made_again_to_be_looked_at(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path, studio: HidingStudio
+) -> None:
+    page.run.choose("blur")
+    page.panel.options.rows["radius"].set_value(1.0)
+    page.panel.options.rows["radius"]._changed()
+    page.panel.fallback.setCurrentIndex(1)
+    strict = {"1e-3": -0.9, "1e-1": -0.95}  # whoever is asked knows the person
+    studio.judges = [fakes.FakeEmbedder(f"starter-embedder-{letter}", thresholds=strict) for letter in "ab"]
+    opened(qtbot, window, album / "a.png")
+    done(qtbot, window)
+    assert not (page.run.output / "a.png").exists()
+    assert cell(page, "a.png", REASON).startswith("Face 1: starter-embedder-")
+    assert cell(page, "a.png", REASON).endswith("Nothing was written.")
+    reviewed(qtbot, page, "a.png")
+    assert "Nothing was written" in page.page.message.text()
+    decided(qtbot, page, page.page.cards[0].leave)
+    assert not (page.run.output / "a.png").exists(), "the other face is in question still"
+    assert [card.status.text() for card in page.page.cards] == ["Left as is", "Needs review"]
+    decided(qtbot, page, page.page.cards[1].leave)
+    assert (page.run.output / "a.png").exists()
+    assert (page.page.status.text(), page.page.message.text()) == ("Left as is", "")
+
+
+def test_a_folder_that_cannot_be_written_is_said_so(
+    qtbot: QtBot,
+    window: MainWindow,
+    page: AnonymizeWorkspace,
+    album: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blocked = tmp_path / "a file"
+    blocked.write_text("in the way")
+    opened(qtbot, window, album / "a.png")
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(blocked / "out"))
+    QTest.mouseClick(page.panel.choose_output, LEFT)
+    qtbot.waitUntil(lambda: bool(page.run.rows) and not page.run.listing)
+    QTest.mouseClick(page.panel.button, LEFT)
+    assert "Nothing can be written into the folder out" in said(qtbot, window)
+    ended(qtbot, window)
+    assert cell(page, "a.png", STATUS) == "To do"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(album / "inside"))
+    opened(qtbot, window, album)
+    QTest.mouseClick(page.panel.choose_output, LEFT)
+    assert "is inside of the input folder" in said(qtbot, window)
+
+
+def test_the_command_line_goes_on_with_a_run_of_the_window(
+    qtbot: QtBot,
+    window: MainWindow,
+    page: AnonymizeWorkspace,
+    album: Path,
+    studio: HidingStudio,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened(qtbot, window, album)
+    done(qtbot, window)
+    studio.worked = []
+    monkeypatch.setattr("facestudio.cli.anonymize.Studio", lambda *args, **kwargs: studio)
+    out = page.run.output
+    code = command(["anonymize", str(album), "-o", str(out), "--method", "solid", "--resume", "--quiet"])
+    assert (code, studio.worked) == (1, []), "nothing is done twice; the damaged photo fails again"
+    assert records(page.run.report)["a.png"]["status"] == "verified"
+
+
+def test_it_is_asked_before_a_run_is_closed(
+    qtbot: QtBot, window: MainWindow, studio: HidingStudio, album: Path
+) -> None:
+    studio.held = {"a"}
+    opened(qtbot, window, album)
+    QTest.mouseClick(window.anonymize.panel.button, LEFT)
+    qtbot.waitUntil(lambda: window.anonymizing.running, timeout=8000)
+    window.close()
+    assert window.isVisible()
+    answer(qtbot, window, "Keep running")
+    assert window.anonymizing.running
+    window.close()
+    answer(qtbot, window, "Stop and close")
+    qtbot.waitUntil(lambda: not window.isVisible())
+    ended(qtbot, window)
