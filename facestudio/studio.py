@@ -329,8 +329,8 @@ class Studio:
         """How alike the faces of `portraits` are to each recogniser; of those that the checkpoint's method listens to it is said."""
         from facestudio.alike import alike
 
-        entry = next((one for one in self.checkpoints() if one.id == checkpoint_id), None)
-        told = entry.conditioned_on if entry is not None else ()
+        method = self._synthesizer(checkpoint_id)
+        told = (method.embedder, *method.checkpoint.conditioned_on)
         return alike(portraits, self._embedders(), told, self.far, progress)
 
     def populate(

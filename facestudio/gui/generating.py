@@ -14,31 +14,41 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
+from facestudio.errors import UsageError
 from facestudio.generating import MOST
-from facestudio.gui import saving, work
+from facestudio.gui import generate_work, saving
+from facestudio.gui.casting import Casting, person_of
+from facestudio.gui.generate_work import Ability
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.person import Person, Source
 from facestudio.gui.runs import Picture, Run, Runs
+from facestudio.gui.sliding import Sliding
 from facestudio.gui.workplace import Workplace
+from facestudio.options import PERSON, PHOTO
 from facestudio.progress import Progress
+from facestudio.recipe import Recipe
+from facestudio.whom import Anybody, Drawn, Shot, shots
 
 if TYPE_CHECKING:
     from facestudio.generating import Gallery
     from facestudio.studio import Studio
 
 GENERATING = "drawing faces"
+READING = "reading a recipe"
 COUNT = 8
+UNTOLD = "These weights cannot be told who is to be drawn."
 
 
 class Making(Workplace):
     """The state of the Generate workspace; `current` and `selected` are places in the shown run's pictures."""
 
-    who_changed = Signal()  # nobody or a photo, another photo, another face of it
+    who_changed = Signal()  # nobody or a photo, another photo, another face of it, another person who does not exist
     run_changed = Signal()  # another run is shown, or the one that is shown has ended
     picture_added = Signal()
     selection_changed = Signal()
     plan_made = Signal(object)  # a saving.Plan of which some files exist: ask, then call `write`
     saved = Signal(object)  # path of the first
+    compared = Signal(object)  # the Likeness of the shown pictures to each recogniser
     _made = Signal(object, object)  # from the thread that computes
 
     def __init__(self, studio: Studio, compute: JobQueue, light: JobQueue, parent: QObject | None = None) -> None:
@@ -47,6 +57,13 @@ class Making(Workplace):
         self.person = Person(self, self._why_nobody_else)
         self.person.asked.connect(self._draw_asked)
         self.person.changed.connect(self.who_changed)
+        self.casting = Casting(self)
+        self.casting.changed.connect(self.who_changed)
+        self.sliding = Sliding(studio, compute, self)
+        self.sliding.failed.connect(self.failed)
+        self.abilities: dict[str, Ability] = {}
+        self.offers_changed.connect(self._learn_abilities)
+        self.recipe_changed.connect(self._offer_sliders)
         self.count = COUNT
         self.runs = Runs()
         self.running: Run | None = None
@@ -54,6 +71,8 @@ class Making(Workplace):
         self.selected: frozenset[int] = frozenset()
         self.saving = False
         self._entered = False
+        self._refining: Run | None = None  # the run of one picture that a slider asked for
+        self._moved: Picture | None = None  # the picture that sliders move
         self._made.connect(self._take_picture, Qt.ConnectionType.QueuedConnection)
 
     # ---- starting
@@ -73,7 +92,54 @@ class Making(Workplace):
         if self._entered:
             super()._warm_up()
 
+    @Slot()
+    def _learn_abilities(self) -> None:
+        ids = [offer.checkpoint.id for offer in self.offers or ()]
+        self._submit(self.light, partial(generate_work.abilities, self.studio, ids), self._take_abilities)
+
+    @Slot(object)
+    def _take_abilities(self, found: dict[str, Ability]) -> None:
+        self.abilities = found
+        self._offer_sliders()
+
+    @Slot()
+    def _offer_sliders(self) -> None:
+        self.sliding.offer(self.ability.sliders)
+        self.who_changed.emit()
+
     # ---- who is drawn
+
+    @property
+    def ability(self) -> Ability:
+        """What the chosen weights can be told."""
+        return self.abilities.get(self.offer.checkpoint.id, Ability()) if self.offer is not None else Ability()
+
+    @property
+    def recipe(self) -> Recipe | None:
+        """As of every workplace, with the sliders that were touched."""
+        recipe = super().recipe
+        return None if recipe is None else replace(recipe, sliders=dict(self.sliding.values))
+
+    @property
+    def lacking(self) -> dict[str, str]:
+        """Why an option that needs something has no effect now, by what it needs."""
+        found = {}
+        if not self.from_photo:
+            found[PHOTO] = "Without a photo this has no effect: choose a person in a photo."
+            if not self.ability.people:
+                found[PERSON] = f"{UNTOLD} So this has no effect."
+            elif self.casting.freely:
+                found[PERSON] = "Nobody is told to the method, so this has no effect: draw somebody instead of anybody."
+        return found
+
+    @Slot(bool)
+    def keep_person(self, on: bool) -> None:
+        """Let all pictures show the person of the current picture, or the one of the seed; or each its own again."""
+        if not on:
+            self.casting.keep(None)
+            return
+        shown = self.picture or next(iter(self.pictures), None)
+        self.casting.keep((person_of(shown) if shown is not None else None) or Drawn(self.seed))
 
     def draw_from_photo(self, on: bool) -> None:
         """Draw the person in a photo, or people of nobody."""
@@ -115,32 +181,125 @@ class Making(Workplace):
     @Slot()
     def generate(self) -> None:
         """Make `count` pictures by the recipe; what is there when it ends or is stopped is one step to undo."""
-        self._generate(self.count)
+        self._generate(self._plan(self.seed, min(self.count, MOST)))
 
     @Slot()
     def again(self) -> None:
-        """Draw the current picture's seed once more, with the options and the person as they are now."""
+        """Draw the current picture's seed once more, with the options and the person in the photo as they are now."""
         if self.ready and self.picture is not None:
             self.set_seed(self.picture.seed)
-            self._generate(1)
+            self._generate((self._shot_of(self.picture),))
 
-    def _generate(self, count: int) -> None:
+    @Slot()
+    def vary(self) -> None:
+        """Draw other pictures of the person on the current one."""
+        if self.ready and self.picture is not None and self.hindrance_to_vary == "":
+            if not self.from_photo:
+                self.casting.keep(person_of(self.picture))
+            self.set_seed(self.picture.seed + 1)
+            self.generate()
+
+    @property
+    def hindrance_to_vary(self) -> str:
+        """Why there can be no other pictures of the person on the current one, in a sentence; "" when there can."""
+        if self.picture is None:
+            return "Click a picture first."
+        if self.picture.portrait.recipe.reference:
+            return "" if self.from_photo else "This person comes from a photo: choose it as the person in a photo."
+        return (
+            "" if person_of(self.picture) else "Whoever this is was drawn freely, and cannot be drawn again otherwise."
+        )
+
+    @property
+    def hindrance_to_pin(self) -> str:
+        """Why no walk can begin or end at the current picture, in a sentence; "" when one can."""
+        if self.picture is None:
+            return "Click a picture first."
+        if self.picture.portrait.recipe.reference:
+            return "A walk leads between people who do not exist, and this one comes from a photo."
+        return "" if person_of(self.picture) else "Whoever this is was drawn freely, and has no place to walk from."
+
+    @Slot()
+    def walk(self) -> None:
+        """Draw the pictures on the way from one pin to the other."""
+        if self.ready_to_walk:
+            self._generate(self.casting.way(), source=False)
+
+    @property
+    def ready_to_walk(self) -> bool:
+        """Whether the way between two pins can be drawn now."""
+        return bool(self.casting.way()) and self.ability.people and self.offer is not None and not self.busy
+
+    def _plan(self, seed: int, count: int) -> tuple[Shot, ...]:
+        return shots(seed, count) if self.from_photo or not self.ability.people else self.casting.plan(seed, count)
+
+    def _shot_of(self, picture: Picture) -> Shot:
+        """`picture`, to be drawn again as things are now."""
+        recipe = picture.portrait.recipe
+        if self.from_photo or not self.ability.people or recipe.person is None:
+            return self._plan(picture.seed, 1)[0]
+        return Shot(picture.seed, recipe.person)
+
+    def _generate(self, plan: tuple[Shot, ...], source: bool = True) -> None:
         recipe = self.recipe
-        if not self.ready or recipe is None:
+        if recipe is None or not (self.ready if source else self.ready_to_walk):
             return
-        source = self.source if self.from_photo else None
-        run = Run(recipe, min(count, MOST), source)
+        chosen = self.source if self.from_photo and source else None
+        self.sliding.drop()
+        run = Run(replace(recipe, seed=plan[0].seed), plan, chosen)
         self.running, self.current, self.selected = run, None, frozenset()
         made = partial(self._made.emit, run.key)
-        todo = partial(work.make, self.studio, recipe, run.count, source.who if source else None, made)
+        who = chosen.who if chosen else None
+        told = None if chosen else plan
+        todo = partial(generate_work.make, self.studio, run.recipe, run.count, who, told, made)
         self._begin(GENERATING, todo, self._take_gallery)
         self._show_run()
+
+    # ---- sliders
+
+    @Slot(str, float)
+    def slide(self, name: str, value: float) -> None:
+        """A slider is being moved: show a draft of the current picture with it."""
+        self.sliding.set_value(name, value)
+        if self.doing == GENERATING and self._refining is not None:
+            self._stop_refining()
+        recipe = self.recipe
+        if self.doing or recipe is None or (subject := self._subject()) is None:
+            return
+        self._moved = subject
+        source = self.source.who if self.from_photo and self.source else None
+        self.sliding.ask(replace(recipe, seed=subject.seed), None if source else self._shot_of(subject), source)
+
+    @Slot()
+    def slid(self) -> None:
+        """A slider was let go: draw the fine picture."""
+        subject = self._subject()
+        if self.ready and subject is not None and dict(subject.portrait.recipe.sliders) != self.sliding.values:
+            self._generate((self._shot_of(subject),))
+            self._refining = self.running
+
+    def _subject(self) -> Picture | None:
+        """What the sliders are about: the current picture, or the one that is being drawn finely."""
+        return self.picture or self._moved
+
+    def _stop_refining(self) -> None:
+        """Give up the fine picture, because a slider moves on; the one before stays what is moved."""
+        self._refining = self.running = None
+        self._stop_work_now()
+        self.current = self.pictures.index(self._moved) if self._moved in self.pictures else None
+        self.run_changed.emit()
+        self.selection_changed.emit()
 
     @Slot(object, object)
     def _take_picture(self, key: object, picture: Picture) -> None:
         if self.running is not None and self.running.key is key:
             self.running = self.running.with_picture(picture)
+            if self.running.count == 1:
+                self.current, self._moved = 0, picture
+            self.sliding.forget()
             self.picture_added.emit()
+            if self.running.count == 1:
+                self.selection_changed.emit()
 
     @Slot(object)
     def _take_gallery(self, gallery: Gallery) -> None:
@@ -163,7 +322,7 @@ class Making(Workplace):
     def _work_ended(self, job: Job) -> None:
         ended = self.running if job is self._work_job else None
         if ended is not None:
-            self.running = None
+            self.running = self._refining = None
             if ended.pictures:
                 self.runs.add(ended)
         super()._work_ended(job)
@@ -190,10 +349,18 @@ class Making(Workplace):
         return None if self.current is None else self.pictures[self.current]
 
     def show_picture(self, index: int | None) -> None:
-        """Make picture `index` the current one."""
+        """Make picture `index` the current one, which the sliders move from where its recipe has them."""
         if index != self.current:
             self.current = index
+            self._follow()
             self.selection_changed.emit()
+
+    def _follow(self) -> None:
+        """Put the sliders where the current picture has them."""
+        self.sliding.forget()
+        self._moved = self.picture
+        if self.picture is not None:
+            self.sliding.show(self.picture.portrait.recipe.sliders)
 
     def select(self, chosen: Iterable[int]) -> None:
         """Select exactly these pictures."""
@@ -216,10 +383,67 @@ class Making(Workplace):
             self.runs.redo()
             self._show_run()
 
+    def show_run(self, index: int) -> None:
+        """Show gallery `index` of those that were made."""
+        if not self._doing and index != self.runs.shown:
+            self.runs.show(index)
+            self._show_run()
+
     def _show_run(self) -> None:
-        self.current, self.selected = None, frozenset()
+        alone = self.running is None and len(self.pictures) == 1
+        self.current, self.selected = 0 if alone else None, frozenset()
+        if self.running is None:
+            self._follow()
         self.run_changed.emit()
         self.selection_changed.emit()
+
+    @Slot()
+    def compare(self) -> None:
+        """Measure how alike the shown pictures are to each other; `compared` tells."""
+        portraits = tuple(picture.portrait for picture in self.pictures)
+        if len(portraits) > 1:
+            todo = partial(generate_work.alike, self.studio, portraits, portraits[0].recipe.checkpoint)
+            self._submit(self.light, todo, self.compared.emit).failed.connect(self.failed)
+
+    # ---- a recipe that was saved
+
+    def use_recipe(self, path: Path) -> None:
+        """Put everything as the recipe in the picture `path` says."""
+        if self.running is not None:
+            self.notified.emit("Stop the drawing first, or wait until it is done.", None)
+            return
+        self._submit(self.light, partial(generate_work.read_recipe, path), self._take_recipe).failed.connect(
+            self.failed
+        )
+
+    @Slot(object)
+    def _take_recipe(self, recipe: Recipe) -> None:
+        offer = next((one for one in self.offers or () if one.checkpoint.id == recipe.checkpoint), None)
+        if offer is None:
+            words = f"This picture was made with {recipe.checkpoint}, which makes no faces here."
+            self.failed.emit(UsageError(words, hint="See which weights there are (F9)."))
+            return
+        self.choose(offer.checkpoint.id)
+        known = {field.name: field for field in offer.options}
+        said = {
+            name: value for name, value in recipe.options.items() if name in known and not known[name].problem(value)
+        }
+        self.options = {**{field.name: field.default for field in offer.options}, **said}
+        self.recipe_changed.emit()
+        self.set_seed(recipe.seed)
+        self.casting.draw_freely(isinstance(recipe.person, Anybody))
+        own = recipe.person is None or isinstance(recipe.person, Anybody) or recipe.person == Drawn(recipe.seed)
+        self.casting.keep(None if own else recipe.person)
+        self.casting.set_vary(0)
+        self.show_picture(None)
+        self.sliding.show(recipe.sliders)
+        self.draw_from_photo(bool(recipe.reference))
+        self.set_count(1)
+        self.who_changed.emit()
+        words = "The settings are those of this picture."
+        if recipe.reference:
+            words += " It was drawn from a photo, which the file does not hold: choose it again."
+        self.notified.emit(words, None)
 
     # ---- saving
 
@@ -232,11 +456,12 @@ class Making(Workplace):
     def can_save(self) -> bool:
         return bool(self.pictures) and not self.saving
 
-    def save_into(self, folder: Path, pictures: Iterable[Picture]) -> None:
-        """Save `pictures` of the shown gallery in `folder`; `plan_made` comes when files would be replaced."""
+    def save_into(self, folder: Path, pictures: Iterable[Picture], extras: bool = False) -> None:
+        """Save `pictures` of the shown gallery in `folder`; `plan_made` comes when files would be replaced. With `extras`
+        embeddings and recipe stand beside each."""
         run = self.shown
         if self.can_save and run is not None:
-            self._save(partial(saving.plan, run.key, tuple(pictures), folder, _path_of(run)), self._take_plan)
+            self._save(partial(saving.plan, run.key, tuple(pictures), folder, _path_of(run), extras), self._take_plan)
 
     def save_as(self, target: Path, picture: Picture) -> None:
         """Save one `picture` of the shown gallery as `target`."""

@@ -13,6 +13,7 @@ from PySide6.QtGui import QImage
 
 from facestudio.gui.person import Source
 from facestudio.recipe import Recipe
+from facestudio.whom import Shot
 
 if TYPE_CHECKING:
     from facestudio.generating import Portrait
@@ -45,18 +46,24 @@ class Run:
     """One gallery.
 
     Attributes:
-        recipe: what was asked for, with the first seed; count: how many pictures. source: None for people of nobody.
+        recipe: what was asked for, with the first seed; plan: seed and person of each picture.
+        source: None for people of nobody.
         pictures: those that are there, in the order of their seeds.
         seconds: that it took; None when it runs, or was stopped.
         key: stays the same while pictures come.
     """
 
     recipe: Recipe
-    count: int
+    plan: tuple[Shot, ...]
     source: Source | None = None
     pictures: tuple[Picture, ...] = ()
     seconds: float | None = None
     key: object = field(default_factory=object)
+
+    @property
+    def count(self) -> int:
+        """How many pictures were asked for."""
+        return len(self.plan)
 
     def with_picture(self, picture: Picture) -> Run:
         """With one more."""
@@ -74,21 +81,31 @@ class Runs:
     def __init__(self, budget: int = BUDGET) -> None:
         self._budget = budget
         self._runs: list[Run] = []
-        self._shown = -1
+        self.shown = -1  # which of them
         self._saved: set[object] = set()
 
     @property
     def current(self) -> Run | None:
         """What is shown."""
-        return self._runs[self._shown] if self._shown >= 0 else None
+        return self._runs[self.shown] if self.shown >= 0 else None
+
+    @property
+    def all(self) -> tuple[Run, ...]:
+        """Every run there is, the oldest first."""
+        return tuple(self._runs)
+
+    def show(self, index: int) -> None:
+        """Show run `index`."""
+        if 0 <= index < len(self._runs):
+            self.shown = index
 
     @property
     def can_undo(self) -> bool:
-        return self._shown >= 0
+        return self.shown >= 0
 
     @property
     def can_redo(self) -> bool:
-        return self._shown + 1 < len(self._runs)
+        return self.shown + 1 < len(self._runs)
 
     def is_saved(self, run: Run) -> bool:
         """Whether a picture of `run` was saved."""
@@ -96,18 +113,18 @@ class Runs:
 
     def add(self, run: Run) -> None:
         """Show `run`; what was undone is forgotten, and the oldest where memory asks for it."""
-        self._runs = [*self._runs[: self._shown + 1], run]
+        self._runs = [*self._runs[: self.shown + 1], run]
         while len(self._runs) > 1 and sum(known.bytes for known in self._runs) > self._budget:
             del self._runs[0]
-        self._shown = len(self._runs) - 1
+        self.shown = len(self._runs) - 1
 
     def undo(self) -> None:
         """Show the run before, or none."""
-        self._shown = max(self._shown - 1, -1)
+        self.shown = max(self.shown - 1, -1)
 
     def redo(self) -> None:
         """Show the run after."""
-        self._shown = min(self._shown + 1, len(self._runs) - 1)
+        self.shown = min(self.shown + 1, len(self._runs) - 1)
 
     def mark_saved(self, key: object) -> None:
         """Remember that pictures of the run with `key` were saved."""

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from facestudio import keeping
 from facestudio.errors import UnwritableOutput
 from facestudio.gui.history import Step
 from facestudio.gui.runs import Picture
+from facestudio.keeping import keep, stem
 from facestudio.progress import Progress
 
 MARK = "_restored"
@@ -59,26 +61,30 @@ def _same(a: Path, b: Path) -> bool:
 def picture_name(picture: Picture, number: int = 1) -> str:
     """The `number`-th name for a made picture: face-000007.png, face-000007_2.png and so on, as the commands name them."""
     tail = "" if number == 1 else f"_{number}"
-    return f"face-{picture.seed:06d}{tail}.png"
+    return f"{stem(picture.portrait.recipe)}{tail}.png"
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Pictures of the run with `key` and the files they are to become; `taken` are those of the files that exist."""
+    """Pictures of the run with `key` and the files they are to become; `taken` are those of the files that exist. With `extras`
+    there are embeddings and recipe beside each picture."""
 
     key: object
     targets: tuple[tuple[Picture, Path], ...]
     taken: frozenset[Path]
+    extras: bool = False
 
 
-def plan(key: object, pictures: Sequence[Picture], folder: Path, source: Path | None, progress: Progress) -> Plan:
+def plan(
+    key: object, pictures: Sequence[Picture], folder: Path, source: Path | None, extras: bool, progress: Progress
+) -> Plan:
     """A file in `folder` for each of `pictures`; UnwritableOutput when one of them is the photo they were drawn from."""
     targets = tuple((picture, folder / picture_name(picture)) for picture in pictures)
-    taken = frozenset(path for _, path in targets if os.path.lexists(path))
+    taken = frozenset(path for _, path in targets if any(map(os.path.lexists, _files(path, extras))))
     for path in taken:
         if source is not None and _same(path, source):
             raise UnwritableOutput(f"{path.name} is the photo that is drawn from.", hint="Choose another folder.")
-    return Plan(key, targets, taken)
+    return Plan(key, targets, taken, extras)
 
 
 def save_pictures(plan: Plan, overwrite: bool, progress: Progress) -> tuple[object, list[Path]]:
@@ -88,18 +94,22 @@ def save_pictures(plan: Plan, overwrite: bool, progress: Progress) -> tuple[obje
     """
     written: list[Path] = []
     for picture, target in progress.track(plan.targets, "Saving"):
-        photo, recipe, path, number = picture.portrait.photo, picture.portrait.recipe, target, 1
-        while not overwrite and number < TRIES and os.path.lexists(path):
+        path, number = target, 1
+        while not overwrite and number < TRIES and any(map(os.path.lexists, _files(path, plan.extras))):
             number += 1
             path = target.with_name(picture_name(picture, number))
         try:
-            written.append(photo.save(path, recipe=recipe, overwrite=overwrite))
+            written.append(keep(picture.portrait, path, overwrite, plan.extras))
         except UnwritableOutput as error:
             if not written:
                 raise
             words = f"{error} {len(written)} of {len(plan.targets)} pictures were saved before."
             raise UnwritableOutput(words, hint=error.hint) from error
     return plan.key, written
+
+
+def _files(path: Path, extras: bool) -> tuple[Path, ...]:
+    return (path, *keeping.beside(path)) if extras else (path,)
 
 
 def save_picture_as(

@@ -20,7 +20,7 @@ from facestudio.gui.app import application, build_window, user_settings
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.qimage import to_pixels
 from facestudio.methods.base import Wish
-from facestudio.options import OptionField, describe, option
+from facestudio.options import PERSON, PHOTO, OptionField, describe, option
 from facestudio.progress import Progress
 from facestudio.studio import Studio
 from tests import fakes
@@ -44,9 +44,9 @@ class Painter:
     class Options:
         """What a person may choose."""
 
-        guidance: float = option(2.0, title="Likeness", help="How strictly.", minimum=1.0, maximum=8.0, step=0.25)
+        guidance: float = option(2.0, title="Likeness", minimum=1.0, maximum=8.0, step=0.25, needs=PERSON)
         steps: int = option(20, title="Steps", minimum=2, maximum=250, step=1)
-        hold_pose: bool = option(False, title="Hold pose")
+        hold_pose: bool = option(False, title="Hold pose", needs=PHOTO)
 
     def __init__(
         self, steps: int = 2, seconds: float = 0.0, fails_at: int | None = None, later: int | None = None

@@ -479,7 +479,7 @@ def test_a_seed_is_drawn_again_with_other_options(qtbot: QtBot, page: GenerateWo
     assert page.panel.seed.value() == 9
     assert page.panel.count.value() == 4, "how many is asked for is another matter"
     assert page.grid.pictures.rowCount() == 1
-    assert page.centre.currentIndex() == GRID
+    assert page.centre.currentIndex() == LARGE, "one picture is shown large"
 
 
 def test_undo_and_redo_go_through_the_galleries(qtbot: QtBot, window: MainWindow, page: GenerateWorkspace) -> None:

@@ -62,7 +62,7 @@ class GalleryModel(QAbstractListModel):
         row, pictures, run = index.row(), self._making.pictures, self._making.shown
         if run is None or not 0 <= row < self._rows:
             return None
-        seed = run.recipe.seed + row
+        seed = run.plan[row].seed
         picture = pictures[row] if row < len(pictures) else None
         if role == PICTURE:
             return picture

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Slot
-from PySide6.QtWidgets import QRadioButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QRadioButton, QSpinBox, QWidget
 
 from facestudio.generating import MOST
-from facestudio.gui.generating import GENERATING, Making, counted
+from facestudio.gui.generating import GENERATING, UNTOLD, Making, counted
 from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.options_form import OptionRow
+from facestudio.gui.widgets.pins_box import PinsBox
+from facestudio.gui.widgets.slider_rows import SliderRows
 from facestudio.gui.widgets.source_box import SourceBox
-from facestudio.gui.widgets.work_panel import WorkPanel
+from facestudio.gui.widgets.work_panel import WorkPanel, note
+from facestudio.options import OptionField
+from facestudio.whom import WIDEST
 
 LACK = "No weights are here that make faces."
 LACK_HINT = "See which there are (F9), or run `facestudio doctor`."
@@ -17,6 +22,21 @@ CHOOSE_HELP = "Choose a photo of the person (Ctrl+O); one can also be dropped, o
 NOTICE = (
     "Other people's faces are theirs: draw a real person only if they agree. "
     "Every saved picture says in its file that it was made by AI."
+)
+KEEP_HELP = "All pictures show the same person, and only the seed changes: pose, light, what stands behind (Ctrl+L)"
+FREELY_HELP = (
+    "Tell the method nobody, and take whoever comes. One in some comes out like a face that the weights were trained on; people "
+    "who are drawn the other way are kept apart from those."
+)
+VARY = OptionField(
+    "vary",
+    float,
+    0.0,
+    "Vary the person",
+    "How far the looks of the kept person go, as 1 - cosine: 0 is always the very same face.",
+    0.0,
+    WIDEST,
+    0.01,
 )
 
 
@@ -33,6 +53,13 @@ class GeneratePanel(WorkPanel):
         self.nobody.setChecked(True)
         self.person.toggled.connect(making.draw_from_photo)
         self.source = SourceBox(making.person, CHOOSE_HELP, NOTICE)
+        self.keep, self.freely, self.kept = QCheckBox("Keep the person"), QCheckBox("Anybody, drawn freely"), note()
+        self.keep.toggled.connect(making.keep_person)
+        self.freely.toggled.connect(making.casting.draw_freely)
+        self.vary = OptionRow(VARY, making.casting.vary)
+        self.vary.edited.connect(self._vary)
+        self.sliders = SliderRows(making)
+        self.pins = PinsBox(making)
         self.count = QSpinBox()
         self.count.setRange(1, MOST)
         self.count.setValue(making.count)
@@ -43,9 +70,11 @@ class GeneratePanel(WorkPanel):
         self.seed.setToolTip(
             "Of the first picture; each has the next one. The same seed and options draw the same picture."
         )
-        self.add_section("WHO", self.nobody, self.person, self.source)
+        self.add_section("WHO", self.nobody, self.person, self.source, self.keep, self.kept, self.vary, self.freely)
         self.add_section("HOW MANY", self.count)
         self.add_section("SEED OF THE FIRST", self.seed_row)
+        self.about_sliders = self.add_section("SLIDERS", self.sliders)
+        self.about_pins = self.add_section("WALK FROM A TO B", self.pins)
         self.add_section("OPTIONS", self.options)
         self.add_section("METHOD", self.method, self.problem)
         self.add_section("WEIGHTS", self.checkpoint, self.licence)
@@ -53,6 +82,7 @@ class GeneratePanel(WorkPanel):
         self.button.clicked.connect(making.generate)
         self.button.setToolTip("Draw the pictures (Ctrl+R)")
         self.count.valueChanged.connect(self.refresh)
+        making.sliding.offered_changed.connect(self.refresh)
         for changed in (making.who_changed, making.work_changed, making.recipe_changed, making.offers_changed):
             changed.connect(self.refresh)
         self.refresh()
@@ -66,8 +96,40 @@ class GeneratePanel(WorkPanel):
         for who in (self.nobody, self.person):
             who.setEnabled(making.doing != GENERATING)
         self.source.setVisible(making.from_photo)
+        self._show_people()
+        self.options.show_lacks(making.lacking)
+        self.about_sliders.setVisible(bool(making.sliding.offered))
+        with QSignalBlocker(self.count):
+            self.count.setValue(making.count)
         self.foot.setCurrentIndex(1 if making.doing else 0)
         self.button.setText(f"Generate {counted(making.count, 'picture')}")
         self.button.setEnabled(making.ready)
         self.hint.setText(making.obstacle)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    def _show_people(self) -> None:
+        """What can be said of people who do not exist; greyed where the weights cannot be told any."""
+        making, casting = self._making, self._making.casting
+        told = making.ability.people
+        for box, on, help in (
+            (self.keep, casting.kept is not None, KEEP_HELP),
+            (self.freely, casting.freely or not told, FREELY_HELP),
+        ):
+            with QSignalBlocker(box):
+                box.setChecked(on)
+            box.setEnabled(told)
+            box.setToolTip(help if told else UNTOLD)
+            box.setVisible(not making.from_photo)
+        self.kept.setText(f"It is {casting.kept}." if casting.kept is not None else "")
+        self.kept.setVisible(casting.kept is not None and not making.from_photo)
+        with QSignalBlocker(self.vary):
+            self.vary.set_value(casting.vary)
+        self.vary.setVisible(not making.from_photo)
+        self.vary.show_lack(
+            "" if casting.kept is not None and told else "Keep a person first: this is how far their looks go."
+        )
+        self.about_pins.setVisible(told)
+
+    @Slot()
+    def _vary(self) -> None:
+        self._making.casting.set_vary(self.vary.value)

@@ -1,14 +1,20 @@
-"""One picture of the gallery as large as there is room, with the keys and buttons that go on and back."""
+"""One picture of the gallery as large as there is room, with the keys and buttons that go on and back.
+
+While a slider is moved it shows the draft, and while a single picture is drawn what there is of it.
+"""
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal, Slot
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QImage, QKeyEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QToolButton, QWidget
 
 from facestudio.gui.generating import Making
+from facestudio.gui.qimage import to_qimage
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.painting import paint_tag
+from facestudio.progress import Update
 
 MARGIN = 20
 LARGEST = 3.0  # screen pixels a picture pixel: beyond, nothing is to be seen that is there
@@ -40,6 +46,9 @@ class LargePicture(QWidget):
         self.back.clicked.connect(self.closed)
         self.earlier.clicked.connect(self.go_back)
         self.later.clicked.connect(self.go_on)
+        self._coming: QImage | None = None  # what there is of a single picture
+        making.progressed.connect(self._take_update)
+        making.sliding.draft_changed.connect(self.refresh)
         making.selection_changed.connect(self.refresh)
         making.picture_added.connect(self.refresh)
         making.run_changed.connect(self.refresh)
@@ -63,14 +72,29 @@ class LargePicture(QWidget):
     def _show(self, index: int) -> None:
         self._making.show_picture(min(max(index, 0), len(self._making.pictures) - 1))
 
+    @property
+    def image(self) -> QImage | None:
+        """What is painted: the draft, the current picture, or what there is of the one that is drawn."""
+        if self._making.sliding.draft is not None:
+            return self._making.sliding.draft
+        picture = self._making.picture
+        return self._coming if picture is None else picture.image
+
+    @Slot(object)
+    def _take_update(self, update: Update) -> None:
+        run = self._making.running
+        if run is not None and run.count == 1 and update.preview is not None:
+            self._coming = to_qimage(np.asarray(update.preview))
+            self.refresh()
+
     def picture_rect(self) -> QRectF:
         """Where the picture is painted."""
-        picture = self._making.picture
-        if picture is None:
+        image = self.image
+        if image is None:
             return QRectF()
         room = QRectF(self.rect()).adjusted(MARGIN + BUTTON, MARGIN, -MARGIN - BUTTON, -MARGIN)
-        width, height = picture.image.width(), picture.image.height()
-        scale = min(room.width() / width, room.height() / height, LARGEST)
+        width, height = image.width(), image.height()
+        scale = min(room.width() / width, room.height() / height, LARGEST if image is not self._coming else 2 * LARGEST)
         size = QPointF(width, height) * max(scale, 0.1)
         return QRectF(room.center() - size / 2, room.center() + size / 2)
 
@@ -86,23 +110,27 @@ class LargePicture(QWidget):
         current, count = self._making.current, len(self._making.pictures)
         self.earlier.setEnabled(current is not None and current > 0)
         self.later.setEnabled(current is not None and current + 1 < count)
+        if current is not None:
+            self._coming = None
         self.setAccessibleName(self._tag())
         self.update()
 
     def _tag(self) -> str:
         picture, current = self._making.picture, self._making.current
+        if self._making.sliding.draft is not None:
+            return "Draft"
         if picture is None or current is None:
-            return ""
+            return "Being drawn" if self._coming is not None else ""
         return f"Seed {picture.seed}, {current + 1} of {len(self._making.pictures)}"
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         painter.fillRect(self.rect(), self._theme.colour("canvas"))
-        picture = self._making.picture
-        if picture is not None:
+        image = self.image
+        if image is not None:
             where = self.picture_rect()
-            painter.drawImage(where, picture.image)
+            painter.drawImage(where, image)
             paint_tag(painter, self._tag(), where, self.font(), left=True)
 
     def resizeEvent(self, event: QResizeEvent) -> None:

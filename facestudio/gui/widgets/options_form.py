@@ -5,6 +5,7 @@ A double click on an option's label sets it back to its default. No method is kn
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
@@ -147,6 +148,15 @@ class OptionRow(QWidget):
         self.set_value(self.field.default)
         self.edited.emit(self.field.name)
 
+    def show_lack(self, why: str) -> None:
+        """Grey it and say `why` it has no effect; "" when it has one."""
+        for widget in (self.box, self.slider, self.label):
+            if widget is not None:
+                widget.setEnabled(not why)
+                widget.setToolTip(why or self.field.help)
+        if not why:
+            self.label.setToolTip(f"{self.field.help}\nDouble-click sets it back to {self.field.default}.".strip())
+
     @Slot()
     def _changed(self) -> None:
         self._follow()
@@ -189,6 +199,11 @@ class OptionsForm(QWidget):
         for row in self.rows.values():
             row.edited.connect(self._take_value)
             self._layout.addWidget(row)
+
+    def show_lacks(self, lacking: Mapping[str, str]) -> None:
+        """Grey the options that need something which is `lacking`, which says why."""
+        for row in self.rows.values():
+            row.show_lack(lacking.get(row.field.needs, ""))
 
     @Slot(str)
     def _take_value(self, name: str) -> None:

@@ -8,9 +8,11 @@ from PySide6.QtCore import QSize, Qt, Slot
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from facestudio.faces.panel import UNJUDGED, between_photos
+from facestudio.gui.casting import PINS, A, B
 from facestudio.gui.generating import Making
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.gauge import ROW, Gauge, tone
+from facestudio.whom import Drawn
 
 if TYPE_CHECKING:
     from facestudio.generating import Portrait
@@ -19,6 +21,12 @@ if TYPE_CHECKING:
 HEIGHT = 124
 GAUGE = 220
 NOBODY = "This person does not exist, so there is nobody to compare with."
+AGAIN_HELP = "Draw this seed once more, with the options and sliders as they are now (Ctrl+G)"
+VARY_HELP = "Draw other pictures of the person on this one, from other seeds (Ctrl+Shift+G)"
+PIN_HELP = {
+    name: f"The walk {'begins' if name == A else 'ends'} at the person on this picture (Ctrl+Alt+{name})"
+    for name in PINS
+}
 CHOOSE = "Click a picture to see it large. Its tick, Ctrl+click or Space selects several."
 
 
@@ -39,10 +47,13 @@ class PortraitReadout(QWidget):
         self.gauge.setFixedWidth(GAUGE)
         self.gauge.setToolTip("What the figures rest on (Ctrl+I)")
         self.cosines: list[QLabel] = []
-        self.copy, self.again = QToolButton(), QToolButton()
+        self.copy, self.again, self.vary = QToolButton(), QToolButton(), QToolButton()
+        self.pins = {name: QToolButton() for name in PINS}
         for button, words, help in (
             (self.copy, "Copy", "Put the picture on the clipboard (Ctrl+C)"),
-            (self.again, "Again with this seed", "Draw this seed once more, with the options as they are now (Ctrl+G)"),
+            (self.again, "Again with this seed", AGAIN_HELP),
+            (self.vary, "Others of this person", VARY_HELP),
+            *((button, f"Pin as {name}", PIN_HELP[name]) for name, button in self.pins.items()),
         ):
             button.setText(words)
             button.setToolTip(help)
@@ -58,11 +69,14 @@ class PortraitReadout(QWidget):
         self._figures.setVerticalSpacing(0)
         self._figures.addWidget(self.gauge, 0, 0, Qt.AlignmentFlag.AlignTop)
         self._figures.setRowStretch(1, 1)
-        buttons = QVBoxLayout()
-        buttons.setSpacing(4)
-        buttons.addWidget(self.copy)
-        buttons.addWidget(self.again)
-        buttons.addStretch(1)
+        buttons = QGridLayout()
+        buttons.setHorizontalSpacing(6)
+        buttons.setVerticalSpacing(2)
+        for row, pair in enumerate(((self.again, self.copy), (self.vary, self.pins[A]), (None, self.pins[B]))):
+            for column, one in enumerate(pair):
+                if one is not None:
+                    buttons.addWidget(one, row, column, Qt.AlignmentFlag.AlignLeft)
+        buttons.setRowStretch(3, 1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 12, 12, 8)
         layout.setSpacing(24)
@@ -77,6 +91,9 @@ class PortraitReadout(QWidget):
 
     @Slot()
     def _draw(self) -> None:
+        self.vary.setIcon(self._theme.icon("gallery"))
+        for button in self.pins.values():
+            button.setIcon(self._theme.icon("pin"))
         self.copy.setIcon(self._theme.icon("copy"))
         self.again.setIcon(self._theme.icon("again"))
         self.refresh()
@@ -89,7 +106,14 @@ class PortraitReadout(QWidget):
         summary = portrait.summary if portrait else None
         self.copy.setEnabled(picture is not None)
         self.again.setEnabled(picture is not None and self._making.ready)
-        self.seed.setText(f"Seed {picture.seed}" if picture else "")
+        why = self._making.hindrance_to_vary
+        self.vary.setEnabled(not why and self._making.ready)
+        self.vary.setToolTip(why or VARY_HELP)
+        unpinnable = self._making.hindrance_to_pin
+        for name, button in self.pins.items():
+            button.setEnabled(not unpinnable)
+            button.setToolTip(unpinnable or PIN_HELP[name])
+        self.seed.setText(title_of(portrait) if portrait else "")
         self.seed.setVisible(picture is not None)
         self.words.setVisible(bool(portrait and words_of(portrait)))
         self.gauge.setVisible(summary is not None)
@@ -121,6 +145,13 @@ class PortraitReadout(QWidget):
         self._figures.addLayout(column, 0, 1, Qt.AlignmentFlag.AlignTop)
 
 
+def title_of(portrait: Portrait) -> str:
+    """The picture's seed, and whom it shows if that is somebody else than the person of the seed."""
+    recipe = portrait.recipe
+    own = recipe.person is None or recipe.person == Drawn(recipe.seed)
+    return f"Seed {recipe.seed}" + ("" if own else f", {recipe.person}")
+
+
 def words_of(portrait: Portrait) -> str:
     """What the recognisers come to, in two words; "" when they were not asked."""
     return between_photos(portrait.summary.words) if portrait.summary else ""
@@ -134,7 +165,7 @@ def tone_of(portrait: Portrait) -> str:
 def sentence_of(portrait: Portrait) -> str:
     """What is to be said of a picture in a sentence."""
     if portrait.note or portrait.summary is None:
-        return portrait.note or NOBODY
+        return portrait.note or f"{NOBODY}{_nearest(portrait)}"
     if portrait.summary.words == UNJUDGED:
         return portrait.summary.sentence
     return (
@@ -142,11 +173,22 @@ def sentence_of(portrait: Portrait) -> str:
     )
 
 
+def _nearest(portrait: Portrait) -> str:
+    """How far the picture is from the faces of the training, as a sentence to be added; "" where that is not known."""
+    if portrait.nearest_known is None:
+        return ""
+    return " The training face that is most like it has a cosine of {:.2f}; from {:.2f} on they might be one person.".format(
+        *portrait.nearest_known
+    )
+
+
 def figures(portrait: Portrait) -> str:
     """All that is known of a picture, a line each, with the raw figures of every recogniser."""
-    lines = [f"Seed {portrait.recipe.seed}"]
+    lines = [title_of(portrait)]
     if portrait.note:
         lines.append(portrait.note)
+    elif portrait.nearest_known is not None:
+        lines.append("Nearest training face: cosine {:.3f} (the limit is {:.2f})".format(*portrait.nearest_known))
     if portrait.summary is not None:
         lines.append(between_photos(portrait.summary.sentence))
         if portrait.summary.quality is not None:

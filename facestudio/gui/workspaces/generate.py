@@ -1,4 +1,4 @@
-"""The Generate workspace: the gallery or one large picture with what is said of it below, and right who is drawn and how.
+"""The Generate workspace: left who is drawn and how, right the gallery or one large picture, what is said of it, what was before.
 
 Only lays out, connects, and asks where to save; `Making` decides.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, Qt, Slot
+from PySide6.QtCore import QMimeData, QSignalBlocker, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QFileDialog,
@@ -24,20 +25,27 @@ from PySide6.QtWidgets import (
 )
 
 from facestudio.gui.actions import Actions
+from facestudio.gui.casting import A, B
 from facestudio.gui.generating import Making, counted
-from facestudio.gui.runs import Picture
+from facestudio.gui.runs import Picture, Run
 from facestudio.gui.saving import Plan, picture_name
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.empty_gallery import EmptyGallery
 from facestudio.gui.widgets.gallery_grid import GalleryGrid
 from facestudio.gui.widgets.generate_panel import GeneratePanel
+from facestudio.gui.widgets.history_strip import HistoryStrip
 from facestudio.gui.widgets.large_picture import LargePicture
+from facestudio.gui.widgets.likeness_dialog import LikenessDialog
 from facestudio.gui.widgets.photo_dialog import WRITTEN, ask_for_photo
 from facestudio.gui.widgets.portrait_readout import PortraitReadout
 from facestudio.gui.widgets.question import ask, nothing
 from facestudio.gui.widgets.toast import Toast
 from facestudio.gui.widgets.work_panel import SIDE
+from facestudio.whom import Between, Near
+
+if TYPE_CHECKING:
+    from facestudio.alike import Likeness
 
 EMPTY, GRID, LARGE = range(3)
 Role = QMessageBox.ButtonRole
@@ -60,6 +68,9 @@ class GenerateWorkspace(QSplitter):
         self.about = QLabel()
         self.about.setObjectName("galleryAbout")
         self.about.setTextFormat(Qt.TextFormat.PlainText)
+        self.history = HistoryStrip(making)
+        self.alike = QPushButton("How alike…")
+        self.alike.setToolTip("How alike the faces of this gallery are, each with each (Ctrl+M)")
         self.save_selected, self.save_gallery = QPushButton("Save selected…"), QPushButton("Save all…")
         self.save_selected.setToolTip("Save the selected pictures (Ctrl+S)")
         self.save_gallery.setToolTip("Save every picture of this gallery (Ctrl+Shift+S)")
@@ -69,6 +80,7 @@ class GenerateWorkspace(QSplitter):
         head = QHBoxLayout(self.head)
         head.setContentsMargins(16, 7, 12, 7)
         head.addWidget(self.about, 1)
+        head.addWidget(self.alike)
         head.addWidget(self.save_selected)
         head.addWidget(self.save_gallery)
         self.foot = QWidget()
@@ -76,7 +88,9 @@ class GenerateWorkspace(QSplitter):
         self.foot.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         foot = QVBoxLayout(self.foot)
         foot.setContentsMargins(0, 0, 0, 0)
+        foot.setSpacing(0)
         foot.addWidget(self.readout)
+        foot.addWidget(self.history)
         self.centre = QStackedWidget()
         for page in (self.empty, self.grid, self.large):
             self.centre.addWidget(page)
@@ -88,12 +102,12 @@ class GenerateWorkspace(QSplitter):
         column.addWidget(self.centre, 1)
         column.addWidget(self.foot)
         self.toast = Toast(self.centre)
-        for widget in (middle, self.panel):
+        for widget in (self.panel, middle):
             self.addWidget(widget)
-        for index, stretch in enumerate((1, 0)):
+        for index, stretch in enumerate((0, 1)):
             self.setStretchFactor(index, stretch)
             self.setCollapsible(index, False)
-        self.setSizes([1110, SIDE])
+        self.setSizes([SIDE, 1110])
         self._connect()
         self.refresh()
 
@@ -112,17 +126,31 @@ class GenerateWorkspace(QSplitter):
             "generate": making.generate,
             "stop_generating": self.stop_or_go_back,
             "again": making.again,
+            "others": making.vary,
+            "walk": making.walk,
+            "alike": making.compare,
+            "pin_a": self.pin_a,
+            "pin_b": self.pin_b,
+            "open_recipe": self.choose_recipe,
+            "export_pictures": self.export,
+            "reset_sliders": self.reset_sliders,
             "figures_of_picture": self.show_figures,
             "dice": making.shuffle_seed,
             "reset_making": self.panel.options.reset,
         }
         for name, slot in triggered.items():
             self._commands[name].triggered.connect(slot)
+        self._commands["keep_person"].toggled.connect(making.keep_person)
         self.grid.shown.connect(self.show_large)
         self.large.closed.connect(self.show_grid)
         self.panel.source.choose_asked.connect(self.choose_source)
         self.readout.copy.clicked.connect(self.copy)
         self.readout.again.clicked.connect(making.again)
+        self.readout.vary.clicked.connect(making.vary)
+        self.readout.pins[A].clicked.connect(self.pin_a)
+        self.readout.pins[B].clicked.connect(self.pin_b)
+        self.alike.clicked.connect(making.compare)
+        making.compared.connect(self._show_likeness)
         self.readout.gauge.clicked.connect(self.show_figures)
         self.save_selected.clicked.connect(self.save_chosen)
         self.save_gallery.clicked.connect(self.save_all)
@@ -137,6 +165,8 @@ class GenerateWorkspace(QSplitter):
             making.who_changed,
             making.recipe_changed,
             making.offers_changed,
+            making.casting.pins_changed,
+            making.sliding.values_changed,
         ):
             changed.connect(self.refresh)
 
@@ -160,12 +190,24 @@ class GenerateWorkspace(QSplitter):
                 "generate": making.ready,
                 "stop_generating": large or (not idle and not making.stopping),
                 "again": making.ready and making.picture is not None,
+                "others": making.ready and not making.hindrance_to_vary,
+                "keep_person": making.ability.people and not making.from_photo,
+                "pin_a": not making.hindrance_to_pin,
+                "pin_b": not making.hindrance_to_pin,
+                "walk": making.ready_to_walk,
+                "alike": len(making.pictures) > 1 and idle,
+                "open_recipe": making.running is None,
+                "export_pictures": making.can_save,
+                "reset_sliders": any(making.sliding.values.values()),
                 "figures_of_picture": bool(making.picture and making.picture.portrait.summary),
                 "open_source": making.running is None,
                 "paste_source": making.running is None,
                 "reset_making": bool(making.offer and making.offer.options),
             }
         )
+        with QSignalBlocker(self._commands["keep_person"]):
+            self._commands["keep_person"].setChecked(making.casting.kept is not None)
+        self.alike.setEnabled(len(making.pictures) > 1 and idle)
         self.head.setVisible(making.shown is not None)
         self.foot.setVisible(making.shown is not None)
         self.about.setText(self._about())
@@ -179,10 +221,10 @@ class GenerateWorkspace(QSplitter):
         run = self.making.shown
         if run is None:
             return ""
-        who = f"the person in {run.source.name}" if run.source else "nobody"
+        who = f"the person in {run.source.name}" if run.source else _people_of(run)
         there = len(run.pictures)
         count = counted(there, "picture") if there == run.count else f"{there} of {counted(run.count, 'picture')}"
-        first, last = run.recipe.seed, run.recipe.seed + max(there, 1) - 1
+        first, last = run.plan[0].seed, run.plan[max(there, 1) - 1].seed
         seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
         state = ["Saving…"] if self.making.saving else [f"{run.seconds:.1f} s"] if run.seconds is not None else []
         return "   ".join([f"{count} of {who}", seeds, *state])
@@ -191,6 +233,8 @@ class GenerateWorkspace(QSplitter):
     def _show_run(self) -> None:
         if self.making.shown is None:
             self._show_page(EMPTY)
+        elif self.making.shown.count == 1:
+            self._show_page(LARGE)
         elif self.making.current is None or self.centre.currentIndex() != LARGE:
             self._show_page(GRID)
 
@@ -272,7 +316,54 @@ class GenerateWorkspace(QSplitter):
         if picture is not None and picture.portrait.summary is not None:
             DistributionsDialog(f"Seed {picture.seed}", picture.portrait.summary, self._theme, self.window()).open()
 
+    @Slot()
+    def pin_a(self) -> None:
+        """Let a walk begin at the current picture."""
+        self._pin(A)
+
+    @Slot()
+    def pin_b(self) -> None:
+        """Let a walk end at the current picture."""
+        self._pin(B)
+
+    def _pin(self, name: str) -> None:
+        making = self.making
+        if making.picture is not None and not making.hindrance_to_pin:
+            making.casting.pin(name, making.picture)
+            self.toast.tell(f"Pinned as {name}.")
+
+    @Slot()
+    def reset_sliders(self) -> None:
+        """Every slider back to the middle, as if each had been let go there."""
+        self.making.sliding.reset()
+        self.making.slid()
+
+    @Slot(object)
+    def _show_likeness(self, likenesses: tuple[Likeness, ...]) -> None:
+        pictures = self.making.pictures
+        names = [f"seed {picture.seed}" for picture in pictures]
+        if len(set(names)) < len(names):  # of a walk
+            names = [f"picture {place}" for place in range(1, len(names) + 1)]
+        faces = [picture.thumbnail for picture in pictures]
+        if likenesses and len(likenesses[0].cosines) == len(faces):
+            LikenessDialog(likenesses, faces, names, self._theme, self.window()).open()
+        elif not likenesses:
+            self.toast.tell("There is no face in these pictures, or no recogniser that could say.")
+
+    @Slot()
+    def choose_recipe(self) -> None:
+        """Ask for a picture that was made, and put everything as its recipe says."""
+        path = ask_for_photo(self.window(), "A picture that was made here", self._folder)
+        if path is not None:
+            self._folder = str(path.parent)
+            self.making.use_recipe(path)
+
     # ---- saving
+
+    @Slot()
+    def export(self) -> None:
+        """Ask for a folder and save the chosen pictures there, or all, with embeddings and recipe beside each."""
+        self._save_into(self.chosen() or self.making.pictures, extras=True)
 
     @Slot()
     def save_chosen(self) -> None:
@@ -293,13 +384,13 @@ class GenerateWorkspace(QSplitter):
         """Ask for a folder and save every picture there."""
         self._save_into(self.making.pictures)
 
-    def _save_into(self, pictures: Iterable[Picture]) -> None:
+    def _save_into(self, pictures: Iterable[Picture], extras: bool = False) -> None:
         pictures = tuple(pictures)
         words = f"A folder for {counted(len(pictures), 'picture')}"
         name = QFileDialog.getExistingDirectory(self.window(), words, self._folder) if pictures else ""
         if name:
             self._folder = name
-            self.making.save_into(Path(name), pictures)
+            self.making.save_into(Path(name), pictures, extras)
 
     @Slot(object)
     def _ask_about_files(self, plan: Plan) -> None:
@@ -315,3 +406,15 @@ class GenerateWorkspace(QSplitter):
                 "Cancel": (Role.RejectRole, nothing),
             },
         )
+
+
+def _people_of(run: Run) -> str:
+    """Who is on the pictures of a run without a photo."""
+    first, last = run.plan[0].who, run.plan[-1].who
+    if first is None:
+        return "nobody"
+    if isinstance(first, Between) and isinstance(last, Between) and run.count > 1:
+        return f"the way from {first.one} to {first.other}"
+    if isinstance(first, Near):
+        return f"{first.person}, varied by {first.amount:g}"
+    return str(first)

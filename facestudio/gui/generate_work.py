@@ -1,0 +1,86 @@
+"""What the Generate workspace has done on worker threads: each function is one job's work and takes its Progress last.
+
+Separate from `work`, which is of every workspace. Nothing here touches a widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QImage
+
+from facestudio.gui.qimage import fitted, to_qimage
+from facestudio.gui.runs import Picture
+from facestudio.progress import Progress
+
+if TYPE_CHECKING:
+    from facestudio.alike import Likeness
+    from facestudio.faces.face import Face
+    from facestudio.faces.sliders import Slider
+    from facestudio.generating import Gallery, Portrait
+    from facestudio.photo import Photo
+    from facestudio.recipe import Recipe
+    from facestudio.studio import Studio
+    from facestudio.whom import Shot
+
+TILE = 384  # px of a made picture in the grid, also on screens of double density
+
+
+@dataclass(frozen=True)
+class Ability:
+    """What the method of a checkpoint can be told: `people` who do not exist, and the `sliders` that it has."""
+
+    people: bool = False
+    sliders: tuple[Slider, ...] = ()
+
+
+def abilities(studio: Studio, checkpoints: Sequence[str], progress: Progress) -> dict[str, Ability]:
+    """What each of `checkpoints` can be told."""
+    return {one: Ability(studio.knows_people(one), tuple(studio.sliders(one))) for one in checkpoints}
+
+
+def make(
+    studio: Studio,
+    recipe: Recipe,
+    count: int,
+    who: tuple[Photo, Face] | None,
+    plan: Sequence[Shot] | None,
+    made: Callable[[Picture], None],
+    progress: Progress,
+) -> Gallery:
+    """Make `count` pictures of the face in `who`, or of those whom the `plan` names; `made` is told of each, on this thread."""
+
+    def done(portrait: Portrait) -> None:
+        image = _shown(portrait.photo)
+        small = image if max(portrait.photo.size) <= TILE else fitted(portrait.photo.pixels, TILE)
+        made(Picture(portrait, image, small))
+
+    return studio.generate(recipe, count, who, progress, done, plan=plan)
+
+
+def draft(
+    studio: Studio, recipe: Recipe, shot: Shot | None, who: tuple[Photo, Face] | None, progress: Progress
+) -> QImage:
+    """A quick picture of what `recipe` would draw of `shot`, or of the face in `who`."""
+    plan = None if shot is None or who is not None else (shot,)
+    gallery = studio.generate(recipe, 1, who, progress, plan=plan, draft=True)
+    return _shown(gallery.portraits[0].photo)
+
+
+def alike(studio: Studio, portraits: Sequence[Portrait], checkpoint: str, progress: Progress) -> tuple[Likeness, ...]:
+    """How alike the faces of `portraits` are, which the method of a checkpoint made, to each recogniser."""
+    return studio.alike(portraits, checkpoint, progress)
+
+
+def read_recipe(path: Path, progress: Progress) -> Recipe:
+    """The recipe in the file `path`; errors as of `keeping.recipe_of`."""
+    from facestudio.keeping import recipe_of
+
+    return recipe_of(path)
+
+
+def _shown(photo: Photo) -> QImage:
+    return to_qimage(photo.pixels).convertToFormat(QImage.Format.Format_RGB32)

@@ -1,0 +1,407 @@
+"""Generate, as a user works with people who do not exist: keeping one, walks between two, sliders, likeness, recipes, history."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QMouseEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from facestudio.faces.people import IdentitySpace
+from facestudio.faces.sliders import EXPRESSION, PERSON, Slider
+from facestudio.generating import MOST
+from facestudio.gui.casting import A, B
+from facestudio.gui.errors import ErrorDialog
+from facestudio.gui.main_window import MainWindow
+from facestudio.gui.qimage import to_pixels
+from facestudio.gui.widgets.likeness_dialog import NOWHERE, LikenessDialog
+from facestudio.gui.workspaces.generate import GRID, LARGE, GenerateWorkspace
+from facestudio.keeping import recipe_of
+from facestudio.networks.people import People
+from facestudio.whom import Anybody, Between, Drawn, Near, Shot
+from tests import fakes
+from tests.gui.conftest import FakeStudio, Painter
+from tests.gui.test_generating import CONTROL, LEFT, choose_folder, click, ended, made, toast, with_person
+from tests.gui.test_window import dialog
+from tests.unit.test_people import training_people
+
+ALT = Qt.KeyboardModifier.AltModifier
+OFFERED = (
+    Slider("age", "Age", PERSON, "How old.", "younger", "older"),
+    Slider("smile", "Smile", EXPRESSION, "How it smiles.", "serious", "smiling"),
+)
+
+
+@pytest.fixture(scope="module")
+def space() -> IdentitySpace:
+    """People as the painter's listener knows them, and training people whom no picture is like."""
+    network = People(32, 8, 300)
+    network.fit(training_people())
+    of = IdentitySpace(network.eval(), "listener", strangers=0.6, copies=0.97)
+    of.nearest_known = lambda identity: 0.31  # type: ignore[method-assign]
+    return of
+
+
+@pytest.fixture
+def offered() -> tuple[Slider, ...]:
+    return OFFERED
+
+
+@pytest.fixture
+def window(
+    make_window: Callable[[], MainWindow],
+    studio: FakeStudio,
+    space: IdentitySpace,
+    offered: tuple[Slider, ...],
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
+) -> MainWindow:
+    """A window that shows Generate, whose painter can be told people and has sliders."""
+
+    def unmoved(checkpoint: str) -> Any:
+        studio.painter.moved = {}  # type: ignore[attr-defined]
+        return studio.painter
+
+    def moving(method: Any, settings: Mapping[str, float], **more: Any) -> Any:
+        method.moved = dict(settings)
+        return method
+
+    studio.judges = [fakes.FakeEmbedder("listener"), *studio.judges]
+    monkeypatch.setattr(studio, "knows_people", lambda checkpoint: True)
+    monkeypatch.setattr(studio, "_space", lambda method: space)
+    monkeypatch.setattr(studio, "sliders", lambda checkpoint: offered)
+    monkeypatch.setattr(studio, "_moving", moving)
+    monkeypatch.setattr(studio, "_synthesizer", unmoved)
+    window = make_window()
+    window.resize(1200, 900)
+    window.commands["to_generate"].trigger()
+    qtbot.waitUntil(lambda: bool(window.making.abilities))
+    return window
+
+
+@pytest.fixture
+def page(window: MainWindow) -> GenerateWorkspace:
+    return window.generate
+
+
+def people(page: GenerateWorkspace) -> list[Any]:
+    """Who is on the shown pictures."""
+    return [picture.portrait.recipe.person for picture in page.making.pictures]
+
+
+def tick(box: Any) -> None:
+    QTest.mouseClick(box, LEFT, pos=QPoint(10, box.height() // 2))
+
+
+def point_at(widget: QWidget, where: QPointF) -> None:
+    """Move the mouse, which has no screen to be on."""
+    none = Qt.MouseButton.NoButton
+    event = QMouseEvent(QEvent.Type.MouseMove, where, where, none, none, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(widget, event)
+
+
+# ---- who
+
+
+def test_each_picture_shows_somebody_of_its_own(page: GenerateWorkspace, qtbot: QtBot) -> None:
+    made(qtbot, page, count=3, seed=7)
+    assert people(page) == [Drawn(7), Drawn(8), Drawn(9)]
+    click(page, 1)
+    assert "cosine of 0.31" in page.readout.sentence.text(), "how near the training people are is told"
+    assert page.readout.seed.text() == "Seed 8"
+
+
+def test_a_kept_person_gets_other_pictures_and_may_vary(
+    window: MainWindow, page: GenerateWorkspace, qtbot: QtBot
+) -> None:
+    panel = page.panel
+    assert not panel.vary.box.isEnabled() and "Keep a person first" in panel.vary.box.toolTip()
+    made(qtbot, page, count=2, seed=7)
+    click(page, 1)
+    tick(panel.keep)
+    assert panel.kept.text() == "It is person 8."
+    assert window.commands["keep_person"].isChecked()
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    made(qtbot, page, count=2, seed=20)
+    assert people(page) == [Drawn(8), Drawn(8)]
+    panel.vary.box.setValue(0.2)  # type: ignore[attr-defined]
+    made(qtbot, page, count=2, seed=20)
+    assert people(page) == [Near(Drawn(8), 0.2, 20), Near(Drawn(8), 0.2, 21)]
+    QTest.keyClick(window, Qt.Key.Key_L, CONTROL)
+    assert not panel.keep.isChecked()
+    made(qtbot, page, count=1, seed=5)
+    assert people(page) == [Drawn(5)]
+
+
+def test_others_of_a_person_are_one_click_away(page: GenerateWorkspace, qtbot: QtBot) -> None:
+    made(qtbot, page, count=2, seed=7)
+    assert page.readout.vary.toolTip() == "Click a picture first."
+    click(page, 1)
+    QTest.mouseClick(page.readout.vary, LEFT)
+    ended(qtbot, page)
+    assert people(page) == [Drawn(8), Drawn(8)]
+    assert [picture.seed for picture in page.making.pictures] == [9, 10]
+    assert page.panel.keep.isChecked(), "what is done stands in the panel"
+
+
+def test_anybody_is_told_to_be_anybody(page: GenerateWorkspace, qtbot: QtBot, studio: FakeStudio) -> None:
+    tick(page.panel.freely)
+    made(qtbot, page, count=1)
+    assert people(page) == [Anybody()]
+    assert studio.painter.asked[-1][0].identity is None
+    assert "drawn freely" in page.readout.vary.toolTip() and not page.readout.vary.isEnabled()
+    assert "no place to walk from" in page.readout.pins[A].toolTip()
+
+
+# ---- a walk
+
+
+def test_a_walk_leads_from_pin_to_pin(window: MainWindow, page: GenerateWorkspace, qtbot: QtBot) -> None:
+    made(qtbot, page, count=3, seed=7)
+    assert not page.panel.pins.walk.isEnabled()
+    click(page, 0)
+    QTest.keyClick(window, Qt.Key.Key_A, CONTROL | ALT)
+    QTest.keyClick(page.large, Qt.Key.Key_End)
+    QTest.mouseClick(page.readout.pins[B], LEFT)
+    assert page.panel.pins.places[A].accessibleName() == "A: person 7, seed 7"
+    page.panel.pins.steps.setValue(5)
+    QTest.keyClick(window, Qt.Key.Key_W, CONTROL | ALT)
+    ended(qtbot, page)
+    assert people(page) == [Between(Drawn(7), Drawn(9), share) for share in (0, 0.25, 0.5, 0.75, 1)]
+    assert {picture.seed for picture in page.making.pictures} == {7}
+    assert page.about.text().startswith("5 pictures of the way from person 7 to person 9   seed 7")
+    assert page.centre.currentIndex() == GRID
+
+
+def test_no_walk_begins_at_somebody_in_a_photo(page: GenerateWorkspace, qtbot: QtBot, tmp_path: Path) -> None:
+    with_person(qtbot, page, tmp_path / "one.png")
+    made(qtbot, page, count=1)
+    assert not page.readout.pins[A].isEnabled()
+    assert "comes from a photo" in page.readout.pins[A].toolTip()
+    assert not page.panel.keep.isVisible()
+
+
+# ---- sliders
+
+
+def test_a_dragged_slider_shows_drafts_and_then_the_fine_picture(
+    page: GenerateWorkspace, qtbot: QtBot, studio: FakeStudio
+) -> None:
+    made(qtbot, page, count=2, seed=7)
+    click(page, 1)
+    row = page.panel.sliders.rows["age"]
+    before = len(studio.painter.asked)
+    row.slider.setSliderDown(True)
+    row.slider.setValue(10)
+    assert row.number.text() == "older 0.50"
+    qtbot.waitUntil(lambda: page.making.sliding.draft is not None)
+    assert page.large.accessibleName() == "Draft"
+    assert len(page.making.runs.all) == 1, "a draft is no gallery"
+    row.slider.setSliderDown(False)
+    qtbot.waitUntil(lambda: len(page.making.runs.all) == 2 and not page.making.doing)
+    assert page.making.sliding.draft is None
+    (picture,) = page.making.pictures
+    assert dict(picture.portrait.recipe.sliders) == {"age": 0.5}
+    assert picture.portrait.recipe.person == Drawn(8) and picture.seed == 8
+    assert picture.portrait.identities, "the fine picture is measured"
+    assert page.centre.currentIndex() == LARGE and page.making.picture is picture
+    assert len(studio.painter.asked) == before + 2
+
+
+def test_only_the_newest_draft_is_drawn(page: GenerateWorkspace, qtbot: QtBot, studio: FakeStudio) -> None:
+    made(qtbot, page, count=1, seed=7)
+    studio.painter = Painter(steps=40, seconds=0.005)
+    drawn: list[Any] = []
+    moving = studio._moving
+
+    def written_down(method: Any, settings: Mapping[str, float], **more: Any) -> Any:
+        drawn.append(dict(settings))
+        return moving(method, settings, **more)
+
+    studio._moving = written_down  # type: ignore[assignment, method-assign]
+    row = page.panel.sliders.rows["age"]
+    row.slider.setSliderDown(True)
+    row.slider.setValue(1)
+    qtbot.waitUntil(lambda: studio.painter.taken > 0)
+    for place in range(2, 15):
+        row.slider.setValue(place)
+        QTest.qWait(1)
+    assert drawn == [{"age": 0.05}]
+    qtbot.waitUntil(lambda: not page.making.sliding.drafting, timeout=8000)
+    assert drawn == [{"age": 0.05}, {"age": 0.7}], "those between were never drawn"
+    row.slider.setSliderDown(False)
+    ended(qtbot, page)
+    assert drawn[-1] == {"age": 0.7}
+
+
+def test_a_slider_that_moves_on_gives_up_the_fine_picture(
+    page: GenerateWorkspace, qtbot: QtBot, studio: FakeStudio
+) -> None:
+    made(qtbot, page, count=1, seed=7)
+    studio.painter = Painter(steps=4000, seconds=0.005)
+    row = page.panel.sliders.rows["smile"]
+    QTest.keyClick(row.slider, Qt.Key.Key_Right)
+    qtbot.waitUntil(lambda: bool(page.making.doing), timeout=8000)  # keys rest
+    qtbot.waitUntil(lambda: studio.painter.taken > 0)
+    studio.painter = Painter()
+    QTest.keyClick(row.slider, Qt.Key.Key_Right)
+    assert not page.making.doing
+    qtbot.waitUntil(lambda: len(page.making.runs.all) == 2 and not page.making.doing, timeout=8000)
+    (picture,) = page.making.pictures
+    assert dict(picture.portrait.recipe.sliders) == {"smile": 0.1}
+
+
+def test_a_double_click_sets_a_slider_back_and_undo_follows(
+    window: MainWindow, page: GenerateWorkspace, qtbot: QtBot
+) -> None:
+    made(qtbot, page, count=1, seed=7)
+    row = page.panel.sliders.rows["age"]
+    row.slider.setSliderDown(True)
+    row.slider.setValue(-8)
+    row.slider.setSliderDown(False)
+    qtbot.waitUntil(lambda: len(page.making.runs.all) == 2 and not page.making.doing)
+    QTest.mouseDClick(row.title, LEFT)
+    qtbot.waitUntil(lambda: len(page.making.runs.all) == 3 and not page.making.doing)
+    assert row.value == 0 and dict(page.making.pictures[0].portrait.recipe.sliders) == {"age": 0.0}
+    QTest.keyClick(window, Qt.Key.Key_Z, CONTROL)
+    assert row.value == -0.4, "sliders stand where the shown picture has them"
+    assert row.number.text() == "younger 0.40"
+
+
+@pytest.mark.parametrize("offered", [()])
+def test_without_sliders_there_are_none(page: GenerateWorkspace) -> None:
+    assert not page.panel.about_sliders.isVisible()
+    assert page.panel.sliders.rows == {}
+
+
+def test_sliders_are_grouped_and_named(page: GenerateWorkspace) -> None:
+    headings = [label.text() for label in page.panel.sliders.findChildren(QLabel) if label.objectName() == "chipTitle"]
+    assert headings == ["Person", "Expression"]
+    for row in page.panel.sliders.rows.values():
+        assert row.slider.accessibleName() and row.slider.focusPolicy() & Qt.FocusPolicy.TabFocus
+        assert row.about.low in row.slider.toolTip() and row.about.high in row.slider.toolTip()
+
+
+# ---- likeness
+
+
+def test_a_heat_map_says_how_alike_each_pair_is(window: MainWindow, page: GenerateWorkspace, qtbot: QtBot) -> None:
+    made(qtbot, page, count=4, seed=7)
+    QTest.keyClick(window, Qt.Key.Key_M, CONTROL)
+    shown = dialog(qtbot, window, LikenessDialog)
+    assert isinstance(shown, LikenessDialog)
+    assert [shown.judge.itemText(place) for place in range(3)] == [
+        "judge-a",
+        "judge-b",
+        "listener (what the method listens to)",
+    ]
+    first, third = (page.making.pictures[place].portrait.identities["judge-a"].embedding for place in (0, 2))
+    point_at(shown.map, shown.map.place(0, 2).center())
+    assert shown.map.cell == (0, 2)
+    assert f"cosine {float(first @ third):.3f}" in shown.pair.text()
+    assert "seed 7 and seed 9" in shown.pair.text() and "threshold of 0.80" in shown.pair.text()
+    QTest.keyClick(shown.map, Qt.Key.Key_Down)
+    assert shown.map.cell == (1, 2)
+    shown.judge.setCurrentIndex(2)
+    assert "so it does not judge" in shown.sentence.text()
+    painted = to_pixels(shown.map.grab().toImage())
+    assert painted.std() > 20
+    shown.map.leaveEvent(None)
+    assert shown.map.cell == NOWHERE
+    shown.close()
+
+
+# ---- files
+
+
+def test_pictures_are_exported_with_embeddings_and_recipe(
+    window: MainWindow, page: GenerateWorkspace, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(qtbot, page, count=2, seed=7)
+    choose_folder(monkeypatch, tmp_path)
+    with qtbot.waitSignal(page.making.saved, timeout=5000):
+        window.commands["export_pictures"].trigger()
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [f"face-00000{seed}.{suffix}" for seed in (7, 8) for suffix in ("json", "npz", "png")]
+    with np.load(tmp_path / "face-000007.npz") as arrays:
+        assert set(arrays) == {"listener", "judge-a", "judge-b", "person"}
+    assert json.loads((tmp_path / "face-000007.json").read_text())["person"] == {"seed": 7}
+
+
+def test_a_saved_picture_puts_everything_back(
+    window: MainWindow, page: GenerateWorkspace, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(qtbot, page, count=1, seed=7)
+    page.panel.options.rows["steps"].set_value(33)
+    tick(page.panel.keep)
+    page.panel.sliders.rows["smile"].slider.setValue(6)
+    page.panel.sliders.rows["smile"].let_go.emit()
+    qtbot.waitUntil(lambda: len(page.making.runs.all) == 2 and not page.making.doing)
+    original = page.making.pictures[0].portrait
+    path = tmp_path / "kept.png"
+    original.photo.save(path, recipe=original.recipe)
+    page.panel.options.rows["steps"].set_value(4)
+    tick(page.panel.keep)
+    made(qtbot, page, count=2, seed=90)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: (str(path), ""))
+    window.commands["open_recipe"].trigger()
+    qtbot.waitUntil(lambda: toast(page).startswith("The settings are those"))
+    assert page.panel.options.rows["steps"].value == 33
+    assert page.panel.sliders.rows["smile"].value == 0.3
+    assert (page.panel.seed.value(), page.panel.count.value()) == (7, 1)
+    QTest.mouseClick(page.panel.button, LEFT)
+    ended(qtbot, page)
+    assert page.making.pictures[0].portrait.recipe == original.recipe == recipe_of(path)
+    assert np.array_equal(page.making.pictures[0].portrait.photo.pixels, original.photo.pixels)
+
+
+def test_a_picture_without_a_recipe_is_explained(
+    window: MainWindow, page: GenerateWorkspace, qtbot: QtBot, tmp_path: Path
+) -> None:
+    page.making.use_recipe(fakes.write_picture(tmp_path / "plain.png", fakes.picture()))
+    error = dialog(qtbot, window, ErrorDialog)
+    assert "plain.png holds no recipe." in [label.text() for label in error.findChildren(QLabel)]
+    error.close()
+
+
+# ---- history
+
+
+def test_the_history_shows_an_earlier_gallery_again(page: GenerateWorkspace, qtbot: QtBot) -> None:
+    made(qtbot, page, count=3, seed=7)
+    assert not page.history.isVisible()
+    made(qtbot, page, count=1, seed=20)
+    assert page.history.count() == 2 and page.history.currentRow() == 1
+    where = page.history.visualItemRect(page.history.item(0)).center()
+    QTest.mouseClick(page.history.viewport(), LEFT, pos=where)
+    assert [picture.seed for picture in page.making.pictures] == [7, 8, 9]
+    assert page.making.runs.can_redo
+    assert page.history.item(0).toolTip() == "3 pictures from seed 7, people of nobody"
+
+
+# ---- what has no effect
+
+
+def test_what_has_no_effect_is_greyed_and_says_why(page: GenerateWorkspace, qtbot: QtBot, tmp_path: Path) -> None:
+    rows = page.panel.options.rows
+    assert not rows["hold_pose"].box.isEnabled()
+    assert "Without a photo" in rows["hold_pose"].box.toolTip()
+    assert rows["guidance"].box.isEnabled(), "somebody is told to the method"
+    tick(page.panel.freely)
+    assert not rows["guidance"].box.isEnabled()
+    assert "Nobody is told" in rows["guidance"].box.toolTip()
+    with_person(qtbot, page, tmp_path / "one.png")
+    assert rows["hold_pose"].box.isEnabled() and rows["guidance"].box.isEnabled()
+
+
+def test_the_casting_of_a_thousand_is_one_plan(page: GenerateWorkspace) -> None:
+    plan = page.making.casting.plan(5, MOST)
+    assert plan[0] == Shot(5) and len(plan) == MOST
