@@ -194,7 +194,7 @@ class Recipe:
         quiet = [one * batch["held"][:, None, None, None] for one in said]
         share = prior.shares[batch["time"]][:, None, None, None]
         noisy = share.sqrt() * clean + (1 - share).sqrt() * batch["noise"]
-        # what the person's code learns of the prior it learns from the decoded faces: so half of the U-Net needs no gradients here
+        # the person's code learns from the decoded faces what the prior makes of it: half of the U-Net needs no gradients here
         heard = prior.hear(made.identity.embedding(code).detach(), batch["known"])
         told_lines = lines * batch["drawn_as"][:, None, None, None]
         guess = prior(noisy, batch["time"], heard, told_lines, made.holder.at(quiet, batch["time"])).float()
