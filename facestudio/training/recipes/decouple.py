@@ -77,7 +77,7 @@ class Recipe:
         ema=0.998,
         weight_decay=0.0,
         cooldown=0.5,
-        validate_minutes=10,
+        validate_minutes=18,
     )
     config: dict[str, Any] = {"code": 4, "width": 96, "blocks": 3, "branch": 2, "hidden": 512}
     trained_on = (
