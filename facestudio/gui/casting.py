@@ -6,6 +6,7 @@ widget.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -21,10 +22,11 @@ STEPS = 8  # of a walk
 
 @dataclass(frozen=True, eq=False)
 class Pin:
-    """A picture between which a walk goes: its person, its seed, and what it looks like."""
+    """A picture between which a walk goes: its person, its seed, where its sliders stood, and what it looks like."""
 
     who: Who
     seed: int
+    sliders: Mapping[str, float]
     image: QImage
 
 
@@ -70,7 +72,7 @@ class Casting(QObject):
         """Let the walk begin (`A`) or end (`B`) at `picture`, which shows somebody (`person_of`)."""
         who = person_of(picture)
         if who is not None:
-            self.pins[name] = Pin(who, picture.seed, picture.thumbnail)
+            self.pins[name] = Pin(who, picture.seed, picture.portrait.recipe.sliders, picture.thumbnail)
             self.pins_changed.emit()
 
     @Slot()
@@ -84,7 +86,7 @@ class Casting(QObject):
         self.steps = steps
 
     def way(self) -> tuple[Shot, ...]:
-        """The pictures from the one pin to the other, in the first one's pose; none while a pin is lacking."""
+        """The pictures from the one pin to the other, of the first one's seed; none while a pin is lacking."""
         if len(self.pins) < len(PINS):
             return ()
         return walk(self.pins[A].who, self.pins[B].who, self.steps, self.pins[A].seed)

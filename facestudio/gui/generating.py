@@ -17,7 +17,7 @@ from PySide6.QtCore import QObject, Qt, Signal, Slot
 from facestudio.errors import UsageError
 from facestudio.generating import MOST
 from facestudio.gui import generate_work, saving
-from facestudio.gui.casting import Casting, person_of
+from facestudio.gui.casting import A, Casting, person_of
 from facestudio.gui.generate_work import Ability
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.person import Person, Source
@@ -118,7 +118,7 @@ class Making(Workplace):
     def recipe(self) -> Recipe | None:
         """As of every workplace, with the sliders that were touched."""
         recipe = super().recipe
-        return None if recipe is None else replace(recipe, sliders=dict(self.sliding.values))
+        return None if recipe is None else replace(recipe, sliders=self.sliding.used(not self.unmoved))
 
     @property
     def lacking(self) -> dict[str, str]:
@@ -131,6 +131,15 @@ class Making(Workplace):
             elif self.casting.freely:
                 found[PERSON] = "Nobody is told to the method, so this has no effect: draw somebody instead of anybody."
         return found
+
+    @property
+    def unmoved(self) -> str:
+        """Why no slider moves the person now, in a sentence; "" when they do."""
+        shown = self._subject()
+        anybody = shown is not None and isinstance(shown.portrait.recipe.person, Anybody)
+        if self.from_photo or not (self.casting.freely or anybody):
+            return ""
+        return "These sliders move a person, and whoever is drawn freely is none."
 
     @Slot(bool)
     def keep_person(self, on: bool) -> None:
@@ -221,9 +230,9 @@ class Making(Workplace):
 
     @Slot()
     def walk(self) -> None:
-        """Draw the pictures on the way from one pin to the other."""
+        """Draw the pictures on the way from one pin to the other; seed and sliders are those of the first."""
         if self.ready_to_walk:
-            self._generate(self.casting.way(), source=False)
+            self._generate(self.casting.way(), walk=True)
 
     @property
     def ready_to_walk(self) -> bool:
@@ -240,11 +249,13 @@ class Making(Workplace):
             return self._plan(picture.seed, 1)[0]
         return Shot(picture.seed, recipe.person)
 
-    def _generate(self, plan: tuple[Shot, ...], source: bool = True) -> None:
+    def _generate(self, plan: tuple[Shot, ...], walk: bool = False) -> None:
         recipe = self.recipe
-        if recipe is None or not (self.ready if source else self.ready_to_walk):
+        if recipe is None or not (self.ready_to_walk if walk else self.ready):
             return
-        chosen = self.source if self.from_photo and source else None
+        chosen = self.source if self.from_photo and not walk else None
+        if walk:
+            recipe = replace(recipe, sliders=self.casting.pins[A].sliders)
         self.sliding.drop()
         run = Run(replace(recipe, seed=plan[0].seed), plan, chosen)
         self.running, self.current, self.selected = run, None, frozenset()
@@ -274,7 +285,8 @@ class Making(Workplace):
     def slid(self) -> None:
         """A slider was let go: draw the fine picture."""
         subject = self._subject()
-        if self.ready and subject is not None and dict(subject.portrait.recipe.sliders) != self.sliding.values:
+        recipe = self.recipe
+        if self.ready and recipe and subject and subject.portrait.recipe.sliders != recipe.sliders:
             self._generate((self._shot_of(subject),))
             self._refining = self.running
 

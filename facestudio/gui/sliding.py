@@ -8,13 +8,13 @@ thread only; it knows no widget.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
+from facestudio.faces.sliders import PERSON
 from facestudio.gui import generate_work
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.recipe import Recipe
@@ -72,6 +72,11 @@ class Sliding(QObject):
             self.values = wanted
             self.values_changed.emit()
 
+    def used(self, person: bool) -> dict[str, float]:
+        """Where those stand that were touched; without those that move the `person`, where there is none."""
+        without = {slider.id for slider in self.offered if slider.group == PERSON and not person}
+        return {name: value for name, value in self.values.items() if name not in without}
+
     @Slot()
     def reset(self) -> None:
         """Put every slider back to the middle."""
@@ -86,8 +91,8 @@ class Sliding(QObject):
         return self._job is not None
 
     def ask(self, recipe: Recipe, shot: Shot | None, source: tuple[Photo, Face] | None) -> None:
-        """Draw a draft, as soon as the one that runs is done; what waited for that is forgotten."""
-        self._wanted = (replace(recipe, sliders=dict(self.values)), shot, source)
+        """Draw a draft of `recipe`, as soon as the one that runs is done; what waited for that is forgotten."""
+        self._wanted = (recipe, shot, source)
         if self._job is None:
             self._begin()
 

@@ -6,7 +6,7 @@ are slow to import (torch, OpenCV) are imported inside. Nothing here touches a w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,17 +16,15 @@ from PySide6.QtGui import QImage, QImageWriter
 
 from facestudio.errors import FaceStudioError, NoFaceFound, PhotoError, UsageError
 from facestudio.gui import quiet_torch
-from facestudio.gui.qimage import Pyramid, fitted, pyramid, square, to_qimage
+from facestudio.gui.qimage import Pyramid, fitted, pyramid, square
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
     from facestudio.checkpoints import Checkpoint
     from facestudio.faces.face import Face
-    from facestudio.generating import Gallery, Portrait
     from facestudio.gui.history import Step
     from facestudio.gui.person import Source
-    from facestudio.gui.runs import Picture
     from facestudio.options import OptionField
     from facestudio.pipeline import Comparison
     from facestudio.recipe import Recipe
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 
 CHIP = 192  # pixels of a face's crop: twice what is shown, for screens of double density
 THUMBNAIL = 160
-TILE = 384  # px of a made picture in the grid, also on screens of double density
 PASTED = "Pasted picture"
 
 
@@ -157,25 +154,6 @@ def look_at_pasted(studio: Studio, image: QImage, progress: Progress) -> tuple[s
     if not found.faces:
         raise NoFaceFound("No face was found in the pasted picture.", hint="Take one with a larger, upright face.")
     return PASTED, found
-
-
-def make(
-    studio: Studio,
-    recipe: Recipe,
-    count: int,
-    who: tuple[Photo, Face] | None,
-    made: Callable[[Picture], None],
-    progress: Progress,
-) -> Gallery:
-    """Make `count` pictures of the face in `who`, or of nobody; `made` is told of each, on this thread."""
-    from facestudio.gui.runs import Picture
-
-    def done(portrait: Portrait) -> None:
-        image = to_qimage(portrait.photo.pixels).convertToFormat(QImage.Format.Format_RGB32)
-        small = image if max(portrait.photo.size) <= TILE else fitted(portrait.photo.pixels, TILE)
-        made(Picture(portrait, image, small))
-
-    return studio.generate(recipe, count, who, progress, done)
 
 
 def add_face(

@@ -173,10 +173,12 @@ def test_a_walk_leads_from_pin_to_pin(window: MainWindow, page: GenerateWorkspac
     QTest.mouseClick(page.readout.pins[B], LEFT)
     assert page.panel.pins.places[A].accessibleName() == "A: person 7, seed 7"
     page.panel.pins.steps.setValue(5)
+    page.making.sliding.set_value("age", 0.5)  # which neither pin has
     QTest.keyClick(window, Qt.Key.Key_W, CONTROL | ALT)
     ended(qtbot, page)
     assert people(page) == [Between(Drawn(7), Drawn(9), share) for share in (0, 0.25, 0.5, 0.75, 1)]
     assert {picture.seed for picture in page.making.pictures} == {7}
+    assert [picture.portrait.recipe.sliders for picture in page.making.pictures] == [{}] * 5
     assert page.about.text().startswith("5 pictures of the way from person 7 to person 9   seed 7")
     assert page.centre.currentIndex() == GRID
 
@@ -396,6 +398,9 @@ def test_what_has_no_effect_is_greyed_and_says_why(page: GenerateWorkspace, qtbo
     assert "Without a photo" in rows["hold_pose"].box.toolTip()
     assert rows["guidance"].box.isEnabled(), "somebody is told to the method"
     tick(page.panel.freely)
+    age, smile = (page.panel.sliders.rows[name] for name in ("age", "smile"))
+    assert not age.slider.isEnabled() and "drawn freely is none" in age.slider.toolTip()
+    assert smile.slider.isEnabled(), "an expression needs no person"
     assert not rows["guidance"].box.isEnabled()
     assert "Nobody is told" in rows["guidance"].box.toolTip()
     with_person(qtbot, page, tmp_path / "one.png")

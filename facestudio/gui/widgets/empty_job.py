@@ -10,7 +10,7 @@ from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.theme import Theme
 
 ICON = 72
-WIDTH = 560
+WIDTH = 640
 TITLE = "Drop a folder of photos here"
 WHAT = (
     "Every face is hidden or made somebody else's, and recognisers check that nobody is known any more. "

@@ -29,9 +29,10 @@ from facestudio.gui.generating import Making
 from facestudio.gui.qimage import to_qimage
 from facestudio.gui.runs import Run
 from facestudio.gui.theme import Theme
-from facestudio.gui.widgets.gallery_tile import PICTURE, PREVIEW, SEED, TileDelegate
+from facestudio.gui.widgets.gallery_tile import CAPTION, PICTURE, PREVIEW, TileDelegate
 from facestudio.gui.widgets.portrait_readout import figures, spoken
 from facestudio.progress import Update
+from facestudio.whom import Between, Shot
 
 SPACING = 6
 COLUMNS = 4  # of a preview of several faces
@@ -68,8 +69,8 @@ class GalleryModel(QAbstractListModel):
             return picture
         if role == PREVIEW:
             return self._previews.get(row)
-        if role == SEED:
-            return seed
+        if role == CAPTION:
+            return caption(run.plan[row])
         if role == Qt.ItemDataRole.DisplayRole:
             return str(seed)
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -109,6 +110,11 @@ class GalleryModel(QAbstractListModel):
         if tiles:
             self._previews = {start + place: tile for place, tile in enumerate(tiles)}
             self.dataChanged.emit(self.index(start), self.index(start + len(tiles) - 1))
+
+
+def caption(shot: Shot) -> str:
+    """What stands below a picture: its seed, or how far on a walk it is."""
+    return f"{shot.who.share:.0%} of the way" if isinstance(shot.who, Between) else f"seed {shot.seed}"
 
 
 def cut(sheet: np.ndarray, faces: int) -> list[QImage]:
@@ -185,7 +191,9 @@ class GalleryGrid(QListView):
             model.select(wanted, QItemSelectionModel.SelectionFlag.ClearAndSelect)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        width = self.viewport().width()
+        width = (
+            self.width() - self.verticalScrollBar().sizeHint().width()
+        )  # what Qt fills, whether the bar is there or not
         if self.tiles.fill(width, SPACING):
             self.scheduleDelayedItemsLayout()
         super().resizeEvent(event)

@@ -13,7 +13,7 @@ from facestudio.gui.widgets.portrait_readout import tone_of, words_of
 
 PICTURE = Qt.ItemDataRole.UserRole  # a Picture, None while it is to come
 PREVIEW = Qt.ItemDataRole.UserRole + 1  # a QImage of what is being drawn there, or None
-SEED = Qt.ItemDataRole.UserRole + 2
+CAPTION = Qt.ItemDataRole.UserRole + 2  # what stands below
 SIDE = 176  # px that a picture should have; it gets some more or less, so that a row is full
 RIM = 5  # around it, for the outline
 LINE = 22  # below it, for the words
@@ -65,7 +65,7 @@ class TileDelegate(QStyledItemDelegate):
             if selected or hovered:
                 self._paint_tick(painter, where.topLeft() + QPointF(8, 8), selected)
         line = QRectF(where.left() + 2, where.bottom() + 4, where.width() - 4, LINE - 4)
-        self._paint_words(painter, line, index.data(SEED), picture)
+        self._paint_words(painter, line, index.data(CAPTION), picture)
         painter.restore()
 
     def _paint_image(self, painter: QPainter, where: QRectF, image: QImage) -> None:
@@ -102,13 +102,13 @@ class TileDelegate(QStyledItemDelegate):
                 QPolygonF([QPointF(x + 6, y + 11.5), QPointF(x + 9.6, y + 15), QPointF(x + 16, y + 7.5)])
             )
 
-    def _paint_words(self, painter: QPainter, line: QRectF, seed: int, picture: Picture | None) -> None:
+    def _paint_words(self, painter: QPainter, line: QRectF, caption: str, picture: Picture | None) -> None:
         font = QFont(painter.font())
         font.setPointSizeF(max(font.pointSizeF() - 1, 7))
         painter.setFont(font)
         painter.setPen(self._theme.colour("muted" if picture else "disabled"))
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(line, left, f"seed {seed}")
+        painter.drawText(line, left, caption)
         words = words_of(picture.portrait) if picture else ""
         if picture is not None and words:
             painter.setPen(self._theme.colour(tone_of(picture.portrait)))

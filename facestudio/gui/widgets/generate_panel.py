@@ -46,8 +46,8 @@ class GeneratePanel(WorkPanel):
     def __init__(self, making: Making, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(making, theme, "gallery", f"{LACK} {LACK_HINT}", parent)
         self._making = making
-        self.nobody = QRadioButton("People of nobody")
-        self.nobody.setToolTip("Draw people who do not exist")
+        self.nobody = QRadioButton("People who do not exist")
+        self.nobody.setToolTip("Each picture shows somebody of its own, unless a person is kept")
         self.person = QRadioButton("The person in a photo")
         self.person.setToolTip("Draw new pictures of somebody whom you show in a photo")
         self.nobody.setChecked(True)

@@ -84,7 +84,9 @@ def _item(run: Run) -> QListWidgetItem:
         painter.drawText(place, Qt.AlignmentFlag.AlignCenter, str(count))
         painter.end()
     pixmap.setDevicePixelRatio(2)
-    item = QListWidgetItem(QIcon(pixmap), "")
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # else Qt colours it
+    item = QListWidgetItem(icon, "")
     who = f"the person in {run.source.name}" if run.source else str(run.recipe.person or "people of nobody")
     words = f"{counted(count, 'picture')} from seed {run.recipe.seed}, {who}"
     item.setToolTip(words)

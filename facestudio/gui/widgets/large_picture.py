@@ -121,7 +121,8 @@ class LargePicture(QWidget):
             return "Draft"
         if picture is None or current is None:
             return "Being drawn" if self._coming is not None else ""
-        return f"Seed {picture.seed}, {current + 1} of {len(self._making.pictures)}"
+        count = len(self._making.pictures)
+        return f"Seed {picture.seed}" + (f", {current + 1} of {count}" if count > 1 else "")
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from facestudio.gui.anonymize_rows import LEFT_OUT, MEANINGS, ORDER, TONES, Row
+from facestudio.gui.anonymize_rows import FAILED, LEFT_OUT, MEANINGS, ORDER, TONES, Row
 from facestudio.gui.anonymize_thumbnails import Thumbnails
 from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.theme import Theme
@@ -43,7 +43,9 @@ HELP = {
 }
 PICTURE = Qt.ItemDataRole.UserRole
 SORT = Qt.ItemDataRole.UserRole + 1
-THUMB, LINE = QSize(72, 54), 64
+EXPECTED = Qt.ItemDataRole.UserRole + 2  # whether there will be a picture
+BROKEN = Qt.ItemDataRole.UserRole + 3  # whether the file cannot be read
+THUMB, LINE, ICON = QSize(72, 54), 64, 24
 SETTLE = 80  # ms after scrolling until thumbnails are asked for
 Index = QModelIndex | QPersistentModelIndex
 
@@ -85,6 +87,10 @@ class PhotoModel(QAbstractTableModel):
             return self._theme.colour(TONES.get(row.status, "text") if column == STATUS else self._shade(row, column))
         if role == PICTURE and column in (BEFORE, AFTER):
             return self._thumbnails.of(row.path)[column - BEFORE]
+        if role == EXPECTED:
+            return row.item is not None and (column == BEFORE or row.output is not None or row.record is None)
+        if role == BROKEN:
+            return column == BEFORE and row.status == FAILED and row.faces is None
         if role == SORT:
             return self._sorted_by(row, column)
         return None
@@ -170,6 +176,8 @@ class PictureDelegate(QStyledItemDelegate):
         super().paint(painter, option, index)
         rect = QRectF(option.rect)  # type: ignore[attr-defined]
         image: QImage | None = index.data(PICTURE)
+        if image is None and not index.data(EXPECTED):
+            return
         painter.save()
         painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
         size = QSize(THUMB) if image is None else image.size().scaled(THUMB, Qt.AspectRatioMode.KeepAspectRatio)
@@ -180,6 +188,10 @@ class PictureDelegate(QStyledItemDelegate):
         if image is None:
             painter.setPen(QPen(self._theme.colour("border"), 1, Qt.PenStyle.DashLine))
             painter.drawPath(path)
+            if index.data(BROKEN):
+                icon = QRectF(0, 0, ICON, ICON)
+                icon.moveCenter(where.center())
+                painter.drawPixmap(icon.toRect(), self._theme.pixmap("broken", 2 * ICON, "bad"))
         else:
             painter.setClipPath(path)
             painter.drawImage(where, image)

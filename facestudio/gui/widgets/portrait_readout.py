@@ -146,10 +146,11 @@ class PortraitReadout(QWidget):
 
 
 def title_of(portrait: Portrait) -> str:
-    """The picture's seed, and whom it shows if that is somebody else than the person of the seed."""
+    """The picture's seed, whom it shows if that is somebody else than the person of the seed, and which sliders were moved."""
     recipe = portrait.recipe
     own = recipe.person is None or recipe.person == Drawn(recipe.seed)
-    return f"Seed {recipe.seed}" + ("" if own else f", {recipe.person}")
+    moved = [f"{name} {value:+.2f}" for name, value in recipe.sliders.items() if value]
+    return ", ".join([f"Seed {recipe.seed}", *([] if own else [str(recipe.person)]), *moved])
 
 
 def words_of(portrait: Portrait) -> str:

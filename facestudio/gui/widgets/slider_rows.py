@@ -12,6 +12,7 @@ from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QSlider, QVBoxLayout, QWidget
 
+from facestudio.faces.sliders import PERSON
 from facestudio.gui.generating import Making
 from facestudio.gui.widgets.options_form import ResetLabel
 
@@ -40,7 +41,7 @@ class SliderRow(QWidget):
     def __init__(self, about: Slider, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.about = about
-        help = f"{about.help} Left: {about.low}; right: {about.high}.\nDouble-click sets it back to the middle."
+        self._help = f"{about.help} Left: {about.low}; right: {about.high}.\nDouble-click sets it back to the middle."
         self.title, self.number = ResetLabel(about.title), QLabel()
         self.number.setObjectName("chipInfo")
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -49,10 +50,8 @@ class SliderRow(QWidget):
         self.slider.setRange(-STEPS, STEPS)
         self.slider.setPageStep(STEPS // 4)
         self.slider.setAccessibleName(about.title)
-        self.slider.setAccessibleDescription(help)
+        self.slider.setAccessibleDescription(self._help)
         self.title.setBuddy(self.slider)
-        for widget in (self.title, self.slider, self.number):
-            widget.setToolTip(help)
         row = QGridLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setHorizontalSpacing(8)
@@ -70,6 +69,13 @@ class SliderRow(QWidget):
         self.slider.valueChanged.connect(self._slid)
         self.slider.sliderReleased.connect(self._released)
         self.show_value(0.0)
+        self.show_lack("")
+
+    def show_lack(self, why: str) -> None:
+        """Grey it and say `why` it has no effect; "" when it has one."""
+        for widget in (self.title, self.slider, self.number):
+            widget.setEnabled(not why)
+            widget.setToolTip(why or self._help)
 
     def show_value(self, value: float) -> None:
         """Show where it stands, and tell nobody."""
@@ -120,6 +126,8 @@ class SliderRows(QWidget):
         self._column.setSpacing(6)
         making.sliding.offered_changed.connect(self._rebuild)
         making.sliding.values_changed.connect(self.refresh)
+        making.who_changed.connect(self.refresh)
+        making.selection_changed.connect(self.refresh)
         self._rebuild()
 
     @Slot()
@@ -147,5 +155,7 @@ class SliderRows(QWidget):
     @Slot()
     def refresh(self) -> None:
         """Show where the sliders stand."""
+        unmoved = self._making.unmoved
         for name, row in self.rows.items():
             row.show_value(self._making.sliding.value(name))
+            row.show_lack(unmoved if row.about.group == PERSON else "")
