@@ -73,7 +73,7 @@ class Row:
     @property
     def open(self) -> bool:
         """Whether it is still to do."""
-        return self.item is not None and not self.doubt and (self.record is None or self.status == FAILED)
+        return self.item is not None and not self.doubt and self.record is None
 
     @property
     def reviewable(self) -> bool:
@@ -117,8 +117,9 @@ class Row:
             words.append("Nothing was written.")
         if not words and record["error"]:
             return str(record["error"])
-        if not words:
-            words = [f"Face {n}: {note}" for n, face in enumerate(record["faces"], 1) for note in face["notes"]]
+        if not words and self.status == FALLBACK:
+            hidden = [(n, face) for n, face in enumerate(record["faces"], 1) if face["status"] == FALLBACK]
+            words = [f"Face {n}: {face['notes'][0]}" for n, face in hidden if face["notes"]]
         return " ".join(words)
 
 

@@ -328,7 +328,8 @@ def test_a_run_is_paused_stopped_and_gone_on_with_another_day(
     QTest.mouseClick(page.panel.job_bar.stop, LEFT)
     ended(qtbot, window)
     assert cell(page, "summer/b.jpg", STATUS) == "To do"
-    assert page.panel.button.text() == "Go on with 2 photos"  # the damaged one is tried again
+    assert page.panel.button.text() == "Go on with 1 photo"
+    assert page.about.text() == "5 photos, 1 to do, 1 failed."
     window.close()
 
     studio.held, studio.worked = set(), []

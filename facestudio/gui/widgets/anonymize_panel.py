@@ -7,6 +7,7 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
 
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK
+from facestudio.gui.anonymize_rows import FAILED
 from facestudio.gui.anonymizing import Anonymizing, photos
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.run_bar import RunBar
@@ -124,12 +125,12 @@ class AnonymizePanel(WorkPanel):
     def _words(self) -> str:
         run = self._run
         todo = [row for row in run.rows if row.item is not None]
-        left = run.to_do
+        left, failed = run.to_do, run.counts.get(FAILED, 0)
         if not todo:
             return "Anonymize"
         if 0 < left < len(todo):
             return f"Go on with {photos(left)}"
-        return f"Anonymize {photos(len(todo))}"
+        return f"Try {photos(failed)} again" if failed and not left else f"Anonymize {photos(len(todo))}"
 
     @Slot(int)
     def _choose_fallback(self, index: int) -> None:

@@ -154,5 +154,5 @@ class ReviewCard(QFrame):
 
 
 def short(title: str) -> str:
-    """A recogniser's title without what all of ours have: "A" of "Starter identity embedder A"."""
-    return title.removeprefix("Starter identity embedder").strip() or title
+    """A recogniser's title without what all of ours have: "A" of "Starter identity embedder A (network)"."""
+    return title.removeprefix("Starter identity embedder").partition("(")[0].strip() or title

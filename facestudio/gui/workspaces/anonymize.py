@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from facestudio.gui.actions import Actions
-from facestudio.gui.anonymize_rows import DOUBTS, REVIEW, Row
+from facestudio.gui.anonymize_rows import DOUBTS, FAILED, REVIEW, Row
 from facestudio.gui.anonymize_thumbnails import Thumbnails
 from facestudio.gui.anonymizing import Anonymizing, photos
 from facestudio.gui.reviewing import Review
@@ -205,8 +205,9 @@ class AnonymizeWorkspace(QSplitter):
             return ("Paused.  " if run.paused else "") + (run.tally or "Starting…")
         if run.listing:
             return "Looking through the photos…"
-        todo, every = run.to_do, sum(row.item is not None for row in run.rows)
-        return f"{photos(every)}, {todo} to do." if todo else f"{photos(every)}, all done."
+        todo, failed, every = run.to_do, run.counts.get(FAILED, 0), sum(row.item is not None for row in run.rows)
+        words = f"{photos(every)}, {todo} to do" if todo else f"{photos(every)}, none to do"
+        return f"{words}, {failed} failed." if failed else f"{words}."
 
     @Slot()
     def _show_rows(self) -> None:

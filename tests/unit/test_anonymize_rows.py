@@ -1,0 +1,65 @@
+"""What the table of an anonymizing run says of a photo, from its line of the report alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facestudio.gui.anonymize_rows import Row, counts, reviewed_next
+from facestudio.planning import Item
+
+ITEM = Item(Path("in/a.jpg"), Path("out/a.jpg"))
+
+
+def face(status: str = "verified", error: str | None = None, **cosines: float) -> dict[str, Any]:
+    notes = ["Hidden by solid, because it was not verified."] if status == "fallback" else ["A note."]
+    return {"status": status, "error": error, "similarity": cosines, "notes": notes}
+
+
+def row(status: str | None = None, *faces: dict[str, Any], **more: Any) -> Row:
+    """A row whose photo was written, unless more is said."""
+    if status is None:
+        return Row(ITEM.source, "a.jpg", ITEM, doubt=more.get("doubt", ""))
+    record = {"status": status, "error": None, "output": "out/a.jpg", "recipe": {}, "faces": list(faces), **more}
+    return Row(ITEM.source, "a.jpg", ITEM, record)
+
+
+@pytest.mark.parametrize(
+    ("of", "reason"),
+    [
+        (row(), ""),
+        (row("verified", face()), ""),
+        (row("fallback", face(), face("fallback")), "Face 2: Hidden by solid, because it was not verified."),
+        (
+            row("needs review", face("needs review", "A knows it."), output=None),
+            "Face 1: A knows it. Nothing was written.",
+        ),
+        (row("needs review", face(), possible_missed_faces=[{}, {}]), "2 possible missed faces."),
+        (row("failed", error="It is damaged.", recipe=None, output=None), "It is damaged."),
+        (row(doubt="other settings"), "Its result was made with other settings."),
+    ],
+)
+def test_the_reason_is_a_sentence_with_faces_counted_from_one(of: Row, reason: str) -> None:
+    assert of.reason == reason
+
+
+def test_the_worst_of_all_judges_and_faces_is_shown() -> None:
+    assert row("verified", face(a=0.1, b=-0.2), face(a=-0.3, b=0.15)).worst == (0.15, "b")
+    assert row("no face").worst is None and row().worst is None
+
+
+def test_what_can_be_looked_at_and_what_is_to_do() -> None:
+    unread = row("failed", error="It is damaged.", recipe=None, output=None)
+    assert [one.reviewable for one in (row(), row("verified", face()), unread)] == [False, True, False]
+    assert [one.open for one in (row(), row("verified", face()), row(doubt="foreign"))] == [True, False, False]
+    assert row("needs review", output=None).output is None and row("verified").output == ITEM.target
+
+
+def test_statuses_are_counted_in_their_order_and_the_next_in_question_is_found_round_the_end() -> None:
+    rows = [row("verified"), row("needs review"), row(), row("needs review"), row("verified")]
+    assert counts(rows) == {"to do": 1, "needs review": 2, "verified": 2}
+    assert list(counts(rows)) == ["to do", "needs review", "verified"]
+    assert [reviewed_next(rows, after) for after in (-1, 1, 3)] == [1, 3, 1]
+    assert reviewed_next(rows[:1], 0) is None
