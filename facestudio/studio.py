@@ -293,8 +293,12 @@ class Studio:
         from facestudio import generating
         from facestudio.faces import sliders
         from facestudio.methods.base import Drafting
+        from facestudio.whom import Anybody
 
-        sliders.check(recipe.sliders, self.sliders(recipe.checkpoint))
+        free = source is None and any(
+            isinstance(who, Anybody) for who in (recipe.person, *(shot.who for shot in plan or ()))
+        )
+        sliders.check(recipe.sliders, self.sliders(recipe.checkpoint), told=not free)
         method = self._synthesizer(recipe.checkpoint)
         options = options_of(method.Options, recipe.options)
         if draft and isinstance(method, Drafting):
