@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -68,6 +68,21 @@ def _flag(name: str, field: OptionField, methods: list[str]) -> Any:
 def options_given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given on the command line."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def sliders_given(given: Iterable[str]) -> dict[str, float]:
+    """The settings that "age=0.6", "yaw=-0.4" mean; UsageError for anything else, and for a slider that is named twice."""
+    settings: dict[str, float] = {}
+    for text in given:
+        name, _, value = text.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            raise UsageError(f'--slider takes a name and a number, such as "age=0.6", not "{text}".') from None
+        if name in settings:
+            raise UsageError(f"--slider {name} was given twice.")
+        settings[name] = number
+    return settings
 
 
 def parse_faces(text: str) -> set[int] | None:

@@ -18,10 +18,11 @@ from facestudio.cli.arguments import Device, Far, Quiet, Report, Weights
 from facestudio.cli.casting import Cast
 from facestudio.cli.choosing import chosen_checkpoint
 from facestudio.cli.console import Screen
-from facestudio.cli.flags import options_given
+from facestudio.cli.flags import options_given, sliders_given
 from facestudio.cli.populate import PER_IDENTITY, Asked, populate
 from facestudio.errors import NoFaceFound, UnwritableOutput, UsageError
 from facestudio.faces.face import Face
+from facestudio.faces.sliders import CATALOGUE, check
 from facestudio.files import same_file
 from facestudio.formats import SUFFIXES, supported_suffix
 from facestudio.generating import MOST, Portrait
@@ -33,7 +34,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.reporting import ReportFile
 from facestudio.studio import Studio, options_of
-from facestudio.whom import WIDEST, Shot, shots
+from facestudio.whom import WIDEST, Anybody, Shot, shots
 
 
 def generate(
@@ -81,6 +82,14 @@ def generate(
         float | None,
         typer.Option(min=0.0, max=WIDEST, help="How much a person varies between pictures. Default: 0."),
     ] = None,
+    slider: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Change the face in one thing, from -1 to 1, such as age=0.6 or yaw=-0.4. May be repeated. "
+            f"There are: {', '.join(one.id for one in CATALOGUE)}.",
+        ),
+    ] = None,
     tries: Annotated[
         int | None,
         typer.Option(min=1, max=100, help="How often a picture is drawn until it shows its person. Default: 3."),
@@ -118,9 +127,12 @@ def generate(
     cast = Cast(person, anybody, walk, None if identities is not None else vary)
     before = None if again is None else recipe_of(again)
     entry = chosen_checkpoint(studio, "create", method, checkpoint or _checkpoint_of(before, method))
-    kept = dict(before.options) if before is not None and before.checkpoint == entry.id else {}
+    same = before if before is not None and before.checkpoint == entry.id else None
+    kept = dict(same.options) if same is not None else {}
     recipe = Recipe(entry.id, method_name(entry), {**kept, **options_given(options)}, 0 if seed is None else seed)
     options_of(studio.method_options(entry.id), recipe.options)
+    moved = {**(same.sliders if same is not None else {}), **sliders_given(slider or ())}
+    check(moved, studio.sliders(entry.id))
     asked = Asked(identities, per_identity, vary, tries, shard, resume)
     if identities is not None:
         single: dict[str, Any] = {
@@ -130,7 +142,7 @@ def generate(
             "--report": report,
             "--recipe": again,
         }
-        single |= {"--person": person, "--anybody": anybody, "--walk": walk, "--extras": extras}
+        single |= {"--person": person, "--anybody": anybody, "--walk": walk, "--extras": extras, "--slider": slider}
         return populate(screen, studio, output, recipe, asked, format, overwrite, single)
     asked.check_none()
     cast.check({"--from": source, "--recipe": again})
@@ -138,10 +150,12 @@ def generate(
         recipe = replace(before, checkpoint=entry.id, method=recipe.method, options=recipe.options)
         check_source(before, again, source)
         count = 1 if count is None else count
+    recipe = replace(recipe, sliders=moved)
     plan = cast.plan(recipe, seed, count)
     recipe, count = replace(recipe, seed=plan[0].seed), len(plan)
     if source is not None:
         recipe, plan = replace(recipe, person=None), shots(plan[0].seed, count)
+    check(moved, studio.sliders(entry.id), told=not any(isinstance(shot.who, Anybody) for shot in plan))
     targets = _targets(output, plan, recipe, format, source, overwrite, extras)
     left, marked = list(targets), 0
 

@@ -71,8 +71,9 @@ def offered(entry: Checkpoint) -> tuple[Slider, ...]:
     return tuple(slider for slider in CATALOGUE if slider.id in good)
 
 
-def check(settings: Mapping[str, float], known: Sequence[Slider]) -> None:
-    """UsageError names the first of `settings` that is none of the `known` sliders, or whose value is none of its."""
+def check(settings: Mapping[str, float], known: Sequence[Slider], told: bool = True) -> None:
+    """UsageError names the first of `settings` that is none of the `known` sliders, or whose value is none of its; or that moves
+    a person where none is `told` to the method."""
     ids = [slider.id for slider in known]
     for name, value in settings.items():
         if name not in ids:
@@ -82,6 +83,11 @@ def check(settings: Mapping[str, float], known: Sequence[Slider]) -> None:
             raise UsageError(f"The slider {name} takes a number, not {value!r}.")
         if not MINIMUM <= value <= MAXIMUM:
             raise UsageError(f"The slider {name} goes from {MINIMUM:g} to {MAXIMUM:g}, not to {value:g}.")
+        if value and not told and known[ids.index(name)].group == PERSON:
+            raise UsageError(
+                f"The slider {name} moves a person, and somebody who is drawn freely is none.",
+                hint="Draw a person of a seed, or the one in a photo.",
+            )
 
 
 class Sliders:

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from facestudio.errors import UsageError
 from facestudio.faces.face import Face, Identity
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.sliders import Sliders
@@ -44,7 +43,7 @@ class Moving:
     def __call__(
         self, wish: Wish | Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress
     ) -> list[np.ndarray]:
-        """Pictures as of a Synthesizer; UsageError when a person is to be moved and nobody is told."""
+        """Pictures as of a Synthesizer; where nobody is told, only features and light are moved."""
         wishes = [self._person(one) for one in wishes_of(wish, len(seeds))]
         if self._sliders.moves_features(self.moved):
             if any(one.landmarks is None for one in wishes):
@@ -56,10 +55,8 @@ class Moving:
 
     def _person(self, wish: Wish) -> Wish:
         push = self._sliders.push(self.moved)
-        if not self._sliders.moves_identity(self.moved):
+        if wish.identity is None or not self._sliders.moves_identity(self.moved):
             return replace(wish, push=push)
-        if wish.identity is None:
-            raise UsageError("Somebody who was drawn freely is nobody to the sliders.", hint="Draw a person of a seed.")
         return replace(wish, identity=self._aside(self._sliders.identity(wish.identity, self.moved)), push=push)
 
     def _found(self, wish: Wish, pixels: np.ndarray) -> Wish:

@@ -20,6 +20,7 @@ from facestudio.cli.main import run
 from facestudio.metadata import read_recipe
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.prior import FacePrior
+from facestudio.networks.sliders import Moves
 from facestudio.recipe import Recipe
 from facestudio.training.export import dump
 from facestudio.whom import Anybody, Between, Drawn, Near
@@ -38,6 +39,7 @@ PRIOR: dict[str, Any] = {
     "axes": 8,
     "groups": 4,
 }
+SLIDERS: dict[str, Any] = {"names": ["age", "yaw", "brightness"], "dimensions": 512, "latent": 4, "side": 16}
 TABLE = """
 [checkpoints.{id}]
 title = "{id}"
@@ -70,11 +72,13 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped weights, and beside them a tiny autoencoder and prior, which draw noise."""
     folder = tmp_path_factory.mktemp("weights")
     shipped = paths.weights_dir()
-    for file in shipped.glob("*.safetensors"):
+    for file in set(shipped.glob("*.safetensors")) - {shipped / "starter-sliders.safetensors"}:
         (folder / file.name).symlink_to(file)
     document = tomllib.loads((shipped / "manifest.toml").read_text())
     tables = document["checkpoints"]
-    document["checkpoints"] = {id: table for id, table in tables.items() if table.get("goal") != "create"}
+    document["checkpoints"] = {
+        id: table for id, table in tables.items() if table.get("goal") != "create" and id != "starter-sliders"
+    }
     (folder / "manifest.toml").write_text(dump(document))
     torch.manual_seed(0)
     autoencoder, prior = FaceAutoencoder(**AUTOENCODER), FacePrior(**PRIOR)
@@ -92,6 +96,16 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
         conditioned_on='["starter-embedder-a"]',
         uses='{ autoencoder = "tiny-autoencoder" }',
     )
+    moves = Moves(**SLIDERS)
+    moves.identity[0, :3], moves.turn[1, 0], moves.push[2] = 0.4, 30.0, 1.0
+    more = {
+        "architecture": "sliders:Moves",
+        "conditioned_on": '["starter-embedder-a"]',
+        "uses": '{ prior = "tiny-prior" }',
+    }
+    add(folder, "starter-sliders", moves, SLIDERS, **more)
+    with (folder / "manifest.toml").open("a") as manifest:
+        manifest.write('calibration.offered = ["age", "yaw", "brightness"]\n')
     return folder
 
 
@@ -185,6 +199,27 @@ def test_a_walk_leads_from_a_picture_to_a_seed_and_anybody_is_free(
     assert not np.array_equal(pixels(tmp_path / "free.png"), pixels(first))
 
 
+def test_sliders_move_the_face_and_are_in_its_recipe(generate: Callable[..., int], tmp_path: Path) -> None:
+    drawn = {}
+    for name, given in {
+        "still": (),
+        "older": ("age=1",),
+        "turned": ("yaw=1",),
+        "lit": ("brightness=-0.5", "age=1"),
+    }.items():
+        more = [part for one in given for part in ("--slider", one)]
+        generate("--count", 1, "--seed", 3, "-o", tmp_path / f"{name}.png", *more)
+        drawn[name] = pixels(tmp_path / f"{name}.png")
+    for one in ("older", "turned", "lit"):
+        assert not np.array_equal(drawn[one], drawn["still"]), one
+    assert recipe(tmp_path / "lit.png").sliders == {"age": 1.0, "brightness": -0.5}
+    assert recipe(tmp_path / "lit.png").person == Drawn(3), "the person is the one who was moved"
+    generate("--recipe", tmp_path / "lit.png", "-o", tmp_path / "again.png")
+    assert np.array_equal(drawn["lit"], pixels(tmp_path / "again.png"))
+    generate("--recipe", tmp_path / "lit.png", "-o", tmp_path / "back.png", "--slider", "brightness=0")
+    assert np.array_equal(drawn["older"], pixels(tmp_path / "back.png"))
+
+
 def test_a_person_steers_what_is_drawn(generate: Callable[..., int], portrait: Path, tmp_path: Path) -> None:
     drawn = {}
     for name, more in {
@@ -219,6 +254,11 @@ def test_a_person_steers_what_is_drawn(generate: Callable[..., int], portrait: P
         (["--walk", "3", "full.png", "-o", "out"], 2, "holds no recipe"),
         (["--walk", "3", "4", "--count", "1", "-o", "out"], 2, "two pictures"),
         (["--recipe", "full.png", "-o", "out"], 2, "holds no recipe"),
+        (["--slider", "age", "-o", "out"], 2, "a name and a number"),
+        (["--slider", "wings=0.5", "-o", "out"], 2, "no slider called wings"),
+        (["--slider", "age=1.5", "-o", "out"], 2, "from -1 to 1"),
+        (["--slider", "age=1", "--slider", "age=0", "-o", "out"], 2, "given twice"),
+        (["--slider", "age=1", "--anybody", "--count", "1", "-o", "free"], 2, "drawn freely"),
     ],
 )
 def test_wrong_requests_end_in_a_sentence_and_write_nothing(

@@ -4,7 +4,8 @@ Every direction is a forward one: how identity, landmarks or latent of real face
 the other things that are known are alike (least squares; Haufe et al., NeuroImage 2014, on why not a classifier's weights).
 What a person is (age, hair, skin ...) is a direction of the embedder that the prior listens to, from CelebA's attributes and
 from colours of training faces; these are made orthogonal together (Lowdin, 1950), so that none is favoured. Expressions are
-landmarks of faces that are turned straight. Light pushes the latent, as of faces whose identity and pose are alike.
+landmarks of faces that are turned straight, and what the embedder sees of them. Light pushes the latent, as of faces whose
+identity and pose are alike.
 """
 
 from __future__ import annotations
@@ -33,17 +34,26 @@ from facestudio.training.recipes.prior import Recipe as Prior
 
 log = logging.getLogger(__name__)
 PRIOR = "starter-prior"
-# what is known of a CelebA face, as signs of its attributes; the first four are sliders, the others are only held
+# what is known of a CelebA face, as signs of its attributes; those that no slider moves are only held
 ATTRIBUTES = {
     **{"age": ("Young", -1), "gender": ("Male", 1), "glasses": ("Eyeglasses", 1), "beard": ("No_Beard", -1)},
     **{"smile": ("Smiling", 1), "mouth": ("Mouth_Slightly_Open", 1), "grey": ("Gray_Hair", 1), "bald": ("Bald", 1)},
     **{"blond": ("Blond_Hair", 1), "black": ("Black_Hair", 1), "pale": ("Pale_Skin", 1), "hat": ("Wearing_Hat", 1)},
     "bangs": ("Bangs", 1),
 }
-WHO = ("age", "gender", "glasses", "beard", "skin", "hair")  # directions of identities
+PEOPLE = ("age", "gender", "glasses", "beard", "skin", "hair")
 # how far 1 is: on the sphere for these; as many differences between yes and no; as many deviations; in degrees
-REACH = {"age": 0.45, "gender": 0.4, "glasses": 0.4, "beard": 0.4, "skin": 0.2, "hair": 0.25}
-EXPRESSIONS = {"smile": 1.2, "mouth": 1.2}
+REACH = {
+    "age": 0.45,
+    "gender": 0.4,
+    "glasses": 0.4,
+    "beard": 0.4,
+    "skin": 0.2,
+    "hair": 0.25,
+    "smile": 0.2,
+    "mouth": 0.15,
+}
+EXPRESSIONS = {"smile": 2.0, "mouth": 2.0}  # the prior follows a drawing about half the way
 LIGHT = {"brightness": 2.0, "side": 2.5}
 TURNS = {"yaw": (30.0, 0.0), "pitch": (0.0, 20.0)}
 KNOWN = 128  # main directions of identities that light must not depend on
@@ -96,7 +106,7 @@ class Recipe:
     conditioned_on = (EMBEDDER,)
     uses = {"prior": PRIOR, "autoencoder": AUTOENCODER}  # noqa: RUF012  # as config
     config: dict[str, Any] = {  # noqa: RUF012  # as of other recipes
-        "names": [*WHO, *TURNS, *EXPRESSIONS, *LIGHT],
+        "names": [*PEOPLE, *TURNS, *EXPRESSIONS, *LIGHT],
         "dimensions": 512,
         "latent": 16,
         "side": 16,
@@ -168,7 +178,7 @@ class Recipe:
         network = Moves(**self.config)
         place = {name: index for index, name in enumerate(self.config["names"])}
         directions = self.people()
-        for name, direction in zip(WHO, orthonormal(np.stack([directions[name] for name in WHO])), strict=True):
+        for name, direction in zip(REACH, orthonormal(np.stack([directions[name] for name in REACH])), strict=True):
             network.identity[place[name]] = torch.from_numpy(REACH[name] * direction)
         for name, angles in TURNS.items():
             network.turn[place[name]] = torch.tensor(angles)
@@ -180,7 +190,7 @@ class Recipe:
         seen = len(self.training) + len(self.rows)
         state = {"step": 0, "images": seen, "minutes": (time.monotonic() - began) / 60}
         torch.save({"average": network.state_dict(), "state": state}, folder / "last.pt")
-        unit = np.stack([directions[name] / np.linalg.norm(directions[name]) for name in WHO])
+        unit = np.stack([directions[name] / np.linalg.norm(directions[name]) for name in REACH])
         fitted = {id: checkpoints.checkpoint(id).files["weights"].sha256 for id in (EMBEDDER, AUTOENCODER, PRIOR)}
         return {
             "most_alike_before": float(np.abs(unit @ unit.T - np.eye(len(unit))).max()),
@@ -189,7 +199,7 @@ class Recipe:
         }
 
     def people(self) -> dict[str, np.ndarray]:
-        """How identities differ by what a person is: the directions of `WHO`."""
+        """How identities differ by what a person is, and by what the embedder sees of an expression: those of `REACH`."""
         signs = {
             name: np.array([sign * int(row[column]) for row in self.rows], np.float64)
             for name, (column, sign) in ATTRIBUTES.items()
@@ -199,7 +209,7 @@ class Recipe:
         seen = {name: standard(self.colours[name]) for name in ("skin", "hair", "background", "side")}
         by_colour = forward({**seen, **self.pose}, self.prior.identities[self.training])
         darker = {"skin": -by_colour["skin"], "hair": by_colour["hair"]}
-        return {name: {**by_attribute, **darker}[name] for name in WHO}
+        return {name: {**by_attribute, **darker}[name] for name in REACH}
 
     def expressions(self) -> dict[str, np.ndarray]:
         """How landmarks of faces turned straight differ when they smile, or their mouth is open, (68, 2) in eye distances."""
