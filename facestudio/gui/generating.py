@@ -1,31 +1,29 @@
-"""What the Generate workspace shows, and every decision about it: who is drawn, how, and the galleries that were made.
+"""Every decision about the Generate workspace: who is drawn, how, and what sliders and saved recipes change.
 
-The GUI thread only, like the session, beside which it stands: it shares the queues, and nothing of the open photo. The
-work itself is in `work` and `saving`. It knows no widget and shows no dialog.
+The GUI thread only, like the session, beside which it stands: it shares the queues, and nothing of the open photo. What was made
+is in `made`, the work itself in `generate_work` and `saving`. It knows no widget and shows no dialog.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal, Slot
 
 from facestudio.errors import UsageError
 from facestudio.generating import MOST
-from facestudio.gui import generate_work, saving
+from facestudio.gui import generate_work
 from facestudio.gui.casting import A, Casting, person_of
 from facestudio.gui.generate_work import Ability
 from facestudio.gui.jobs import Job, JobQueue
+from facestudio.gui.made import Made, counted
 from facestudio.gui.person import Person, Source
-from facestudio.gui.runs import Picture, Run, Runs
+from facestudio.gui.runs import Picture, Run
 from facestudio.gui.sliding import Sliding
-from facestudio.gui.workplace import Workplace
 from facestudio.options import PERSON, PHOTO
-from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.whom import Anybody, Drawn, Shot, shots
 
@@ -39,16 +37,10 @@ COUNT = 8
 UNTOLD = "These weights cannot be told who is to be drawn."
 
 
-class Making(Workplace):
+class Making(Made):
     """The state of the Generate workspace; `current` and `selected` are places in the shown run's pictures."""
 
     who_changed = Signal()  # nobody or a photo, another photo, another face of it, another person who does not exist
-    run_changed = Signal()  # another run is shown, or the one that is shown has ended
-    picture_added = Signal()
-    selection_changed = Signal()
-    plan_made = Signal(object)  # a saving.Plan of which some files exist: ask, then call `write`
-    saved = Signal(object)  # path of the first
-    compared = Signal(object)  # the Likeness of the shown pictures to each recogniser
     _made = Signal(object, object)  # from the thread that computes
 
     def __init__(self, studio: Studio, compute: JobQueue, light: JobQueue, parent: QObject | None = None) -> None:
@@ -65,11 +57,6 @@ class Making(Workplace):
         self.offers_changed.connect(self._learn_abilities)
         self.recipe_changed.connect(self._offer_sliders)
         self.count = COUNT
-        self.runs = Runs()
-        self.running: Run | None = None
-        self.current: int | None = None
-        self.selected: frozenset[int] = frozenset()
-        self.saving = False
         self._entered = False
         self._refining: Run | None = None  # the run of one picture that a slider asked for
         self._moved: Picture | None = None  # the picture that sliders move
@@ -290,6 +277,13 @@ class Making(Workplace):
             self._generate((self._shot_of(subject),))
             self._refining = self.running
 
+    def _follow(self) -> None:
+        """Put the sliders where the current picture has them."""
+        self.sliding.forget()
+        self._moved = self.picture
+        if self.picture is not None:
+            self.sliding.show(self.picture.portrait.recipe.sliders)
+
     def _subject(self) -> Picture | None:
         """What the sliders are about: the current picture, or the one that is being drawn finely."""
         return self.picture or self._moved
@@ -343,80 +337,6 @@ class Making(Workplace):
         elif ended is not None:
             self._show_run()
 
-    # ---- what is shown
-
-    @property
-    def shown(self) -> Run | None:
-        """The gallery that is shown: the one that grows, or one of those that were made."""
-        return self.running or self.runs.current
-
-    @property
-    def pictures(self) -> tuple[Picture, ...]:
-        """Those of the shown gallery."""
-        return self.shown.pictures if self.shown else ()
-
-    @property
-    def picture(self) -> Picture | None:
-        """The current one: the one that is large, or that the readout is about."""
-        return None if self.current is None else self.pictures[self.current]
-
-    def show_picture(self, index: int | None) -> None:
-        """Make picture `index` the current one, which the sliders move from where its recipe has them."""
-        if index != self.current:
-            self.current = index
-            self._follow()
-            self.selection_changed.emit()
-
-    def _follow(self) -> None:
-        """Put the sliders where the current picture has them."""
-        self.sliding.forget()
-        self._moved = self.picture
-        if self.picture is not None:
-            self.sliding.show(self.picture.portrait.recipe.sliders)
-
-    def select(self, chosen: Iterable[int]) -> None:
-        """Select exactly these pictures."""
-        selected = frozenset(chosen) & frozenset(range(len(self.pictures)))
-        if selected != self.selected:
-            self.selected = selected
-            self.selection_changed.emit()
-
-    @Slot()
-    def undo(self) -> None:
-        """Show the gallery before."""
-        if self.runs.can_undo and not self._doing:
-            self.runs.undo()
-            self._show_run()
-
-    @Slot()
-    def redo(self) -> None:
-        """Show the gallery after."""
-        if self.runs.can_redo and not self._doing:
-            self.runs.redo()
-            self._show_run()
-
-    def show_run(self, index: int) -> None:
-        """Show gallery `index` of those that were made."""
-        if not self._doing and index != self.runs.shown:
-            self.runs.show(index)
-            self._show_run()
-
-    def _show_run(self) -> None:
-        alone = self.running is None and len(self.pictures) == 1
-        self.current, self.selected = 0 if alone else None, frozenset()
-        if self.running is None:
-            self._follow()
-        self.run_changed.emit()
-        self.selection_changed.emit()
-
-    @Slot()
-    def compare(self) -> None:
-        """Measure how alike the shown pictures are to each other; `compared` tells."""
-        portraits = tuple(picture.portrait for picture in self.pictures)
-        if len(portraits) > 1:
-            todo = partial(generate_work.alike, self.studio, portraits, portraits[0].recipe.checkpoint)
-            self._submit(self.light, todo, self.compared.emit).failed.connect(self.failed)
-
     # ---- a recipe that was saved
 
     def use_recipe(self, path: Path) -> None:
@@ -456,73 +376,3 @@ class Making(Workplace):
         if recipe.reference:
             words += " It was drawn from a photo, which the file does not hold: choose it again."
         self.notified.emit(words, None)
-
-    # ---- saving
-
-    @property
-    def unsaved(self) -> bool:
-        """Whether pictures are shown none of which was saved."""
-        return self.shown is not None and bool(self.pictures) and not self.runs.is_saved(self.shown)
-
-    @property
-    def can_save(self) -> bool:
-        return bool(self.pictures) and not self.saving
-
-    def save_into(self, folder: Path, pictures: Iterable[Picture], extras: bool = False) -> None:
-        """Save `pictures` of the shown gallery in `folder`; `plan_made` comes when files would be replaced. With `extras`
-        embeddings and recipe stand beside each."""
-        run = self.shown
-        if self.can_save and run is not None:
-            self._save(partial(saving.plan, run.key, tuple(pictures), folder, _path_of(run), extras), self._take_plan)
-
-    def save_as(self, target: Path, picture: Picture) -> None:
-        """Save one `picture` of the shown gallery as `target`."""
-        run = self.shown
-        if self.can_save and run is not None:
-            self._save(partial(saving.save_picture_as, run.key, picture, target, _path_of(run)), self._take_saved)
-
-    def write(self, plan: saving.Plan, overwrite: bool) -> None:
-        """Save what was planned; a file that exists is replaced, or the picture gets another name."""
-        self._save(partial(saving.save_pictures, plan, overwrite), self._take_saved)
-
-    def _save(self, job: Callable[[Progress], object], done: Callable[[Any], None]) -> None:
-        self.saving = True
-        self._submit(self.light, job, done).failed.connect(self._saving_failed)
-        self.work_changed.emit()
-
-    @Slot(object)
-    def _take_plan(self, plan: saving.Plan) -> None:
-        if plan.taken:
-            self._end_saving()
-            self.plan_made.emit(plan)
-        else:
-            self.write(plan, overwrite=False)
-
-    @Slot(object)
-    def _take_saved(self, saved: tuple[object, list[Path]]) -> None:
-        key, paths = saved
-        self.runs.mark_saved(key)
-        self._end_saving()
-        alone = f"Saved as {paths[0].name}"
-        words = alone if len(paths) == 1 else f"Saved {counted(len(paths), 'picture')} in {paths[0].parent.name}"
-        self.notified.emit(words, paths[0])
-        self.saved.emit(paths[0])
-
-    @Slot(Exception)
-    def _saving_failed(self, error: Exception) -> None:
-        self._end_saving()
-        self.failed.emit(error)
-
-    def _end_saving(self) -> None:
-        self.saving = False
-        self.work_changed.emit()
-
-
-def counted(number: int, noun: str) -> str:
-    """ "1 picture", "2 pictures"."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def _path_of(run: Run) -> Path | None:
-    """The file of the photo that `run` was drawn from."""
-    return run.source.found.photo.path if run.source else None

@@ -6,7 +6,8 @@ from PySide6.QtCore import QSignalBlocker, Qt, Slot
 from PySide6.QtWidgets import QCheckBox, QRadioButton, QSpinBox, QWidget
 
 from facestudio.generating import MOST
-from facestudio.gui.generating import GENERATING, UNTOLD, Making, counted
+from facestudio.gui.generating import GENERATING, UNTOLD, Making
+from facestudio.gui.made import counted
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.options_form import OptionRow
 from facestudio.gui.widgets.pins_box import PinsBox

@@ -6,7 +6,8 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt, Slot
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
-from facestudio.gui.generating import Making, counted
+from facestudio.gui.generating import Making
+from facestudio.gui.made import counted
 from facestudio.gui.runs import Run
 from facestudio.gui.widgets.painting import DARK, WHITE
 

@@ -110,7 +110,7 @@ class LargePicture(QWidget):
         current, count = self._making.current, len(self._making.pictures)
         self.earlier.setEnabled(current is not None and current > 0)
         self.later.setEnabled(current is not None and current + 1 < count)
-        if current is not None:
+        if current is not None or self._making.running is None:
             self._coming = None
         self.setAccessibleName(self._tag())
         self.update()

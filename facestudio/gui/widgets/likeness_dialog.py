@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from facestudio.gui.generating import counted
+from facestudio.gui.made import counted
 from facestudio.gui.qimage import to_qimage
 from facestudio.gui.theme import Theme
 

@@ -178,9 +178,9 @@ def _nearest(portrait: Portrait) -> str:
     """How far the picture is from the faces of the training, as a sentence to be added; "" where that is not known."""
     if portrait.nearest_known is None:
         return ""
-    return " The training face that is most like it has a cosine of {:.2f}; from {:.2f} on they might be one person.".format(
-        *portrait.nearest_known
-    )
+    return (
+        " The training face that is most like it has a cosine of {:.2f} (one pair of strangers in ten thousand reaches {:.2f})."
+    ).format(*portrait.nearest_known)
 
 
 def figures(portrait: Portrait) -> str:
@@ -189,7 +189,11 @@ def figures(portrait: Portrait) -> str:
     if portrait.note:
         lines.append(portrait.note)
     elif portrait.nearest_known is not None:
-        lines.append("Nearest training face: cosine {:.3f} (the limit is {:.2f})".format(*portrait.nearest_known))
+        lines.append(
+            "Nearest training face: cosine {:.3f} (a pair of strangers in ten thousand: {:.2f})".format(
+                *portrait.nearest_known
+            )
+        )
     if portrait.summary is not None:
         lines.append(between_photos(portrait.summary.sentence))
         if portrait.summary.quality is not None:

@@ -5,18 +5,14 @@ Only lays out, connects, and asks where to save; `Making` decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, QSignalBlocker, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
-    QFileDialog,
     QHBoxLayout,
     QLabel,
-    QMessageBox,
     QPushButton,
     QSplitter,
     QStackedWidget,
@@ -26,9 +22,9 @@ from PySide6.QtWidgets import (
 
 from facestudio.gui.actions import Actions
 from facestudio.gui.casting import A, B
-from facestudio.gui.generating import Making, counted
+from facestudio.gui.generating import Making
+from facestudio.gui.made import counted
 from facestudio.gui.runs import Picture, Run
-from facestudio.gui.saving import Plan, picture_name
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.empty_gallery import EmptyGallery
@@ -37,18 +33,16 @@ from facestudio.gui.widgets.generate_panel import GeneratePanel
 from facestudio.gui.widgets.history_strip import HistoryStrip
 from facestudio.gui.widgets.large_picture import LargePicture
 from facestudio.gui.widgets.likeness_dialog import LikenessDialog
-from facestudio.gui.widgets.photo_dialog import WRITTEN, ask_for_photo
 from facestudio.gui.widgets.portrait_readout import PortraitReadout
-from facestudio.gui.widgets.question import ask, nothing
 from facestudio.gui.widgets.toast import Toast
 from facestudio.gui.widgets.work_panel import SIDE
+from facestudio.gui.workspaces.picture_dialogs import PictureDialogs
 from facestudio.whom import Between, Near
 
 if TYPE_CHECKING:
     from facestudio.alike import Likeness
 
 EMPTY, GRID, LARGE = range(3)
-Role = QMessageBox.ButtonRole
 
 
 class GenerateWorkspace(QSplitter):
@@ -59,7 +53,7 @@ class GenerateWorkspace(QSplitter):
         self.setObjectName("generateWorkspace")
         self.setHandleWidth(1)
         self.making, self._theme, self._commands = making, theme, commands
-        self._folder = ""
+        self.dialogs = PictureDialogs(making, self)
         self.empty = EmptyGallery(making, theme)
         self.grid = GalleryGrid(making, theme)
         self.large = LargePicture(making, theme)
@@ -114,7 +108,7 @@ class GenerateWorkspace(QSplitter):
     def _connect(self) -> None:
         making = self.making
         triggered: dict[str, Callable[[], object]] = {
-            "open_source": self.choose_source,
+            "open_source": self.dialogs.choose_source,
             "paste_source": self.paste,
             "save_pictures": self.save_chosen,
             "save_gallery": self.save_all,
@@ -131,7 +125,7 @@ class GenerateWorkspace(QSplitter):
             "alike": making.compare,
             "pin_a": self.pin_a,
             "pin_b": self.pin_b,
-            "open_recipe": self.choose_recipe,
+            "open_recipe": self.dialogs.choose_recipe,
             "export_pictures": self.export,
             "reset_sliders": self.reset_sliders,
             "figures_of_picture": self.show_figures,
@@ -143,7 +137,7 @@ class GenerateWorkspace(QSplitter):
         self._commands["keep_person"].toggled.connect(making.keep_person)
         self.grid.shown.connect(self.show_large)
         self.large.closed.connect(self.show_grid)
-        self.panel.source.choose_asked.connect(self.choose_source)
+        self.panel.source.choose_asked.connect(self.dialogs.choose_source)
         self.readout.copy.clicked.connect(self.copy)
         self.readout.again.clicked.connect(making.again)
         self.readout.vary.clicked.connect(making.vary)
@@ -156,7 +150,6 @@ class GenerateWorkspace(QSplitter):
         self.save_gallery.clicked.connect(self.save_all)
         making.run_changed.connect(self._show_run)
         making.notified.connect(self.toast.tell)
-        making.plan_made.connect(self._ask_about_files)
         for changed in (
             making.run_changed,
             making.picture_added,
@@ -268,14 +261,6 @@ class GenerateWorkspace(QSplitter):
     # ---- who is drawn
 
     @Slot()
-    def choose_source(self) -> None:
-        """Ask for a photo of the person."""
-        path = ask_for_photo(self.window(), "A photo of the person", self._folder)
-        if path is not None:
-            self._folder = str(path.parent)
-            self.making.person.use_photo(path)
-
-    @Slot()
     def paste(self) -> None:
         """Take what is on the clipboard as the photo of the person."""
         if not self.take(QGuiApplication.clipboard().mimeData()):
@@ -350,62 +335,22 @@ class GenerateWorkspace(QSplitter):
         elif not likenesses:
             self.toast.tell("There is no face in these pictures, or no recogniser that could say.")
 
-    @Slot()
-    def choose_recipe(self) -> None:
-        """Ask for a picture that was made, and put everything as its recipe says."""
-        path = ask_for_photo(self.window(), "A picture that was made here", self._folder)
-        if path is not None:
-            self._folder = str(path.parent)
-            self.making.use_recipe(path)
-
     # ---- saving
 
     @Slot()
-    def export(self) -> None:
-        """Ask for a folder and save the chosen pictures there, or all, with embeddings and recipe beside each."""
-        self._save_into(self.chosen() or self.making.pictures, extras=True)
-
-    @Slot()
     def save_chosen(self) -> None:
-        """Ask where the chosen pictures go: a file for one, a folder for several."""
-        chosen = self.chosen()
-        if len(chosen) == 1:
-            start = str(Path(self._folder, picture_name(chosen[0])))
-            name, _ = QFileDialog.getSaveFileName(self.window(), "Save the picture", start, WRITTEN)
-            if name:
-                path = Path(name)
-                self._folder = str(path.parent)
-                self.making.save_as(path if path.suffix else path.with_suffix(".png"), chosen[0])
-        else:
-            self._save_into(chosen)
+        """Ask where the chosen pictures go."""
+        self.dialogs.save(self.chosen())
 
     @Slot()
     def save_all(self) -> None:
         """Ask for a folder and save every picture there."""
-        self._save_into(self.making.pictures)
+        self.dialogs.save_into(self.making.pictures)
 
-    def _save_into(self, pictures: Iterable[Picture], extras: bool = False) -> None:
-        pictures = tuple(pictures)
-        words = f"A folder for {counted(len(pictures), 'picture')}"
-        name = QFileDialog.getExistingDirectory(self.window(), words, self._folder) if pictures else ""
-        if name:
-            self._folder = name
-            self.making.save_into(Path(name), pictures, extras)
-
-    @Slot(object)
-    def _ask_about_files(self, plan: Plan) -> None:
-        taken, all_of = len(plan.taken), len(plan.targets)
-        there = f"{taken} of {all_of} files" if all_of > 1 else next(iter(plan.taken)).name
-        ask(
-            self.window(),
-            "Files with these names exist already" if taken > 1 else "A file with this name exists already",
-            f"{there[:1].upper()}{there[1:]} {'are' if taken > 1 else 'is'} there already.",
-            {
-                "Keep both": (Role.AcceptRole, partial(self.making.write, plan, False)),
-                "Replace": (Role.DestructiveRole, partial(self.making.write, plan, True)),
-                "Cancel": (Role.RejectRole, nothing),
-            },
-        )
+    @Slot()
+    def export(self) -> None:
+        """Ask for a folder and save the chosen pictures there, or all, with embeddings and recipe beside each."""
+        self.dialogs.save_into(self.chosen() or self.making.pictures, extras=True)
 
 
 def _people_of(run: Run) -> str:
