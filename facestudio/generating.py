@@ -39,8 +39,8 @@ PORTION = 8  # pictures that are drawn together
 DRAWING = 0.9  # of the time; the rest is looking at them
 WITHOUT_FACE = "No face was found in this picture; draw another one."
 LIKE_KNOWN = (
-    "Of the faces that the weights were trained on the one most like this has a cosine of {:.2f} (one pair of strangers in ten "
-    "thousand reaches {:.2f}). It may have come out like that person; draw another one."
+    "This face came out like one that the weights were trained on: its cosine is {:.2f}, and only one real stranger in twenty "
+    "comes as near as {:.2f}. Draw another one."
 )
 
 
@@ -54,8 +54,8 @@ class Portrait:
         similarity, verdicts, summary: of it and the photo's face, as of a restored face; empty and None without a photo.
         identities: of its face, by embedder; empty without a face.
         person: who was told to the method, to the embedder that it listens to; None for anybody.
-        nearest_known: cosine of the face to the training face that is most like it, and the one that a pair of strangers in
-            ten thousand reaches; None where that is not known.
+        nearest_known: cosine of the face to the training face that is most like it, and the one that a real stranger in twenty
+            reaches (`IdentitySpace.near_known`); None where that is not known.
     """
 
     photo: Photo
@@ -225,7 +225,7 @@ class _Judges:
         identities = {one.id: one.embed(portrait.photo.pixels, face.landmarks) for one in self._embedders}
         nearest = None
         if self._space is not None and self._space.embedder in identities:
-            nearest = self._space.nearest_known(identities[self._space.embedder]), self._space.copies
+            nearest = self._space.nearest_known(identities[self._space.embedder]), self._space.near_known
         found = replace(portrait, identities=identities, nearest_known=nearest)
         if self._source is None:
             return found

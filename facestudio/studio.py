@@ -300,13 +300,13 @@ class Studio:
         )
         sliders.check(recipe.sliders, self.sliders(recipe.checkpoint), told=not free)
         method = self._synthesizer(recipe.checkpoint)
+        listener = None if source is None else self._listener(method)
         options = options_of(method.Options, recipe.options)
         if draft and isinstance(method, Drafting):
             options = method.draft(options)
         if recipe.sliders:
             method = self._moving(method, recipe.sliders, real=source is not None)
         embedders = self._embedders()
-        listener = None if source is None else self._listener(method)
         return generating.generate(
             method,
             count,
@@ -330,7 +330,7 @@ class Studio:
     def alike(
         self, portraits: Sequence[Portrait], checkpoint_id: str, progress: Progress | None = None
     ) -> tuple[Likeness, ...]:
-        """How alike the faces of `portraits` are to each recogniser; of those that the checkpoint's method listens to it is said."""
+        """How alike the faces of `portraits` are to each recogniser, and which of these the checkpoint's method listens to."""
         from facestudio.alike import alike
 
         method = self._synthesizer(checkpoint_id)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from facestudio.networks.people import People
 
 STRANGERS, COPIES = 1e-3, 1e-4  # false accept rates below whose thresholds two people, and a training person, must be
+NEAR = "5e-02"  # of real people, who come nearer to a training person than is said to be remarkable
 _PORTION = 64  # identities that are drawn at once
 _PATIENCE = 200  # portions after which it is said that nobody else fits
 _ASIDE = 1e-3  # of a cosine, below the bound of copies, where a step aside ends
@@ -33,11 +34,13 @@ class IdentitySpace:
 
     Args:
         strangers, copies: cosines that a new person must stay below to others drawn with it, and to training people.
+        near: the cosine that one in twenty real people reaches to the training person most like them, though they are none;
+            1 where that was not measured.
     """
 
-    def __init__(self, people: People, embedder: str, strangers: float, copies: float) -> None:
+    def __init__(self, people: People, embedder: str, strangers: float, copies: float, near: float = 1.0) -> None:
         self.embedder = embedder
-        self.strangers, self.copies = strangers, copies
+        self.strangers, self.copies, self.near_known = strangers, copies, near
         self._people = people
         self._known = _unit(people(people.known).numpy())
 
@@ -53,8 +56,8 @@ class IdentitySpace:
                 hint="Fit it again: `python -m facestudio.training people --export`.",
             )
         people: People = load_network(checkpoint, "cpu")  # type: ignore[assignment]
-        thresholds = entry.calibration
-        return cls(people.float(), name, *(threshold_at(thresholds, far, name) for far in (STRANGERS, COPIES)))
+        strangers, copies = (threshold_at(entry.calibration, far, name) for far in (STRANGERS, COPIES))
+        return cls(people.float(), name, strangers, copies, checkpoint.calibration.get("nearest", {}).get(NEAR, 1.0))
 
     def draw(self, seed: int) -> Identity:
         """One person who does not exist, always the same for a `seed`: usual, and no training person."""

@@ -162,14 +162,14 @@ def test_nobody_is_told_where_anybody_is_asked_for_or_no_person_is_known() -> No
 
 def test_a_face_like_one_of_the_training_is_said_to_be_one() -> None:
     of, judges = space(), [FakeEmbedder("one")]
-    of.embedder = "one"  # who measures how near the training people are
+    of.embedder, of.near_known = "one", 0.8  # who measures how near the training people are, and what is remarkable
     (free,) = made(1, person=Anybody(), embedders=judges).portraits
     face = free.identities["one"].embedding
     of._known = np.stack([np.roll(face, 1), -face])
     (other,) = made(1, person=Anybody(), space=of, embedders=judges).portraits
     of._known = np.stack([face, -face])
     (alike,) = made(1, person=Anybody(), space=of, embedders=judges).portraits
-    assert alike.nearest_known is not None and alike.nearest_known == pytest.approx((1, of.copies), abs=1e-5)
+    assert alike.nearest_known is not None and alike.nearest_known == pytest.approx((1, 0.8), abs=1e-5)
     assert "trained on" in alike.note and other.note == "" and free.nearest_known is None
     assert set(free.identities) == {"one"}
 

@@ -150,7 +150,7 @@ def test_what_ships_was_fitted_to_the_recogniser_that_ships(shipped: IdentitySpa
     assert shipped.embedder == "starter-embedder-a" == checkpoint("starter-prior").conditioned_on[0]
     stranger = verdict(shipped.strangers + 1e-4, checkpoint(shipped.embedder), far=1e-3)
     assert stranger.words == "same person" and stranger.threshold == pytest.approx(shipped.strangers)
-    assert shipped.strangers < shipped.copies < 0.7
+    assert shipped.strangers < shipped.copies < shipped.near_known < 0.7
     several = shipped.draw_apart(20, seed=0)
     vectors = np.stack([one.embedding for one in several])
     assert (vectors @ vectors.T)[np.triu_indices(20, 1)].max() < shipped.strangers

@@ -179,7 +179,7 @@ def _nearest(portrait: Portrait) -> str:
     if portrait.nearest_known is None:
         return ""
     return (
-        " The training face that is most like it has a cosine of {:.2f} (one pair of strangers in ten thousand reaches {:.2f})."
+        " The training face that is most like it has a cosine of {:.2f}; one real stranger in twenty comes as near as {:.2f}."
     ).format(*portrait.nearest_known)
 
 
@@ -190,9 +190,7 @@ def figures(portrait: Portrait) -> str:
         lines.append(portrait.note)
     elif portrait.nearest_known is not None:
         lines.append(
-            "Nearest training face: cosine {:.3f} (a pair of strangers in ten thousand: {:.2f})".format(
-                *portrait.nearest_known
-            )
+            "Nearest training face: cosine {:.3f} (one real stranger in twenty: {:.2f})".format(*portrait.nearest_known)
         )
     if portrait.summary is not None:
         lines.append(between_photos(portrait.summary.sentence))

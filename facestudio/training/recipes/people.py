@@ -51,6 +51,10 @@ class Recipe:
             "nearest_drawn": float((drawn @ training.T).amax(1).median()),
             "pairs_real": spread_of_pairs(validation),
             "pairs_drawn": spread_of_pairs(drawn),
+            "calibration.nearest": {
+                f"{share:.0e}": round(float((validation @ training.T).amax(1).quantile(1 - share)), 4)
+                for share in (0.5, 0.1, 0.05)
+            },
             "calibration.embedders": {EMBEDDER: checkpoints.checkpoint(EMBEDDER).files["weights"].sha256},
         }
 
