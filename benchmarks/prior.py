@@ -32,6 +32,7 @@ from facestudio.recipe import Recipe
 from facestudio.studio import Studio
 from facestudio.training import data, teachers
 from facestudio.training.metrics import frechet
+from facestudio.whom import Anybody
 
 PRIOR, JUDGE = "starter-prior", "starter-embedder-b"
 NEAR = 0.25  # of the eyes' distance
@@ -66,7 +67,8 @@ def well_detected(studio: Studio, faces: np.ndarray, usual: np.ndarray) -> list[
 
 
 def drawn(studio: Studio, count: int, source: Any = None, seed: int = 0, **options: Any) -> np.ndarray:
-    gallery = studio.generate(Recipe(PRIOR, "arc2face", options, seed), count, source)
+    anybody = Anybody() if source is None else None  # the prior alone, not people of the identity space
+    gallery = studio.generate(Recipe(PRIOR, "arc2face", options, seed, person=anybody), count, source)
     return np.stack([portrait.photo.pixels for portrait in gallery.portraits])
 
 
