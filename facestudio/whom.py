@@ -23,7 +23,7 @@ LARGEST = 2**63 - 1  # seed
 
 @dataclass(frozen=True)
 class Anybody:
-    """Whoever comes: nobody is told to the method. One in some is like a face that the method was trained on."""
+    """Whoever comes: nobody is told to the method, and nothing keeps them apart from people of its training."""
 
     def __str__(self) -> str:
         return "anybody"

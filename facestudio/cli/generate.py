@@ -65,7 +65,7 @@ def generate(
     anybody: Annotated[
         bool,
         typer.Option(
-            "--anybody", help="Tell the method nobody: whoever comes, who may be like a face that it was trained on."
+            "--anybody", help="Tell the method nobody: whoever comes, whom nothing keeps apart from its training."
         ),
     ] = False,
     walk: Annotated[
