@@ -31,7 +31,8 @@ from facestudio.pipeline import Result
 from facestudio.progress import Progress
 from facestudio.secret import Secret
 
-Find = Callable[[Photo, Progress], tuple[tuple[Face, ...], set[int] | None]]
+Found = tuple[tuple[Face, ...], set[int] | None]  # the faces of a photo, and which are chosen (None: all)
+Find = Callable[[Photo, Progress], Found]
 PATIENCE = 64  # people drawn for a group until it need only be apart from those it is seen with
 MOST = 2000  # until it is said that nobody fits
 
@@ -121,17 +122,21 @@ class Album:
 
     # ---- while photos are changed
 
-    def found(self, photo: Photo) -> tuple[tuple[Face, ...], set[int] | None] | None:
+    def found(self, photo: Photo) -> Found | None:
         """The faces of `photo` and which are chosen, as they were found; None when it was not seen."""
         seen = self._photos.get(photo.content_hash)
         return None if seen is None else (seen.faces, seen.chosen)
 
-    def cast(self, photo: Photo, fixed: bool = False) -> Cast:
-        """Whom the faces of `photo` become. `fixed`: nobody may become anybody else, whatever is finished."""
-        seen = self._photos.get(photo.content_hash)
-        numbers = seen.numbers if seen is not None else {}
-        groups = {index: self._group_of[number] for index, number in numbers.items()}
-        return Cast({index: self._pseudonyms(group, fixed) for index, group in groups.items()}, self._nearest)
+    def cast(self, photo: Photo) -> Cast:
+        """Whom the faces of `photo` become."""
+        groups = self._groups(self._photos.get(photo.content_hash))
+        return Cast({index: self._pseudonyms(group) for index, group in groups.items()}, self._nearest)
+
+    def told(self, path: Path) -> tuple[Found | None, dict[int, Pseudonym]]:
+        """As `found` and `cast`, for another process: nobody may become anybody else there, as photos are done side by side."""
+        seen = self._photos.get(self._contents.get(path, ""))
+        persons = {index: self._drawn[group][0] for index, group in self._groups(seen).items()}
+        return None if seen is None else (seen.faces, seen.chosen), persons
 
     def finished(self, result: Result) -> None:
         """From now on the people in `result`, which was written, stay whom they became."""
@@ -172,11 +177,14 @@ class Album:
         self._drawn[group] = (pseudonym, passed)
         self._issued[group] = pseudonym.identity.embedding
 
-    def _pseudonyms(self, group: int, fixed: bool) -> Iterator[Pseudonym]:
+    def _groups(self, seen: _Seen | None) -> dict[int, int]:
+        return {} if seen is None else {index: self._group_of[number] for index, number in seen.numbers.items()}
+
+    def _pseudonyms(self, group: int) -> Iterator[Pseudonym]:
         """Whom a group becomes, and others whom it may become as long as no finished photo shows it."""
         pseudonym, passed = self._drawn[group]
         yield pseudonym
-        if not fixed and group not in self._settled:
+        if group not in self._settled:
             yield from (other for other, _ in self._fitting(group, passed + 1))
 
     def _first(self, group: int) -> tuple[Pseudonym, int]:

@@ -1,8 +1,8 @@
 """Folder in, folder out: the same work on many photos, one bad file never stopping the others.
 
 This module runs what `planning` planned, photo by photo, writes the report as it goes, and with a `journal` goes on where a run
-was cut off. It does not know which work it does: `work(photo, progress)` returns a pipeline Result. It knows no window and no
-command line.
+was cut off. It does not know which work it does: `work(photo, progress)` returns a pipeline Result. Nor does it know where: other
+processes may do the work (`Elsewhere`), while writing and the journal stay here. It knows no window and no command line.
 
 A result is made in a file without a name, read back, entered into the journal, and only then named. So a crash at any moment
 loses the photo in work at most. A photo without a face is "skipped" with the reason as its error when the work says so by
@@ -14,14 +14,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 from facestudio.errors import DiskFull, FaceStudioError, NoFaceFound, UnwritableOutput
-from facestudio.files import hidden_name, real, shown
+from facestudio.files import hidden_name, real, shown, write_beside
 from facestudio.formats import DECODER_ERRORS, open_image
 from facestudio.journal import CHANGED, DAMAGED, DONE, OTHER, Journal, sha256_of
 from facestudio.photo import SUFFIXES, Photo
@@ -120,6 +120,31 @@ class Writing:
     reset_times: bool = False
 
 
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What other processes made of a photo.
+
+    Attributes:
+        result: as of the work, its pictures left out. content: of the file, as it is to be written; None: none is. size: of the
+            picture in it, width and height. seconds: that it took.
+    """
+
+    result: Result
+    content: bytes | None
+    size: tuple[int, int]
+    seconds: float
+
+
+class Elsewhere(Protocol):
+    """Other processes that do the work of a run."""
+
+    def made(
+        self, items: Sequence[Item], progress: Progress
+    ) -> Generator[tuple[int, Made | FaceStudioError], None, None]:
+        """What became of each of `items`, by its number, as they are done; ends at once when `progress` is asked to stop."""
+        ...
+
+
 def run(
     inputs: Sequence[Path],
     out: Path,
@@ -136,6 +161,7 @@ def run(
     journal: Journal | None = None,
     resume: bool = False,
     waiting: Callable[[DiskFull], None] | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> list[Outcome]:
     """Do `work` on every photo of `inputs` and write the results under `out`.
 
@@ -149,6 +175,7 @@ def run(
             makes all others anew.
         waiting: told when the disk is full, again and again; the run then waits until there is room. None: a result that
             has no room fails.
+        elsewhere: does the work instead of `work`, of all photos that are to be done; they end in any order.
 
     UsageError and an unwritable report are raised before anything is written. Cancelled passes through; what was finished stays.
     """
@@ -158,7 +185,9 @@ def run(
         if journal is not None:
             stack.enter_context(journal)
         file = stack.enter_context(ReportFile(report, {real(item.source) for item in planned.items}))
-        runner = _Run(work, writing, planned, journal, resume, file, progress or Progress(), max_megapixels, waiting)
+        runner = _Run(
+            *(work, writing, planned, journal, resume, file, progress or Progress(), max_megapixels, waiting, elsewhere)
+        )
         return runner.outcomes(done)
 
 
@@ -176,10 +205,12 @@ class _Run:
         progress: Progress,
         max_megapixels: float,
         waiting: Callable[[DiskFull], None] | None,
+        elsewhere: Elsewhere | None,
     ) -> None:
         self._work, self._writing, self._planned = work, writing, planned
         self._journal, self._resume, self._report = journal, resume, report
         self._progress, self._max_megapixels, self._waiting = progress, max_megapixels, waiting
+        self._elsewhere = elsewhere
         self._sources = {real(item.source) for item in planned.items}
         self._taken: set[Path] = set()
 
@@ -191,13 +222,38 @@ class _Run:
         for left in self._planned.left_out:
             self._tell(Outcome(left.path, None, LEFT_OUT, left.reason, 0.0, label=left.label), outcomes, done)
         total = len(self._planned.items)
-        for number, item in enumerate(self._progress.track(self._planned.items, "Photos")):
-            self._progress.tally = f"{number} of {total} photos, {faces} face{'' if faces == 1 else 's'}"
-            outcome = self._one(item)
-            self._taken.add(real(item.target))
-            faces += len(outcome.result.faces if outcome.result else (outcome.earlier or {}).get("faces", ()))
-            self._tell(outcome, outcomes, done)
+        with closing(self._here() if self._elsewhere is None else self._there(self._elsewhere)) as stream:
+            for number, _ in enumerate(self._progress.track(self._planned.items, "Photos")):
+                self._progress.tally = f"{number} of {total} photos, {faces} face{'' if faces == 1 else 's'}"
+                outcome = next(stream)
+                faces += len(outcome.result.faces if outcome.result else (outcome.earlier or {}).get("faces", ()))
+                self._tell(outcome, outcomes, done)
         return outcomes
+
+    def _here(self) -> Generator[Outcome, None, None]:
+        """Do one photo after the other."""
+        for item in self._planned.items:
+            yield self._one(item)
+            self._taken.add(real(item.target))
+
+    def _there(self, elsewhere: Elsewhere) -> Generator[Outcome, None, None]:
+        """What is kept or refused, then what others make of the rest."""
+        todo: list[tuple[Item, str]] = []
+        for item in self._planned.items:
+            known = self._known(item)
+            kept = self._kept(item, known)
+            try:
+                if kept is None:
+                    self._check(item, known)
+                    todo.append((item, known))
+            except FaceStudioError as reason:
+                kept = self._given_up(item, reason)
+            if kept is not None:
+                yield kept
+            self._taken.add(real(item.target))
+        with closing(elsewhere.made([item for item, _ in todo], self._progress)) as stream:
+            for number, made in stream:
+                yield self._placed(*todo[number], made)
 
     def _tell(self, outcome: Outcome, outcomes: list[Outcome], done: Callable[[Outcome], None]) -> None:
         record = outcome.record()
@@ -216,13 +272,10 @@ class _Run:
     def _one(self, item: Item) -> Outcome:
         """Do one photo; every FaceStudioError becomes its outcome."""
         started = time.perf_counter()
-        known = self._journal.state(item.source, item.target) if self._journal is not None and self._resume else ""
-        if known == DONE and self._journal is not None:
-            record = self._journal.record(item.source)
-            output = item.target if record["output"] else None
-            return Outcome(
-                item.source, output, record["status"], record["error"], 0.0, label=item.label, earlier=record
-            )
+        known = self._known(item)
+        kept = self._kept(item, known)
+        if kept is not None:
+            return kept
         result: Result | None = None
         try:
             self._check(item, known)
@@ -234,12 +287,47 @@ class _Run:
             made = replace(made, seconds=time.perf_counter() - started)
             self._remember(made, item)
             return made
-        except NoFaceFound as reason:
-            skipped = Outcome(item.source, None, "skipped", str(reason), 0.0, reason.hint, result, item.label)
-            return replace(skipped, seconds=time.perf_counter() - started)
         except FaceStudioError as reason:
-            failed = Outcome(item.source, None, "failed", str(reason), 0.0, reason.hint, result, item.label)
-            return replace(failed, seconds=time.perf_counter() - started)
+            return replace(self._given_up(item, reason, result), seconds=time.perf_counter() - started)
+
+    def _placed(self, item: Item, known: str, made: Made | FaceStudioError) -> Outcome:
+        """What others `made` of a photo, written."""
+        if isinstance(made, FaceStudioError):
+            return self._given_up(item, made)
+        result = made.result
+        outcome = Outcome(item.source, None, result.status, result.error, made.seconds, "", result, item.label)
+        if made.content is None:
+            self._remember(outcome, item)
+            return outcome
+        content, overwrite = made.content, self._writing.overwrite or known == DAMAGED
+
+        def write(file: IO[bytes]) -> None:
+            file.write(content)
+
+        def save(check: Callable[[IO[bytes]], None], token: str) -> None:
+            write_beside(item.target, write, overwrite, check, token)
+
+        try:
+            return self._written(replace(outcome, output=item.target), item, made.size, save)
+        except FaceStudioError as reason:
+            return replace(self._given_up(item, reason, result), seconds=made.seconds)
+
+    @staticmethod
+    def _given_up(item: Item, reason: FaceStudioError, result: Result | None = None) -> Outcome:
+        status = "skipped" if isinstance(reason, NoFaceFound) else "failed"
+        return Outcome(item.source, None, status, str(reason), 0.0, reason.hint, result, item.label)
+
+    def _known(self, item: Item) -> str:
+        """What the journal knows of the result of `item`, "" where that does not matter."""
+        return self._journal.state(item.source, item.target) if self._journal is not None and self._resume else ""
+
+    def _kept(self, item: Item, known: str) -> Outcome | None:
+        """The outcome of a run before, if it is as it was."""
+        if known != DONE or self._journal is None:
+            return None
+        record = self._journal.record(item.source)
+        output = item.target if record["output"] else None
+        return Outcome(item.source, output, record["status"], record["error"], 0.0, label=item.label, earlier=record)
 
     def _check(self, item: Item, known: str) -> None:
         """Raise UnwritableOutput when the result of `item` must not be written, before any work is done on it."""
@@ -261,9 +349,33 @@ class _Run:
             raise UnwritableOutput(f"{item.target} exists already{how}.", hint=hint)
 
     def _saved(self, outcome: Outcome, item: Item, started: float, replacing: bool) -> Outcome:
-        """Write the result of `item`, making its folder; the journal knows it before it has its name."""
+        """Write the result of `item`; its seconds count from `started` until it is whole."""
         assert outcome.result is not None
         result = outcome.result
+
+        def save(check: Callable[[IO[bytes]], None], token: str) -> None:
+            result.after.save(
+                item.target,
+                format=SUFFIXES[suffix_of(self._writing.format)] if self._writing.format else None,
+                recipe=result.saved_recipe,
+                overwrite=self._writing.overwrite or replacing,
+                metadata_policy=self._writing.metadata,
+                generative=result.generative,
+                check=check,
+                token=token,
+            )
+
+        return self._written(outcome, item, result.after.size, save, started)
+
+    def _written(
+        self,
+        outcome: Outcome,
+        item: Item,
+        size: tuple[int, int],
+        save: Callable[[Callable[[IO[bytes]], None], str], None],
+        started: float | None = None,
+    ) -> Outcome:
+        """`outcome` once `save` has written its file, in its folder; the journal knows it before it has its name."""
         try:
             item.target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -273,27 +385,17 @@ class _Run:
 
         def check(file: IO[bytes]) -> None:
             nonlocal final
-            _read_back(file, result.after, item.target)
+            _read_back(file, size, item.target)
             if self._writing.reset_times and os.utime in os.supports_fd:
                 os.utime(file.fileno(), (_LONG_AGO, _LONG_AGO))
-            final = replace(outcome, seconds=time.perf_counter() - started)
+            if started is not None:
+                final = replace(outcome, seconds=time.perf_counter() - started)
             if self._journal is not None:
                 file.seek(0)
                 self._journal.write(item.source, final.record(), item.target, sha256_of(file))
 
-        def save() -> None:
-            result.after.save(
-                item.target,
-                format=SUFFIXES[suffix_of(self._writing.format)] if self._writing.format else None,
-                recipe=result.saved_recipe,
-                overwrite=self._writing.overwrite or replacing,
-                metadata_policy=self._writing.metadata,
-                generative=result.generative,
-                check=check,
-                token=self._journal.token if self._journal is not None else "",
-            )
-
-        self._when_there_is_room(save)
+        token = self._journal.token if self._journal is not None else ""
+        self._when_there_is_room(lambda: save(check, token))
         if self._writing.reset_times and os.utime not in os.supports_fd:
             os.utime(item.target, (_LONG_AGO, _LONG_AGO))
         return final
@@ -316,8 +418,8 @@ class _Run:
                 self._progress.wait(PATIENCE)
 
 
-def _read_back(file: IO[bytes], photo: Photo, target: Path) -> None:
-    """UnwritableOutput unless `file` holds a picture of the size of `photo`."""
+def _read_back(file: IO[bytes], expected: tuple[int, int], target: Path) -> None:
+    """UnwritableOutput unless `file` holds a picture of the `expected` width and height."""
     message = f"{shown(target)} cannot be read back after it was written, so it is not kept."
     hint = "Choose another format, such as PNG."
     try:
@@ -326,5 +428,5 @@ def _read_back(file: IO[bytes], photo: Photo, target: Path) -> None:
             size = image.size
     except DECODER_ERRORS as error:
         raise UnwritableOutput(message, hint) from error
-    if size != photo.size:
+    if size != expected:
         raise UnwritableOutput(message, hint)

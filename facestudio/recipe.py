@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any
@@ -53,6 +53,11 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in ("options", "sliders"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, which takes no mapping that cannot be written to."""
+        values = [getattr(self, each.name) for each in fields(self)]
+        return type(self), tuple(dict(each) if isinstance(each, MappingProxyType) else each for each in values)
 
     def to_json(self) -> str:
         """One line of JSON; the same recipe always gives the same line."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from facestudio.album import Album
     from facestudio.alike import Likeness
     from facestudio.anonymized import Anonymized
+    from facestudio.casting import Cast
     from facestudio.datasets.records import PersonRecord
     from facestudio.datasets.running import Drawn, Shard, Writing
     from facestudio.datasets.tables import Measured
@@ -169,12 +170,12 @@ class Studio:
         *,
         tries: int = 4,
         fallback: str | None = "solid",
-        album: Album | None = None,
+        cast: Cast | None = None,
     ) -> Anonymized:
         """Change the `selected` (None: all) `faces` by `recipe` until no recogniser knows them, or hide them by `fallback`.
 
         The fallback is the checkpoint of a method that hides faces, None: none. For its faces `detect` should be asked for those
-        it is unsure of, too. `album` says whom people become; without one everybody becomes somebody new. UsageError when the
+        it is unsure of, too. `cast` says whom people become; without one everybody becomes somebody new. UsageError when the
         fallback is another kind of method; errors as of `anonymizing.anonymize`.
         """
         from facestudio import anonymizing
@@ -198,7 +199,7 @@ class Studio:
             tries=tries,
             progress=progress,
             far=self.far,
-            cast=None if album is None else album.cast(photo),
+            cast=cast,
         )
 
     def album(self, checkpoint_id: str, secret: Secret) -> Album:

@@ -22,6 +22,7 @@ from facestudio.cli.arguments import Boxes, Device, Faces, Far, Output, Photos, 
 from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
 from facestudio.cli.consistent import check_consistent, see_people, the_secret
 from facestudio.cli.console import Screen
+from facestudio.cli.engine import LOCAL, RAY, check_engine, many
 from facestudio.cli.flags import options_given, parse_box, parse_faces
 from facestudio.cli.report import count
 from facestudio.errors import DiskFull, UsageError
@@ -85,6 +86,12 @@ def anonymize(
     format: Annotated[
         str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(metavar="local|ray", help="Who does it: this process, or many by Ray (facestudio[cluster]).")
+    ] = LOCAL,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="How many with --engine ray; else one a processor or graphics card.")
+    ] = None,
     far: Far = 1e-3,
     seed: Annotated[int, typer.Option(min=0, help="Fixes all randomness.")] = 0,
     device: Device = "auto",
@@ -117,6 +124,7 @@ def anonymize(
         raise UsageError(f"The report {report} names the originals; keep it apart from {output}.")
     tables = tables_of(report)
     check_tables(*tables)
+    check_engine(engine, workers, asked.boxes)
     check_consistent(studio, entry.id, output, consistent, key, resume)
     if names is not None:
         planned = numbered(planned, output, names)
@@ -129,8 +137,9 @@ def anonymize(
     album: Album | None = None
 
     def work(photo: Photo, progress: Progress) -> Result:
-        found, chosen = (album and album.found(photo)) or asked.of(photo, progress)
-        return studio.anonymize(photo, found, recipe, chosen, progress, tries=tries, fallback=hiding, album=album)
+        found, chosen = (album.found(photo) if album else None) or asked.of(photo, progress)
+        cast = album.cast(photo) if album else None
+        return studio.anonymize(photo, found, recipe, chosen, progress, tries=tries, fallback=hiding, cast=cast)
 
     attention: list[batch.Outcome] = []
     shown: set[str] = set()
@@ -156,9 +165,14 @@ def anonymize(
             )
         waited = True
 
+    writing = batch.Writing(format, overwrite, metadata, reset_times)
+    elsewhere = None
+    if engine == RAY:
+        elsewhere = many(settings, asked.chosen, writing, device, workers, lambda: album)
     try:
         with screen.progress() as progress:
-            studio.prepare(entry.id)
+            if elsewhere is None:
+                studio.prepare(entry.id)
             if secret is not None:
                 album = studio.album(entry.id, secret)
                 screen.say(see_people(album, planned, asked.of, progress, journal if resume else None))
@@ -169,11 +183,12 @@ def anonymize(
                 progress=progress,
                 report=report,
                 done=done,
-                writing=batch.Writing(format, overwrite, metadata, reset_times),
+                writing=writing,
                 planned=planned,
                 journal=journal,
                 resume=resume,
                 waiting=waiting,
+                elsewhere=elsewhere,
             )
     finally:
         if report.is_file():

@@ -137,9 +137,8 @@ def test_only_who_was_not_finished_may_become_somebody_else(tmp_path: Path) -> N
         for place in (0, 1):
             cast.told(method, place, None, 0, another=True)  # type: ignore[arg-type]
     assert cast.token(1) == before[0][1] and cast.token(0) != before[0][0]
-    fixed = album.cast(photo, fixed=True)
-    fixed.told(method, 0, None, 0, another=True)  # type: ignore[arg-type]
-    assert fixed.token(0) == before[0][0]
+    found, persons = album.told(run.paths[0])
+    assert found == album.found(photo) and {n: one.token for n, one in persons.items()} == dict(enumerate(before[0]))
     album.finished(run.result(0, [cast.token(0), cast.token(1)]))
     after = run.persons(album)
     assert after[2] == [before[2][0], cast.token(0), before[2][2]], "in every photo from now on"

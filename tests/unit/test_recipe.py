@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 
 import pytest
 
@@ -70,3 +71,11 @@ def test_sliders_are_told_only_where_there_are_some() -> None:
 def test_something_else_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="not a recipe"):
         Recipe.from_json(text)
+
+
+def test_a_recipe_goes_to_another_process() -> None:
+    recipe = Recipe("quick-256", "quick", {"strength": 0.5}, 3, sliders={"age": 0.5})
+    again = pickle.loads(pickle.dumps(recipe))
+    assert again == recipe and again.version == recipe.version
+    with pytest.raises(TypeError):
+        again.options["strength"] = 1.0

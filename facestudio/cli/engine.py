@@ -1,0 +1,48 @@
+"""Who does the photos of `anonymize`: this process, or many by Ray (`--engine ray`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from facestudio import batch
+from facestudio.album import Album
+from facestudio.anonymize_settings import Settings
+from facestudio.cluster import Cluster, Job, Task
+from facestudio.errors import UsageError
+from facestudio.planning import Item
+
+LOCAL, RAY = "local", "ray"
+
+
+def check_engine(engine: str, workers: int | None, boxes: Sequence[Any]) -> None:
+    """UsageError when what was asked for makes no sense."""
+    if engine not in (LOCAL, RAY):
+        raise UsageError(f"--engine takes {LOCAL} or {RAY}, not {engine}.")
+    if workers is not None and engine != RAY:
+        raise UsageError("--workers says how many there are with --engine ray; this process is one.")
+    if boxes and engine == RAY:
+        raise UsageError("--box is of a single photo, which needs no --engine ray.")
+
+
+def many(
+    settings: Settings,
+    chosen: set[int] | None,
+    writing: batch.Writing,
+    device: str,
+    workers: int | None,
+    album: Callable[[], Album | None],
+) -> Cluster:
+    """Ray's workers for a run; errors as of `Cluster`. `album` says, once the run begins, whom people become."""
+    selected = None if chosen is None else frozenset(chosen)
+    job = Job(
+        *(settings.recipe, selected, settings.tries, settings.hiding),
+        *(writing.format, writing.metadata, device, settings.far),
+    )
+
+    def task(item: Item) -> Task:
+        known = album()
+        found, persons = (None, {}) if known is None else known.told(item.source)
+        return Task(item.source, item.target.name, found, persons)
+
+    return Cluster(job, task, workers)
