@@ -13,6 +13,7 @@ import pytest
 
 from facestudio import batch
 from facestudio.casting import Pseudonym
+from facestudio.cli.engine import check_engine
 from facestudio.cluster import Cluster, Job, Task, Worker
 from facestudio.errors import FaceStudioError, UnreadablePhoto, UsageError
 from facestudio.journal import Journal
@@ -174,3 +175,18 @@ def test_without_ray_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(UsageError, match="not installed") as raised:
         Cluster(JOB, lambda item: Task(item.source, item.target.name))
     assert "facestudio[cluster]" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (("spark", None, ()), "local or ray, not spark"),
+        (("local", 2, ()), "--engine ray"),
+        (("ray", None, ((0, 0, 9, 9),)), "single photo"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(asked: Any, words: str) -> None:
+    check_engine("local", None, ((0, 0, 9, 9),))
+    check_engine("ray", 3, ())
+    with pytest.raises(UsageError, match=words):
+        check_engine(*asked)
