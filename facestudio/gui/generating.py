@@ -60,6 +60,7 @@ class Making(Made):
         self._entered = False
         self._refining: Run | None = None  # the run of one picture that a slider asked for
         self._moved: Picture | None = None  # the picture that sliders move
+        self._moved_of: Source | None = None  # whom it was drawn from
         self._made.connect(self._take_picture, Qt.ConnectionType.QueuedConnection)
 
     # ---- starting
@@ -127,6 +128,14 @@ class Making(Made):
         if self.from_photo or not (self.casting.freely or anybody):
             return ""
         return "These sliders move a person, and whoever is drawn freely is none."
+
+    @property
+    def stuck(self) -> str:
+        """Why no slider moves the current picture, in a sentence; "" when they do, or there is none."""
+        of = self.shown.source if self.picture is not None and self.shown is not None else self._moved_of
+        if self._subject() is None or of is (self.source if self.from_photo else None):
+            return ""
+        return "This picture shows somebody else than is chosen above; choose the same person to move them."
 
     @Slot(bool)
     def keep_person(self, on: bool) -> None:
@@ -262,9 +271,9 @@ class Making(Made):
         if self.doing == GENERATING and self._refining is not None:
             self._stop_refining()
         recipe = self.recipe
-        if self.doing or recipe is None or (subject := self._subject()) is None:
+        if self.doing or recipe is None or self.stuck or (subject := self._subject()) is None:
             return
-        self._moved = subject
+        self._moved, self._moved_of = subject, self.source if self.from_photo else None
         source = self.source.who if self.from_photo and self.source else None
         self.sliding.ask(replace(recipe, seed=subject.seed), None if source else self._shot_of(subject), source)
 
@@ -273,14 +282,14 @@ class Making(Made):
         """A slider was let go: draw the fine picture."""
         subject = self._subject()
         recipe = self.recipe
-        if self.ready and recipe and subject and subject.portrait.recipe.sliders != recipe.sliders:
+        if self.ready and recipe and not self.stuck and subject and subject.portrait.recipe.sliders != recipe.sliders:
             self._generate((self._shot_of(subject),))
             self._refining = self.running
 
     def _follow(self) -> None:
         """Put the sliders where the current picture has them."""
         self.sliding.forget()
-        self._moved = self.picture
+        self._moved, self._moved_of = self.picture, self.shown.source if self.shown is not None else None
         if self.picture is not None:
             self.sliding.show(self.picture.portrait.recipe.sliders)
 
@@ -301,7 +310,7 @@ class Making(Made):
         if self.running is not None and self.running.key is key:
             self.running = self.running.with_picture(picture)
             if self.running.count == 1:
-                self.current, self._moved = 0, picture
+                self.current, self._moved, self._moved_of = 0, picture, self.running.source
             self.sliding.forget()
             self.picture_added.emit()
             if self.running.count == 1:

@@ -261,6 +261,23 @@ def test_a_slider_that_moves_on_gives_up_the_fine_picture(
     assert dict(picture.portrait.recipe.sliders) == {"smile": 0.1}
 
 
+def test_a_picture_of_somebody_else_is_not_moved(page: GenerateWorkspace, qtbot: QtBot, tmp_path: Path) -> None:
+    made(qtbot, page, count=1, seed=7)
+    slider = page.panel.sliders.rows["age"].slider
+    assert slider.isEnabled()
+    with_person(qtbot, page, tmp_path / "one.png")
+    assert not slider.isEnabled() and "somebody else than is chosen" in slider.toolTip()
+    made(qtbot, page, count=1, seed=7)
+    assert slider.isEnabled(), "this one is of the photo"
+    slider.setSliderDown(True)
+    slider.setValue(4)
+    slider.setSliderDown(False)
+    qtbot.waitUntil(lambda: len(page.making.runs.all) == 3 and not page.making.doing)
+    assert page.making.pictures[0].portrait.recipe.reference and not page.making.pictures[0].portrait.recipe.person
+    tick(page.panel.nobody)
+    assert not slider.isEnabled()
+
+
 def test_a_double_click_sets_a_slider_back_and_undo_follows(
     window: MainWindow, page: GenerateWorkspace, qtbot: QtBot
 ) -> None:

@@ -26,8 +26,8 @@ NOTICE = (
 )
 KEEP_HELP = "All pictures show the same person, and only the seed changes: pose, light, what stands behind (Ctrl+L)"
 FREELY_HELP = (
-    "Tell the method nobody, and take whoever comes. Such a person cannot be kept, varied or walked to, and nothing keeps them apart "
-    "from people whom the weights were trained on."
+    "Tell the method nobody, and take whoever comes. Such a person cannot be kept, varied or walked to, and nothing keeps "
+    "them apart from people whom the weights were trained on."
 )
 VARY = OptionField(
     "vary",
