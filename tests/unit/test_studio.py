@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -18,8 +19,10 @@ from facestudio.photo import Photo
 from facestudio.progress import Cancelled, Progress
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
+from facestudio.whom import Drawn
 from tests import published
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, picture
+from tests.people import Choosy, Texture, space
 
 FACES = (face_at(80, 90, 110), face_at(220, 100, 90, 10), face_at(340, 90, 80))
 
@@ -101,3 +104,62 @@ def test_whom_a_method_listens_to_need_not_be_calibrated_but_be_here(
     listener = studio._listener(method)  # type: ignore[arg-type]
     assert listener.id == "tiny" and len(listener.embed(photo.pixels, FACES[0].landmarks).embedding) == 32
     assert not studio._embedders(), "it does not judge"
+
+
+class Drawing(Judged):
+    """A Studio whose method draws textures of people of a small space, and can draft."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.texture, self.people = Texture(), space()
+        self.texture.draft = lambda options: replace(options, steps=1)  # type: ignore[attr-defined]
+
+    def _synthesizer(self, checkpoint_id: str) -> Any:
+        return self.texture
+
+    def _space(self, method: Any) -> Any:
+        return self.people
+
+    def _detector(self) -> Any:
+        return Choosy()
+
+    def _finder(self) -> Any:
+        return None
+
+    def _panel(self) -> Any:
+        return None
+
+
+def test_a_draft_is_drawn_quickly_and_measured_by_nobody() -> None:
+    studio = Drawing()
+    recipe = Recipe("texture-weights", "texture", {"steps": 9}, 4)
+    (draft,) = studio.generate(recipe, 1, draft=True).portraits
+    assert draft.face is None and not draft.identities and not any(judge.seen for judge in studio.judges)
+    assert draft.recipe.options == {"steps": 1} and draft.recipe.person == Drawn(4)
+    (fine,) = studio.generate(recipe, 1).portraits
+    assert fine.recipe.options == {"steps": 9} and set(fine.identities) == {"one", "two"}
+    assert np.array_equal(fine.photo.pixels, draft.photo.pixels), "the same person and seed"
+
+
+def test_pictures_are_compared_with_each_other() -> None:
+    studio = Drawing()
+    gallery = studio.generate(Recipe("texture-weights", "texture", {}, 4), 3)
+    studio.texture.embedder = "two"
+    one, two = studio.alike(gallery.portraits, "texture-weights")
+    assert (one.told, two.told) == (False, True) and one.cosines.shape == (3, 3)
+
+
+def test_which_weights_can_be_told_people_who_do_not_exist() -> None:
+    studio = Studio("cpu")
+    assert studio.knows_people("starter-prior")
+    assert not studio.knows_people("vec2face") and not studio.knows_people("starter-detector")
+    assert not studio.knows_people("no-such")
+
+
+def test_the_published_and_our_arc2face_draft_in_few_steps() -> None:
+    from facestudio.methods.arc2face import DRAFT, Arc2Face, Options, PublishedArc2Face, PublishedOptions
+
+    ours = Arc2Face.draft(cast("Any", None), Options(steps=40, sampler="ddim", guidance=3.0))
+    assert ours == Options(steps=DRAFT, sampler="dpm", guidance=3.0)
+    theirs = PublishedArc2Face.draft(cast("Any", None), PublishedOptions(steps=3, sampler="lcm"))
+    assert theirs == PublishedOptions(steps=3, sampler="lcm"), "quick as it is"
