@@ -226,11 +226,13 @@ def _first_line(error: BaseException) -> str:
 def _ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing about anybody goes anywhere
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # what it has to say is in its own logs
+    os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"  # else what is stopped in the middle would start another one
     try:
         import ray
         import ray.data
     except ImportError as error:
         raise UsageError(NEEDED, hint='Install it: pip install "facestudio[cluster]".') from error
     for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        for handler in logging.getLogger(name).handlers:
+            handler.setLevel(logging.CRITICAL)  # errors come back as exceptions, and are logged when all is stopped
     return ray
