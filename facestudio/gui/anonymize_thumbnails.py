@@ -47,7 +47,7 @@ class Thumbnails(QObject):
         self._next()
 
     def _next(self) -> None:
-        if self._job is None and self._wanted:
+        if self._job is None and self._wanted and not self._run.closed:
             row = self._wanted.pop(0)
             self._of[row.path] = row.output
             self._job = self._run.light.submit(partial(work.thumbnails, self._run.studio, row.path, row.output))

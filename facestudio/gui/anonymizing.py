@@ -60,7 +60,7 @@ class Anonymizing(Workplace):
         self._places: dict[Path, int] = {}
         self._looking: Job | None = None
         self._then_run = False
-        self._entered = False
+        self._entered = self.closed = False
         self._done.connect(self._take_done, Qt.ConnectionType.QueuedConnection)
         self._begun.connect(self._take_begun, Qt.ConnectionType.QueuedConnection)
         self._full.connect(self._take_full, Qt.ConnectionType.QueuedConnection)
@@ -78,6 +78,11 @@ class Anonymizing(Workplace):
         if not self._entered:
             self._entered = True
             self._warm_up()
+
+    def close(self) -> None:
+        """The window closes: stop the run, and begin nothing any more."""
+        self.closed = True
+        self.stop()
 
     def _warm_up(self) -> None:
         if self._entered:

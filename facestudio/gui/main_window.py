@@ -25,23 +25,18 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow
 from facestudio.gui import window_settings
 from facestudio.gui.actions import ANONYMIZE, GENERATE, RESTORE, Actions
 from facestudio.gui.anonymizing import Anonymizing
-from facestudio.gui.comparing import Comparing
+from facestudio.gui.dialogs import Dialogs
 from facestudio.gui.errors import show_error
 from facestudio.gui.generating import Making
 from facestudio.gui.leaving import Leaving
 from facestudio.gui.saving import beside
 from facestudio.gui.session import Session
 from facestudio.gui.theme import CHOICES, Theme
-from facestudio.gui.widgets.about import APP, show_about
-from facestudio.gui.widgets.compare_dialog import CompareDialog
-from facestudio.gui.widgets.distributions import DistributionsDialog
+from facestudio.gui.widgets.about import APP
 from facestudio.gui.widgets.drop_zone import DropOverlay, image_in, paths_in
 from facestudio.gui.widgets.photo_dialog import READ, WRITTEN
 from facestudio.gui.widgets.recent_menu import RecentMenu
-from facestudio.gui.widgets.shortcuts import ShortcutsDialog
-from facestudio.gui.widgets.weights_dialog import WeightsDialog
 from facestudio.gui.window_settings import MODE_ACTIONS
-from facestudio.gui.work import Found
 from facestudio.gui.workspaces.anonymize import AnonymizeWorkspace
 from facestudio.gui.workspaces.generate import GenerateWorkspace
 from facestudio.gui.workspaces.restore import RestoreWorkspace
@@ -70,6 +65,7 @@ class MainWindow(QMainWindow):
         self.workspaces = Workspaces(self.workspace, self.generate, self.anonymize, self.commands)
         self.setCentralWidget(self.workspaces)
         self.leaving = Leaving(self)
+        self.dialogs = Dialogs(self)
         self.overlay = DropOverlay(theme, self)
         self.recent_menu = RecentMenu(session, self)
         self.recent_menu.asked.connect(self.open_recent)
@@ -84,7 +80,7 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def _connect(self) -> None:
-        session, viewer, panel = self.session, self.viewer, self.workspace.panel
+        session, viewer, panel, dialogs = self.session, self.viewer, self.workspace.panel, self.dialogs
         triggered: dict[str, Callable[[], object]] = {
             "open": self.choose_photos,
             "open_folder": self.choose_folder,
@@ -105,14 +101,14 @@ class MainWindow(QMainWindow):
             "actual": viewer.actual_size,
             "zoom_in": viewer.zoom_in,
             "zoom_out": viewer.zoom_out,
-            "shortcuts": self.show_shortcuts,
-            "about": self.show_about,
-            "figures": self.show_figures,
-            "compare": self.compare,
+            "shortcuts": dialogs.show_shortcuts,
+            "about": dialogs.show_about,
+            "figures": dialogs.show_figures,
+            "compare": dialogs.compare,
             "reference": self.workspace.choose_reference,
             "paste_reference": self.workspace.paste_reference,
             "explanation": self.workspace.show_explanation,
-            "weights": self.show_weights,
+            "weights": dialogs.show_weights,
             "previous": self.open_previous,
             "next": self.open_next,
         }
@@ -125,7 +121,7 @@ class MainWindow(QMainWindow):
             self.commands[f"theme_{choice}"].setData(choice)
             self.commands[f"theme_{choice}"].triggered.connect(self._choose_theme)
         self.commands["original"].toggled.connect(viewer.show_original)
-        self.workspace.strip.figures_asked.connect(self._show_figures_of)
+        self.workspace.strip.figures_asked.connect(dialogs.show_figures_of)
         self.commands["boxes"].toggled.connect(viewer.show_boxes)
         self.commands["add_face"].toggled.connect(viewer.draw_box)
         self.workspace.strip.add_asked.connect(self.commands["add_face"].trigger)
@@ -170,14 +166,14 @@ class MainWindow(QMainWindow):
     @Slot()
     def choose_photos(self) -> None:
         """Ask which photos to open."""
-        names, _ = QFileDialog.getOpenFileNames(self, "Open photos", self._folder(), READ)
+        names, _ = QFileDialog.getOpenFileNames(self, "Open photos", self.folder(), READ)
         if names:
             self.open_paths([Path(name) for name in names])
 
     @Slot()
     def choose_folder(self) -> None:
         """Ask which folder of photos to open."""
-        name = QFileDialog.getExistingDirectory(self, "Open a folder of photos", self._folder())
+        name = QFileDialog.getExistingDirectory(self, "Open a folder of photos", self.folder())
         if name:
             self.open_paths([Path(name)])
 
@@ -235,7 +231,8 @@ class MainWindow(QMainWindow):
             event.setDropAction(Qt.DropAction.CopyAction)
             event.accept()
 
-    def _folder(self) -> str:
+    def folder(self) -> str:
+        """Where a dialog that asks for a file begins."""
         source = self.session.opened.source if self.session.opened else None
         recent = source or next(iter(self.session.recents), None)
         return str(recent.parent) if recent else ""
@@ -261,7 +258,7 @@ class MainWindow(QMainWindow):
         if not self.session.can_save or self.session.opened is None:
             return
         source = self.session.opened.source
-        start = beside(source or Path(self._folder(), "Pasted picture.png"))
+        start = beside(source or Path(self.folder(), "Pasted picture.png"))
         name, _ = QFileDialog.getSaveFileName(self, "Save the result", str(start), WRITTEN)
         if name:
             path = Path(name)
@@ -282,7 +279,7 @@ class MainWindow(QMainWindow):
         window_settings.write(self, self._settings)
         self.session.stop()
         self.making.stop()
-        self.anonymizing.stop()
+        self.anonymizing.close()
         event.accept()
 
     # ---- looks
@@ -385,47 +382,6 @@ class MainWindow(QMainWindow):
         else:
             self._about_photo.setText("Photos stay on this computer.")
         self._show_zoom()
-
-    @Slot()
-    def show_shortcuts(self) -> None:
-        """The list of shortcuts, to be searched."""
-        ShortcutsDialog(self.commands.entries(), self).open()
-
-    @Slot()
-    def show_figures(self) -> None:
-        """Show what the figures of the first ticked face that has some rest on; of the first with some when none is."""
-        judged = self.session.judged
-        ticked = [index for index in judged if index in self.session.selected]
-        if judged:
-            self._show_figures_of((ticked or judged)[0])
-
-    @Slot(int)
-    def _show_figures_of(self, index: int) -> None:
-        step = self.session.history.current
-        result = step.result_of(self.session.faces[index]) if step else None
-        if result is not None and result.summary is not None:
-            who = f"Face {index + 1}"
-            DistributionsDialog(who, result.summary, self.theme, self, result.to_reference).open()
-
-    @Slot()
-    def compare(self) -> None:
-        """Compare the first ticked face, or the first of all, with one of another photo."""
-        session = self.session
-        if session.opened is None or not session.faces:
-            return
-        found = Found(session.opened.photo, session.faces, session.crops)
-        comparing = Comparing(session.studio, session.compute, session.opened.name, found, min(session.selected or {0}))
-        CompareDialog(comparing, self.theme, self._folder(), self).open()
-
-    @Slot()
-    def show_weights(self) -> None:
-        """All checkpoints; published ones are downloaded, imported and removed there."""
-        WeightsDialog(self.session.weights, self.theme, self._folder(), self).open()
-
-    @Slot()
-    def show_about(self) -> None:
-        """What this is."""
-        show_about(self, self.theme)
 
     # ---- keys and first frame
 

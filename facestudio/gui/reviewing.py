@@ -192,7 +192,11 @@ class Review(QObject):
     def _show(self, row: Row | None, reviewed: Reviewed | None) -> None:
         same = self.row is not None and row is not None and self.row.path == row.path and self.reviewed is not None
         self.row, self.reviewed, self.problem = row, reviewed, ""
-        self.selected = self.selected & frozenset(range(len(self.shown_faces))) if same else frozenset()
+        waiting = next((n for n, face in enumerate(self.shown_faces) if can_leave(face)), None)
+        if waiting is not None:
+            self.selected = frozenset({waiting})  # what is in question is shown first
+        elif not same:
+            self.selected = frozenset()
         self.opened = _Open(reviewed.before) if reviewed is not None else None
         self.history.current = Shown(reviewed.before, reviewed.after) if reviewed is not None else None
         if not same:

@@ -312,12 +312,11 @@ def test_a_run_is_paused_stopped_and_gone_on_with_another_day(
     assert not page.panel.method.isEnabled()
     QTest.mouseClick(page.panel.job_bar.pause, LEFT)
     assert page.panel.job_bar.pause.text() == "Go on" and page.panel.job_bar.stage.text() == "Paused"
-    studio.held = set()
+    studio.held = {"b"}
     qtbot.wait(60)
     assert cell(page, "crowd.png", STATUS) == "Working", "it waits"
     QTest.keyClick(window, Qt.Key.Key_P, CONTROL)
     assert page.panel.job_bar.pause.text() == "Pause"
-    studio.held = {"b"}
     qtbot.waitUntil(lambda: cell(page, "crowd.png", STATUS) == "Needs review", timeout=15000)
     drop(window, album / "a.png")
     assert "Stop the run" in toast(page)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from facestudio.gui.anonymize_rows import TONES
@@ -12,7 +12,7 @@ from facestudio.gui.widgets.anonymize_panel import PathLabel
 from facestudio.gui.widgets.review_card import ReviewCard
 from facestudio.gui.widgets.viewer import SIDE, Viewer
 
-CARDS = 216  # px of their row
+CARDS, ADD = 216, 112  # px of the row's height, and of the width of the button beside it
 
 
 class ReviewPage(QWidget):
@@ -27,15 +27,15 @@ class ReviewPage(QWidget):
         self.cards: list[ReviewCard] = []
         self.viewer = Viewer(review, theme)
         self.viewer.set_mode(SIDE)
-        self.message = QLabel(self.viewer)
-        self.message.setObjectName("overPicture")
+        self.message = QLabel()
+        self.message.setObjectName("reviewMessage")
         self.message.setWordWrap(True)
-        self.message.setMaximumWidth(420)
         self.message.setTextFormat(Qt.TextFormat.PlainText)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._make_head())
+        layout.addWidget(self.message)
         layout.addWidget(self.viewer, 1)
         layout.addWidget(self._make_cards())
         review.photo_changed.connect(self._show_photo)
@@ -81,15 +81,13 @@ class ReviewPage(QWidget):
         self.add = QPushButton("Add a face\nby hand")
         self.add.setObjectName("addFace")
         self.add.setToolTip("Drag a box around a face that nobody worked on (F4)")
-        self.add.setFixedWidth(96)
-        self.add.setMinimumHeight(CARDS - 30)
+        self.add.setFixedSize(ADD, CARDS - 32)
         self.add.clicked.connect(self.draw_box)
         self._row = QWidget()
         self._row.setObjectName("chipRow")
         self._line = QHBoxLayout(self._row)
         self._line.setContentsMargins(12, 10, 12, 10)
         self._line.setSpacing(10)
-        self._line.addWidget(self.add)
         self._line.addStretch(1)
         scroll = QScrollArea()
         scroll.setObjectName("chipScroll")
@@ -102,9 +100,10 @@ class ReviewPage(QWidget):
         strip = QWidget()
         strip.setObjectName("faceStrip")
         strip.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        column = QVBoxLayout(strip)
-        column.setContentsMargins(0, 1, 0, 0)
-        column.addWidget(scroll)
+        line = QHBoxLayout(strip)
+        line.setContentsMargins(0, 1, 12, 0)
+        line.addWidget(scroll, 1)
+        line.addWidget(self.add)
         return strip
 
     # ---- what is shown
@@ -113,7 +112,6 @@ class ReviewPage(QWidget):
     def _draw(self) -> None:
         self.earlier.setIcon(self._theme.icon("earlier"))
         self.later.setIcon(self._theme.icon("later"))
-        self.add.setIcon(self._theme.icon("add-face", "muted"))
         self._show_head()
 
     @Slot()
@@ -131,8 +129,6 @@ class ReviewPage(QWidget):
     def _say(self, words: str) -> None:
         self.message.setText(words)
         self.message.setVisible(bool(words))
-        self.message.adjustSize()
-        self.message.move(16, 16)
 
     def _show_head(self) -> None:
         review, row = self.review, self.review.row
@@ -171,11 +167,16 @@ class ReviewPage(QWidget):
         review = self.review
         for card in self.cards:
             card.show_state(not review.obstacle, card.index in review.selected)
-            if card.index in review.selected:
-                self._scroll.ensureWidgetVisible(card)
+        QTimer.singleShot(0, self._show_chosen)  # once the row has its new width
         self.add.setEnabled(review.can_add)
         self.add.setVisible(review.reviewed is not None)
         self._show_head()
+
+    @Slot()
+    def _show_chosen(self) -> None:
+        for card in self.cards:
+            if card.index in self.review.selected:
+                self._scroll.ensureWidgetVisible(card)
 
     # ---- what is done
 
