@@ -166,7 +166,8 @@ def drawn(studio: Studio, seed: int, steps: int, guidance: float, names: Sequenc
                 if f"{name}{end:+.0f}" in kept:
                     continue
                 settings = {name: end}
-                start = held if sliders.moves_features(settings) else wish
+                light = not (sliders.moves_features(settings) or sliders.moves_identity(settings))
+                start = wish if light else held
                 moving = Moving(method, sliders, settings, finder, space.apart)
                 (kept[f"{name}{end:+.0f}"],) = moving(start, [seed], options, Progress())
         folder.mkdir(parents=True, exist_ok=True)

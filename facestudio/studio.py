@@ -58,6 +58,7 @@ DETECTOR, LANDMARKS, PANEL, PEOPLE = "starter-detector", "starter-landmarks", "s
 SLIDERS = "starter-sliders"
 FIRST = ("starter-estimator", "starter-prior")  # what a workspace begins with, if it is there
 MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
+MOST_FIRST = 256  # landmarks of first drawings that are kept, see methods/moving.py
 
 
 @dataclass(frozen=True)
@@ -609,8 +610,9 @@ class Studio:
         known = {entry.id: entry for entry in self.checkpoints()}
         moves: Sliders = self._keep("sliders", lambda: Sliders.load(known[SLIDERS], known))
         space = None if real else self._space(method)
+        known = self._keep("first drawings", lambda: Recent(MOST_FIRST))
         aside = {} if space is None else {"aside": space.apart}
-        return Moving(method, moves, settings, self._finder(), **aside)
+        return Moving(method, moves, settings, self._finder(), known=known, **aside)
 
     def _judges_of(self, method: Synthesizer) -> list[Embedder]:
         """The embedders that `method` does not listen to; CheckpointMissing without any."""

@@ -1,11 +1,13 @@
 """A synthesizer whose faces are moved by sliders: the person, where the features are, and the light.
 
-It stands in front of another one and changes what that is asked for. Where features move and nobody said where they are, each
-face is drawn twice: first as it is, so that its own features are found, then with these moved.
+It stands in front of another one and changes what that is asked for. Unless only the light moves, or it is said where the
+features are, each face is drawn twice: first as it is, so that its own features are found, then moved, with these moved or held.
+Held, because a moved person without them looks elsewhere, or falls apart when several sliders are moved.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,9 +16,12 @@ import numpy as np
 
 from facestudio.faces.face import Face, Identity
 from facestudio.faces.landmarks import LandmarkFinder
+from facestudio.faces.recent import Recent
 from facestudio.faces.sliders import Sliders
 from facestudio.methods.base import Synthesizer, Wish, wishes_of
 from facestudio.progress import Progress
+
+KNOWN = 256  # landmarks of first drawings that are kept
 
 
 class Moving:
@@ -25,6 +30,7 @@ class Moving:
     Args:
         finder: of landmarks.
         aside: what is done to a person after moving, so that it becomes no training person.
+        known: landmarks of first drawings, (68, 2) each, which need not be made again.
     """
 
     def __init__(
@@ -34,39 +40,51 @@ class Moving:
         settings: Mapping[str, float],
         finder: LandmarkFinder,
         aside: Callable[[Identity], Identity] = lambda identity: identity,
+        known: Recent[np.ndarray] | None = None,
     ) -> None:
         self.id, self.goal, self.checkpoint = synthesizer.id, synthesizer.goal, synthesizer.checkpoint
         self.template, self.embedder, self.Options = synthesizer.template, synthesizer.embedder, synthesizer.Options
         self.moved = dict(settings)
         self._synthesizer, self._sliders, self._finder, self._aside = synthesizer, sliders, finder, aside
+        self._known = Recent(KNOWN) if known is None else known
 
     def __call__(
         self, wish: Wish | Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress
     ) -> list[np.ndarray]:
         """Pictures as of a Synthesizer; where nobody is told, only features and light are moved."""
-        wishes = [self._person(one) for one in wishes_of(wish, len(seeds))]
-        if self._sliders.moves_features(self.moved):
-            if any(one.landmarks is None for one in wishes):
-                for _ in progress.track(range(1), "Drawing faces", share=0.5):
-                    pictures = self._synthesizer(wishes, seeds, options, progress)
-                wishes = [self._found(one, pixels) for one, pixels in zip(wishes, pictures, strict=True)]
-            wishes = [self._turned(one) for one in wishes]
-        return self._synthesizer(wishes, seeds, options, progress)
+        wishes = wishes_of(wish, len(seeds))
+        if self._sliders.moves_features(self.moved) or self._sliders.moves_identity(self.moved):
+            wishes = self._found(wishes, seeds, options, progress)
+        return self._synthesizer([self._moved(one) for one in wishes], seeds, options, progress)
 
-    def _person(self, wish: Wish) -> Wish:
-        push = self._sliders.push(self.moved)
-        if wish.identity is None or not self._sliders.moves_identity(self.moved):
-            return replace(wish, push=push)
-        return replace(wish, identity=self._aside(self._sliders.identity(wish.identity, self.moved)), push=push)
+    def _found(self, wishes: Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress) -> list[Wish]:
+        """`wishes` with the landmarks of faces as they are drawn, which the template frames, where they have none."""
+        keys = [self._key(wish, seed, options) for wish, seed in zip(wishes, seeds, strict=True)]
+        landmarks = [
+            self._known.get(key) if wish.landmarks is None else wish.landmarks
+            for wish, key in zip(wishes, keys, strict=True)
+        ]
+        places = [n for n, points in enumerate(landmarks) if points is None]
+        if places:
+            some, their = [wishes[n] for n in places], [seeds[n] for n in places]
+            for _ in progress.track(range(1), "Drawing faces", share=0.5):
+                pictures = self._synthesizer(some, their, options, progress)
+            side = self.template.size
+            whole = Face((0, 0, side, side), self.template.points)  # type: ignore[arg-type]
+            for n, pixels in zip(places, pictures, strict=True):
+                landmarks[n] = self._finder.find(pixels, whole)
+                self._known.put(keys[n], landmarks[n])
+        return [replace(wish, landmarks=points) for wish, points in zip(wishes, landmarks, strict=True)]
 
-    def _found(self, wish: Wish, pixels: np.ndarray) -> Wish:
-        """`wish`, with the landmarks of a face that is framed by the template, where it has none."""
-        if wish.landmarks is not None:
-            return wish
-        side = self.template.size
-        whole = Face((0, 0, side, side), self.template.points)  # type: ignore[arg-type]
-        return replace(wish, landmarks=self._finder.find(pixels, whole))
+    def _key(self, wish: Wish, seed: int, options: Any) -> str:
+        """What a first drawing depends on."""
+        who = b"" if wish.identity is None else wish.identity.embedding.tobytes()
+        return hashlib.sha256(repr((self.checkpoint.id, who, seed, options)).encode()).hexdigest()
 
-    def _turned(self, wish: Wish) -> Wish:
-        assert wish.landmarks is not None
-        return replace(wish, landmarks=self._sliders.features(wish.landmarks, self.moved, self.template))
+    def _moved(self, wish: Wish) -> Wish:
+        identity, landmarks = wish.identity, wish.landmarks
+        if identity is not None and self._sliders.moves_identity(self.moved):
+            identity = self._aside(self._sliders.identity(identity, self.moved))
+        if landmarks is not None and self._sliders.moves_features(self.moved):
+            landmarks = self._sliders.features(landmarks, self.moved, self.template)
+        return replace(wish, identity=identity, landmarks=landmarks, push=self._sliders.push(self.moved))

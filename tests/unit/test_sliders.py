@@ -16,6 +16,7 @@ from facestudio.errors import CheckpointMismatch, UsageError
 from facestudio.faces.align import transform
 from facestudio.faces.face import FFHQ_256, Face, Identity, similarity
 from facestudio.faces.pose import mean_face, pose_of_68
+from facestudio.faces.recent import Recent
 from facestudio.faces.sliders import CATALOGUE, INNER_LIPS, PERSON, Sliders, check, offered
 from facestudio.methods.arc2face import Arc2Face
 from facestudio.methods.base import Synthesizer, Wish
@@ -234,9 +235,9 @@ def test_features_are_looked_for_in_a_first_drawing_and_moved_in_a_second(slider
     assert [int(one[0, 0, 0]) for one in pictures] == [3, 7]
     first, second = painter.asked
     older = sliders.identity(WHO, {"age": 1.0})
-    for wish in (*first, *second):
+    assert all(wish.identity is WHO and wish.landmarks is None for wish in first), "as they are"
+    for wish in second:
         assert wish.identity is not None and np.array_equal(wish.identity.embedding, older.embedding)
-    assert all(wish.landmarks is None for wish in first)
     for wish, seed in zip(second, (3, 7), strict=True):
         expected = sliders.features(face68() + seed, {"yaw": 1.0}, FFHQ_256)
         assert wish.landmarks is not None and np.allclose(wish.landmarks, expected, atol=1e-3)
@@ -252,11 +253,24 @@ def test_features_that_are_known_or_stay_need_one_drawing(sliders: Sliders) -> N
     assert lit.landmarks is None and lit.push is not None and lit.identity is None
 
 
+def test_a_person_who_is_moved_holds_their_features_and_a_first_drawing_is_not_made_again(sliders: Sliders) -> None:
+    painter, known = Painter(), Recent[np.ndarray](8)
+    for amount in (0.5, 1.0):
+        moving = Moving(painter, sliders, {"age": amount}, Finder(), known=known)  # type: ignore[arg-type]
+        moving(Wish(WHO), [3], None, Progress())
+    first, half, whole = (asked[0] for asked in painter.asked)
+    assert first.landmarks is None and first.identity is WHO
+    for wish in (half, whole):
+        assert wish.landmarks is not None and np.allclose(wish.landmarks, face68() + 3)
+    moving(Wish(WHO), [4], None, Progress())
+    assert len(painter.asked) == 5, "another seed is another picture"
+
+
 def test_nobody_becomes_a_training_person(sliders: Sliders) -> None:
     painter, elsewhere = Painter(), Identity(-WHO.embedding, "listener")
     moving = Moving(painter, sliders, {"age": 1.0}, Finder(), lambda identity: elsewhere)  # type: ignore[arg-type]
     moving(Wish(WHO), [1], None, Progress())
-    assert painter.asked[0][0].identity is elsewhere
+    assert painter.asked[-1][0].identity is elsewhere
 
 
 # ---- what ships
