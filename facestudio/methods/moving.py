@@ -72,8 +72,8 @@ class Moving:
             side = self.template.size
             whole = Face((0, 0, side, side), self.template.points)  # type: ignore[arg-type]
             for n, pixels in zip(places, pictures, strict=True):
-                landmarks[n] = self._finder.find(pixels, whole)
-                self._known.put(keys[n], landmarks[n])
+                landmarks[n] = points = self._finder.find(pixels, whole)
+                self._known.put(keys[n], points)
         return [replace(wish, landmarks=points) for wish, points in zip(wishes, landmarks, strict=True)]
 
     def _key(self, wish: Wish, seed: int, options: Any) -> str:
