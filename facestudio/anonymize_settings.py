@@ -29,6 +29,7 @@ class Settings:
         metadata: policy of `Photo.save`; times: files say that they were changed in 1980. far: as of `Studio`.
         numbers: the results have numbers for names.
         secret: name of the secret that says whom people become, the same in all photos (see `album`); "" without one.
+        similar: who a face becomes is like who it was in apparent age and gender presentation.
     """
 
     recipe: Recipe
@@ -41,12 +42,14 @@ class Settings:
     far: float = 1e-3
     numbers: bool = False
     secret: str = ""
+    similar: bool = False
 
     def to_text(self) -> str:
         """One line of JSON; the same settings always give the same line."""
         others = {name: value for name, value in vars(self).items() if name != "recipe"}
-        if not self.secret:
-            del others["secret"]
+        for later in ("secret", "similar"):  # not in runs that were begun before there were these
+            if not others[later]:
+                del others[later]
         return json.dumps({**others, "recipe": json.loads(self.recipe.to_json())}, sort_keys=True)
 
     @classmethod

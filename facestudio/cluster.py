@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -55,6 +56,7 @@ class Job:
     device: str = "auto"
     far: float = 1e-3
     max_megapixels: float = 150.0
+    similar: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +92,8 @@ class Worker:
             else:
                 faces = self._studio.detect(photo, progress, unsure=True)
                 chosen = set(job.selected) if job.selected is not None and faces else None
-            cast = Cast({index: iter((person,)) for index, person in task.persons.items()})
+            persons = {index: iter((person,)) for index, person in task.persons.items()}
+            cast = self._studio.cast(job.recipe.checkpoint, persons) if job.similar else Cast(persons)
             settings: dict[str, Any] = {"tries": job.tries, "fallback": job.fallback, "cast": cast}
             result = self._studio.anonymize(photo, faces, job.recipe, chosen, progress, **settings)
             content = self._file(result, task.name) if result.writable else None
@@ -232,6 +235,10 @@ def _ray() -> Any:
         import ray.data
     except ImportError as error:
         raise UsageError(NEEDED, hint='Install it: pip install "facestudio[cluster]".') from error
+    with suppress(ImportError):  # somebody may have imported it before
+        from ray._private import auto_init_hook
+
+        auto_init_hook.enable_auto_connect = False
     for name in ("ray", "ray.data"):
         for handler in logging.getLogger(name).handlers:
             handler.setLevel(logging.CRITICAL)  # errors come back as exceptions, and are logged when all is stopped

@@ -11,7 +11,7 @@ import importlib.util
 import os
 import platform
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from facestudio.album import Album
     from facestudio.alike import Likeness
     from facestudio.anonymized import Anonymized
-    from facestudio.casting import Cast
+    from facestudio.casting import Cast, Nearest, Pseudonym
     from facestudio.datasets.records import PersonRecord
     from facestudio.datasets.running import Drawn, Shard, Writing
     from facestudio.datasets.tables import Measured
@@ -203,8 +203,10 @@ class Studio:
             cast=cast,
         )
 
-    def album(self, checkpoint_id: str, secret: Secret) -> Album:
+    def album(self, checkpoint_id: str, secret: Secret, similar: bool = False) -> Album:
         """Where it is kept whom the people of many photos become, the same in all of them, with the method of a checkpoint.
+
+        `similar`: as of `cast`.
 
         UsageError when the method makes nobody of a face; CheckpointMissing when the recogniser that it listens to is not here.
         """
@@ -218,7 +220,29 @@ class Studio:
         if method.people.embedder not in [embedder.id for embedder in embedders]:
             lack = f"The recogniser {method.people.embedder}, which {checkpoint_id} listens to, is not here."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
-        return Album(method.people, embedders, self._panel(), secret)
+        return Album(method.people, embedders, self._panel(), secret, self._nearest(method) if similar else None)
+
+    def cast(self, checkpoint_id: str, pseudonyms: Mapping[int, Iterator[Pseudonym]] | None = None) -> Cast:
+        """A cast of one photo in which those without `pseudonyms` become people who are like them in apparent age and gender
+        presentation, as far as that can be told; errors as of `album`."""
+        from facestudio.casting import Cast
+
+        return Cast(pseudonyms, self._nearest(self._method(checkpoint_id)))
+
+    def _nearest(self, method: Any) -> Nearest:
+        from facestudio.faces.resemblance import Resemblance
+        from facestudio.faces.sliders import Sliders
+        from facestudio.methods.base import Replacing
+
+        known = {entry.id: entry for entry in self.checkpoints()}
+        if not isinstance(method, Replacing):
+            raise UsageError(f"{method.id} makes nobody else of a face, so nobody can be similar.")
+        if SLIDERS not in known or not known[SLIDERS].here:
+            raise CheckpointMissing(
+                f"{SLIDERS} is not here, which tells who is similar.", hint="Install Face Studio again."
+            )
+        sliders: Sliders = self._keep("sliders", lambda: Sliders.load(known[SLIDERS], known))
+        return Resemblance(method.people, sliders).nearest
 
     def makes_people(self, checkpoint_id: str) -> bool:
         """Whether the method of a checkpoint makes somebody else of a face, so that it can be told whom; imports no torch."""

@@ -20,7 +20,7 @@ from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli.arguments import Boxes, Device, Faces, Far, Output, Photos, Quiet, Weights
 from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
-from facestudio.cli.consistent import check_consistent, see_people, the_secret
+from facestudio.cli.consistent import check_consistent, check_similar, see_people, the_secret
 from facestudio.cli.console import Screen
 from facestudio.cli.engine import LOCAL, RAY, check_engine, many
 from facestudio.cli.flags import options_given, parse_box, parse_faces
@@ -76,6 +76,9 @@ def anonymize(
     consistent: Annotated[
         bool, typer.Option("--consistent", help="Give the same person the same new face in all photos.")
     ] = False,
+    similar: Annotated[
+        bool, typer.Option("--similar", help="Let people become others of about the same age and gender presentation.")
+    ] = False,
     key: Annotated[
         Path | None,
         typer.Option(
@@ -126,19 +129,21 @@ def anonymize(
     check_tables(*tables)
     check_engine(engine, workers, asked.boxes)
     check_consistent(studio, entry.id, output, consistent, key, resume)
+    check_similar(studio, entry.id, similar)
     if names is not None:
         planned = numbered(planned, output, names)
     secret = the_secret(key, screen) if consistent else None
     settings = Settings(
         *(recipe, faces, tuple(box or ()), tries, NO_FALLBACK if hiding is None else hiding),
         *(metadata, reset_times, far, names is not None, secret.name if secret else ""),
+        similar=similar,
     )
     journal = Journal(output, settings.to_text())
     album: Album | None = None
 
     def work(photo: Photo, progress: Progress) -> Result:
         found, chosen = (album.found(photo) if album else None) or asked.of(photo, progress)
-        cast = album.cast(photo) if album else None
+        cast = album.cast(photo) if album else studio.cast(entry.id) if similar else None
         return studio.anonymize(photo, found, recipe, chosen, progress, tries=tries, fallback=hiding, cast=cast)
 
     attention: list[batch.Outcome] = []
@@ -174,7 +179,7 @@ def anonymize(
             if elsewhere is None:
                 studio.prepare(entry.id)
             if secret is not None:
-                album = studio.album(entry.id, secret)
+                album = studio.album(entry.id, secret, similar)
                 screen.say(see_people(album, planned, asked.of, progress, journal if resume else None))
             outcomes = batch.run(
                 photos,

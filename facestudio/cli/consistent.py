@@ -9,10 +9,19 @@ from facestudio.cli.console import Screen
 from facestudio.cli.report import count
 from facestudio.errors import UsageError
 from facestudio.journal import DONE, Journal
+from facestudio.methods.base import method_name
 from facestudio.planning import Plan
 from facestudio.progress import Progress
 from facestudio.secret import Secret, check_place, open_key
 from facestudio.studio import Studio
+
+
+def check_similar(studio: Studio, checkpoint: str, similar: bool) -> None:
+    """UsageError when the checkpoint's method makes nobody who could be similar."""
+    if similar and not studio.makes_people(checkpoint):
+        raise UsageError(
+            f"{checkpoint} makes nobody else of a face, so --similar has nobody to choose.", hint=_others(studio)
+        )
 
 
 def check_consistent(
@@ -26,16 +35,19 @@ def check_consistent(
     if not consistent:
         return
     if not studio.makes_people(checkpoint):
-        able = [c.method.partition(":")[0] for c in studio.anonymize_checkpoints() if studio.makes_people(c.id)]
         raise UsageError(
-            f"{checkpoint} makes nobody else of a face, so --consistent has nobody to keep.",
-            hint=f"Choose --method {' or '.join(dict.fromkeys(able))}." if able else "",
+            f"{checkpoint} makes nobody else of a face, so --consistent has nobody to keep.", hint=_others(studio)
         )
     if resume and key is None:
         raise UsageError(
             "A run can only be gone on with --consistent by its key: without one its secret is gone.",
             hint="Name it by --key, also in the first run.",
         )
+
+
+def _others(studio: Studio) -> str:
+    able = [method_name(entry) for entry in studio.anonymize_checkpoints() if studio.makes_people(entry.id)]
+    return f"Choose --method {' or '.join(dict.fromkeys(able))}." if able else ""
 
 
 def the_secret(key: Path | None, screen: Screen) -> Secret:

@@ -38,6 +38,7 @@ def many(
     job = Job(
         *(settings.recipe, selected, settings.tries, settings.hiding),
         *(writing.format, writing.metadata, device, settings.far),
+        similar=settings.similar,
     )
 
     def task(item: Item) -> Task:

@@ -163,6 +163,15 @@ class IdentitySpace:
             "Everybody near this place is like somebody whom the weights were trained on.", hint="Take another person."
         )
 
+    def reading(self, direction: np.ndarray) -> np.ndarray:
+        """The vector (D,) whose product with an identity says how far that lies in `direction` (D,), free of what else people
+        vary in, and in their standard deviations (Fisher's linear discriminant)."""
+        axes, spread = (np.asarray(each, np.float64) for each in (self._people.axes, self._people.spread))
+        # directions in which hardly anybody varies tell nothing
+        within = (axes.T @ direction) / (spread**2 + (0.1 * spread.max()) ** 2)
+        found: np.ndarray = axes @ within / np.linalg.norm(spread * within)
+        return found
+
     def nearest_known(self, identity: Identity) -> float:
         """The cosine of `identity` to the training identity that is most like it."""
         return float((self._known @ identity.embedding).max())

@@ -116,6 +116,10 @@ class Sliders:
         step = self._added(settings)[0]
         return Identity(identity.embedding + step, self.embedder) if step.any() else identity
 
+    def direction(self, name: str) -> np.ndarray:
+        """What the slider `name` at 1 adds to a unit identity, (D,) float32."""
+        return self._added({name: 1.0})[0]
+
     def moves_identity(self, settings: Mapping[str, float]) -> bool:
         """Whether `settings` change who somebody is."""
         return bool(self._added(settings)[0].any())

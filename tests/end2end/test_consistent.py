@@ -22,7 +22,7 @@ from facestudio.studio import Studio
 data = pytest.importorskip("skimage.data")
 
 KEY = "Face Studio key 1: who has it can give people the same new faces again\n" + "42" * 32 + "\n"
-METHOD = ["--method", "redraw", "--consistent", "--change", "1.0", "--steps", "4", "--quiet"]
+METHOD = ["--method", "redraw", "--consistent", "--similar", "--change", "1.0", "--steps", "4", "--quiet"]
 
 
 def portrait() -> Image.Image:
@@ -99,6 +99,7 @@ def test_one_new_person_in_all_photos_kept_by_the_key_and_nothing_of_the_old_one
         (["--method", "redraw", "--consistent", "--key", "OUT/key"], "beside the photos"),
         (["--method", "redraw", "--consistent", "--resume"], "only be gone on with --consistent by its key"),
         (["--method", "blur", "--consistent"], "makes nobody else of a face"),
+        (["--method", "solid", "--similar"], "makes nobody else of a face"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_nothing_is_written(
