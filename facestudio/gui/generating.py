@@ -131,11 +131,11 @@ class Making(Made):
 
     @property
     def stuck(self) -> str:
-        """Why no slider moves the current picture, in a sentence; "" when they do, or there is none."""
+        """Why sliders do not move the current picture but the next ones, in a sentence; "" when they do, or there is none."""
         of = self.shown.source if self.picture is not None and self.shown is not None else self._moved_of
         if self._subject() is None or of is (self.source if self.from_photo else None):
             return ""
-        return "This picture shows somebody else than is chosen above; choose the same person to move them."
+        return "That counts for the next pictures: this one shows somebody else than is chosen."
 
     @Slot(bool)
     def keep_person(self, on: bool) -> None:
@@ -282,7 +282,9 @@ class Making(Made):
         """A slider was let go: draw the fine picture."""
         subject = self._subject()
         recipe = self.recipe
-        if self.ready and recipe and not self.stuck and subject and subject.portrait.recipe.sliders != recipe.sliders:
+        if self.stuck:
+            self.notified.emit(self.stuck, None)
+        elif self.ready and recipe and subject and subject.portrait.recipe.sliders != recipe.sliders:
             self._generate((self._shot_of(subject),))
             self._refining = self.running
 

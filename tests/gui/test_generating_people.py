@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QSlider, QWidget
 from pytestqt.qtbot import QtBot
 
 from facestudio.faces.people import IdentitySpace
@@ -99,6 +100,13 @@ def people(page: GenerateWorkspace) -> list[Any]:
 
 def tick(box: Any) -> None:
     QTest.mouseClick(box, LEFT, pos=QPoint(10, box.height() // 2))
+
+
+def slide(slider: QSlider, place: int) -> None:
+    """Drag a slider and let it go."""
+    slider.setSliderDown(True)
+    slider.setValue(place)
+    slider.setSliderDown(False)
 
 
 def point_at(widget: QWidget, where: QPointF) -> None:
@@ -261,21 +269,21 @@ def test_a_slider_that_moves_on_gives_up_the_fine_picture(
     assert dict(picture.portrait.recipe.sliders) == {"smile": 0.1}
 
 
-def test_a_picture_of_somebody_else_is_not_moved(page: GenerateWorkspace, qtbot: QtBot, tmp_path: Path) -> None:
+def test_a_picture_of_somebody_else_is_not_moved(
+    page: GenerateWorkspace, qtbot: QtBot, studio: FakeStudio, tmp_path: Path
+) -> None:
     made(qtbot, page, count=1, seed=7)
-    slider = page.panel.sliders.rows["age"].slider
-    assert slider.isEnabled()
+    slider, drawn = page.panel.sliders.rows["age"].slider, len(studio.painter.asked)
     with_person(qtbot, page, tmp_path / "one.png")
-    assert not slider.isEnabled() and "somebody else than is chosen" in slider.toolTip()
+    slide(slider, 4)
+    assert "counts for the next pictures" in toast(page)
+    assert len(studio.painter.asked) == drawn and not page.making.doing and not page.making.sliding.drafting
     made(qtbot, page, count=1, seed=7)
-    assert slider.isEnabled(), "this one is of the photo"
-    slider.setSliderDown(True)
-    slider.setValue(4)
-    slider.setSliderDown(False)
+    assert dict(page.making.pictures[0].portrait.recipe.sliders) == {"age": 0.2}
+    slide(slider, -4)
     qtbot.waitUntil(lambda: len(page.making.runs.all) == 3 and not page.making.doing)
-    assert page.making.pictures[0].portrait.recipe.reference and not page.making.pictures[0].portrait.recipe.person
-    tick(page.panel.nobody)
-    assert not slider.isEnabled()
+    recipe = page.making.pictures[0].portrait.recipe
+    assert recipe.reference and not recipe.person and dict(recipe.sliders) == {"age": -0.2}
 
 
 def test_a_double_click_sets_a_slider_back_and_undo_follows(
@@ -404,6 +412,22 @@ def test_the_history_shows_an_earlier_gallery_again(page: GenerateWorkspace, qtb
     assert [picture.seed for picture in page.making.pictures] == [7, 8, 9]
     assert page.making.runs.can_redo
     assert page.history.item(0).toolTip() == "3 pictures from seed 7, people of nobody"
+
+
+def test_the_readout_asks_for_no_wider_window(
+    page: GenerateWorkspace, qtbot: QtBot, studio: FakeStudio, tmp_path: Path
+) -> None:
+    long = "A recogniser whose title says at length of which kind it is (a transformer)"
+    for judge in studio.judges:
+        judge.checkpoint = replace(judge.checkpoint, title=long)
+    for about in OFFERED:
+        page.making.sliding.set_value(about.id, 0.75)
+    with_person(qtbot, page, tmp_path / "one.png")
+    made(qtbot, page, count=2)
+    click(page, 1)
+    assert "age +0.75, smile +0.75" in page.readout.seed.text()
+    assert page.readout.cosines[0].toolTip().endswith(long)
+    assert page.minimumSizeHint().width() <= 1000
 
 
 # ---- what has no effect

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from facestudio.gui.runs import Picture
 
 HEIGHT = 124
-GAUGE = 220
+GAUGE = 190
+COSINE = 170  # px that a line beside the gauge has
 NOBODY = "This person does not exist, so there is nobody to compare with."
 AGAIN_HELP = "Draw this seed once more, with the options and sliders as they are now (Ctrl+G)"
 VARY_HELP = "Draw other pictures of the person on this one, from other seeds (Ctrl+Shift+G)"
@@ -40,7 +41,7 @@ class PortraitReadout(QWidget):
         self.seed, self.words, self.sentence = QLabel(), QLabel(), QLabel()
         self.seed.setObjectName("chipTitle")
         self.sentence.setObjectName("note")
-        for label in (self.words, self.sentence):
+        for label in (self.seed, self.words, self.sentence):
             label.setWordWrap(True)
             label.setTextFormat(Qt.TextFormat.PlainText)
         self.gauge = Gauge(theme)
@@ -134,7 +135,9 @@ class PortraitReadout(QWidget):
         column.setSpacing(0)
         self.cosines = []
         for verdict in portrait.verdicts.values() if portrait else ():
-            label = QLabel(f"{verdict.cosine:.2f}  {verdict.title or verdict.embedder}")
+            words = f"{verdict.cosine:.2f}  {verdict.title or verdict.embedder}"
+            label = QLabel(self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, COSINE))
+            label.setToolTip(words)
             label.setObjectName("chipInfo")
             label.setFixedHeight(ROW)
             column.addWidget(label)

@@ -155,7 +155,7 @@ class SliderRows(QWidget):
     @Slot()
     def refresh(self) -> None:
         """Show where the sliders stand."""
-        stuck, unmoved = self._making.stuck, self._making.unmoved
+        unmoved = self._making.unmoved
         for name, row in self.rows.items():
             row.show_value(self._making.sliding.value(name))
-            row.show_lack(stuck or (unmoved if row.about.group == PERSON else ""))
+            row.show_lack(unmoved if row.about.group == PERSON else "")
