@@ -70,17 +70,15 @@ def real(path: Path) -> Path:
 
 def make_folder(folder: Path) -> None:
     """Make `folder`, and those around it, where they are missing; UnwritableOutput when nothing can be written there."""
+    beside = folder / hidden_name(secrets.token_hex(8))
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _new_file(folder / hidden_name(secrets.token_hex(8))) as file:
-            named = file.name if isinstance(file.name, str) else ""
-        if named:
-            _remove(Path(named))
+        _new_file(beside).close()
     except (OSError, ValueError) as error:
-        words = _system_words(error)
-        raise UnwritableOutput(
-            f"Nothing can be written into the folder {shown(folder)}: {words}.", hint="Choose another folder."
-        ) from error
+        words = f"Nothing can be written into the folder {shown(folder)}: {_system_words(error)}."
+        raise UnwritableOutput(words, hint="Choose another folder.") from error
+    finally:
+        _remove(beside)
 
 
 def write_beside(

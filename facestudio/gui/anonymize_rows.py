@@ -71,11 +71,6 @@ class Row:
         return TO_DO if self.record is None else str(self.record["status"])
 
     @property
-    def open(self) -> bool:
-        """Whether it is still to do."""
-        return self.item is not None and not self.doubt and self.record is None
-
-    @property
     def reviewable(self) -> bool:
         """Whether there is something to look at: what was done to it is known."""
         return self.item is not None and self.record is not None and self.record["recipe"] is not None
@@ -117,10 +112,16 @@ class Row:
             words.append("Nothing was written.")
         if not words and record["error"]:
             return str(record["error"])
-        if not words and self.status == FALLBACK:
-            hidden = [(n, face) for n, face in enumerate(record["faces"], 1) if face["status"] == FALLBACK]
-            words = [f"Face {n}: {face['notes'][0]}" for n, face in hidden if face["notes"]]
+        if not words:
+            telling = [(n, face) for n, face in enumerate(record["faces"], 1) if face["notes"] and _asks(face)]
+            words = [f"Face {n}: {face['notes'][0]}" for n, face in telling]
         return " ".join(words)
+
+
+def _asks(face: Mapping[str, Any]) -> bool:
+    """Whether one would ask why a face without an error is as it is: hidden after all, or alike and verified all the same."""
+    alike = any(cosine >= face["threshold"].get(judge, 1) for judge, cosine in face["similarity"].items())
+    return bool(face["status"] == FALLBACK or (face["status"] == VERIFIED and alike))
 
 
 def counts(rows: Iterable[Row]) -> dict[str, int]:

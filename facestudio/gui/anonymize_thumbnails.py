@@ -65,8 +65,8 @@ class Thumbnails(QObject):
 
     @Slot(object, object)
     def _take(self, path: Path, pair: Pair) -> None:
-        row = next((row for row in self._run.rows if row.path == path), None)
-        self._of[path] = row.output if row is not None else None
+        place = self._run.place_of(path)
+        self._of[path] = None if place is None else self._run.rows[place].output
         self._keep(path, pair)
 
     def _keep(self, path: Path, pair: Pair) -> None:

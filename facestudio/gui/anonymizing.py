@@ -19,7 +19,7 @@ from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
 
 from facestudio.anonymize_settings import HIDING, Settings
 from facestudio.gui import anonymize_work as work
-from facestudio.gui.anonymize_rows import REVIEW, Row, counts
+from facestudio.gui.anonymize_rows import LEFT_OUT, REVIEW, TO_DO, WORKING, Row, counts
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.workplace import Workplace
 from facestudio.progress import Progress, Update
@@ -27,7 +27,7 @@ from facestudio.progress import Progress, Update
 if TYPE_CHECKING:
     from facestudio.studio import Studio
 
-ANONYMIZING = "anonymizing"
+ANONYMIZING, LOOKING_AT = "anonymizing", "opening a photo"
 
 
 class Anonymizing(Workplace):
@@ -58,6 +58,7 @@ class Anonymizing(Workplace):
         self.tally = ""
         self.waits = ""  # why the run waits, in a sentence
         self._places: dict[Path, int] = {}
+        self._counts: dict[str, int] | None = None
         self._looking: Job | None = None
         self._then_run = False
         self._entered = self.closed = False
@@ -139,7 +140,7 @@ class Anonymizing(Workplace):
             return "Looking through the photos…"
         if self.offer is None:
             return "" if self.offers is None else "There is no method that changes faces."
-        if not any(row.item is not None for row in self.rows):
+        if not self.photos:
             return "There is no photo to do."
         return ""
 
@@ -150,7 +151,7 @@ class Anonymizing(Workplace):
     @property
     def to_do(self) -> int:
         """How many photos are still to do, as far as is known."""
-        return sum(row.open for row in self.rows)
+        return self.counts.get(TO_DO, 0) + self.counts.get(WORKING, 0)
 
     # ---- what is there
 
@@ -196,7 +197,7 @@ class Anonymizing(Workplace):
         self.failed.emit(error)
 
     def _show_rows(self, rows: list[Row]) -> None:
-        self.rows = rows
+        self.rows, self._counts = rows, None
         self._places = {row.path: n for n, row in enumerate(rows)}
         self.rows_changed.emit()
 
@@ -214,13 +215,20 @@ class Anonymizing(Workplace):
         """Show `row` in the place of the one of its photo."""
         n = self._places.get(row.path)
         if n is not None:
-            self.rows[n] = row
+            self.rows[n], self._counts = row, None
             self.row_changed.emit(n)
 
     @property
     def counts(self) -> dict[str, int]:
         """How many photos have which status."""
-        return counts(self.rows)
+        if self._counts is None:
+            self._counts = counts(self.rows)  # kept, because it is asked for often and there may be many rows
+        return self._counts
+
+    @property
+    def photos(self) -> int:
+        """How many of the rows are photos to do, or done."""
+        return len(self.rows) - self.counts.get(LEFT_OUT, 0)
 
     # ---- the run
 
@@ -282,7 +290,7 @@ class Anonymizing(Workplace):
     def _work_cancelled(self) -> None:
         if self.running:
             self.notified.emit("Stopped. What is done stays; start again to go on, today or another day.", None)
-        else:
+        elif self.doing != LOOKING_AT:
             super()._work_cancelled()
 
     @Slot(object)
@@ -299,6 +307,11 @@ class Anonymizing(Workplace):
     def report(self) -> Path | None:
         """Where the run's report lies."""
         return work.report_of(self.output) if self.output is not None else None
+
+    @property
+    def reported(self) -> bool:
+        """Whether there is anything to report."""
+        return any(row.record is not None for row in self.rows)
 
     @property
     def records(self) -> list[Mapping[str, Any]]:

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 
 from facestudio.gui import review_work as work
 from facestudio.gui.anonymize_rows import FAILED, LEFT, REVIEW, Row, reviewed_next
-from facestudio.gui.anonymizing import Anonymizing
+from facestudio.gui.anonymizing import LOOKING_AT, Anonymizing
 from facestudio.gui.jobs import Job
 from facestudio.gui.qimage import Pyramid
 from facestudio.gui.review_work import Reviewed, ReviewFace
@@ -23,7 +23,7 @@ from facestudio.gui.review_work import Reviewed, ReviewFace
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
 
-REVIEWING, LOOKING_AT = "doing a photo again", "opening a photo"
+REVIEWING = "doing a photo again"
 AGAIN, HIDDEN, ADDED = (
     "tried again",
     "hidden",
@@ -257,7 +257,7 @@ class Review(QObject):
     def _decided(self, made: tuple[str, Reviewed]) -> None:
         how, reviewed = made
         row = reviewed.row
-        if self.row is None or self.row.path == row.path:
+        if self.row is not None and self.row.path == row.path:
             self._show(row, reviewed)
         self._run.set_row(row)
         self._run.thumbnails_made.emit(row.path, reviewed.thumbnails)

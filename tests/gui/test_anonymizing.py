@@ -358,13 +358,13 @@ def test_results_of_other_settings_are_asked_about(
     question = dialog(qtbot, window, QMessageBox)
     assert isinstance(question, QMessageBox)
     assert "2: Its result was made with other settings." in question.informativeText()
-    answer(qtbot, window, "Leave them")
+    answer(qtbot, window, "Keep what is there")
     ended(qtbot, window)
     assert (page.run.output / "a.png").read_bytes() == kept
     assert cell(page, "a.png", STATUS) == "Exists already"
     assert len(records(page.run.report)) == 2, "what stays stands in the report"
     QTest.mouseClick(page.panel.button, LEFT)
-    answer(qtbot, window, "Make them again")
+    answer(qtbot, window, "Make again")
     qtbot.waitUntil(
         lambda: cell(page, "a.png", STATUS) in ("Verified", "Fallback") and not page.run.doing, timeout=15000
     )

@@ -15,7 +15,8 @@ ITEM = Item(Path("in/a.jpg"), Path("out/a.jpg"))
 
 def face(status: str = "verified", error: str | None = None, **cosines: float) -> dict[str, Any]:
     notes = ["Hidden by solid, because it was not verified."] if status == "fallback" else ["A note."]
-    return {"status": status, "error": error, "similarity": cosines, "notes": notes}
+    thresholds = dict.fromkeys(cosines, 0.5)
+    return {"status": status, "error": error, "similarity": cosines, "threshold": thresholds, "notes": notes}
 
 
 def row(status: str | None = None, *faces: dict[str, Any], **more: Any) -> Row:
@@ -30,7 +31,8 @@ def row(status: str | None = None, *faces: dict[str, Any], **more: Any) -> Row:
     ("of", "reason"),
     [
         (row(), ""),
-        (row("verified", face()), ""),
+        (row("verified", face(a=0.4)), ""),
+        (row("verified", face(a=0.6)), "Face 1: A note."),
         (row("fallback", face(), face("fallback")), "Face 2: Hidden by solid, because it was not verified."),
         (
             row("needs review", face("needs review", "A knows it."), output=None),
@@ -50,10 +52,14 @@ def test_the_worst_of_all_judges_and_faces_is_shown() -> None:
     assert row("no face").worst is None and row().worst is None
 
 
-def test_what_can_be_looked_at_and_what_is_to_do() -> None:
+def test_what_can_be_looked_at_and_which_status_it_has() -> None:
     unread = row("failed", error="It is damaged.", recipe=None, output=None)
     assert [one.reviewable for one in (row(), row("verified", face()), unread)] == [False, True, False]
-    assert [one.open for one in (row(), row("verified", face()), row(doubt="foreign"))] == [True, False, False]
+    assert [one.status for one in (row(), row("verified"), row(doubt="foreign"))] == [
+        "to do",
+        "verified",
+        "exists already",
+    ]
     assert row("needs review", output=None).output is None and row("verified").output == ITEM.target
 
 

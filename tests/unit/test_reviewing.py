@@ -177,6 +177,14 @@ def test_a_face_is_added_by_hand() -> None:
     assert np.array_equal(near(after.after, 0), near(result.after, 0))
 
 
+def test_a_face_is_added_where_none_was_found() -> None:
+    before = photo()
+    result = done(before, method("solid"), ())
+    assert result.status == "no face"
+    after = review(before, told(result), Decision(ADDED, face=FACES[0]), shown=result.after)
+    assert (after.status, changed_near(before, after.after)) == ("verified", [True, False, False])
+
+
 def test_who_was_not_chosen_stays_so() -> None:
     before = photo()
     result = done(before, method("solid"), selected={0})

@@ -124,13 +124,12 @@ class AnonymizePanel(WorkPanel):
 
     def _words(self) -> str:
         run = self._run
-        todo = [row for row in run.rows if row.item is not None]
-        left, failed = run.to_do, run.counts.get(FAILED, 0)
-        if not todo:
+        every, left, failed = run.photos, run.to_do, run.counts.get(FAILED, 0)
+        if not every:
             return "Anonymize"
-        if 0 < left < len(todo):
+        if 0 < left < every:
             return f"Go on with {photos(left)}"
-        return f"Try {photos(failed)} again" if failed and not left else f"Anonymize {photos(len(todo))}"
+        return f"Try {photos(failed)} again" if failed and not left else f"Anonymize {photos(every)}"
 
     @Slot(int)
     def _choose_fallback(self, index: int) -> None:

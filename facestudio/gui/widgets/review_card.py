@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from facestudio.gui.anonymize_rows import MISSED, TONES
+from facestudio.gui.anonymize_rows import FALLBACK, MISSED, TONES, VERIFIED
 from facestudio.gui.review_work import ReviewFace
 from facestudio.gui.reviewing import can_leave
 from facestudio.gui.theme import Theme
@@ -95,7 +95,11 @@ class ReviewCard(QFrame):
             figures.addWidget(name, line, 0)
             figures.addWidget(gauge, line, 1)
             figures.addWidget(number, line, 2)
-            self._numbers.append((number, tone(verdict)))
+            settled = self.face.status in (
+                VERIFIED,
+                FALLBACK,
+            )  # then a high figure means nothing, and the sentence says why
+            self._numbers.append((number, "muted" if settled and not verdict.success else tone(verdict)))
         figures.setColumnStretch(1, 1)
         return figures
 

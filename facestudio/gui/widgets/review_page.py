@@ -160,6 +160,8 @@ class ReviewPage(QWidget):
         reviewed = self.review.reviewed
         if reviewed is not None and not reviewed.written:
             self._say("Nothing was written of this photo: what is shown here is what the method makes of it.")
+        elif reviewed is not None and not reviewed.faces:
+            self._say("No face was found in this photo. If there is one, add it by hand.")
         self._show_states()
 
     @Slot()

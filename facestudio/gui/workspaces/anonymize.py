@@ -138,12 +138,12 @@ class AnonymizeWorkspace(QSplitter):
         run.notified.connect(self.toast.tell)
         run.doubts_found.connect(self._ask_about_results)
         run.rows_changed.connect(self._show_rows)
+        run.progressed.connect(self._show_progress)
         for changed in (
             run.given_changed,
             run.rows_changed,
             run.row_changed,
             run.work_changed,
-            run.progressed,
             run.recipe_changed,
             run.offers_changed,
             self.review.photo_changed,
@@ -169,7 +169,7 @@ class AnonymizeWorkspace(QSplitter):
                 "open_photos": not run.running,
                 "open_album": not run.running,
                 "output": bool(run.given) and not run.running,
-                "export_report": bool(run.records),
+                "export_report": run.reported,
                 "anonymize": run.ready,
                 "pause": bool(run.doing) and not run.stopping,
                 "stop_anonymizing": photo or (bool(run.doing) and not run.stopping),
@@ -186,7 +186,7 @@ class AnonymizeWorkspace(QSplitter):
                 **dict.fromkeys(("fit_review", "actual_review", "zoom_in_review", "zoom_out_review"), photo),
             }
         )
-        self.export.setEnabled(bool(run.records))
+        self.export.setEnabled(run.reported)
         self.look.setText(f"Review {photos(waiting)}" if waiting else "Look at the photo")
         self.look.setEnabled(bool(waiting) or bool(row and row.reviewable))
         self.look.setToolTip(
@@ -197,6 +197,10 @@ class AnonymizeWorkspace(QSplitter):
         self.about.setText(self._about())
         self.about.setToolTip(str(run.output or ""))
 
+    @Slot()
+    def _show_progress(self) -> None:
+        self.about.setText(self._about())
+
     def _about(self) -> str:
         run = self.run
         if run.waits:
@@ -205,7 +209,7 @@ class AnonymizeWorkspace(QSplitter):
             return ("Paused.  " if run.paused else "") + (run.tally or "Starting…")
         if run.listing:
             return "Looking through the photos…"
-        todo, failed, every = run.to_do, run.counts.get(FAILED, 0), sum(row.item is not None for row in run.rows)
+        todo, failed, every = run.to_do, run.counts.get(FAILED, 0), run.photos
         words = f"{photos(every)}, {todo} to do" if todo else f"{photos(every)}, none to do"
         return f"{words}, {failed} failed." if failed else f"{words}."
 
@@ -318,7 +322,7 @@ class AnonymizeWorkspace(QSplitter):
     def choose_export(self) -> None:
         """Ask where the report is saved."""
         report = self.run.report
-        if report is None or not self.run.records:
+        if report is None or not self.run.reported:
             return
         start = str(report.with_name(report.name.replace("-report", "-report-copy")))
         name, _ = QFileDialog.getSaveFileName(self.window(), "Save the report", start, "Reports (*.jsonl)")
@@ -336,10 +340,10 @@ class AnonymizeWorkspace(QSplitter):
         ask(
             self.window(),
             "A result is there already" if one else f"{len(rows)} results are there already",
-            f"{which}\nAre they to be made again, or to stay?",
+            which,
             {
-                "Leave them": (Role.AcceptRole, partial(self.run.run, False)),
-                "Make them again": (Role.DestructiveRole, partial(self.run.run, True)),
+                "Keep what is there": (Role.AcceptRole, partial(self.run.run, False)),
+                "Make again": (Role.DestructiveRole, partial(self.run.run, True)),
                 "Cancel": (Role.RejectRole, nothing),
             },
         )
