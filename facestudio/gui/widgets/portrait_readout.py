@@ -136,7 +136,7 @@ class PortraitReadout(QWidget):
         self.cosines = []
         for verdict in portrait.verdicts.values() if portrait else ():
             words = f"{verdict.cosine:.2f}  {verdict.title or verdict.embedder}"
-            label = QLabel(self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, COSINE))
+            label = QLabel(self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, COSINE))
             label.setToolTip(words)
             label.setObjectName("chipInfo")
             label.setFixedHeight(ROW)
