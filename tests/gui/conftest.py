@@ -175,7 +175,7 @@ def make_window(qtbot: QtBot, studio: FakeStudio) -> Iterator[Callable[[], MainW
         window = build_window(studio, user_settings())
         windows.append(window)
         window.show()
-        qtbot.waitUntil(lambda: window.session.offer is not None and window.session.device != "")
+        qtbot.waitUntil(lambda: window.session.offer is not None and window.session.device != "", timeout=60000)
         return window
 
     yield make
