@@ -37,6 +37,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
 
+UNSTARTED = "Ray could not be started:"
 NEEDED = "Ray is not installed, which --engine ray works with."
 _WAIT = 0.1  # seconds until it is asked again whether to stop
 _ROOM = (200, 100)  # megabytes of Ray's store on this machine: at least, and for each worker
@@ -160,8 +161,10 @@ class Cluster:
             settings |= {"include_dashboard": False, "num_cpus": count + 1}  # one is for Ray's own work
         try:
             self._ray.init(**settings)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise FaceStudioError(f"Ray could not be started: {_first_line(error)}") from error
+        except Exception as error:  # noqa: BLE001 - Ray raises what it likes
+            self._ray.shutdown()
+            words = f"{UNSTARTED} {_first_line(error)}"
+            raise FaceStudioError(words, hint="Try again on a machine that is less busy.") from error
 
     def _pump(self, items: Sequence[Item], found: Queue[Any], stopped: threading.Event) -> None:
         """Put what the workers make into `found`, at last an exception if there is one."""
