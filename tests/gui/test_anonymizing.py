@@ -369,7 +369,7 @@ def test_results_of_other_settings_are_asked_about(
     QTest.mouseClick(page.panel.button, LEFT)
     answer(qtbot, window, "Make again")
     qtbot.waitUntil(
-        lambda: cell(page, "a.png", STATUS) in ("Verified", "Fallback") and not page.run.doing, timeout=15000
+        lambda: cell(page, "a.png", STATUS) in ("Verified", "Fallback") and not page.run.doing, timeout=PATIENCE
     )
     assert (page.run.output / "a.png").read_bytes() != kept
 
