@@ -28,9 +28,9 @@ class Options:
     """What a person may choose."""
 
     hold: float = option(
-        1.0,
+        0.4,
         title="Hold",
-        help="How strictly expression, light and all the rest are held while the person changes.",
+        help="How strictly expression, light and the rest are held; with more of them more of the person stays, too.",
         minimum=0.0,
         maximum=1.0,
         step=0.05,
@@ -83,8 +83,8 @@ class Decouple(Redraw):
         return cls(checkpoint, *parts(checkpoint, device), load_network(checkpoint, device), device)
 
     def stronger(self, options: Any) -> Any | None:
-        """A quarter less is held; None when nothing is."""
-        return replace(options, hold=max(0.0, round(options.hold - 0.25, 2))) if options.hold > 0 else None
+        """A fifth less is held; None when nothing is."""
+        return replace(options, hold=max(0.0, round(options.hold - 0.2, 2))) if options.hold > 0 else None
 
     def _asked(self, who: Tensor, options: Any, lines: Tensor, known: Tensor, drawn: Tensor) -> tuple[Any, Tensor]:
         from facestudio.networks.decouple import HoldingPrior

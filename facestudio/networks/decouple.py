@@ -92,6 +92,7 @@ class AttributeCode(nn.Module):
         self.inward = nn.Conv2d(latent + sketch, width, 3, padding=1)
         self.blocks = nn.Sequential(*(Block(width, groups) for _ in range(blocks)))
         self.outward = nn.Conv2d(width, 2 * code, 1)
+        nn.init.constant_(self.outward.bias[code:], -4.0)  # type: ignore[index]  # or noise drowns what a new code says
 
     def forward(self, latents: Tensor, sketch: Tensor) -> Code:
         """The code (B, code, h, w) of `latents` (B, C, h, w), times the prior's `loud`, and `sketch` (B, S, h, w)."""

@@ -343,7 +343,7 @@ def test_each_try_holds_less(method: Decouple) -> None:
         held.append(options.hold)
         assert options.steps == 5
         options = method.stronger(options)
-    assert held == [0.6, 0.35, 0.1, 0.0]
+    assert held == [0.6, 0.4, 0.2, 0.0]
 
 
 def test_it_can_be_told_whom_a_face_becomes(method: Decouple) -> None:
