@@ -130,7 +130,7 @@ def _read(value: Any, depth: int) -> Who:
                 return Near(_read(near, depth + 1), amount, seed)
             case {"from": one, "to": other, "share": share}:
                 return Between(_read(one, depth + 1), _read(other, depth + 1), share)
-            case {"seed": seed}:
+            case {"seed": seed} if len(value) == 1:  # a number beside it is a dataset's, of older files
                 return Drawn(seed)
             case {"anybody": True}:
                 return Anybody()

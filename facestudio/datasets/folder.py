@@ -39,7 +39,7 @@ class PictureRecipe:
 
     def to_json(self) -> str:
         """One line; what reads a Recipe from it leaves out the person."""
-        return json.dumps(json.loads(self.recipe.to_json()) | {"person": dict(self.person)}, sort_keys=True)
+        return json.dumps(json.loads(self.recipe.to_json()) | {"dataset": dict(self.person)}, sort_keys=True)
 
 
 def write_person(

@@ -89,7 +89,7 @@ def test_every_person_is_a_folder_with_pictures_that_say_what_they_are(whole: Pa
     assert xmp.source_type_of(packet) == xmp.AI_CREATED
     text = xmp.recipe_of(packet) or ""
     assert Recipe.from_json(text) == Recipe("texture-weights", "texture", {"steps": 3}, seed_of(5, 3, 1, 0))
-    assert json.loads(text)["person"] == {"seed": 5, "number": 3}
+    assert json.loads(text)["dataset"] == {"seed": 5, "number": 3}
 
 
 def test_tables_have_a_line_a_person_and_a_line_a_picture(whole: Path, identities: IdentitySpace) -> None:

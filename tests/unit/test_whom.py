@@ -71,6 +71,7 @@ def test_people_of_people_have_an_end() -> None:
         {"seed": "7"},
         {"seed": -1},
         {"seed": True},
+        {"seed": 5, "number": 3},
         {"near": {"seed": 1}, "amount": 0.9, "seed": 2},
         {"near": {"seed": 1}, "amount": float("nan"), "seed": 2},
         {"from": {"seed": 1}, "to": {"seed": 2}, "share": 1.5},
