@@ -36,6 +36,18 @@ def strength_option() -> Any:
     )
 
 
+_SPELLED = {
+    "arc2face": "Arc2Face",
+    "codeformer": "CodeFormer",
+    "dfdnet": "DFDNet",
+    "difface": "DifFace",
+    "gfpgan": "GFPGAN",
+    "lafr": "LAFR",
+    "restoreformer": "RestoreFormer",
+    "vec2face": "Vec2Face",
+}  # as their papers do
+
+
 @runtime_checkable
 class Restorer(Protocol):
     """A loaded method that turns a degraded aligned face into a better one of the same matrix and template.
@@ -224,6 +236,11 @@ def wishes_of(wish: Wish | Sequence[Wish], count: int) -> list[Wish]:
 def method_name(checkpoint: Checkpoint) -> str:
     """The short name of the method that a checkpoint feeds: "quick" of "quick:Quick"."""
     return checkpoint.method.partition(":")[0]
+
+
+def method_title(name: str) -> str:
+    """How people write the name of a method: "DifFace" of "difface", "Quick" of "quick"."""
+    return _SPELLED.get(name, name.capitalize())
 
 
 def method_class(checkpoint: Checkpoint) -> Any:

@@ -16,7 +16,7 @@ from facestudio.diffusion.latents import denoiser, schedule
 from facestudio.diffusion.sampling import told
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
-from facestudio.methods.base import Guided, Restorer, method_class, method_name
+from facestudio.methods.base import Guided, Restorer, method_class, method_name, method_title
 from facestudio.methods.crops import held
 from facestudio.methods.difface import LatentDifFace, LatentOptions
 from facestudio.methods.quick import Quick
@@ -63,6 +63,7 @@ def distance(a: AlignedFace, b: AlignedFace) -> float:
 
 def test_what_ships_is_the_method_difface_of_three_other_checkpoints() -> None:
     entry = checkpoint("starter-difface")
+    assert method_title(method_name(entry)) == "DifFace" and method_title("quick") == "Quick"
     assert method_name(entry) == "difface" and method_class(entry) is LatentDifFace
     assert entry.here and not entry.published and entry.goal == "keep" and not entry.conditioned_on
     assert {role: checkpoint(id).architecture for role, id in entry.uses.items()} == {

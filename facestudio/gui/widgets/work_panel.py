@@ -24,6 +24,7 @@ from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.job_bar import JobBar
 from facestudio.gui.widgets.options_form import OptionsForm
 from facestudio.gui.workplace import LARGEST_SEED, Workplace
+from facestudio.methods.base import method_title
 
 SIDE = 300
 
@@ -139,7 +140,7 @@ class WorkPanel(QWidget):
         with QSignalBlocker(self.method):
             self.method.clear()
             for name in dict.fromkeys(offer.method for offer in offers):
-                self.method.addItem(name.capitalize(), name)
+                self.method.addItem(method_title(name), name)
         error = self._workplace.offers_error
         self.problem.setVisible(not offers)
         hint = getattr(error, "hint", "")
