@@ -47,7 +47,7 @@ def test_people_who_do_not_exist_with_the_weights_that_ship(tmp_path: Path, caps
     with Image.open(out / "0002" / "000.png") as image:
         assert image.size == (256, 256) and xmp.source_type_of(image.info["xmp"]) == xmp.AI_CREATED
     said = json.loads(read_recipe(out / "0002" / "000.png") or "")
-    assert said["person"] == {"number": 2, "seed": 0} and str(said["seed"]) == pictures[2]["seed"]
+    assert said["dataset"] == {"number": 2, "seed": 0} and str(said["seed"]) == pictures[2]["seed"]
     page = (out / "report.html").read_text()
     assert "2 people who do not exist" in page and "parts" in page and "src=" not in page
     assert run([*asked, "--resume", "--quiet", "--seed", "1"]) == 2
