@@ -62,7 +62,7 @@ RIDGE = 1e-2
 KEPT = 1e-2  # the false accept rate of the threshold above which a person counts as kept
 ENDS = (-1.0, 1.0)
 WHOLE = Face((0, 0, 256, 256), FFHQ_256.points)  # type: ignore[arg-type]
-DRAFTS = ((4, 1.0), (4, 2.0), (6, 2.0), (8, 2.0))
+DRAFTS = ((2, 2.0), (3, 2.0), (4, 1.0), (4, 2.0))  # a draft has no more steps than these
 
 
 class Features:

@@ -15,6 +15,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -151,7 +152,7 @@ def load_manifest(path: Path | None = None) -> dict[str, Checkpoint]:
     """
     path = path or paths.weights_dir() / MANIFEST
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8")).get("checkpoints", {})
+        tables = _read(path.read_text(encoding="utf-8")).get("checkpoints", {})
         return {name: _entry(name, table, path.parent) for name, table in tables.items()}
     except FileNotFoundError as error:
         raise CheckpointMissing(f"The list of weights {path} is not there.", hint=_AGAIN) from error
@@ -159,6 +160,12 @@ def load_manifest(path: Path | None = None) -> dict[str, Checkpoint]:
         raise CheckpointCorrupt(f"The list of weights {path} cannot be read: {error.strerror}.", hint=_AGAIN) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointCorrupt(f"The list of weights {path} is damaged: {error}.", hint=_AGAIN) from error
+
+
+@lru_cache(maxsize=4)
+def _read(text: str) -> dict[str, Any]:
+    """A manifest's tables, which nobody may change: what takes long of reading it, and it is read often."""
+    return tomllib.loads(text)
 
 
 def checkpoint(id: str) -> Checkpoint:

@@ -332,7 +332,8 @@ class Studio:
             options = method.draft(options)
         if recipe.sliders:
             method = self._moving(method, recipe.sliders, real=source is not None)
-        embedders = self._embedders()
+        # a draft is not measured, and whoever drags a slider does not wait for what would measure it
+        embedders, panel = ([], None) if draft else (self._embedders(), self._panel())
         return generating.generate(
             method,
             count,
@@ -341,7 +342,7 @@ class Studio:
             listener=listener,
             finder=self._finder(),
             embedders=embedders,
-            panel=self._panel(),
+            panel=panel,
             space=self._space(method),
             person=recipe.person if source is None else None,
             plan=plan,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PREVIEW = 128  # pixels of a face in a preview
-DRAFT = 6  # steps of a draft
+DRAFT = 3  # steps of a draft
 MOST_CONSISTENT = 50  # steps that a consistency model can be asked for
 
 
@@ -147,7 +147,8 @@ class Arc2Face:
         start = noise(seeds, carrier.latent).to(self._device)
         who, lines = self._who(wishes, seeds), self._lines(wishes)
         push = self._push(wishes)
-        latents = draw(carrier.prior, steps, start, who, options.guidance, lines, progress, self._sheet, seeds, push)
+        seen = self._sheet if options.steps > DRAFT else None  # a preview takes as long as one of so few steps
+        latents = draw(carrier.prior, steps, start, who, options.guidance, lines, progress, seen, seeds, push)
         return list(self._pixels(latents))
 
     def _who(self, wishes: list[Wish], seeds: list[int]) -> Tensor | None:
