@@ -23,12 +23,12 @@ TITLES = {
     "starter-embedder-c": "Starter identity embedder C (transformer)",
     "starter-autoencoder": "Starter face autoencoder",
     "starter-estimator": "Starter quick restorer",
-    "starter-lafr": "Starter LAFR: codebook adapter, and low-rank update of the prior",
+    "starter-lafr": "Starter LAFR",
     "starter-prior": "Starter face prior",
     "starter-people": "Starter people: what identities are like",
     "starter-sliders": "Starter sliders: what can be changed of a made face",
-    "starter-decouple": "Starter decouple: codes of a person and of the rest, and a branch of the prior",
-    "starter-dictionary": "Starter DFDNet: dictionaries of eyes, noses and mouths",
+    "starter-decouple": "Starter decouple",
+    "starter-dictionary": "Starter DFDNet",
     "starter-panel": "Starter panel: all embedders together, and how recognisable a face is",
 }
 ADDED = ("conditioned_on", "uses")  # written only where there is something to say
