@@ -28,7 +28,7 @@ class Options:
     """What a person may choose."""
 
     hold: float = option(
-        0.4,
+        0.2,
         title="Hold",
         help="How strictly expression, light and the rest are held; with more of them more of the person stays, too.",
         minimum=0.0,
