@@ -260,7 +260,9 @@ class _Work:
         verifier: Verifier,
         progress: Progress,
     ) -> None:
-        self._photo, self._faces, self._courses = photo, faces, list(courses)
+        # what is kept first: it was cut from the earlier result, and would bring back what that shows of the others
+        self._photo, self._faces = photo, faces
+        self._courses = sorted(courses, key=lambda course: course.shown is None)
         self._detector, self._verifier, self._progress = detector, verifier, progress
 
     def done(self) -> tuple[Photo, tuple[Face, ...]]:

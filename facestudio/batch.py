@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
 from facestudio.errors import DiskFull, FaceStudioError, NoFaceFound, UnwritableOutput
-from facestudio.files import hidden_name, real, shown, write_beside
+from facestudio.files import hidden_name, real, same_file, shown, write_beside
 from facestudio.formats import DECODER_ERRORS, open_image
 from facestudio.journal import CHANGED, DAMAGED, DONE, OTHER, Journal, sha256_of
 from facestudio.photo import SUFFIXES, Photo
@@ -327,11 +327,13 @@ class _Run:
             return None
         record = self._journal.record(item.source)
         output = item.target if record["output"] else None
+        # as this run calls them: the earlier one may have been begun in another folder
+        record |= {"input": item.label or str(item.source), "output": str(output) if output else None}
         return Outcome(item.source, output, record["status"], record["error"], 0.0, label=item.label, earlier=record)
 
     def _check(self, item: Item, known: str) -> None:
         """Raise UnwritableOutput when the result of `item` must not be written, before any work is done on it."""
-        if real(item.target) in self._sources:
+        if real(item.target) in self._sources or same_file(item.target, item.source):
             raise UnwritableOutput(
                 f"The result of {item.source.name} would replace an input.", hint="Choose another folder."
             )

@@ -143,7 +143,7 @@ class Cluster:
                 made = _next(found, progress)
                 if isinstance(made, Exception):
                     raise FaceStudioError(
-                        f"The cluster could not go on: {_first_line(made)}", hint="Go on with the rest by --resume."
+                        f"The cluster could not go on: {_last_line(made)}", hint="Go on with the rest by --resume."
                     ) from made
                 yield made
         finally:
@@ -163,7 +163,7 @@ class Cluster:
             self._ray.init(**settings)
         except Exception as error:  # noqa: BLE001 - Ray raises what it likes
             self._ray.shutdown()
-            words = f"{UNSTARTED} {_first_line(error)}"
+            words = f"{UNSTARTED} {_last_line(error)}"
             raise FaceStudioError(words, hint="Try again on a machine that is less busy.") from error
 
     def _pump(self, items: Sequence[Item], found: Queue[Any], stopped: threading.Event) -> None:
@@ -225,7 +225,7 @@ def _without_pictures(result: Anonymized) -> Anonymized:
     return replace(result, before=nothing, after=nothing, faces=faces)
 
 
-def _first_line(error: BaseException) -> str:
+def _last_line(error: BaseException) -> str:
     return next((line.strip() for line in reversed(str(error).splitlines()) if line.strip()), type(error).__name__)
 
 

@@ -45,13 +45,15 @@ def renew(
     """
     with journal:
         known = journal.state(item.source, item.target)
+        # it is also done where there was none to write, and what lies there then is of another run
+        written = known == DONE and journal.record(item.source)["output"] is not None
     if known in (CHANGED, OTHER):
         why = "its photo is another one by now" if known == CHANGED else "it was made by other settings"
         raise UsageError(f"{item.target.name} cannot be gone on with: {why}.", hint="Anonymize the photo again.")
     there = os.path.lexists(item.target)
 
     def checked(photo: Photo, progress: Progress) -> Result:
-        earlier = Photo.open(item.target, max_megapixels=max_megapixels) if known == DONE and there else None
+        earlier = Photo.open(item.target, max_megapixels=max_megapixels) if written else None
         result = work(photo, earlier, progress)
         if there and not result.writable:
             raise FaceStudioError(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from facestudio.anonymized import ADDED, AGAIN, HIDDEN, LEFT, SKIPPED, Anonymized, Try
+from facestudio.anonymized import ADDED, AGAIN, FALLBACK, HIDDEN, LEFT, SKIPPED, Anonymized, Try
 from facestudio.anonymizing import TRIES, anonymize
 from facestudio.errors import UsageError
 from facestudio.faces.detect import Detector
@@ -179,7 +179,9 @@ class _Reviewed:
             return Wanted((), tries, decisions)
         last = tries[-1]
         method = self.methods(last.checkpoint or last.method)
-        hidden = last.method == self.hiding.id and (last.method != self.recipe.method or HIDDEN in decisions)
+        hidden = record["status"] == FALLBACK or (
+            last.method == self.hiding.id and (last.method != self.recipe.method or HIDDEN in decisions)
+        )
         step = Step(method, method.Options(**last.options), last.seed, hidden)
         more = () if left or hidden or self.fallback is None else hiding_steps(self.fallback)
         shown = self.shown if record["method"] else None

@@ -67,7 +67,9 @@ def see_people(album: Album, planned: Plan, find: Find, progress: Progress, jour
         with journal:
             for item in planned.items:
                 if journal.state(item.source, item.target) == DONE:
-                    album.keep(item.source, journal.record(item.source))
+                    record = journal.record(item.source)
+                    if record["output"] is not None:  # nobody has seen whom they became in what was not written
+                        album.keep(item.source, record)
     album.assign(progress)
     seen = "1 person was" if album.people == 1 else f"{album.people} people were"
     return f"{seen} recognised in {count(len(planned.items), 'photo')}."

@@ -16,12 +16,13 @@ from facestudio.anonymize_settings import Settings, complete
 from facestudio.anonymized import ADDED, AGAIN, HIDDEN, LEFT, Anonymized, AnonymizedFace
 from facestudio.anonymizing import anonymize
 from facestudio.checkpoints import checkpoint
+from facestudio.cli.consistent import see_people
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.face import Face
 from facestudio.journal import DONE, Journal
 from facestudio.methods.base import load_method
 from facestudio.photo import Photo
-from facestudio.planning import Item, survey
+from facestudio.planning import Item, Plan, survey
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.renewing import renew
@@ -124,6 +125,27 @@ def test_a_face_that_a_person_wants_hidden_is_hidden_and_it_is_said_why() -> Non
     later = review(before, told(hidden), Decision(AGAIN, 1), generator, shown=hidden.after)
     assert face(later, 0).notes[0] == "Hidden by solid, because a person decided so."
     assert not near(later.after, 0)[20:30, 20:30].any()
+
+
+def test_a_face_that_is_kept_brings_nothing_back_of_one_that_is_hidden() -> None:
+    before, generator = photo(), Stubborn(idle=0)
+    beside = Face(FACES[0].box + [25, 0, 25, 0], FACES[0].landmarks + np.float32([25, 0]))
+    result = done(before, generator, (FACES[0], beside))
+    hidden = review(before, told(result), Decision(HIDDEN, 0), generator, shown=result.after)
+    assert face(hidden, 0).status == "fallback"
+    left, top, right, bottom = FACES[0].box.round().astype(int)
+    both = hidden.after.pixels[top + 15 : bottom - 15, left + 30 : right - 5]
+    assert both.size and not both.any(), "the block covers what both faces share"
+
+
+def test_a_face_that_was_hidden_by_the_fallback_is_not_verified_when_another_is_reviewed() -> None:
+    before, generator, squares = photo(), Stubborn(idle=99), method("pixelate")
+    judge: Any = {**LAX, "fallback": squares}
+    result = done(before, generator, tries=1, **judge)
+    assert [one.status for one in result.faces] == ["fallback", "fallback"]
+    same = review(before, told(result), None, generator, shown=result.after, **judge)
+    assert [one.status for one in same.faces] == ["fallback", "fallback"]
+    assert face(same, 0).notes[0].startswith("Hidden by pixelate, because it was not verified")
 
 
 def test_what_is_left_as_it_is_is_never_called_verified() -> None:
@@ -275,6 +297,47 @@ def test_a_result_that_must_not_be_written_leaves_the_earlier_one(run: tuple[Ite
     with pytest.raises(FaceStudioError, match="earlier result stays"):
         renewed(run, weak, fallback=None, tries=1, embedders=[FakeEmbedder()])
     assert (item.target.read_bytes(), report_of(out).read_bytes()) == before
+
+
+def test_what_another_run_left_there_is_not_taken_for_the_result(run: tuple[Item, Settings, Path]) -> None:
+    item, _, out = run
+    weak = Settings(complete(Recipe("blur", "blur", {"radius": 1.0}), method("blur").Options), fallback="none")
+    options = method("blur").Options(radius=1.0)
+    batch.run(
+        [item.source],
+        out,
+        lambda photo, progress: done(photo, method("blur"), options=options, tries=1, fallback=None),
+        report=report_of(out),
+        writing=batch.Writing(overwrite=True),
+        planned=Plan((item,)),
+        journal=Journal(out, weak.to_text()),
+    )
+    (record,) = read_records(report_of(out))
+    assert record["status"] == "needs review" and item.target.exists(), "the first run's"
+    given: list[Photo | None] = []
+
+    def work(photo: Photo, shown: Photo | None, progress: Progress) -> Anonymized:
+        given.append(shown)
+        return review(photo, record, Decision(HIDDEN, 0), shown=shown, fallback=None)
+
+    with pytest.raises(FaceStudioError, match="earlier result stays"):
+        renew(item, work, Journal(out, weak.to_text()), batch.Writing(), report=report_of(out))
+    assert given == [None]
+
+    album: list[Path] = []
+    people: Any = type(
+        "Album",
+        (),
+        {
+            "look": lambda *_: None,
+            "assign": lambda *_: None,
+            "people": 1,
+            "keep": lambda _, path, record: album.append(path),
+        },
+    )()
+    find: Any = None
+    see_people(people, Plan((item,)), find, Progress(), Journal(out, weak.to_text()))
+    assert not album, "whom they became in what was not written is nobody's to keep"
 
 
 def test_a_photo_that_is_another_one_by_now_is_not_gone_on_with(run: tuple[Item, Settings, Path]) -> None:
