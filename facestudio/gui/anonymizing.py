@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
 
 from facestudio.anonymize_settings import HIDING, Settings
+from facestudio.errors import UsageError
+from facestudio.files import same_file
 from facestudio.gui import anonymize_work as work
 from facestudio.gui.anonymize_rows import LEFT_OUT, REVIEW, TO_DO, WORKING, Row, counts
 from facestudio.gui.jobs import Job, JobQueue
-from facestudio.gui.workplace import Workplace
+from facestudio.gui.workplace import Workplace, counted
 from facestudio.progress import Progress, Update
 
 if TYPE_CHECKING:
@@ -74,20 +76,10 @@ class Anonymizing(Workplace):
         """Learn what there is to offer; called once the window has been painted."""
         self._learn_offers("change")
 
-    def enter(self) -> None:
-        """The workspace is shown: load what it needs, which nobody pays for who never comes here."""
-        if not self._entered:
-            self._entered = True
-            self._warm_up()
-
     def close(self) -> None:
         """The window closes: stop the run, and begin nothing any more."""
         self.closed = True
         self.stop()
-
-    def _warm_up(self) -> None:
-        if self._entered:
-            super()._warm_up()
 
     # ---- what is done, and how
 
@@ -125,6 +117,7 @@ class Anonymizing(Workplace):
         return Path(found) if isinstance(found, str) and found else None
 
     def _renew_rows(self) -> None:
+        self._then_run = False  # that was asked of what was there before
         self._show_rows([])
         self.given_changed.emit()
         self._look()
@@ -160,7 +153,8 @@ class Anonymizing(Workplace):
         settings = self.settings
         self._drop(self._looking)
         if settings is None or self.output is None:
-            self.listing = settings is None and bool(self.given)  # again as soon as the methods are known
+            self.listing = self.offers is None and bool(self.given)  # again as soon as the methods are known
+            self.work_changed.emit()
             return
         self.listing = True
         job = self._submit(
@@ -175,6 +169,11 @@ class Anonymizing(Workplace):
         super()._take_offers(offers)
         if self.given and not self.rows and not self.running:
             self._look()
+
+    @Slot(Exception)
+    def _lack_offers(self, error: Exception) -> None:
+        super()._lack_offers(error)
+        self._look()
 
     @Slot(object)
     def _take_rows(self, rows: list[Row]) -> None:
@@ -215,7 +214,9 @@ class Anonymizing(Workplace):
         """Show `row` in the place of the one of its photo."""
         n = self._places.get(row.path)
         if n is not None:
-            self.rows[n], self._counts = row, None
+            if row.status != self.rows[n].status:
+                self._counts = None
+            self.rows[n] = row
             self.row_changed.emit(n)
 
     @property
@@ -283,8 +284,10 @@ class Anonymizing(Workplace):
     @Slot(object)
     def _take_end(self, made: int) -> None:
         attention = self.counts.get(REVIEW, 0)
-        words = f"Done: {photos(made)} anonymized"
-        self.notified.emit(f"{words}; {photos(attention)} to be looked at" if attention else words, self.report)
+        words = f"Done: {counted(made, 'photo')} anonymized"
+        self.notified.emit(
+            f"{words}; {counted(attention, 'photo')} to be looked at" if attention else words, self.report
+        )
 
     @Slot()
     def _work_cancelled(self) -> None:
@@ -320,6 +323,9 @@ class Anonymizing(Workplace):
 
     def export(self, target: Path) -> None:
         """Write the report as `target`, and its table and page beside it."""
+        if self.running and self.report is not None and same_file(target, self.report):
+            self.failed.emit(UsageError("The run is writing this report.", hint="Choose another name."))
+            return
         job = self._submit(self.light, partial(work.export, self.records, target), self._take_exported)
         job.failed.connect(self.failed)
 
@@ -333,8 +339,3 @@ def _key(given: Sequence[Path]) -> str:
     """A settings key for these photos."""
     names = "\n".join(sorted(os.path.abspath(path) for path in given))
     return "output/" + hashlib.sha256(os.fsencode(names)).hexdigest()[:16]
-
-
-def photos(number: int) -> str:
-    """ "1 photo", "2 photos"."""
-    return f"{number} photo" if number == 1 else f"{number} photos"

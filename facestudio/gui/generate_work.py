@@ -70,9 +70,12 @@ def draft(
     return _shown(gallery.portraits[0].photo)
 
 
-def alike(studio: Studio, portraits: Sequence[Portrait], checkpoint: str, progress: Progress) -> tuple[Likeness, ...]:
-    """How alike the faces of `portraits` are, which the method of a checkpoint made, to each recogniser."""
-    return studio.alike(portraits, checkpoint, progress)
+def alike(
+    studio: Studio, pictures: Sequence[Picture], progress: Progress
+) -> tuple[Sequence[Picture], tuple[Likeness, ...]]:
+    """`pictures`, which one checkpoint made, and how alike their faces are to each recogniser."""
+    portraits = [picture.portrait for picture in pictures]
+    return pictures, studio.alike(portraits, portraits[0].recipe.checkpoint, progress)
 
 
 def read_recipe(path: Path, progress: Progress) -> Recipe:

@@ -19,10 +19,11 @@ from facestudio.gui import generate_work
 from facestudio.gui.casting import A, Casting, person_of
 from facestudio.gui.generate_work import Ability
 from facestudio.gui.jobs import Job, JobQueue
-from facestudio.gui.made import Made, counted
+from facestudio.gui.made import Made
 from facestudio.gui.person import Person, Source
 from facestudio.gui.runs import Picture, Run
 from facestudio.gui.sliding import Sliding
+from facestudio.gui.workplace import counted
 from facestudio.options import PERSON, PHOTO
 from facestudio.recipe import Recipe
 from facestudio.whom import Anybody, Drawn, Shot, shots
@@ -69,16 +70,6 @@ class Making(Made):
     def start(self) -> None:
         """Learn what there is to offer; called once the window has been painted."""
         self._learn_offers("create")
-
-    def enter(self) -> None:
-        """The workspace is shown: load what it needs, which nobody pays for who never comes here."""
-        if not self._entered:
-            self._entered = True
-            self._warm_up()
-
-    def _warm_up(self) -> None:
-        if self._entered:
-            super()._warm_up()
 
     @Slot()
     def _learn_abilities(self) -> None:
@@ -383,7 +374,9 @@ class Making(Made):
         self.draw_from_photo(bool(recipe.reference))
         self.set_count(1)
         self.who_changed.emit()
-        words = "The settings are those of this picture."
+        lost = sorted({*recipe.options} - {*said} | {*recipe.sliders} - {*self.sliding.values})
+        words = "The settings are those of this picture"
+        words += f", but for {', '.join(lost)}, which these weights do not take." if lost else "."
         if recipe.reference:
             words += " It was drawn from a photo, which the file does not hold: choose it again."
         self.notified.emit(words, None)

@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from facestudio.gui import generate_work, saving
 from facestudio.gui.jobs import JobQueue
 from facestudio.gui.runs import Picture, Run, Runs
-from facestudio.gui.workplace import Workplace
+from facestudio.gui.workplace import Workplace, counted
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class Made(Workplace):
     selection_changed = Signal()
     plan_made = Signal(object)  # a saving.Plan of which some files exist: ask, then call `write`
     saved = Signal(object)  # path of the first
-    compared = Signal(object)  # the Likeness of the shown pictures to each recogniser
+    compared = Signal(object)  # pictures, and their Likeness to each recogniser
 
     def __init__(self, studio: Studio, compute: JobQueue, light: JobQueue, parent: QObject | None = None) -> None:
         super().__init__(studio, compute, light, parent)
@@ -105,9 +105,8 @@ class Made(Workplace):
     @Slot()
     def compare(self) -> None:
         """Measure how alike the shown pictures are to each other; `compared` tells."""
-        portraits = tuple(picture.portrait for picture in self.pictures)
-        if len(portraits) > 1:
-            todo = partial(generate_work.alike, self.studio, portraits, portraits[0].recipe.checkpoint)
+        if len(self.pictures) > 1:
+            todo = partial(generate_work.alike, self.studio, self.pictures)
             self._submit(self.light, todo, self.compared.emit).failed.connect(self.failed)
 
     # ---- saving
@@ -169,11 +168,6 @@ class Made(Workplace):
     def _end_saving(self) -> None:
         self.saving = False
         self.work_changed.emit()
-
-
-def counted(number: int, noun: str) -> str:
-    """ "1 picture", "2 pictures"."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def _path_of(run: Run) -> Path | None:

@@ -104,7 +104,7 @@ class Review(QObject):
     @property
     def obstacle(self) -> str:
         """Why nothing can be decided now, in a few words; "" when it can."""
-        if self._run.running:
+        if self._run.running or self._run.listing:
             return "Faces can be decided on when the run is stopped or done."
         return "" if self.reviewed is not None and not self._run.doing else "Wait a moment…"
 
@@ -116,16 +116,14 @@ class Review(QObject):
     @property
     def index(self) -> int:
         """The photo's place among the rows, -1 without one."""
-        if self.row is None:
-            return -1
-        return next((n for n, row in enumerate(self._run.rows) if row.path == self.row.path), -1)
+        place = None if self.row is None else self._run.place_of(self.row.path)
+        return -1 if place is None else place
 
     def neighbour(self, step: int) -> int | None:
         """The next place in the direction of `step` whose photo can be looked at."""
-        places = [n for n, row in enumerate(self._run.rows) if row.reviewable]
-        if step > 0:
-            return next((n for n in places if n > self.index), None)
-        return next((n for n in reversed(places) if n < self.index), None)
+        rows, here = self._run.rows, self.index
+        places = range(here + 1, len(rows)) if step > 0 else range(here - 1, -1, -1)
+        return next((n for n in places if rows[n].reviewable), None)
 
     @property
     def next_waiting(self) -> int | None:
@@ -208,8 +206,9 @@ class Review(QObject):
     @Slot(int)
     def _row_changed(self, index: int) -> None:
         row = self._run.rows[index]
-        if self.row is not None and row.path == self.row.path and row.record is not self.row.record and not self.doing:
-            self.row = row
+        if self.row is None or row.path != self.row.path or row.record is None or row.record == self.row.record:
+            return
+        self._look(row)  # the run did it anew, so what is shown is not what is there
 
     @Slot()
     def _rows_changed(self) -> None:

@@ -52,6 +52,7 @@ class Workplace(QObject):
         self.options: dict[str, Any] = {}
         self.seed = 0
         self._goal = ""
+        self._entered = True  # False where nothing is to be loaded before somebody comes
         self._work_job: Job | None = None
         self._doing = ""
 
@@ -101,9 +102,15 @@ class Workplace(QObject):
         if self._goal:
             self._learn_offers(self._goal)
 
+    def enter(self) -> None:
+        """The workspace is shown: load what it needs, which nobody pays for who never comes here."""
+        if not self._entered:
+            self._entered = True
+            self._warm_up()
+
     def _warm_up(self) -> None:
         """Load the chosen checkpoint, so that the first use does not wait."""
-        if self.offer is not None:
+        if self._entered and self.offer is not None:
             self.compute.submit(partial(work.warm_up, self.studio, self.offer.checkpoint.id))
 
     @Slot(object)
@@ -208,3 +215,8 @@ class Workplace(QObject):
         if job is self._work_job:
             self._doing, self._work_job = "", None
             self.work_changed.emit()
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 picture", "2 pictures"."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")

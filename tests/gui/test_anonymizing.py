@@ -455,3 +455,27 @@ def test_it_is_asked_before_a_run_is_closed(
     answer(qtbot, window, "Stop and close")
     qtbot.waitUntil(lambda: not window.isVisible(), timeout=PATIENCE)
     ended(qtbot, window)
+
+
+def test_other_photos_may_be_opened_while_the_table_is_sorted_and_shows_one_status(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path, tmp_path: Path
+) -> None:
+    opened(qtbot, window, album)
+    page.table.sortByColumn(NAME, Qt.SortOrder.DescendingOrder)
+    QTest.mouseClick(page.filter.buttons["left out"], LEFT)
+    assert names(page) == ["notes.txt"]
+    draw(tmp_path / "other" / "z.png", 3)
+    opened(qtbot, window, tmp_path / "other")
+    qtbot.waitUntil(lambda: names(page) == ["z.png"], timeout=PATIENCE)
+
+
+def test_what_was_asked_of_other_photos_is_not_done_to_these(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path, tmp_path: Path
+) -> None:
+    opened(qtbot, window, album)
+    QTest.mouseClick(page.panel.button, LEFT)
+    assert page.run.listing, "it looks once more before it begins"
+    draw(tmp_path / "other" / "z.png", 3)
+    opened(qtbot, window, tmp_path / "other")
+    assert not page.run.running and not (tmp_path / "other-anonymized").exists()
+    assert cell(page, "z.png", STATUS) == "To do"

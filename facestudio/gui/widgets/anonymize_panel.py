@@ -8,10 +8,11 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidg
 
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK
 from facestudio.gui.anonymize_rows import FAILED
-from facestudio.gui.anonymizing import Anonymizing, photos
+from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.run_bar import RunBar
 from facestudio.gui.widgets.work_panel import WorkPanel, note
+from facestudio.gui.workplace import counted
 
 LACK = "Nothing is here that changes faces. See which weights there are (F9), or run `facestudio doctor`."
 FALLBACKS = (
@@ -128,8 +129,10 @@ class AnonymizePanel(WorkPanel):
         if not every:
             return "Anonymize"
         if 0 < left < every:
-            return f"Go on with {photos(left)}"
-        return f"Try {photos(failed)} again" if failed and not left else f"Anonymize {photos(every)}"
+            return f"Go on with {counted(left, 'photo')}"
+        return (
+            f"Try {counted(failed, 'photo')} again" if failed and not left else f"Anonymize {counted(every, 'photo')}"
+        )
 
     @Slot(int)
     def _choose_fallback(self, index: int) -> None:

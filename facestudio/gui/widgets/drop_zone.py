@@ -69,10 +69,15 @@ class DropZone(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(self._theme.colour("border"), 2, Qt.PenStyle.DashLine))
-        painter.drawRoundedRect(QRectF(self.rect()).adjusted(22, 22, -22, -22), 14, 14)
+        paint_frame(self, self._theme)
+
+
+def paint_frame(widget: QWidget, theme: Theme) -> None:
+    """The dashed frame of a place where something can be dropped."""
+    painter = QPainter(widget)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(theme.colour("border"), 2, Qt.PenStyle.DashLine))
+    painter.drawRoundedRect(QRectF(widget.rect()).adjusted(22, 22, -22, -22), 14, 14)
 
 
 class DropOverlay(QWidget):

@@ -7,13 +7,13 @@ from PySide6.QtWidgets import QCheckBox, QRadioButton, QSpinBox, QWidget
 
 from facestudio.generating import MOST
 from facestudio.gui.generating import GENERATING, UNTOLD, Making
-from facestudio.gui.made import counted
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.options_form import OptionRow
 from facestudio.gui.widgets.pins_box import PinsBox
 from facestudio.gui.widgets.slider_rows import SliderRows
 from facestudio.gui.widgets.source_box import SourceBox
 from facestudio.gui.widgets.work_panel import WorkPanel, note
+from facestudio.gui.workplace import counted
 from facestudio.options import OptionField
 from facestudio.whom import WIDEST
 

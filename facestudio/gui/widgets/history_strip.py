@@ -7,9 +7,9 @@ from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import QListWidget, QListWidgetItem, QWidget
 
 from facestudio.gui.generating import Making
-from facestudio.gui.made import counted
 from facestudio.gui.runs import Run
 from facestudio.gui.widgets.painting import DARK, WHITE
+from facestudio.gui.workplace import counted
 
 SIDE = 52  # px of a picture
 BADGE = 18

@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from facestudio.gui.made import counted
 from facestudio.gui.qimage import to_qimage
 from facestudio.gui.theme import Theme
+from facestudio.gui.workplace import counted
 
 if TYPE_CHECKING:
     from facestudio.alike import Likeness

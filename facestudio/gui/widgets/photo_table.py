@@ -56,14 +56,14 @@ class PhotoModel(QAbstractTableModel):
     def __init__(self, anonymizing: Anonymizing, thumbnails: Thumbnails, theme: Theme, parent: QWidget) -> None:
         super().__init__(parent)
         self._run, self._thumbnails, self._theme = anonymizing, thumbnails, theme
-        self._count = len(anonymizing.rows)
+        self.rows = anonymizing.rows  # changed in one step with what Qt knows of them, unlike those
         anonymizing.rows_changed.connect(self._reset)
         anonymizing.row_changed.connect(self._change)
         thumbnails.made.connect(self._picture_made)
         theme.changed.connect(self._reset)
 
     def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - as Qt has it
-        return 0 if parent.isValid() else self._count
+        return 0 if parent.isValid() else len(self.rows)
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008 - as Qt has it
         return 0 if parent.isValid() else len(HEADS)
@@ -76,7 +76,7 @@ class PhotoModel(QAbstractTableModel):
         return HELP.get(section) if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        row, column = self._run.rows[index.row()], index.column()
+        row, column = self.rows[index.row()], index.column()
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(row, column)
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -133,7 +133,7 @@ class PhotoModel(QAbstractTableModel):
     @Slot()
     def _reset(self) -> None:
         self.beginResetModel()
-        self._count = len(self._run.rows)
+        self.rows = self._run.rows
         self.endResetModel()
 
     @Slot(int)
@@ -150,9 +150,10 @@ class PhotoModel(QAbstractTableModel):
 class OneStatus(QSortFilterProxyModel):
     """Only the rows of one status, sorted by a column."""
 
-    def __init__(self, anonymizing: Anonymizing, parent: QWidget) -> None:
+    def __init__(self, photos: PhotoModel, parent: QWidget) -> None:
         super().__init__(parent)
-        self._run, self._status = anonymizing, ALL
+        self._photos, self._status = photos, ALL
+        self.setSourceModel(photos)
         self.setSortRole(SORT)
         self.setDynamicSortFilter(True)
 
@@ -162,7 +163,7 @@ class OneStatus(QSortFilterProxyModel):
         self.invalidate()
 
     def filterAcceptsRow(self, source_row: int, source_parent: Index) -> bool:
-        return self._status == ALL or self._run.rows[source_row].status == self._status
+        return self._status == ALL or self._photos.rows[source_row].status == self._status
 
 
 class PictureDelegate(QStyledItemDelegate):
@@ -212,8 +213,7 @@ class PhotoTable(QTableView):
         self.setAccessibleName("Photos")
         self._run, self._thumbnails = anonymizing, thumbnails
         self.photos = PhotoModel(anonymizing, thumbnails, theme, self)
-        self.shown = OneStatus(anonymizing, self)
-        self.shown.setSourceModel(self.photos)
+        self.shown = OneStatus(self.photos, self)
         self.setModel(self.shown)
         delegate = PictureDelegate(theme, self)
         for column in (BEFORE, AFTER):

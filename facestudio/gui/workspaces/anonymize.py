@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 from facestudio.gui.actions import Actions
 from facestudio.gui.anonymize_rows import DOUBTS, FAILED, REVIEW, Row
 from facestudio.gui.anonymize_thumbnails import Thumbnails
-from facestudio.gui.anonymizing import Anonymizing, photos
+from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.reviewing import Review
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.anonymize_panel import AnonymizePanel
@@ -38,6 +38,7 @@ from facestudio.gui.widgets.review_page import ReviewPage
 from facestudio.gui.widgets.status_filter import StatusFilter
 from facestudio.gui.widgets.toast import Toast
 from facestudio.gui.widgets.work_panel import SIDE
+from facestudio.gui.workplace import counted
 
 EMPTY, TABLE, PHOTO = range(3)
 Role = QMessageBox.ButtonRole
@@ -187,7 +188,7 @@ class AnonymizeWorkspace(QSplitter):
             }
         )
         self.export.setEnabled(run.reported)
-        self.look.setText(f"Review {photos(waiting)}" if waiting else "Look at the photo")
+        self.look.setText(f"Review {counted(waiting, 'photo')}" if waiting else "Look at the photo")
         self.look.setEnabled(bool(waiting) or bool(row and row.reviewable))
         self.look.setToolTip(
             "Look at those that need it, one after the other (Ctrl+J)"
@@ -210,7 +211,7 @@ class AnonymizeWorkspace(QSplitter):
         if run.listing:
             return "Looking through the photos…"
         todo, failed, every = run.to_do, run.counts.get(FAILED, 0), run.photos
-        words = f"{photos(every)}, {todo} to do" if todo else f"{photos(every)}, none to do"
+        words = f"{counted(every, 'photo')}, {todo} to do" if todo else f"{counted(every, 'photo')}, none to do"
         return f"{words}, {failed} failed." if failed else f"{words}."
 
     @Slot()

@@ -5,7 +5,7 @@ Only lays out, connects, and asks where to save; `Making` decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QMimeData, QSignalBlocker, Qt, Slot
@@ -23,7 +23,6 @@ from PySide6.QtWidgets import (
 from facestudio.gui.actions import Actions
 from facestudio.gui.casting import A, B
 from facestudio.gui.generating import Making
-from facestudio.gui.made import counted
 from facestudio.gui.runs import Picture, Run
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.distributions import DistributionsDialog
@@ -36,6 +35,7 @@ from facestudio.gui.widgets.likeness_dialog import LikenessDialog
 from facestudio.gui.widgets.portrait_readout import PortraitReadout
 from facestudio.gui.widgets.toast import Toast
 from facestudio.gui.widgets.work_panel import SIDE
+from facestudio.gui.workplace import counted
 from facestudio.gui.workspaces.picture_dialogs import PictureDialogs
 from facestudio.whom import Between, Near
 
@@ -324,15 +324,15 @@ class GenerateWorkspace(QSplitter):
         self.making.slid()
 
     @Slot(object)
-    def _show_likeness(self, likenesses: tuple[Likeness, ...]) -> None:
-        pictures = self.making.pictures
+    def _show_likeness(self, compared: tuple[Sequence[Picture], tuple[Likeness, ...]]) -> None:
+        pictures, likenesses = compared
         names = [f"seed {picture.seed}" for picture in pictures]
         if len(set(names)) < len(names):  # of a walk
             names = [f"picture {place}" for place in range(1, len(names) + 1)]
         faces = [picture.thumbnail for picture in pictures]
-        if likenesses and len(likenesses[0].cosines) == len(faces):
+        if likenesses:
             LikenessDialog(likenesses, faces, names, self._theme, self.window()).open()
-        elif not likenesses:
+        else:
             self.toast.tell("There is no face in these pictures, or no recogniser that could say.")
 
     # ---- saving

@@ -13,11 +13,11 @@ from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from facestudio.gui.generating import Making
-from facestudio.gui.made import counted
 from facestudio.gui.runs import Picture
 from facestudio.gui.saving import Plan, picture_name
 from facestudio.gui.widgets.photo_dialog import WRITTEN, ask_for_photo
 from facestudio.gui.widgets.question import ask, nothing
+from facestudio.gui.workplace import counted
 
 Role = QMessageBox.ButtonRole
 
