@@ -78,7 +78,8 @@ def main() -> None:
     verified = np.array([one == "verified" for one in outcomes])
     new = changed[verified]
     pairs = (new @ new.T)[np.triu_indices(len(new), 1)]
-    points68 = [teachers.Pfld(asked.root / "teachers")(np.stack(images)) for images in (clean, made)]
+    finder = teachers.Pfld(asked.root / "teachers")
+    points68 = [finder(np.stack(images)) for images in (clean, made)]
     eyes = np.linalg.norm(points68[0][:, 36:42].mean(1) - points68[0][:, 42:48].mean(1), axis=1)
     shift = np.linalg.norm(points68[1] - points68[0], axis=2).mean(1) / eyes
     turned = np.abs(np.stack([pose_of_68(b) - pose_of_68(a) for a, b in zip(*points68, strict=True)]))

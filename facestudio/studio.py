@@ -58,7 +58,6 @@ DETECTOR, LANDMARKS, PANEL, PEOPLE = "starter-detector", "starter-landmarks", "s
 SLIDERS = "starter-sliders"
 FIRST = ("starter-estimator", "starter-prior")  # what a workspace begins with, if it is there
 MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
-MOST_FIRST = 256  # landmarks of first drawings that are kept, see methods/moving.py
 
 
 @dataclass(frozen=True)
@@ -630,12 +629,12 @@ class Studio:
     def _moving(self, method: Synthesizer, settings: Mapping[str, float], real: bool) -> Synthesizer:
         """`method` with its sliders at `settings`; unless the person is `real`, nobody becomes one of the training people."""
         from facestudio.faces.sliders import Sliders
-        from facestudio.methods.moving import Moving
+        from facestudio.methods.moving import KNOWN, Moving
 
         known = {entry.id: entry for entry in self.checkpoints()}
         moves: Sliders = self._keep("sliders", lambda: Sliders.load(known[SLIDERS], known))
         space = None if real else self._space(method)
-        known = self._keep("first drawings", lambda: Recent(MOST_FIRST))
+        known = self._keep("first drawings", lambda: Recent(KNOWN))
         aside = {} if space is None else {"aside": space.apart}
         return Moving(method, moves, settings, self._finder(), known=known, **aside)
 

@@ -148,7 +148,7 @@ def generate(
     cast.check({"--from": source, "--recipe": again})
     if before is not None:
         recipe = replace(before, checkpoint=entry.id, method=recipe.method, options=recipe.options)
-        check_source(before, again, source)
+        _check_source(before, again, source)
         count = 1 if count is None else count
     recipe = replace(recipe, sliders=moved)
     plan = cast.plan(recipe, seed, count)
@@ -184,7 +184,7 @@ def _checkpoint_of(before: Recipe | None, method: str | None) -> str | None:
     return None if before is None or method is not None else before.checkpoint
 
 
-def check_source(before: Recipe, again: Path | None, source: Path | None) -> None:
+def _check_source(before: Recipe, again: Path | None, source: Path | None) -> None:
     """UsageError when a picture is to be made again that was drawn from a photo, and the photo is not named, or needless."""
     if bool(before.reference) != (source is not None):
         words = "was drawn from a photo; name it by --from" if before.reference else "was not drawn from a photo"

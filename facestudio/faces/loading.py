@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from facestudio.checkpoints import Checkpoint, checkpoint, load_into
+from facestudio.checkpoints import Checkpoint, checkpoint, load_into, load_manifest
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.fusing import fuse
 
@@ -48,10 +48,11 @@ def load_used(asking: Checkpoint, role: str, device: str) -> nn.Module:
     return load_network(checkpoint(asking.uses[role]), device)
 
 
-def refuse_others(asking: Checkpoint, recipe: str) -> None:
-    """CheckpointMismatch when `asking` was trained, by `recipe`, with other weights than are here."""
+def refuse_others(asking: Checkpoint, recipe: str, known: Mapping[str, Checkpoint] | None = None) -> None:
+    """CheckpointMismatch when `asking` was trained, by `recipe`, with other weights than are `known` (None: than are here)."""
+    known = load_manifest() if known is None else known
     for name, sha256 in asking.calibration.get("fitted_to", {}).items():
-        if checkpoint(name).files["weights"].sha256 != sha256:
+        if name not in known or known[name].files["weights"].sha256 != sha256:
             raise CheckpointMismatch(
                 f"{asking.id} was trained with other weights of {name} than are here.",
                 hint=f"Train it again (`python -m facestudio.training {recipe} --export`), or install {name} again.",

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from facestudio.checkpoints import Checkpoint
-from facestudio.errors import CheckpointMismatch, UsageError
+from facestudio.errors import UsageError
 from facestudio.faces.align import inverse, similarity_transform, transform
 from facestudio.faces.face import Identity, Template
-from facestudio.faces.loading import load_network
+from facestudio.faces.loading import load_network, refuse_others
 from facestudio.faces.pose import fit_rotation, mean_face
 
 if TYPE_CHECKING:
@@ -100,12 +100,7 @@ class Sliders:
     @classmethod
     def load(cls, checkpoint: Checkpoint, known: Mapping[str, Checkpoint]) -> Sliders:
         """The sliders that `checkpoint` holds; CheckpointMismatch when they were fitted to other weights than those `known`."""
-        for name, digest in checkpoint.calibration.get("fitted_to", {}).items():
-            if name not in known or known[name].files["weights"].sha256 != digest:
-                raise CheckpointMismatch(
-                    f"{checkpoint.id} was fitted to other weights of {name} than are here.",
-                    hint="Fit it again: `python -m facestudio.training sliders --export`.",
-                )
+        refuse_others(checkpoint, "sliders", known)
         moves: Moves = load_network(checkpoint, "cpu")  # type: ignore[assignment]
         return cls(moves.float(), next(iter(checkpoint.conditioned_on), ""))
 

@@ -24,6 +24,19 @@ if TYPE_CHECKING:
     from facestudio.faces.people import IdentitySpace
 
 
+# methods as their papers write them
+_SPELLED = {
+    "arc2face": "Arc2Face",
+    "codeformer": "CodeFormer",
+    "dfdnet": "DFDNet",
+    "difface": "DifFace",
+    "gfpgan": "GFPGAN",
+    "lafr": "LAFR",
+    "restoreformer": "RestoreFormer",
+    "vec2face": "Vec2Face",
+}
+
+
 def strength_option() -> Any:
     """The option `strength`, which the pipeline applies for every Restorer that has it."""
     return option(
@@ -34,18 +47,6 @@ def strength_option() -> Any:
         maximum=1.0,
         step=0.05,
     )
-
-
-_SPELLED = {
-    "arc2face": "Arc2Face",
-    "codeformer": "CodeFormer",
-    "dfdnet": "DFDNet",
-    "difface": "DifFace",
-    "gfpgan": "GFPGAN",
-    "lafr": "LAFR",
-    "restoreformer": "RestoreFormer",
-    "vec2face": "Vec2Face",
-}  # as their papers do
 
 
 @runtime_checkable

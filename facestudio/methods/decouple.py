@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.faces.loading import load_network, refuse_others
-from facestudio.methods.redraw import Redraw, parts
+from facestudio.methods.redraw import Redraw, change_option, guidance_option, parts, steps_option
 from facestudio.options import option
 
 if TYPE_CHECKING:
@@ -35,25 +35,9 @@ class Options:
         maximum=1.0,
         step=0.05,
     )
-    guidance: float = option(
-        3.0,
-        title="Likeness",
-        help="How strictly the new person is followed (guidance).",
-        minimum=1.0,
-        maximum=8.0,
-        step=0.25,
-    )
-    change: float = option(
-        1.0,
-        title="Change",
-        help="How far the face is dissolved before it is drawn anew: higher leaves less of it.",
-        minimum=0.4,
-        maximum=1.0,
-        step=0.05,
-    )
-    steps: int = option(
-        8, title="Steps", help="Steps of denoising: fewer are quicker, more are finer.", minimum=2, maximum=250, step=1
-    )
+    guidance: float = guidance_option()
+    change: float = change_option(1.0)
+    steps: int = steps_option(8)
 
 
 class Decouple(Redraw):

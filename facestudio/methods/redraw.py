@@ -40,19 +40,21 @@ LIGHT = 24.0  # deviation, in pixels, of the blur that leaves the light and the 
 RIM = 6.0  # deviation, in pixels, of the blur of the mask's edge
 
 
-@dataclass(frozen=True)
-class Options:
-    """What a person may choose."""
-
-    change: float = option(
-        0.8,
+def change_option(default: float) -> Any:
+    """How far the face is dissolved, 0.4 to 1."""
+    return option(
+        default,
         title="Change",
         help="How far the face is dissolved before it is drawn anew: higher leaves less of it.",
         minimum=0.4,
         maximum=1.0,
         step=0.05,
     )
-    guidance: float = option(
+
+
+def guidance_option() -> Any:
+    """How strictly the new person is followed, 1 to 8."""
+    return option(
         3.0,
         title="Likeness",
         help="How strictly the new person is followed (guidance).",
@@ -60,9 +62,27 @@ class Options:
         maximum=8.0,
         step=0.25,
     )
-    steps: int = option(
-        12, title="Steps", help="Steps of denoising: fewer are quicker, more are finer.", minimum=2, maximum=250, step=1
+
+
+def steps_option(default: int) -> Any:
+    """Calls of the prior, 2 to 250."""
+    return option(
+        default,
+        title="Steps",
+        help="Steps of denoising: fewer are quicker, more are finer.",
+        minimum=2,
+        maximum=250,
+        step=1,
     )
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person may choose."""
+
+    change: float = change_option(0.8)
+    guidance: float = guidance_option()
+    steps: int = steps_option(12)
 
 
 class Redraw:

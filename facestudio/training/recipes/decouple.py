@@ -27,15 +27,17 @@ from facestudio.diffusion.latents import denoiser, schedule
 from facestudio.diffusion.sampling import told
 from facestudio.faces.calibration import threshold_at
 from facestudio.methods.obscuring import area_mask
-from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.decouple import Code, Decoupler, HoldingPrior, leak, surprise
-from facestudio.networks.prior import FacePrior
 from facestudio.training import data, metrics, teachers
 from facestudio.training.loop import Settings, Taught
 from facestudio.training.oracles import (
+    AUTOENCODER,
+    LANDMARKS,
+    PRIOR,
     Oracle,
     Own,
     Recogniser,
+    Standing,
     features,
     frozen,
     impostor_threshold,
@@ -43,13 +45,12 @@ from facestudio.training.oracles import (
 )
 from facestudio.training.recipes import prior as prior_recipe
 
-AUTOENCODER, PRIOR, LANDMARKS = "starter-autoencoder", "starter-prior", "starter-landmarks"
 LISTENER, ORACLE, OUTSIDE = "starter-embedder-a", "starter-embedder-c", "starter-embedder-b"
 FAR = 1e-3  # at which embedder B is asked whether it still knows the person
 STRANGERS = 0.1  # the hinge lets go where so many strangers are as alike, as verifying in the product does
 
 
-class Recipe:
+class Recipe(Standing):
     id = "starter-decouple"
     architecture = "decouple:Decoupler"
     method, goal = "decouple:Decouple", "change"
@@ -110,18 +111,6 @@ class Recipe:
     def fitted_to(self) -> dict[str, str]:
         """The hashes of the weights that the branch belongs to."""
         return {name: checkpoints.checkpoint(name).files["weights"].sha256 for name in (AUTOENCODER, PRIOR)}
-
-    @cached_property
-    def autoencoder(self) -> FaceAutoencoder:
-        return frozen(AUTOENCODER)  # type: ignore[return-value]
-
-    @cached_property
-    def prior(self) -> FacePrior:
-        return frozen(PRIOR)  # type: ignore[return-value]
-
-    @cached_property
-    def finder(self) -> nn.Module:
-        return frozen(LANDMARKS)
 
     @cached_property
     def listener(self) -> Oracle:
@@ -283,14 +272,7 @@ class Recipe:
         v = self.prior(noisy, time, heard, batch["sketch"][some], said).float()
         found = share.sqrt() * noisy - (1 - share).sqrt() * v
         drawn = self.drawn.to(clean.device)
-        return self.decode(torch.lerp(clean, found, drawn))
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """Faces (B, 3, H, W) of `latents` times `loud`, not clamped, so that gradients pass everywhere."""
-        autoencoder = self.autoencoder.to(latents.device)
-        plain = latents / self.prior.loud[:, None, None]
-        raw = plain * autoencoder.spread[:, None, None] + autoencoder.mean[:, None, None]
-        return autoencoder.decode(raw.contiguous(memory_format=torch.channels_last)).float()
+        return self.decode(torch.lerp(clean, found, drawn) / self.prior.loud[:, None, None])
 
     @torch.no_grad()
     def validate(self, network: nn.Module, device: torch.device, count: int = 48) -> dict[str, Any]:
@@ -348,7 +330,8 @@ class Recipe:
         denoise = denoiser(self.prior, tell, lambda found: torch.lerp(clean, found, drawn))
         noise = noises(list(range(len(clean))), tuple(clean.shape[1:]), clean.device)
         made = refine(denoise, clean, Sampling(len(levels), 8, "dpm"), noise, levels, None)
-        return torch.cat([self.decode(one).clamp(-1, 1) for one in made.split(8)])
+        plain = made / self.prior.loud[:, None, None]
+        return torch.cat([self.decode(one).clamp(-1, 1) for one in plain.split(8)])
 
 
 def lit(faces: Tensor) -> Tensor:

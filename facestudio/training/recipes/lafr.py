@@ -24,20 +24,17 @@ from torch.nn import functional
 
 from facestudio import checkpoints
 from facestudio.errors import CheckpointMismatch
-from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.estimator import EstimatorUNet
 from facestudio.networks.lafr import Aligned, CodebookLearner, LAFRNet, one_step
-from facestudio.networks.prior import FacePrior
 from facestudio.training import data, grid, metrics, teachers
 from facestudio.training.clusters import k_means
 from facestudio.training.degradation import degrade, draw
 from facestudio.training.loop import Settings, Taught
-from facestudio.training.oracles import Recogniser, features, frozen, misplaced
+from facestudio.training.oracles import AUTOENCODER, PRIOR, Recogniser, Standing, features, frozen, misplaced
 from facestudio.training.perceptual import Perceptual
 from facestudio.training.recipes import prior as prior_recipe
 
-AUTOENCODER, PRIOR, ESTIMATOR = "starter-autoencoder", "starter-prior", "starter-estimator"
-CRITIC, LANDMARKS = "starter-embedder-a", "starter-landmarks"
+ESTIMATOR, CRITIC = "starter-estimator", "starter-embedder-a"
 
 
 class Stamp(nn.Module):
@@ -48,7 +45,7 @@ class Stamp(nn.Module):
         self.hashes = nn.Buffer(torch.tensor(list(bytes.fromhex("".join(hashes.values()))), dtype=torch.uint8))
 
 
-class Recipe:
+class Recipe(Standing):
     id = "starter-lafr"
     architecture = "lafr:LAFRNet"
     method, goal = "lafr:LAFR", "keep"
@@ -110,20 +107,8 @@ class Recipe:
         return self.source.tables[0]
 
     @cached_property
-    def autoencoder(self) -> FaceAutoencoder:
-        return frozen(AUTOENCODER)  # type: ignore[return-value]
-
-    @cached_property
-    def prior(self) -> FacePrior:
-        return frozen(PRIOR)  # type: ignore[return-value]
-
-    @cached_property
     def estimator(self) -> EstimatorUNet:
         return frozen(ESTIMATOR)  # type: ignore[return-value]
-
-    @cached_property
-    def finder(self) -> nn.Module:
-        return frozen(LANDMARKS)
 
     @cached_property
     def perceptual(self) -> Perceptual:
@@ -170,12 +155,6 @@ class Recipe:
         if self.config["guess"] == "estimator":
             bad = self.estimator.to(bad.device)(bad).clamp(-1, 1)
         return self.autoencoder.to(bad.device).latents(bad).float()
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """Faces (B, 3, H, W) of `latents`, not clamped, so that gradients pass everywhere."""
-        autoencoder = self.autoencoder.to(latents.device)
-        raw = latents * autoencoder.spread[:, None, None] + autoencoder.mean[:, None, None]
-        return autoencoder.decode(raw.contiguous(memory_format=torch.channels_last)).float()
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(network, Taught) and isinstance(network.network, LAFRNet)
