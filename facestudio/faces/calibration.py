@@ -1,8 +1,8 @@
 """What the cosines of an embedder mean: thresholds, how sure they are, probabilities, and the distributions behind them.
 
 Separate from `identity`, which computes cosines, because the window draws these figures and training writes them, and
-neither needs a network for it. All of it was measured on people that the embedder was not trained on and stands in the
-manifest. Standard library and numpy only.
+neither needs a network for it. All of it was measured (see `calibrating`) on people that the embedder was not trained on, and
+stands in the manifest, or of published recognisers in the user's data folder. Standard library and numpy only.
 """
 
 from __future__ import annotations
@@ -36,6 +36,12 @@ def threshold_at(calibration: Mapping[str, Any], far: float, embedder: str = "th
     if not measured:
         raise CheckpointMismatch(f"{embedder} carries no calibrated thresholds, so its cosines mean nothing.")
     return _interpolated(measured, far)
+
+
+def measured_rate(calibration: Mapping[str, Any], far: float) -> float:
+    """The false accept rate that `threshold_at` answers for: `far`, or the nearest measured one where it lies beyond."""
+    rates = sorted(_by_rate(calibration.get("thresholds"))) or [far]
+    return min(max(far, rates[0]), rates[-1])
 
 
 def interval_at(calibration: Mapping[str, Any], far: float) -> tuple[float, float] | None:

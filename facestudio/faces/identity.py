@@ -17,7 +17,14 @@ import numpy as np
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory, run_batched
 from facestudio.faces.align import align
-from facestudio.faces.calibration import Distributions, distributions, interval_at, same_probability, threshold_at
+from facestudio.faces.calibration import (
+    Distributions,
+    distributions,
+    interval_at,
+    measured_rate,
+    same_probability,
+    threshold_at,
+)
 from facestudio.faces.face import ARCFACE_112, TEMPLATES, Identity
 from facestudio.faces.loading import load_network
 from facestudio.faces.recent import Recent
@@ -39,12 +46,13 @@ class Verdict:
 
     Attributes:
         words: "same person", "uncertain" or "changed".
-        cosine: what was judged; threshold: the cosine at the asked false accept rate, from which "same person" is said.
+        cosine: what was judged; threshold: the cosine at the false accept rate, from which "same person" is said.
         interval: where that threshold may really lie, with 95 % confidence; None when it was not measured.
         changed_below: the cosine below which "changed" is said.
         probability: of being the same person, 0..1, if both were equally likely beforehand.
         title: the judge's name for people; measured: how its cosines were distributed, None when that is not known.
-        embedder: id of the judge; far: the asked false accept rate; goal: "keep" or "change" the identity.
+        embedder: id of the judge; goal: "keep" or "change" the identity. far: the false accept rate of the threshold: the asked
+            one, or the nearest that was measured.
     """
 
     words: str
@@ -147,7 +155,7 @@ def verdict(cosine: float, checkpoint: Checkpoint, far: float = 1e-3, goal: str 
         changed_below,
         probability,
         checkpoint.id,
-        far,
+        measured_rate(calibration, far),
         goal,
         interval=interval_at(calibration, far),
         title=checkpoint.title or checkpoint.id,

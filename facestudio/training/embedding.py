@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facestudio.faces import calibrating
 from facestudio.training import data, metrics
 from facestudio.training.degradation import Degradation, degrade
 from facestudio.training.identity_data import STEP, IdentityFaces, all_crops, asked, identity_faces
 from facestudio.training.loop import Settings, Taught
 from facestudio.training.losses import NOBODY, Adaptive, Margin, MarginHead, UnifiedNegatives
 
-SHARES = (-0.5, 1.0, 60)  # from, to and number of the bins of the cosines' distributions
 CHANNELS = 128  # of one teacher's maps and embedding
 WILD = "celeba_wild"  # large faces of few people: what the bars are stated for
 CALIBRATING = (WILD, "celeba_small")  # with the small ones, of many more people
@@ -200,22 +200,24 @@ class EmbedderRecipe:
         source, identity = self.source[held], self.identity[held]
         found = self.embed(network, self.crops[held], device)
         wild = source == WILD
-        same, different = metrics.pairs(found[wild], identity[wild])
+        same, different = calibrating.pairs(found[wild], identity[wild])
         figures: dict[str, Any] = {
             "validation_faces": float(wild.sum()),
             "validation_identities": float(len(set(identity[wild]))),
         }
         for far in (1e-1, 1e-2, 1e-3, 1e-4):
-            figures[f"tar_at_far_{far:.0e}"] = metrics.tar_at_far(same, different, far)[0]
+            figures[f"tar_at_far_{far:.0e}"] = calibrating.tar_at_far(same, different, far)[0]
         figures |= self.reduced(network, device, found[wild], held[wild])
         figures |= calibrated(found, identity, source)
         # how far a threshold carries: measured on the small faces' people, tried on the others
-        carried = float(np.quantile(metrics.pairs(found[~wild], identity[~wild])[1], 1 - 1e-3))
+        carried = float(np.quantile(calibrating.pairs(found[~wild], identity[~wild])[1], 1 - 1e-3))
         figures["far_of_calibrated_1e-03"] = float(np.mean(different >= carried))
         if asked(self.cache):
             both = self.answers(2 * held[wild]) + self.answers(2 * held[wild] + 1)
             both /= np.linalg.norm(both, axis=1, keepdims=True)
-            figures["teachers_tar_at_far_1e-03"] = metrics.tar_at_far(*metrics.pairs(both, identity[wild]), 1e-3)[0]
+            figures["teachers_tar_at_far_1e-03"] = calibrating.tar_at_far(
+                *calibrating.pairs(both, identity[wild]), 1e-3
+            )[0]
         return figures
 
     def held_out(self) -> np.ndarray:
@@ -233,27 +235,21 @@ class EmbedderRecipe:
         for side in (32, 16):
             small = np.stack([degrade(self.crops[index], Degradation(scale=112 / side)) for index in chosen])
             cosine = found @ self.embed(network, small, device).T
-            figures[f"tar_at_far_1e-03_{side}px"] = metrics.tar_at_far(cosine[same & off], cosine[~same], 1e-3)[0]
+            figures[f"tar_at_far_1e-03_{side}px"] = calibrating.tar_at_far(cosine[same & off], cosine[~same], 1e-3)[0]
         return figures
 
 
 def calibrated(found: np.ndarray, identity: np.ndarray, source: np.ndarray) -> dict[str, Any]:
-    """What cosines of unit embeddings `found` (N, D) mean, as keys "calibration.*": see faces/calibration.py."""
-    same, different = metrics.pairs(found, identity, source)
+    """What cosines of unit embeddings `found` (N, D) mean, as keys "calibration.*": see faces/calibrating.py."""
     figures: dict[str, Any] = {
         "calibration_faces": float(len(found)),
         "calibration_identities": float(len(set(identity))),
     }
-    for far in (1e-1, 1e-2, 1e-3, 1e-4):
-        figures[f"calibration.thresholds.{far:.0e}"] = metrics.tar_at_far(same, different, far)[1]
-    for name, cosines in (("same", same), ("different", different)):
-        figures[f"calibration.{name}_mean"] = float(cosines.mean())
-        figures[f"calibration.{name}_std"] = float(cosines.std())
-        figures[f"calibration.{name}_shares"] = [round(share, 5) for share in metrics.shares(cosines, *SHARES)]
-    figures["calibration.shares_from"], figures["calibration.shares_to"] = SHARES[:2]
-    for far, (low, high) in metrics.threshold_intervals(found, identity, (1e-2, 1e-3, 1e-4), source).items():
-        figures[f"calibration.thresholds_low.{far:.0e}"] = low
-        figures[f"calibration.thresholds_high.{far:.0e}"] = high
+    for name, value in calibrating.calibration_of(found, identity, source, sure_of=calibrating.RATES[1:]).items():
+        if isinstance(value, dict):
+            figures |= {f"calibration.{name}.{far}": each for far, each in value.items()}
+        else:
+            figures[f"calibration.{name}"] = value
     return figures
 
 

@@ -1,4 +1,7 @@
-"""Figures of merit and the two conversions that training needs: PSNR, SSIM, Frechet distance, TAR at FAR."""
+"""Figures of merit and the two conversions that training needs: PSNR, SSIM, Frechet distance.
+
+Those of recognisers stand in faces/calibrating.py, because users measure them too.
+"""
 
 from __future__ import annotations
 
@@ -51,75 +54,3 @@ def frechet(a: np.ndarray, b: np.ndarray) -> float:
     root = (axes * np.sqrt(np.clip(sizes, 0, None))) @ axes.T
     both = np.sqrt(np.clip(np.linalg.eigvalsh(root @ other @ root), 0, None)).sum()
     return float(((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(one) + np.trace(other) - 2 * both)
-
-
-def pairs(
-    embedding: np.ndarray, identity: np.ndarray, source: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cosines of all same-identity and all different-identity pairs of unit embeddings (N, D).
-
-    With `source` (N,) only of pairs from the same source: pictures made in two ways are more unlike than people are.
-    """
-    cosine = embedding @ embedding.T
-    counted = np.triu(np.ones(cosine.shape, bool), 1)
-    if source is not None:
-        counted &= source[:, None] == source[None]
-    same = identity[:, None] == identity[None]
-    return cosine[counted & same], cosine[counted & ~same]
-
-
-def tar_at_far(same: np.ndarray, different: np.ndarray, far: float) -> tuple[float, float]:
-    """(TAR, cosine threshold) at the false accept rate `far`."""
-    threshold = float(np.quantile(different, 1 - far))
-    return float(np.mean(same >= threshold)), threshold
-
-
-def shares(cosines: np.ndarray, lowest: float = -0.5, highest: float = 1.0, bins: int = 60) -> list[float]:
-    """Which share of `cosines` falls into each of `bins` between `lowest` and `highest`; outliers in the outermost."""
-    counts, _ = np.histogram(np.clip(cosines, lowest, highest), bins, (lowest, highest))
-    return [float(share) for share in counts / max(counts.sum(), 1)]
-
-
-def threshold_intervals(
-    embedding: np.ndarray, identity: np.ndarray, rates: tuple[float, ...], source: np.ndarray | None = None
-) -> dict[float, tuple[float, float]]:
-    """95 % intervals of the cosine thresholds at the false accept `rates`, for unit `embedding` (N, D); see below.
-
-    `source` as for `pairs`.
-    """
-    counted = np.triu(identity[:, None] != identity[None], 1)
-    if source is not None:
-        counted &= source[:, None] == source[None]
-    return intervals_of_pairs(embedding @ embedding.T, counted, identity, rates)
-
-
-def intervals_of_pairs(
-    scores: np.ndarray,
-    counted: np.ndarray,
-    identity: np.ndarray,
-    rates: tuple[float, ...],
-    rounds: int = 400,
-    seed: int = 0,
-) -> dict[float, tuple[float, float]]:
-    """95 % intervals of the thresholds at the false accept `rates`, when other people had been measured.
-
-    Args:
-        scores: (N, N) of pairs of faces of `identity` (N,); counted: (N, N) bool, which pairs of strangers count.
-
-    Bootstrap over people, not over pairs: each round draws as many identities with replacement, and a pair counts as
-    often as the product of how often its two people were drawn (Poh and Bengio's user-specific bootstrap).
-    """
-    people, of = np.unique(identity, return_inverse=True)
-    first, second = np.nonzero(counted)
-    ordered = scores[first, second]
-    order = np.argsort(-ordered)
-    ordered, a, b = ordered[order], of[first][order], of[second][order]
-    random = np.random.default_rng(seed)
-    found: dict[float, list[float]] = {rate: [] for rate in rates}
-    for _ in range(rounds):
-        drawn = np.bincount(random.integers(0, len(people), len(people)), minlength=len(people))
-        sums = np.cumsum(drawn[a] * drawn[b])
-        for rate in rates:
-            place = min(np.searchsorted(sums, rate * sums[-1]), len(ordered) - 1)
-            found[rate].append(float(ordered[place]))
-    return {rate: (float(np.quantile(v, 0.025)), float(np.quantile(v, 0.975))) for rate, v in found.items()}

@@ -230,13 +230,6 @@ def test_prefetched_batches_do_not_depend_on_timing() -> None:
     second.close()
 
 
-def test_tar_at_far_of_known_cosines() -> None:
-    different = np.linspace(-1, 0.5, 1001)
-    tar, threshold = metrics.tar_at_far(np.array([0.2, 0.6, 0.9, 0.51]), different, 1e-3)
-    assert tar == 0.75
-    assert 0.49 < threshold <= 0.5
-
-
 def test_ssim_and_psnr_know_equal_pictures() -> None:
     random = np.random.default_rng(0)
     picture = random.integers(0, 255, (32, 32, 3), dtype=np.uint8)
@@ -279,25 +272,3 @@ def test_places_are_given_to_the_face_they_stand_in() -> None:
     mine = places[owner == 0]
     assert ((mine > 4) & (mine < 28)).all()
     assert away.any() and ((places[away] > 40) & (places[away] < 60)).all()
-
-
-def test_shares_add_up_and_keep_outliers() -> None:
-    found = metrics.shares(np.array([-0.9, 0.0, 0.3, 1.0]), -0.5, 1.0, 3)
-    assert found == [0.25, 0.5, 0.25]
-
-
-def test_threshold_intervals_hold_the_threshold_and_shrink_with_more_people() -> None:
-    def people(count: int) -> tuple[np.ndarray, np.ndarray]:
-        random = np.random.default_rng(3)
-        faces = random.standard_normal((2 * count, 16))
-        return faces / np.linalg.norm(faces, axis=1, keepdims=True), np.repeat(np.arange(count), 2)
-
-    widths = []
-    for count in (10, 80):
-        embedding, identity = people(count)
-        _, different = metrics.pairs(embedding, identity)
-        threshold = metrics.tar_at_far(np.zeros(1), different, 1e-2)[1]
-        low, high = metrics.threshold_intervals(embedding, identity, (1e-2,))[1e-2]
-        assert low <= threshold <= high
-        widths.append(high - low)
-    assert widths[1] < widths[0]

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from facestudio import checkpoints
+from facestudio.faces import calibrating
 from facestudio.faces.loading import load_network
 from facestudio.faces.panel import log_odds
 from facestudio.networks.panel import Recognisability, mean_attention
@@ -30,7 +31,6 @@ from facestudio.training.rejection import SHARES, logistic, missed_after_discard
 log = logging.getLogger(__name__)
 EMBEDDERS = ("starter-embedder-a", "starter-embedder-b", "starter-embedder-c")
 WATCHED = "starter-embedder-c"
-RATES = (1e-1, 1e-2, 1e-3, 1e-4)
 LAX = 1e-2  # the false accept rate at which a face counts as known again
 GATE = 0.3  # of such faces fewer than one in three would be known again
 SIDES = (32, 16)  # px that probes are reduced to, for the figures
@@ -263,23 +263,25 @@ class Recipe:
         strangers = upper & ~people
         large = wild[:, None] & wild[None]
         measured = {
-            "thresholds": {f"{far:.0e}": float(np.quantile(table[strangers], 1 - far)) for far in RATES},
+            "thresholds": {f"{far:.0e}": float(np.quantile(table[strangers], 1 - far)) for far in calibrating.RATES},
             "thresholds_low": {},
             "thresholds_high": {},
         }
-        intervals = metrics.intervals_of_pairs(table, strangers, self.people, RATES[1:])
+        intervals = calibrating.intervals_of_pairs(table, strangers, self.people, calibrating.RATES[1:])
         for far, (low, high) in intervals.items():
             measured["thresholds_low"][f"{far:.0e}"] = low
             measured["thresholds_high"][f"{far:.0e}"] = high
         rounded = {name: {far: round(value, 4) for far, value in values.items()} for name, values in measured.items()}
         carried = float(np.quantile(table[strangers & ~large], 1 - 1e-3))
         told = {
-            f"tar_at_far_{far:.0e}": metrics.tar_at_far(table[upper & people & large], table[strangers & large], far)[0]
-            for far in RATES[1:]
+            f"tar_at_far_{far:.0e}": calibrating.tar_at_far(
+                table[upper & people & large], table[strangers & large], far
+            )[0]
+            for far in calibrating.RATES[1:]
         }
-        told["tar_at_far_1e-03_mean"] = metrics.tar_at_far(mean[upper & people & large], mean[strangers & large], 1e-3)[
-            0
-        ]
+        told["tar_at_far_1e-03_mean"] = calibrating.tar_at_far(
+            mean[upper & people & large], mean[strangers & large], 1e-3
+        )[0]
         told["far_of_calibrated_1e-03"] = float(np.mean(table[strangers & large] >= carried))
         return rounded, told
 
@@ -299,6 +301,6 @@ class Recipe:
             tables = {name[-1]: cosines[..., j] for j, name in enumerate(EMBEDDERS)}
             tables["abc"] = log_odds(odds[ids(range(len(EMBEDDERS)))], cosines, poorer)
             for name, table in tables.items():
-                tar = metrics.tar_at_far(table[alike & off], table[~alike], 1e-3)[0]
+                tar = calibrating.tar_at_far(table[alike & off], table[~alike], 1e-3)[0]
                 figures[f"tar_at_far_1e-03_{side}px_{name}"] = tar
         return figures
