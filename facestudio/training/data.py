@@ -11,6 +11,7 @@ import os
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Full, Queue
@@ -19,6 +20,23 @@ from typing import Any
 
 import cv2
 import numpy as np
+
+
+@contextmanager
+def alone(cache: Path) -> Iterator[None]:
+    """Hold the cache while something of it is made, so that of two trainings that begin together the second waits for the first.
+
+    Where the system has no such locks nothing is held.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (cache / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True)
@@ -43,17 +61,17 @@ def decode(data: bytes) -> np.ndarray:
 def packed(archive: Path, names: list[str], shape: tuple[int, int], cache: Path, transform: Any = None) -> np.ndarray:
     """The members `names` of `archive` as one (N, H, W, 3) uint8 memory map, made once in `cache`."""
     target = cache / f"{archive.stem}-{shape[0]}x{shape[1]}.npy"
-    if not target.exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        partial = target.with_suffix(".part")
-        table = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(names), *shape, 3))
-        with zipfile.ZipFile(archive) as members:
-            for index, name in enumerate(names):
-                pixels = decode(members.read(name))
-                table[index] = pixels if transform is None else transform(index, pixels)
-        table.flush()
-        del table
-        os.replace(partial, target)
+    with alone(cache):
+        if not target.exists():
+            partial = target.with_suffix(".part")
+            table = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(names), *shape, 3))
+            with zipfile.ZipFile(archive) as members:
+                for index, name in enumerate(names):
+                    pixels = decode(members.read(name))
+                    table[index] = pixels if transform is None else transform(index, pixels)
+            table.flush()
+            del table
+            os.replace(partial, target)
     return np.load(target, mmap_mode="r")
 
 

@@ -76,24 +76,25 @@ def all_crops(root: Path, cache: Path) -> tuple[np.ndarray, np.ndarray, np.ndarr
     identity = [*faces.identity, *(f"ffhq-{name[:-4]}" for name in ffhq), *(row["identity"] for row in small)]
     source = [row["source"] for row in faces.rows] + ["ffhq128"] * len(ffhq) + ["celeba_small"] * len(small)
     target = cache / "crops112.npy"
-    if not target.exists():
-        partial = target.with_suffix(".part")
-        table = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(identity), 112, 112, 3))
-        index = 0
-        for pixels, five in zip(faces.pixels, points, strict=True):
-            table[index] = teachers.crop112(np.asarray(pixels), five)
-            index += 1
-        log.info("crops of faces256 done")
-        names = [row["file"] for row in small]
-        for crop in small_faces(folder / "ffhq128.zip", ffhq, FFHQ_128, (256, 256), root):
-            table[index] = crop
-            index += 1
-        for crop in small_faces(folder / "celeba_small.zip", names, CELEBA_109, (178, 218), root):
-            table[index] = crop
-            index += 1
-        table.flush()
-        os.replace(partial, target)
-        log.info("crops done: %d", index)
+    with data.alone(cache):
+        if not target.exists():
+            partial = target.with_suffix(".part")
+            table = np.lib.format.open_memmap(partial, "w+", np.uint8, (len(identity), 112, 112, 3))
+            index = 0
+            for pixels, five in zip(faces.pixels, points, strict=True):
+                table[index] = teachers.crop112(np.asarray(pixels), five)
+                index += 1
+            log.info("crops of faces256 done")
+            names = [row["file"] for row in small]
+            for crop in small_faces(folder / "ffhq128.zip", ffhq, FFHQ_128, (256, 256), root):
+                table[index] = crop
+                index += 1
+            for crop in small_faces(folder / "celeba_small.zip", names, CELEBA_109, (178, 218), root):
+                table[index] = crop
+                index += 1
+            table.flush()
+            os.replace(partial, target)
+            log.info("crops done: %d", index)
     return np.load(target, mmap_mode="r"), np.array(identity), np.array(source)
 
 
@@ -111,15 +112,16 @@ def identity_faces(root: Path, cache: Path) -> IdentityFaces:
         "middle": (np.int8, (256, 14, 14)),
         "late": (np.int8, (256, 7, 7)),
     }
-    if not asked(cache):
-        out = {
-            name: np.lib.format.open_memmap(cache / f"teacher-{name}.npy", "w+", dtype, (2 * len(crops), *shape))
-            for name, (dtype, shape) in tables.items()
-        }
-        ask_teachers(root, crops, out)
-        for table in out.values():
-            table.flush()
-        (cache / "teachers.done").touch()
+    with data.alone(cache):
+        if not asked(cache):
+            out = {
+                name: np.lib.format.open_memmap(cache / f"teacher-{name}.npy", "w+", dtype, (2 * len(crops), *shape))
+                for name, (dtype, shape) in tables.items()
+            }
+            ask_teachers(root, crops, out)
+            for table in out.values():
+                table.flush()
+            (cache / "teachers.done").touch()
     loaded = {name: np.load(cache / f"teacher-{name}.npy", mmap_mode="r") for name in tables}
     return IdentityFaces(crops, identity, source, **loaded)
 
