@@ -11,6 +11,7 @@ same person again. A face that is too poor to be recognised is nobody's, and dra
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,11 +65,8 @@ class Album:
     ) -> None:
         self._people, self._embedders, self._panel = people, list(embedders), panel
         self._secret, self._nearest = secret, nearest
-        self._grouping = Grouping(embedders, panel)
-        self._photos: dict[str, _Seen] = {}  # by content
-        self._contents: dict[Path, str] = {}
-        self._anchors: list[str] = []  # of each number: what its group is called when it is the group's first
-        self._records: list[tuple[Path, Mapping[str, Any]]] = []
+        self._begin()
+        self._records: dict[Path, Mapping[str, Any]] = {}
         self._group_of: list[int] = []
         self._settled: dict[int, str] = {}  # tokens of groups that a finished photo shows, by group
         self._drawn: dict[int, tuple[Pseudonym, int]] = {}  # with how many were passed over
@@ -85,29 +83,40 @@ class Album:
     def look(self, photos: Sequence[Path], find: Find, progress: Progress, max_megapixels: float = 150.0) -> None:
         """See who is in `photos`; `find` says which faces there are and which of them are chosen.
 
-        What cannot be read, or not be worked on, is passed over: whoever changes it will say why.
+        What cannot be read, or not be worked on, is passed over: whoever changes it will say why. Who was stopped goes on: what was
+        looked at, and is as it was, is not looked at again. When there is more after all was assigned, all is looked at anew.
         """
-        for path in progress.track(photos, "Looking for people"):
+        if self._assigned and not all(self._known(path, _stamp(path)) for path in photos):
+            self._begin()
+        for number, path in enumerate(progress.track(photos, "Looking for people")):
+            progress.tally = f"{number} of {len(photos)} photos looked at for people"
+            stamp = _stamp(path)
+            if self._known(path, stamp):
+                continue
+            content = ""
             try:
                 photo = Photo.open(path, max_megapixels=max_megapixels)
-                self._contents[path] = photo.content_hash
                 if photo.content_hash not in self._photos:
                     self._photos[photo.content_hash] = self._see(photo, *find(photo, progress), progress)
+                content = photo.content_hash
             except FaceStudioError:
-                continue
+                pass
+            self._contents[path] = (stamp, content)
 
     def keep(self, path: Path, record: Mapping[str, Any]) -> None:
         """Let people who were finished in `path` stay whom they became, as the `record` of an earlier run says."""
-        self._records.append((path, record))
+        self._records[path] = record
 
     def assign(self, progress: Progress) -> None:
-        """Say whom everybody becomes; to be called once, after all photos and records."""
-        self._group_of = self._grouping.groups()
-        for path, record in self._records:
-            seen = self._photos.get(self._contents.get(path, ""))
+        """Say whom everybody becomes; to be called after all photos and records, and again, with the records, when a run goes on."""
+        self._group_of, self._assigned = self._grouping.groups(), True
+        self._settled, self._drawn, self._beside = {}, {}, {}
+        for path, record in self._records.items():
+            seen = self._seen(path)
             for index, face in enumerate(record.get("faces", ()) if seen is not None else ()):
                 if face.get("person") and seen is not None and index in seen.numbers:
                     self._settled.setdefault(self._group_of[seen.numbers[index]], str(face["person"]))
+        self._records = {}
         for seen in self._photos.values():
             together = {self._group_of[number] for number in seen.numbers.values()}
             for group in together:
@@ -134,7 +143,7 @@ class Album:
 
     def told(self, path: Path) -> tuple[Found | None, dict[int, Pseudonym]]:
         """As `found` and `cast`, for another process: nobody may become anybody else there, as photos are done side by side."""
-        seen = self._photos.get(self._contents.get(path, ""))
+        seen = self._seen(path)
         persons = {index: self._drawn[group][0] for index, group in self._groups(seen).items()}
         return None if seen is None else (seen.faces, seen.chosen), persons
 
@@ -150,6 +159,20 @@ class Album:
                 self._set(group, self._pseudonym(self._settled[group]), 0)
 
     # ---- helpers
+
+    def _begin(self) -> None:
+        """Nothing was looked at."""
+        self._grouping = Grouping(self._embedders, self._panel)
+        self._photos: dict[str, _Seen] = {}  # by content
+        self._contents: dict[Path, tuple[tuple[int, int], str]] = {}  # content, and what the file was like then
+        self._anchors: list[str] = []  # of each number: what its group is called when it is the group's first
+        self._assigned = False
+
+    def _known(self, path: Path, stamp: tuple[int, int]) -> bool:
+        return path in self._contents and self._contents[path][0] == stamp
+
+    def _seen(self, path: Path) -> _Seen | None:
+        return self._photos.get(self._contents[path][1]) if path in self._contents else None
 
     def _see(self, photo: Photo, faces: tuple[Face, ...], chosen: set[int] | None, progress: Progress) -> _Seen:
         """Who is in a photo; no face without a recogniser's say belongs to anybody."""
@@ -211,3 +234,12 @@ class Album:
         like: np.ndarray = self._issued @ pseudonym.identity.embedding
         like[group] = -1.0
         return like
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """Size and time of change of a file, zeros when it is not there."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return 0, 0
+    return status.st_size, status.st_mtime_ns

@@ -138,11 +138,12 @@ def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan
     return Plan(tuple(items), tuple(left_out))
 
 
-def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = None) -> Plan:
+def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = None, write: bool = True) -> Plan:
     """`plan` with numbers for names, in one folder, and `mapping` (CSV), which says which number is which photo.
 
     The mapping is written before anything else, and photos that it has already keep their numbers, so that a run can go on. New
-    ones get numbers in an order that tells nothing. UsageError when it would lie in the folder `out` or is something else.
+    ones get numbers in an order that tells nothing; without `write` they get none, and stay without a label. UsageError when it
+    would lie in the folder `out` or is something else.
     """
     if supported_suffix(out) and not os.path.isdir(out):
         raise UsageError("Numbers for names need a folder as output.")
@@ -152,7 +153,7 @@ def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = 
         raise UsageError(f"The mapping {mapping} looks like a photo; give it another name, such as names.csv.")
     numbers = _read_mapping(mapping)
     sources = [str(real(item.source)) for item in plan.items]
-    new = [source for source in sources if source not in numbers]
+    new = [source for source in sources if source not in numbers] if write else []
     following = range(max(numbers.values(), default=0) + 1, max(numbers.values(), default=0) + 1 + len(new))
     order = list(following)
     (draw or random.SystemRandom()).shuffle(order)
@@ -161,6 +162,9 @@ def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = 
         _write_mapping(mapping, numbers)
     items, labels = [], {}
     for item, source in zip(plan.items, sources, strict=True):
+        if source not in numbers:
+            items.append(replace(item, label=""))
+            continue
         label = labels[str(item.source)] = f"{numbers[source]:06d}"
         suffix = item.target.suffix.lower() if supported_suffix(item.target) else ""
         items.append(Item(item.source, out / f"{label}{suffix}", label))

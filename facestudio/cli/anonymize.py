@@ -14,17 +14,17 @@ from typing import Annotated, Any
 import typer
 
 from facestudio import batch
-from facestudio.album import Album
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK, Settings, complete
 from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli.arguments import Boxes, Device, Faces, Far, Output, Photos, Quiet, Weights
 from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
-from facestudio.cli.consistent import check_consistent, check_similar, see_people, the_secret
+from facestudio.cli.consistent import check_people, the_secret
 from facestudio.cli.console import Screen
 from facestudio.cli.engine import LOCAL, RAY, check_engine, many
 from facestudio.cli.flags import options_given, parse_box, parse_faces
 from facestudio.cli.report import count
+from facestudio.ensemble import Ensemble
 from facestudio.errors import DiskFull, UsageError
 from facestudio.files import real
 from facestudio.journal import Journal
@@ -128,8 +128,7 @@ def anonymize(
     tables = tables_of(report)
     check_tables(*tables)
     check_engine(engine, workers, asked.boxes)
-    check_consistent(studio, entry.id, output, consistent, key, resume)
-    check_similar(studio, entry.id, similar)
+    check_people(studio, entry.id, output, consistent=consistent, similar=similar, key=key, resume=resume)
     if names is not None:
         planned = numbered(planned, output, names)
     secret = the_secret(key, screen) if consistent else None
@@ -139,20 +138,17 @@ def anonymize(
         similar=similar,
     )
     journal = Journal(output, settings.to_text())
-    album: Album | None = None
+    ensemble = Ensemble(studio, entry.id, secret, similar)
 
     def work(photo: Photo, progress: Progress) -> Result:
-        found, chosen = (album.found(photo) if album else None) or asked.of(photo, progress)
-        cast = album.cast(photo) if album else studio.cast(entry.id) if similar else None
-        return studio.anonymize(photo, found, recipe, chosen, progress, tries=tries, fallback=hiding, cast=cast)
+        return ensemble.anonymize(photo, settings, asked.of, progress)
 
     attention: list[batch.Outcome] = []
     shown: set[str] = set()
 
     def done(outcome: batch.Outcome) -> None:
         shown.update(str(face.get("method")) for face in outcome.record()["faces"])
-        if album is not None and outcome.output is not None and outcome.result is not None:
-            album.finished(outcome.result)
+        ensemble.finished(outcome)
         if outcome.earlier is None and outcome.output is not None:
             screen.say(_text(outcome))
         if outcome.status in _ATTENTION:
@@ -173,14 +169,14 @@ def anonymize(
     writing = batch.Writing(format, overwrite, metadata, reset_times)
     elsewhere = None
     if engine == RAY:
-        elsewhere = many(settings, asked.chosen, writing, device, workers, lambda: album)
+        elsewhere = many(settings, asked.chosen, writing, device, workers, lambda: ensemble.album)
     try:
         with screen.progress() as progress:
             if elsewhere is None:
                 studio.prepare(entry.id)
-            if secret is not None:
-                album = studio.album(entry.id, secret, similar)
-                screen.say(see_people(album, planned, asked.of, progress, journal if resume else None))
+            seen = ensemble.gather(planned, asked.of, progress, journal if resume else None)
+            if seen:
+                screen.say(seen)
             outcomes = batch.run(
                 photos,
                 output,

@@ -204,6 +204,51 @@ def test_it_stops_when_asked(tmp_path: Path) -> None:
     assert run.judge.calls == 0 or run.judge.calls == 1
 
 
+def test_who_was_stopped_goes_on_where_it_was_and_looks_at_nothing_twice(tmp_path: Path) -> None:
+    run = Run(tmp_path, SHOWN)
+    progress = Progress()
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"no photo")
+    paths, looked = [broken, *run.paths], []
+
+    def find(photo: Photo, progress: Progress) -> Any:
+        looked.append(int(photo.pixels[0, 0, 0]))
+        if looked == [0, 1]:
+            progress.cancel()
+        return run.find(photo, progress)
+
+    album = Album(PEOPLE, [run.judge], None, SECRET)  # type: ignore[list-item]
+    with pytest.raises(Cancelled):
+        album.look(paths, find, progress)
+    told: list[str] = []
+    album.look(paths, find, Progress(lambda update: told.append(f"{update.stage}; {update.tally}"), every=0))
+    assert looked in ([0, 1, 1, 2, 3], [0, 1, 2, 3]), "the first was seen"
+    assert "Looking for people; 4 of 5 photos looked at for people" in told
+    album.assign(Progress())
+    assert run.persons(album) == run.persons(run.album())
+
+
+def test_a_run_goes_on_with_the_same_album(tmp_path: Path) -> None:
+    run = Run(tmp_path, SHOWN)
+    album = run.album()
+    before, calls = run.persons(album), run.judge.calls
+    album.look(run.paths, run.find, Progress())
+    album.keep(run.paths[1], {"faces": [{"person": "a token"}]})
+    album.assign(Progress())
+    after = run.persons(album)
+    assert run.judge.calls == calls, "nothing is looked at twice"
+    assert after[1] == ["a token"] == [after[0][1]] and after[3] == before[3]
+
+    pixels = picture(160, 300, WHERE, seed=7)
+    pixels[0, 0] = 2
+    write_picture(run.paths[0], pixels)
+    run.shown = run.judge.shown = ((1, 2), (2,), (3, 1, 2), (3,))
+    album.look(run.paths, run.find, Progress())
+    album.assign(Progress())
+    assert run.judge.calls == calls + 4, "another photo is there: the groups are made anew"
+    assert album.found(Photo.open(run.paths[0])) == (tuple(WHERE), None)
+
+
 def test_the_nearest_of_several_can_be_asked_for(tmp_path: Path) -> None:
     run = Run(tmp_path, SHOWN)
 

@@ -99,3 +99,18 @@ def test_a_mapping_beside_the_photos_or_over_something_else_is_refused(album: Pa
     assert other.read_text() == "precious,things\n1,2\n"
     with pytest.raises(UsageError, match="need a folder"):
         numbered(survey([album / "b.jpg"], tmp_path / "x.jpg"), tmp_path / "x.jpg", tmp_path / "names.csv")
+
+
+def test_numbers_can_be_looked_up_without_giving_any(tmp_path: Path) -> None:
+    folder, out, mapping = tmp_path / "in", tmp_path / "out", tmp_path / "names.csv"
+    for name in ("a.jpg", "b.png"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    none = numbered(survey([folder], out), out, mapping, write=False)
+    assert not mapping.exists()
+    assert [(item.target.name, item.label) for item in none.items] == [("a.jpg", ""), ("b.png", "")]
+    given = numbered(survey([folder], out), out, mapping)
+    (folder / "c.png").touch()
+    again = numbered(survey([folder], out), out, mapping, write=False)
+    assert again.items[:2] == given.items and (again.items[2].target, again.items[2].label) == (out / "c.png", "")
+    assert "c.png" not in mapping.read_text()

@@ -1,0 +1,95 @@
+"""The people of a run over many photos: who becomes whom, where it is wanted the same in all of them.
+
+Between `album`, which knows who is in photos, and whoever runs it, window or command line: it looks for people once, lets those
+whom an earlier run finished stay whom they became, and tells each photo. An ensemble outlives a run that was stopped, so that
+what was seen is not looked for again. Knows no window and no flags.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facestudio.album import Album, Find
+from facestudio.anonymize_settings import Settings
+from facestudio.errors import UsageError
+from facestudio.journal import DONE, Journal
+from facestudio.methods.base import method_name
+from facestudio.photo import Photo
+from facestudio.planning import Plan
+from facestudio.progress import Progress
+from facestudio.secret import Secret, check_place
+
+if TYPE_CHECKING:
+    from facestudio.anonymized import Anonymized
+    from facestudio.batch import Outcome
+    from facestudio.studio import Studio
+
+
+def check(
+    studio: Studio, checkpoint: str, output: Path, *, consistent: bool = False, similar: bool = False, key: Path | None
+) -> None:
+    """UsageError when the checkpoint's method makes nobody who could stay the same or be similar, or when the `key` would lie
+    in the folder `output`; nothing is written."""
+    if consistent and key is not None:
+        check_place(key, output)
+    if (consistent or similar) and not studio.makes_people(checkpoint):
+        able = [method_name(entry) for entry in studio.anonymize_checkpoints() if studio.makes_people(entry.id)]
+        lack = "so nobody can stay the same." if consistent else "so nobody can be similar."
+        raise UsageError(
+            f"{checkpoint} makes nobody else of a face, {lack}",
+            hint=f"Choose the method {' or '.join(dict.fromkeys(able))}." if able else "",
+        )
+
+
+class Ensemble:
+    """Who becomes whom by the method of a `checkpoint`.
+
+    Args:
+        secret: with it a person becomes the same in all photos; None: each face somebody of its own.
+        similar: whoever is drawn is like who it was in apparent age and gender presentation.
+    """
+
+    def __init__(self, studio: Studio, checkpoint: str, secret: Secret | None = None, similar: bool = False) -> None:
+        self._studio, self._checkpoint = studio, checkpoint
+        self._secret, self._similar = secret, similar
+        self.album: Album | None = None
+
+    def gather(self, planned: Plan, find: Find, progress: Progress, journal: Journal | None = None) -> str:
+        """Look for people in all photos that were not looked at, say whom each becomes, as the run of the `journal` (not open)
+        did; a sentence about it, "" without a secret. Errors as of `Studio.album`; when it is stopped, what was seen is kept.
+        """
+        if self._secret is None:
+            return ""
+        if self.album is None:
+            self.album = self._studio.album(self._checkpoint, self._secret, self._similar)
+        album = self.album
+        album.look([item.source for item in planned.items], find, progress, self._studio.max_megapixels)
+        if journal is not None:
+            with journal:
+                for item in planned.items:
+                    if journal.state(item.source, item.target) == DONE:
+                        record = journal.record(item.source)
+                        if record["output"] is not None:  # nobody has seen whom they became in what was not written
+                            album.keep(item.source, record)
+        album.assign(progress)
+        seen = "1 person was" if album.people == 1 else f"{album.people} people were"
+        photos = len(planned.items)
+        return f"{seen} recognised in {photos} photo{'' if photos == 1 else 's'}."
+
+    def anonymize(self, photo: Photo, settings: Settings, find: Find, progress: Progress) -> Anonymized:
+        """Change the faces of `photo` that `find` finds by the `settings`; errors as of `Studio.anonymize`."""
+        album = self.album
+        found, chosen = (album.found(photo) if album else None) or find(photo, progress)
+        cast = album.cast(photo) if album else self._studio.cast(self._checkpoint) if self._similar else None
+        return self._studio.anonymize(
+            *(photo, found, settings.recipe, chosen, progress),
+            tries=settings.tries,
+            fallback=settings.hiding,
+            cast=cast,
+        )
+
+    def finished(self, outcome: Outcome) -> None:
+        """From now on the people of a photo that was written stay whom they became."""
+        if self.album is not None and outcome.output is not None and outcome.result is not None:
+            self.album.finished(outcome.result)
