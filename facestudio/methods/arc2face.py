@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 PREVIEW = 128  # pixels of a face in a preview
 DRAFT = 3  # steps of a draft
+QUICKEST = 1  # the same of a consistency model
 MOST_CONSISTENT = 50  # steps that a consistency model can be asked for
 
 
@@ -53,15 +54,16 @@ class Options:
         20,
         title="Steps",
         help="Steps of denoising: fewer are quicker, more are finer.",
-        minimum=2,
+        minimum=1,
         maximum=250,
         step=1,
     )
     sampler: str = option(
         "dpm",
         title="Sampler",
-        help="dpm (DPM-Solver++) needs few steps; ddim needs more, and is what the papers compare with.",
-        choices=("dpm", "ddim"),
+        help="dpm (DPM-Solver++) needs few steps; ddim needs more, and is what the papers compare with; lcm (a consistency "
+        "model) needs 1 to 4 and is a little poorer.",
+        choices=("dpm", "ddim", "lcm"),
     )
     hold_pose: bool = option(
         False,
@@ -134,6 +136,8 @@ class Arc2Face:
 
     def draft(self, options: Any) -> Any:
         """`options` with few steps of the sampler that needs the fewest; see `Drafting`."""
+        if self._carrier.few_steps is not None:
+            return replace(options, steps=QUICKEST, sampler="lcm")
         sampler = "dpm" if options.sampler == "ddim" else options.sampler
         return replace(options, steps=min(options.steps, DRAFT), sampler=sampler)
 
@@ -142,13 +146,16 @@ class Arc2Face:
 
         carrier = self._carrier
         steps = scheduler(options.sampler, dict(carrier.schedule))
-        steps.set_timesteps(options.steps)
+        steps.set_timesteps(min(options.steps, MOST_CONSISTENT) if options.sampler == "lcm" else options.steps)
+        prior, guidance = carrier.prior, options.guidance
+        if options.sampler == "lcm" and carrier.few_steps is not None:
+            prior, guidance = carrier.few_steps(guidance), 1.0  # which it has learned
         wishes, seeds = [wish for wish, _ in items], [seed for _, seed in items]
         start = noise(seeds, carrier.latent).to(self._device)
         who, lines = self._who(wishes, seeds), self._lines(wishes)
         push = self._push(wishes)
         seen = self._sheet if options.steps > DRAFT else None  # a preview takes as long as one of so few steps
-        latents = draw(carrier.prior, steps, start, who, options.guidance, lines, progress, seen, seeds, push)
+        latents = draw(prior, steps, start, who, guidance, lines, progress, seen, seeds, push)
         return list(self._pixels(latents))
 
     def _who(self, wishes: list[Wish], seeds: list[int]) -> Tensor | None:
@@ -223,7 +230,7 @@ class PublishedArc2Face(Arc2Face):
             return super()._draw(options, progress, items)
         if self._lora is None:
             self._lora = load_used(self.checkpoint, "lcm", self._device)
-        quick = PublishedOptions(1.0, min(options.steps, MOST_CONSISTENT), "lcm")
+        quick = PublishedOptions(1.0, options.steps, "lcm")
         with self._lora.on(self._carrier.prior.unet):
             return super()._draw(quick, progress, items)
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from facestudio import checkpoints
 from facestudio.checkpoints import Checkpoint
-from facestudio.faces.loading import load_network, load_used
+from facestudio.faces.loading import load_network, load_used, refuse_others
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,12 +27,14 @@ class Carrier:
         prior: as of diffusion/sampling.py; schedule: its noise, in the words of diffusers' schedulers.
         latent: channels, height and width of what it draws.
         decode: latents (B, C, h, w) as the prior deals in them to faces (B, 3, S, S) RGB of about [-1, 1].
+        few_steps: for the sampler "lcm", the prior as a consistency model at a guidance; None where it is none.
     """
 
     prior: Any
     schedule: Mapping[str, Any]
     latent: tuple[int, int, int]
     decode: Callable[[Tensor], Tensor]
+    few_steps: Callable[[float], Any] | None = None
 
 
 def starter(checkpoint: Checkpoint, device: str) -> Carrier:
@@ -41,7 +45,30 @@ def starter(checkpoint: Checkpoint, device: str) -> Carrier:
 
     config = checkpoint.config
     latent = (config["latent"], config["side"], config["side"])
-    return Carrier(prior, SCHEDULE, latent, lambda latents: autoencoder.pixels(latents / prior.loud[:, None, None]))
+
+    def decode(latents: Tensor) -> Tensor:
+        faces: Tensor = autoencoder.pixels(latents / prior.loud[:, None, None])
+        return faces
+
+    few_steps = consistent(checkpoint, prior, device) if "lcm" in checkpoint.uses else None
+    return Carrier(prior, SCHEDULE, latent, decode, few_steps)
+
+
+def consistent(asking: Checkpoint, prior: Any, device: str) -> Callable[[float], Any]:
+    """What makes a consistency model of our own `prior` at a guidance, by the weights that `asking` uses as "lcm".
+
+    They are loaded when it is called first; CheckpointError then, when they cannot be or belong to another prior.
+    """
+
+    @cache
+    def learned() -> Any:
+        from facestudio.networks.consistency import FewSteps
+
+        network: Any = load_used(asking, "lcm", device)
+        refuse_others(checkpoints.checkpoint(asking.uses["lcm"]), "consistency")
+        return FewSteps(prior, network)
+
+    return lambda guidance: learned().at(guidance)
 
 
 def published(checkpoint: Checkpoint, device: str) -> Carrier:

@@ -24,6 +24,7 @@ TITLES = {
     "starter-autoencoder": "Starter face autoencoder",
     "starter-estimator": "Starter quick restorer",
     "starter-lafr": "Starter LAFR",
+    "starter-lcm": "Starter few steps: the prior as a consistency model",
     "starter-prior": "Starter face prior",
     "starter-people": "Starter people: what identities are like",
     "starter-sliders": "Starter sliders: what can be changed of a made face",

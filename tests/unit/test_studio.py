@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ from facestudio.recipe import Recipe
 from facestudio.studio import Studio
 from facestudio.whom import Drawn
 from tests import published
-from tests.fakes import FakeEmbedder, SlowRestorer, face_at, picture
+from tests.fakes import FakeEmbedder, SlowRestorer, face_at, fake_checkpoint, picture
 from tests.people import Choosy, Texture, space
 
 FACES = (face_at(80, 90, 110), face_at(220, 100, 90, 10), face_at(340, 90, 80))
@@ -156,10 +156,11 @@ def test_which_weights_can_be_told_people_who_do_not_exist() -> None:
     assert not studio.knows_people("no-such")
 
 
-def test_the_published_and_our_arc2face_draft_in_few_steps() -> None:
-    from facestudio.methods.arc2face import DRAFT, Arc2Face, Options, PublishedArc2Face, PublishedOptions
+def test_the_published_arc2face_drafts_in_few_steps() -> None:
+    from facestudio.methods.arc2face import DRAFT, PublishedArc2Face, PublishedOptions
+    from facestudio.methods.carriers import Carrier
 
-    ours = Arc2Face.draft(cast("Any", None), Options(steps=40, sampler="ddim", guidance=3.0))
-    assert ours == Options(steps=DRAFT, sampler="dpm", guidance=3.0)
-    theirs = PublishedArc2Face.draft(cast("Any", None), PublishedOptions(steps=3, sampler="lcm"))
+    method = PublishedArc2Face(fake_checkpoint("published"), Carrier(None, {}, (4, 8, 8), lambda latents: latents))
+    theirs = method.draft(PublishedOptions(steps=3, sampler="lcm"))
     assert theirs == PublishedOptions(steps=3, sampler="lcm"), "quick as it is"
+    assert method.draft(PublishedOptions(steps=40)).steps == DRAFT

@@ -48,7 +48,7 @@ class Recipe:
     architecture = "prior:FacePrior"
     method, goal = "arc2face:Arc2Face", "create"
     conditioned_on = (EMBEDDER,)
-    uses = {"autoencoder": AUTOENCODER}  # noqa: RUF012  # as config
+    uses = {"autoencoder": AUTOENCODER, "lcm": "starter-lcm"}  # noqa: RUF012  # as config
     settings = Settings(
         batch=32,
         lr=2e-4,

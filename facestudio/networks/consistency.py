@@ -1,0 +1,109 @@
+"""What makes a latent consistency model of the face prior: it says where noise leads in one step, guidance included.
+
+Papers: Luo et al., "Latent Consistency Models", 2023 (the guidance is learned, so that the prior is asked once a step and not
+twice); Luo et al., "LCM-LoRA", 2023 (as a low-rank update, which leaves the prior as it is). What differs: how strictly the
+person is followed is told by the person's tokens, and the part of the guidance that the linear guess (networks/gaussian.py)
+knows is computed, not learned.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from facestudio.networks.lowrank import LowRankUpdate, shapes_of
+from facestudio.networks.prior import FacePrior
+
+LINEAR = (
+    *("to_q", "to_k", "to_v", "to_out.0", "proj_in", "proj_out"),
+    *("ff.net.0.proj", "ff.net.2", "time_emb_proj"),
+)  # linear layers that are updated, by the ends of their names; and every convolution
+
+
+class ConsistencyUpdate(nn.Module):
+    """A low-rank `update` of a prior, which is not part of it, and how guidance changes a person's tokens.
+
+    Args:
+        prior: the arguments of the `FacePrior` that is updated; rank, alpha: of the update.
+
+    A new one changes nothing but for the linear part of the guidance.
+    """
+
+    def __init__(self, prior: Mapping[str, Any], rank: int = 16, alpha: float = 16.0) -> None:
+        super().__init__()
+        with torch.device("meta"):
+            network = FacePrior(**prior)
+        self.update = LowRankUpdate(shapes_of(network, LINEAR), rank, alpha)
+        said = network.nobody.numel()
+        self.louder, self.shift = nn.Parameter(torch.zeros(said)), nn.Parameter(torch.zeros(said))
+
+    def emphasised(self, heard: Tensor, dimensions: int, guidance: Tensor) -> Tensor:
+        """What is `heard` (B, 1 + `dimensions` + words * tongue) of a known person, said as strictly as `guidance` (B,)."""
+        first, tokens = heard.split([1 + dimensions, heard.shape[1] - 1 - dimensions], 1)
+        more = (guidance - 1)[:, None] * heard[:, :1]
+        return torch.cat([first, tokens + more * (self.louder * tokens + self.shift)], 1)
+
+    def v(
+        self,
+        prior: FacePrior,
+        noisy: Tensor,
+        time: Tensor,
+        heard: Tensor,
+        guidance: Tensor,
+        sketch: Tensor | None = None,
+        predict: Callable[..., Tensor] | None = None,
+        added: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """v (B, C, h, w) that leads from `noisy` at `time` (B,) to the end, as guided; arguments as of FacePrior.forward.
+
+        `predict` is asked in the prior's place, for one whose update is not merged.
+        """
+        told = self.emphasised(heard, prior.dimensions, guidance)
+        v = (predict or prior)(noisy, time, told, sketch, added)
+        known, identity, _ = heard.split([1, prior.dimensions, heard.shape[1] - 1 - prior.dimensions], 1)
+        share = prior.shares[time]
+        nobody = torch.zeros_like(known[:, 0])
+        apart = prior.linear(noisy, share, identity, known[:, 0]) - prior.linear(noisy, share, identity, nobody)
+        return v - (guidance - 1)[:, None, None, None] * apart / (1 - share)[:, None, None, None].sqrt()
+
+
+class FewSteps(nn.Module):
+    """The consistency model that `learned` makes of a `prior`, at one `guidance`; asked as the prior is.
+
+    Only a copy of the prior is changed. `at` gives another guidance and shares everything else.
+    """
+
+    def __init__(self, prior: FacePrior, learned: ConsistencyUpdate, guidance: float = 2.0) -> None:
+        super().__init__()
+        shared = {id(buffer): buffer for buffer in prior.buffers()}
+        self.prior = copy.deepcopy(prior, shared)
+        learned.update.merge(self.prior)
+        self.learned, self.guidance = learned, guidance
+        self.dimensions, self.linear = prior.dimensions, prior.linear
+        self.shares, self.loud = prior.shares, prior.loud
+
+    def at(self, guidance: float) -> FewSteps:
+        """The same at another `guidance`."""
+        other = copy.copy(self)
+        other.guidance = guidance
+        return other
+
+    def hear(self, identity: Tensor, known: Tensor) -> Tensor:
+        """As of FacePrior."""
+        return self.prior.hear(identity, known)
+
+    def forward(
+        self,
+        noisy: Tensor,
+        time: Tensor,
+        heard: Tensor,
+        sketch: Tensor | None = None,
+        added: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """v as of FacePrior, but of where it leads in the end."""
+        guidance = noisy.new_full((len(noisy),), self.guidance)
+        return self.learned.v(self.prior, noisy, time, heard, guidance, sketch, added=added)
