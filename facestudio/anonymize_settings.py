@@ -30,6 +30,7 @@ class Settings:
         numbers: the results have numbers for names.
         secret: name of the secret that says whom people become, the same in all photos (see `album`); "" without one.
         similar: who a face becomes is like who it was in apparent age and gender presentation.
+        judges: recognisers that the user calibrated and that judge beside ours, as `Studio.own_judges` says them.
     """
 
     recipe: Recipe
@@ -43,11 +44,12 @@ class Settings:
     numbers: bool = False
     secret: str = ""
     similar: bool = False
+    judges: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """One line of JSON; the same settings always give the same line."""
         others = {name: value for name, value in vars(self).items() if name != "recipe"}
-        for later in ("secret", "similar"):  # not in runs that were begun before there were these
+        for later in ("secret", "similar", "judges"):  # not in runs that were begun before there were these
             if not others[later]:
                 del others[later]
         return json.dumps({**others, "recipe": json.loads(self.recipe.to_json())}, sort_keys=True)
@@ -57,7 +59,7 @@ class Settings:
         """The settings that `to_text` wrote; UsageError when `text` is something else."""
         try:
             content = json.loads(text)
-            content["box"] = tuple(content["box"])
+            content["box"], content["judges"] = tuple(content["box"]), tuple(content.get("judges", ()))
             return cls(**{**content, "recipe": Recipe.from_json(json.dumps(content["recipe"]))})
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ _AGAIN = "Install Face Studio again; its starter weights come with it."
 _COUNTER = "num_batches_tracked"  # of batch normalisation: counts training steps, is never exported
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _GOALS = {"keep": "Restores faces", "change": "Anonymizes faces", "create": "Makes faces"}
+_EMBEDDERS = {"embedder", "iresnet", "vit", "ir", "mobilefacenet", "sface"}  # modules whose networks make identities
 _NEEDED = {"detector": "Finds faces", "landmarks": "Finds landmarks", "panel": "Sums up the recognisers"}
 
 _hashes: dict[tuple[Path, int, int], str] = {}  # by path, size and time of change: what was hashed in this process
@@ -98,6 +99,8 @@ class Checkpoint:
         figures: what was measured of it; calibration: what an embedder's cosines mean (see faces/identity.py).
         conditioned_on: ids of the embedders that the method listens to, which must not judge it.
         uses: ids of other checkpoints that its method works with, by their part in it ("autoencoder").
+        own: what the user's own people say of a published recogniser; its `calibration` is that, if it was measured with these
+            weights.
     """
 
     id: str
@@ -116,6 +119,7 @@ class Checkpoint:
     purpose: str = ""
     accept: bool = False
     parts: Mapping[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict, hash=False)
+    own: store.OwnCalibration | None = None
 
     @property
     def published(self) -> bool:
@@ -144,6 +148,16 @@ class Checkpoint:
         """Whether these are the weights of an embedder whose cosines are calibrated."""
         return bool(self.calibration.get("thresholds"))
 
+    @property
+    def embeds(self) -> bool:
+        """Whether these are the weights of an embedder, calibrated or not."""
+        return not self.method and self.architecture.partition(":")[0] in _EMBEDDERS
+
+    @property
+    def hashes(self) -> str:
+        """The SHA-256 of all files, which says which weights these are."""
+        return " ".join(file.sha256 for file in self.files.values())
+
 
 def load_manifest(path: Path | None = None) -> dict[str, Checkpoint]:
     """Every checkpoint of the manifest at `path` (None: the one that comes with the program), by id, in its order.
@@ -153,7 +167,7 @@ def load_manifest(path: Path | None = None) -> dict[str, Checkpoint]:
     path = path or paths.weights_dir() / MANIFEST
     try:
         tables = _read(path.read_text(encoding="utf-8")).get("checkpoints", {})
-        return {name: _entry(name, table, path.parent) for name, table in tables.items()}
+        return {name: _with_own(_entry(name, table, path.parent)) for name, table in tables.items()}
     except FileNotFoundError as error:
         raise CheckpointMissing(f"The list of weights {path} is not there.", hint=_AGAIN) from error
     except OSError as error:
@@ -294,6 +308,14 @@ def _entry(name: str, table: Mapping[str, Any], folder: Path) -> Checkpoint:
             for part, entry in table.get("parts", {}).items()
         },
     )
+
+
+def _with_own(entry: Checkpoint) -> Checkpoint:
+    """`entry` with what the user's own people say of it, where it is a recogniser that comes without a calibration."""
+    own = store.own_calibration(entry.id) if entry.published and entry.embeds and not entry.calibration else None
+    if own is None:
+        return entry
+    return replace(entry, own=own, calibration=own.table if own.weights == entry.hashes else {})
 
 
 def _purpose(table: Mapping[str, Any]) -> str:

@@ -58,6 +58,7 @@ class Job:
     far: float = 1e-3
     max_megapixels: float = 150.0
     similar: bool = False
+    judges: str = "all"
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +77,7 @@ class Worker:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._studio = Studio(job.device, job.max_megapixels, job.far)
+        self._studio = Studio(job.device, job.max_megapixels, job.far, job.judges)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """For Ray: a pickled Task as a pickled Made, or the error that stood in the way."""

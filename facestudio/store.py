@@ -1,7 +1,9 @@
-"""What the user has of published weights: the files in the data folder, what they were made from, licences accepted.
+"""What the user has of published weights: the files in the data folder, what they were made from, what was measured of them,
+and licences accepted.
 
 A published part lies at data/weights/ID/PART.safetensors. PART.json beside it is its pin: the hash of the file that was
-imported, and of the safetensors that were made of it. Both are on the disk alone; nothing here knows the manifest.
+imported, and of the safetensors that were made of it. own-calibration beside them is what the user's own people say of a
+recogniser's cosines. All of it is on the disk alone; nothing here knows the manifest.
 Licences that were accepted stand in the settings folder, with the date.
 """
 
@@ -14,10 +16,10 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from facestudio import paths
 from facestudio.errors import UnwritableOutput, UsageError
@@ -33,6 +35,7 @@ except ImportError:  # Windows
 
 CHUNK = 1 << 20
 LICENCES = "licences.json"
+CALIBRATION = "own-calibration"  # no name of a part's file ends so
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,25 @@ class Pin:
     sha256: str
     bytes: int
     date: str
+
+
+@dataclass(frozen=True)
+class OwnCalibration:
+    """What the user's own people say of a recogniser's cosines.
+
+    Attributes:
+        weights: the SHA-256 of the weights that were measured; date: of that day.
+        people, faces: whom it was measured on; same_pairs, different_pairs: how many pairs of one person and of two.
+        table: the calibration, as the manifest has it of others (see faces/calibrating.py).
+    """
+
+    weights: str
+    date: str
+    people: int
+    faces: int
+    same_pairs: int
+    different_pairs: int
+    table: Mapping[str, Any] = field(hash=False)
 
 
 def folder(id: str) -> Path:
@@ -80,6 +102,35 @@ def keep(id: str, part: str, made: Path, of: Pin) -> Path:
         raise _unwritable(target, error) from error
     _put(_pin_path(id, part), asdict(of))
     return target
+
+
+def own_calibration(id: str) -> OwnCalibration | None:
+    """What the user's own people said of a recogniser; None when nobody was asked, or when that is damaged."""
+    try:
+        told = json.loads((folder(id) / CALIBRATION).read_text(encoding="utf-8"))
+        found = OwnCalibration(**{name: kind(told[name]) for name, kind in _OWN_FIELDS.items()})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    thresholds = found.table.get("thresholds")
+    numbers = list(thresholds.items()) if isinstance(thresholds, dict) else []
+    return found if numbers and all(_is_threshold(rate, value) for rate, value in numbers) else None
+
+
+def keep_calibration(id: str, measured: OwnCalibration) -> None:
+    """Take `measured` for the recogniser's calibration. UnwritableOutput when that cannot be."""
+    _put(ready(id) / CALIBRATION, asdict(measured))
+
+
+def forget_calibration(id: str) -> bool:
+    """Delete what the user's own people said of a recogniser; whether there was anything. UnwritableOutput when it stays."""
+    path = folder(id) / CALIBRATION
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    return True
 
 
 def ready(id: str) -> Path:
@@ -168,7 +219,26 @@ def in_words(count: float) -> str:
     return f"{count / 1e6:.0f} MB" if count >= 9.5e6 else f"{max(count, 1e5) / 1e6:.1f} MB"
 
 
+_OWN_FIELDS: dict[str, Callable[[Any], Any]] = {
+    **{
+        "weights": str,
+        "date": str,
+        "people": int,
+        "faces": int,
+        "same_pairs": int,
+        "different_pairs": int,
+        "table": dict,
+    }
+}
 _FIELDS = {"name": str, "source_sha256": str, "source_bytes": int, "sha256": str, "bytes": int, "date": str}
+
+
+def _is_threshold(rate: str, value: object) -> bool:
+    """Whether `value` can be the cosine of a false accept rate."""
+    try:
+        return 0 < float(rate) < 1 and isinstance(value, float) and -1 <= value <= 1
+    except ValueError:
+        return False
 
 
 def _take(descriptor: int, id: str) -> None:

@@ -7,12 +7,14 @@ is there. Its methods may be called from any thread.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import json
 import os
 import platform
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,13 +26,14 @@ from facestudio import device as devices
 from facestudio import paths
 from facestudio.anonymize_settings import HIDING
 from facestudio.checkpoints import Checkpoint
-from facestudio.errors import CheckpointMissing, FaceStudioError, NoFaceFound, UsageError
+from facestudio.errors import CheckpointMismatch, CheckpointMissing, FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.face import Face, Identity
 from facestudio.faces.recent import Recent
 from facestudio.options import OptionField, describe, validate
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
+from facestudio.store import forget_calibration, keep_calibration
 
 if TYPE_CHECKING:
     from facestudio.album import Album
@@ -48,6 +51,7 @@ if TYPE_CHECKING:
     from facestudio.faces.sliders import Slider
     from facestudio.generating import Gallery, Portrait
     from facestudio.methods.base import Restorer, Synthesizer
+    from facestudio.own_people import Calibrated
     from facestudio.pipeline import Comparison, Result
     from facestudio.populating import Order
     from facestudio.reviewing import Decision
@@ -57,6 +61,7 @@ if TYPE_CHECKING:
 DETECTOR, LANDMARKS, PANEL, PEOPLE = "starter-detector", "starter-landmarks", "starter-panel", "starter-people"
 SLIDERS = "starter-sliders"
 FIRST = ("starter-estimator", "starter-prior")  # what a workspace begins with, if it is there
+ALL, STARTER_ONLY = JUDGES = ("all", "starter")
 MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
 
 
@@ -77,12 +82,18 @@ class Studio:
         device: "auto", "cpu", "cuda" or "mps"; looked at only when something is computed.
         max_megapixels: larger photos are refused before they are decoded.
         far: the false accept rate at which a verdict says "same person".
+        judges: which recognisers judge: "all" that are calibrated, or those that come with the program ("starter").
     """
 
-    def __init__(self, device: str = "auto", max_megapixels: float = 150.0, far: float = 1e-3) -> None:
+    def __init__(
+        self, device: str = "auto", max_megapixels: float = 150.0, far: float = 1e-3, judges: str = ALL
+    ) -> None:
+        if judges not in JUDGES:
+            raise UsageError(f"Judges are {' or '.join(JUDGES)}, not {judges}.")
         self._device = device
         self.max_megapixels = max_megapixels
         self.far = far
+        self.who_judges = judges
         self._lock = threading.RLock()
         self._kept: dict[str, Any] = {}
         self._identities: Recent[Identity] = Recent(MOST_IDENTITIES)
@@ -215,11 +226,12 @@ class Studio:
         method = self._method(checkpoint_id)
         if not isinstance(method, Replacing):
             raise UsageError(f"{checkpoint_id} makes nobody else of a face, so nobody can stay the same.")
-        embedders = self._embedders()
+        embedders, panel = self._embedders(), self._panel()
         if method.people.embedder not in [embedder.id for embedder in embedders]:
             lack = f"The recogniser {method.people.embedder}, which {checkpoint_id} listens to, is not here."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
-        return Album(method.people, embedders, self._panel(), secret, self._nearest(method) if similar else None)
+        fitted = [embedder for embedder in embedders if panel is None or panel.knows(embedder.id)]
+        return Album(method.people, fitted, panel, secret, self._nearest(method) if similar else None)
 
     def cast(self, checkpoint_id: str, pseudonyms: Mapping[int, Iterator[Pseudonym]] | None = None) -> Cast:
         """A cast of one photo in which those without `pseudonyms` become people who are like them in apparent age and gender
@@ -397,6 +409,8 @@ class Studio:
             **{"format": writing.suffix[1:], "apart_below": space.strangers},
             "weights": {entry.id: " ".join(file.sha256[:16] for file in entry.files.values()) for entry in entries},
         }
+        if own := [judge for judge in self.own_judges() if judge.split()[0] in {one.id for one in judges}]:
+            settings["own_judges"] = own
         drawn = running.run(
             out,
             plan(space, order),
@@ -429,6 +443,46 @@ class Studio:
                 of[embedder.id] = identity
         return found
 
+    def calibrate(self, checkpoint_id: str, folder: Path | str, progress: Progress | None = None) -> Calibrated:
+        """Measure what a published recogniser's cosines mean by photos in `folder`, one folder a person in it, so that it judges.
+
+        Nothing is written until all is done, and then no picture and no embedding. UsageError for weights that are no
+        recogniser's or come with a calibration; CheckpointMissing when they are not here; errors as of `own_people`.
+        """
+        from facestudio import own_people
+        from facestudio.faces.identity import Embedder
+
+        entry = self._to_calibrate(checkpoint_id)
+        if not entry.here:
+            lack = f"The weights of {entry.title} are not here."
+            raise CheckpointMissing(lack, hint="`facestudio weights get` or `import` brings them.")
+        people = own_people.survey(Path(folder))
+        device = devices.resolve(self._device)
+        embedder = Embedder.load(entry, device, self._identities)
+        found = own_people.calibrate(people, embedder, self._detector(), self._panel(), progress, self.max_megapixels)
+        if store.checkpoint(entry.id).hashes != found.own.weights:
+            raise CheckpointMismatch(f"The weights of {entry.title} were exchanged meanwhile.", hint="Calibrate again.")
+        keep_calibration(entry.id, found.own)
+        self.forget(entry.id)
+        return found
+
+    def uncalibrate(self, checkpoint_id: str) -> bool:
+        """Forget what the user's own people said of a recogniser; whether there was anything. UsageError as of `calibrate`."""
+        found = forget_calibration(self._to_calibrate(checkpoint_id).id)
+        self.forget(checkpoint_id)
+        return found
+
+    def _to_calibrate(self, checkpoint_id: str) -> Checkpoint:
+        entry = store.checkpoint(checkpoint_id)
+        if not entry.embeds:
+            raise UsageError(f"{entry.title} tells nobody apart, so there is nothing to calibrate.")
+        if not entry.published:
+            raise UsageError(
+                f"{entry.title} is calibrated as it comes: what sums up the recognisers, and who can be drawn, rests on that.",
+                hint="Calibrate a published recogniser; it judges beside ours.",
+            )
+        return entry
+
     def prepare(self, checkpoint_id: str | None = None) -> None:
         """Load the detector, and for a checkpoint its method and the judges, so that the next call does not wait."""
         self._detector()
@@ -441,6 +495,19 @@ class Studio:
     def checkpoints(self) -> list[Checkpoint]:
         """Every checkpoint of the manifest."""
         return list(store.load_manifest().values())
+
+    def own_judges(self) -> tuple[str, ...]:
+        """Recognisers that judge because the user calibrated them, each with a mark of weights and calibration: for a run's
+        settings, as the same photo may come out otherwise with them. Empty where only ours judge; does not import torch."""
+        found = [entry for entry in self._judging() if entry.own is not None]
+        return tuple(f"{entry.id} {_mark(entry)}" for entry in found)
+
+    def _judging(self) -> list[Checkpoint]:
+        """Every calibrated recogniser that is here and asked, ours first."""
+        entries = [entry for entry in self.checkpoints() if entry.recognises and entry.here]
+        if self.who_judges == STARTER_ONLY:
+            entries = [entry for entry in entries if not entry.published]
+        return sorted(entries, key=lambda entry: entry.published)
 
     def restore_checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that feed a method which keeps the person: what the Restore workspace offers, best first.
@@ -525,7 +592,7 @@ class Studio:
             if not entry.published:
                 again = "Install Face Studio again; its starter weights come with it."
             hint = "" if state == "present" else again
-            findings.append(Finding(f"Weights {entry.id}", state == "present", state, hint))
+            findings.append(_calibration(entry, Finding(f"Weights {entry.id}", state == "present", state, hint)))
         known = {entry.id for entry in entries}
         for needed in (DETECTOR, LANDMARKS):
             if needed not in known:
@@ -590,12 +657,12 @@ class Studio:
         )
 
     def _embedders(self) -> list[Embedder]:
-        """Every calibrated embedder whose weights are here."""
+        """Every calibrated embedder whose weights are here, ours first."""
         from facestudio.faces.identity import Embedder
 
-        judges = [c for c in self.checkpoints() if c.recognises and all(f.path.exists() for f in c.files.values())]
         device = devices.resolve(self._device)
-        return [self._keep(f"embedder {c.id}", partial(Embedder.load, c, device, self._identities)) for c in judges]
+        load = {c.id: partial(Embedder.load, c, device, self._identities) for c in self._judging()}
+        return [self._keep(f"embedder {id}", loading) for id, loading in load.items()]
 
     def _listener(self, method: Synthesizer) -> Embedder:
         """The embedder that `method` listens to, which need not be calibrated; CheckpointMissing when it is not here."""
@@ -656,6 +723,25 @@ class Studio:
         if entry is None or not set(entry.calibration.get("embedders", {})) <= set(embedders):
             return None
         return self._keep("panel", partial(Panel.load, entry, embedders))
+
+
+def _calibration(entry: Checkpoint, finding: Finding) -> Finding:
+    """`finding` on a recogniser's weights, with what is to be said of its calibration."""
+    if not finding.ok or not entry.embeds or not entry.published:
+        return finding
+    way = f"`facestudio weights calibrate {entry.id} FOLDER` does that, by photos of people you know."
+    if entry.recognises:
+        return replace(finding, detail=f"{finding.detail}, calibrated on people of yours")
+    if entry.own is not None:
+        detail = "present, but calibrated with other weights of it, so it judges nothing"
+        return replace(finding, ok=False, detail=detail, hint=way.replace("does that", "calibrates it again"))
+    return replace(finding, detail=f"{finding.detail}, not calibrated, so it judges nothing", hint=way)
+
+
+def _mark(entry: Checkpoint) -> str:
+    """What tells these weights with this calibration from others."""
+    told = json.dumps([entry.hashes, entry.calibration], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def options_of(cls: type, values: Mapping[str, Any]) -> Any:

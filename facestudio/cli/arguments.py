@@ -30,3 +30,10 @@ Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Report = Annotated[Path | None, typer.Option(metavar="FILE.jsonl", help="Write one JSON object a photo to this file.")]
 Far = Annotated[float, typer.Option(min=1e-6, max=0.5, help='False accept rate at which a verdict says "same person".')]
+Judges = Annotated[
+    str,
+    typer.Option(
+        metavar="all|starter",
+        help="Which recognisers judge: all that are calibrated, yours among them, or those that come with Face Studio.",
+    ),
+]

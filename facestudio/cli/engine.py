@@ -32,13 +32,16 @@ def many(
     device: str,
     workers: int | None,
     album: Callable[[], Album | None],
+    judges: str = "all",
 ) -> Cluster:
-    """Ray's workers for a run; errors as of `Cluster`. `album` says, once the run begins, whom people become."""
+    """Ray's workers for a run; errors as of `Cluster`. `album` says, once the run begins, whom people become; `judges` as of
+    `Studio`."""
     selected = None if chosen is None else frozenset(chosen)
     job = Job(
         *(settings.recipe, selected, settings.tries, settings.hiding),
         *(writing.format, writing.metadata, device, settings.far),
         similar=settings.similar,
+        judges=judges,
     )
 
     def task(item: Item) -> Task:

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from facestudio.cli import report as reports
-from facestudio.cli.arguments import Device, Far, Quiet, Report, Weights
+from facestudio.cli.arguments import Device, Far, Judges, Quiet, Report, Weights
 from facestudio.cli.casting import Cast
 from facestudio.cli.choosing import chosen_checkpoint
 from facestudio.cli.console import Screen
@@ -33,7 +33,7 @@ from facestudio.populating import MOST_PEOPLE, MOST_PICTURES
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.reporting import ReportFile
-from facestudio.studio import Studio, options_of
+from facestudio.studio import ALL, Studio, options_of
 from facestudio.whom import WIDEST, Anybody, Shot, shots
 
 
@@ -104,6 +104,7 @@ def generate(
     checkpoint: Weights = None,
     format: Annotated[str, typer.Option(help="Write this format (png, jpg, webp ...).")] = "png",
     far: Far = 1e-3,
+    judges: Judges = ALL,
     seed: Annotated[
         int | None,
         typer.Option(min=0, help="Of the first picture; each has the next one. Default: 0.", show_default=False),
@@ -123,7 +124,7 @@ def generate(
 ) -> int:
     """Make pictures of people who do not exist, or of the person in a photo; or a dataset of people who do not exist."""
     screen = Screen(quiet)
-    studio = Studio(device, far=far)
+    studio = Studio(device, far=far, judges=judges)
     cast = Cast(person, anybody, walk, None if identities is not None else vary)
     before = None if again is None else recipe_of(again)
     entry = chosen_checkpoint(studio, "create", method, checkpoint or _checkpoint_of(before, method))

@@ -19,7 +19,7 @@ from facestudio import batch
 from facestudio.cli import report as reports
 from facestudio.cli import weights
 from facestudio.cli.anonymize import anonymize
-from facestudio.cli.arguments import Boxes, Device, Faces, Far, Json, Output, Photos, Quiet, Report, Weights
+from facestudio.cli.arguments import Boxes, Device, Faces, Far, Json, Judges, Output, Photos, Quiet, Report, Weights
 from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
@@ -33,7 +33,7 @@ from facestudio.pipeline import Result
 from facestudio.progress import Cancelled, Progress
 from facestudio.recipe import Recipe, app_version
 from facestudio.reporting import ReportFile
-from facestudio.studio import Studio, options_of
+from facestudio.studio import ALL, Studio, options_of
 
 STOPPED = 130
 _ClickException: Any = typer.BadParameter.__mro__[2]  # Typer brings its own copy of click or uses the real one
@@ -62,6 +62,7 @@ def restore(
         str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
     ] = None,
     far: Far = 1e-3,
+    judges: Judges = ALL,
     seed: Annotated[int, typer.Option(min=0, help="Fixes all randomness.")] = 0,
     device: Device = "auto",
     report: Report = None,
@@ -74,7 +75,7 @@ def restore(
 ) -> int:
     """Restore the faces of photos and say how much of each person is left."""
     screen = Screen(quiet)
-    studio = Studio(device, far=far)
+    studio = Studio(device, far=far, judges=judges)
     chosen = parse_faces(faces)
     if aligned and chosen not in (None, {0}):
         raise UsageError("With --aligned each photo is one face, so --faces cannot choose another.")
@@ -108,6 +109,7 @@ def restore(
             person = studio.open(reference)
             shows = person, studio.largest_face(person, progress)
         settings = [json.loads(recipe.to_json()), faces, box, aligned, far, shows and shows[0].content_hash]
+        settings += studio.own_judges()
         outcomes = batch.run(
             photos,
             output,
@@ -165,13 +167,14 @@ def compare(
     a: Annotated[Path, typer.Argument(help="A photo.", readable=False)],
     b: Annotated[Path, typer.Argument(help="Another photo.", readable=False)],
     far: Far = 1e-3,
+    judges: Judges = ALL,
     as_json: Json = False,
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> int:
     """Say whether the largest faces of two photos show the same person."""
     screen = Screen(quiet)
-    studio = Studio(device, far=far)
+    studio = Studio(device, far=far, judges=judges)
     with screen.progress() as progress:
         comparison = studio.compare(studio.open(a), studio.open(b), progress)
     if as_json:

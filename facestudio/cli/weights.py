@@ -1,6 +1,7 @@
 """The commands under `facestudio weights`: what checkpoints there are, and what can be done with them.
 
-Separate from the commands that work on photos, which they share only the screen with. Only `get` uses the network.
+Separate from the commands that work on photos, which they share only the screen with. Only `get` uses the network; what
+`calibrate` says is in calibrating.py.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import typer
 from facestudio import checkpoints, importing, store
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli.arguments import Json, Quiet
+from facestudio.cli.calibrating import calibration_state, calibration_text, own_record, weights_calibrate
 from facestudio.cli.console import Screen
 from facestudio.errors import CheckpointMissing, UsageError
 from facestudio.methods.base import method_name
@@ -40,6 +42,8 @@ def weights_list(as_json: Json = False) -> int:
             state = "not here, get it if you want it"
         screen.say(f"{row['id']}: {row['title']} ({row['purpose']}{method}; {size}; {state})")
         screen.say(f"  licence: {row['licence']}" + (f"; from {row['source']}" if row["published"] else ""))
+        if row["calibrated"] is not None and row["here"]:
+            screen.say(f"  {calibration_text(row)}")
     return 0
 
 
@@ -59,6 +63,8 @@ def record(entry: Checkpoint) -> dict[str, Any]:
         "files": importing.names(entry),
         "state": checkpoints.glance(entry),
         "here": entry.here,
+        "calibrated": calibration_state(entry),
+        "own_calibration": own_record(entry.own) if entry.own is not None else None,
     }
 
 
@@ -168,6 +174,7 @@ def commands() -> typer.Typer:
     group.command("import")(weights_import)
     group.command("verify")(weights_verify)
     group.command("remove")(weights_remove)
+    group.command("calibrate")(weights_calibrate)
     group.command("export")(weights_export)
     return group
 

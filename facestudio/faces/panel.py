@@ -21,6 +21,7 @@ from facestudio.faces.quality import Quality
 from facestudio.progress import Progress
 
 UNJUDGED = "cannot be judged"
+_CAUTION = (CHANGED, UNCERTAIN, SAME)  # of what is said where a person is to be kept, the most cautious first
 NUMBERS = ("none", "one", "two", "three", "four", "five")
 
 
@@ -34,7 +35,8 @@ class Summary:
         verdicts: what each recogniser says, in the order of the manifest.
         goal: "keep" or "change" the identity.
         quality: recognisability of the two faces, 0..1; None when it was not measured. gate: what each of them needs.
-        score, threshold: of the panel, in log-odds; None when there is no panel.
+        score, threshold: of the panel, in log-odds; None when there is no panel. A recogniser that the panel does not know may
+            have made the words more cautious.
         sides: what the two faces are called.
     """
 
@@ -52,6 +54,11 @@ class Summary:
     def success(self) -> bool:
         """Whether the goal is reached: the same person kept, or the identity changed."""
         return self.words == (CHANGED if self.goal == "change" else SAME)
+
+    @property
+    def far(self) -> float:
+        """The false accept rate of the panel's threshold; of the verdicts' thresholds the strictest."""
+        return min(verdict.far for verdict in self.verdicts)
 
     @property
     def chance(self) -> float:
@@ -124,6 +131,10 @@ class Panel:
             return None
         return float(log_odds(coefficients, np.array([cosines[name] for name in names]), np.float64(quality)))
 
+    def knows(self, embedder: str) -> bool:
+        """Whether the panel was fitted to an embedder; others may judge beside it, by their own calibration."""
+        return embedder in self.checkpoint.calibration["odds"]
+
     def thresholds(self, embedders: Sequence[str], far: float) -> tuple[float, float] | None:
         """(threshold at `far`, the one below which "changed" is said) of the score of `embedders`.
 
@@ -161,9 +172,9 @@ def summarise(
 ) -> Summary | None:
     """What `verdicts`, by the embedders' ids, come to; None when there are none. `sides`: what the two faces are called.
 
-    If the identity is to be kept, the panel's score decides, where there is a panel that knows these recognisers;
-    otherwise, and always if it is to be changed, the most cautious of them does. With a panel a face below its gate
-    cannot be judged.
+    If the identity is to be kept, the panel's score decides, where there is a panel that knows several of these recognisers, or
+    one that it does not know and that is more cautious; otherwise, and always if it is to be changed, the most cautious of them
+    does. With a panel a face below its gate cannot be judged.
     """
     if not verdicts:
         return None
@@ -173,15 +184,20 @@ def summarise(
     if panel is None or quality is None:
         return Summary(words, probability, said, goal)
     poorer = min(quality)
-    cosines = {name: verdict.cosine for name, verdict in verdicts.items()}
+    known = {name: verdict for name, verdict in verdicts.items() if panel.knows(name)}
+    cosines = {name: verdict.cosine for name, verdict in known.items()}
     said = tuple(_given(verdict, panel.score({name: verdict.cosine}, poorer)) for name, verdict in verdicts.items())
-    score = panel.score(cosines, poorer) if goal == "keep" and len(said) > 1 else None
-    limits = panel.thresholds(list(verdicts), cautious.far) if score is not None else None
+    score = panel.score(cosines, poorer) if goal == "keep" and len(known) > 1 else None
+    limits = panel.thresholds(list(known), min(v.far for v in known.values())) if score is not None else None
     threshold = None
     if score is not None and limits is not None:
         threshold, changed_below = limits
         words = SAME if score >= threshold else CHANGED if score < changed_below else UNCERTAIN
-        probability = chance(score)
+        voices = [
+            (words, chance(score)),
+            *((v.words, v.probability) for name, v in verdicts.items() if name not in known),
+        ]
+        words, probability = min(voices, key=lambda voice: (_CAUTION.index(voice[0]), voice[1]))
     if poorer < panel.gate:
         words = UNJUDGED
     return Summary(words, probability, said, goal, quality, panel.gate, score, threshold, sides)

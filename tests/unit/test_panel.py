@@ -116,3 +116,27 @@ def test_each_verdict_gets_the_probability_that_its_quality_allows() -> None:
 def test_a_panel_says_its_gate() -> None:
     assert isinstance(fake_panel(NAMES, [0.5], gate=0.25), Panel)
     assert fake_panel(NAMES, [0.5], gate=0.25).gate == 0.25
+
+
+@pytest.mark.parametrize(
+    ("other", "words"),
+    [(0.95, "same person"), (0.6, "uncertain"), (0.1, "changed")],
+)
+def test_a_recogniser_that_the_panel_does_not_know_can_only_be_more_cautious(other: float, words: str) -> None:
+    """Somebody's own, calibrated on people of their own: the panel's score stays that of those it was fitted to."""
+    verdicts = said(0.9, 0.9, other)
+    summary = summarise(verdicts, (0.9, 0.9), fake_panel(NAMES[:2], [0.9]))
+    assert summary is not None
+    assert summary.words == words and summary.score == pytest.approx(4.0)
+    assert len(summary.verdicts) == 3
+    lower = summarise(said(0.3, 0.3, 0.95), (0.9, 0.9), fake_panel(NAMES[:2], [0.9]))
+    assert lower is not None and lower.words == "changed", "it convinces nobody"
+    poor = summarise(verdicts, (0.9, 0.1), fake_panel(NAMES[:2], [0.9]))
+    assert poor is not None and poor.words == "cannot be judged"
+
+
+def test_the_panel_s_rate_is_not_that_of_a_recogniser_with_fewer_rates() -> None:
+    few = verdict(0.9, fake_checkpoint("few", calibration={"thresholds": {"1e-1": 0.2, "1e-2": 0.3}}))
+    summary = summarise({"few": few, **said(0.9, 0.9)}, (0.9, 0.9), fake_panel(NAMES[:2], [0.9]))
+    assert summary is not None
+    assert (few.far, summary.far, summary.threshold) == (1e-2, 1e-3, 2.0)

@@ -194,7 +194,7 @@ def told(summary: Summary) -> str:
         sentences.append(
             f"Log-odds of all recognisers together {summary.score:.2f}; "
             f'"same person" is said from {summary.threshold:.2f}, which one stranger in '
-            f"{1 / summary.verdicts[0].far:,.0f} reaches."
+            f"{1 / summary.far:,.0f} reaches."
         )
     return " ".join(sentences)
 
