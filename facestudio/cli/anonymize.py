@@ -17,7 +17,7 @@ from facestudio import batch
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK, Settings, complete
 from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED
 from facestudio.checkpoints import Checkpoint
-from facestudio.cli.arguments import Boxes, Device, Faces, Far, Output, Photos, Quiet, Weights
+from facestudio.cli.arguments import Boxes, Device, Faces, Far, Judges, Output, Photos, Quiet, Weights
 from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
 from facestudio.cli.consistent import check_people, the_secret
 from facestudio.cli.console import Screen
@@ -37,7 +37,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.report_tables import check_tables, tables_of, write_tables
 from facestudio.reporting import report_of
-from facestudio.studio import Studio, options_of
+from facestudio.studio import ALL, Studio, options_of
 
 _ATTENTION = (FAILED, REVIEW)
 _PARTLY = (
@@ -96,6 +96,7 @@ def anonymize(
         int | None, typer.Option(min=1, help="How many with --engine ray; else one a processor or graphics card.")
     ] = None,
     far: Far = 1e-3,
+    judges: Judges = ALL,
     seed: Annotated[int, typer.Option(min=0, help="Fixes all randomness.")] = 0,
     device: Device = "auto",
     report: Annotated[
@@ -111,7 +112,7 @@ def anonymize(
 ) -> int:
     """Change faces until no recogniser knows them, and report how far each of them moved."""
     screen = Screen(quiet)
-    studio = Studio(device, far=far)
+    studio = Studio(device, far=far, judges=judges)
     entry = chosen_checkpoint(studio, "change", method, checkpoint)
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
     options_of(studio.method_options(entry.id), recipe.options)
@@ -136,6 +137,7 @@ def anonymize(
         *(recipe, faces, tuple(box or ()), tries, NO_FALLBACK if hiding is None else hiding),
         *(metadata, reset_times, far, names is not None, secret.name if secret else ""),
         similar=similar,
+        judges=studio.own_judges(),
     )
     journal = Journal(output, settings.to_text())
     ensemble = Ensemble(studio, entry.id, secret, similar)
@@ -169,7 +171,7 @@ def anonymize(
     writing = batch.Writing(format, overwrite, metadata, reset_times)
     elsewhere = None
     if engine == RAY:
-        elsewhere = many(settings, asked.chosen, writing, device, workers, lambda: ensemble.album)
+        elsewhere = many(settings, asked.chosen, writing, device, workers, lambda: ensemble.album, judges)
     try:
         with screen.progress() as progress:
             if elsewhere is None:

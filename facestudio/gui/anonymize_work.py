@@ -83,8 +83,9 @@ def _name(path: Path, roots: Sequence[Path]) -> str:
 
 
 def completed(studio: Studio, settings: Settings) -> Settings:
-    """`settings` with all options of the method, as the command line would have them."""
-    return replace(settings, recipe=complete(settings.recipe, studio.method_options(settings.recipe.checkpoint)))
+    """`settings` with all options of the method and the judges, as the command line would have them."""
+    recipe = complete(settings.recipe, studio.method_options(settings.recipe.checkpoint))
+    return replace(settings, recipe=recipe, judges=studio.own_judges())
 
 
 # ---- the run
