@@ -29,7 +29,7 @@ Denoiser = Callable[[Tensor, Tensor], Tensor]  # (B, C, h, w) and timesteps (B,)
 Noise = Callable[[], Tensor]  # the next standard normal noise, of the shape of what is denoised
 
 STRIDE = 4  # timesteps from one to the next in the published sampler, and from the start step to the first one denoised
-SAMPLERS = ("dpm", "ddim")
+SAMPLERS = ("dpm", "ddim", "lcm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +88,8 @@ class Sampling:
     Attributes:
         start: the level of the schedule that the guess is dissolved to; 0 leaves it as it is. More is more realistic and
             less faithful.
-        steps: calls of the network, fewer where so many levels are not there; sampler: "dpm" or "ddim".
+        steps: calls of the network, fewer where so many levels are not there; sampler: "dpm", "ddim", or "lcm" for a network
+            that is a consistency model.
         eta: of "ddim", how much of the noise of a step is new, 0..1; "dpm" draws none after the start.
     """
 
@@ -107,12 +108,15 @@ class Sampling:
         """The levels of `schedule` that are denoised, ascending.
 
         Of "ddim" evenly from 0 to a stride below the start, which is every fourth in 100 steps from 400. Of "dpm" up to the
-        start itself, evenly in the logarithm of signal to noise: with so few steps, fine detail would be lost otherwise.
+        start itself, evenly in the logarithm of signal to noise: with so few steps, fine detail would be lost otherwise. Of "lcm"
+        evenly up to the start, and from each of them to the end.
         """
         if self.sampler == "ddim":
             return np.unique(np.rint(np.linspace(0, max(self.start - STRIDE, 0), self.steps)).astype(np.int64))
-        ratio = np.log(schedule.alphas / (1 - schedule.alphas))
         start = min(self.start, len(schedule) - 1)
+        if self.sampler == "lcm":
+            return np.unique(np.rint(np.linspace(0, start, self.steps + 1))[1:].astype(np.int64))
+        ratio = np.log(schedule.alphas / (1 - schedule.alphas))
         wanted = np.linspace(ratio[start], ratio[0], self.steps)
         return np.unique(np.abs(ratio - wanted[:, None]).argmin(1))
 
@@ -224,6 +228,28 @@ def dpm(
     return x
 
 
+@torch.inference_mode()
+def consistent(
+    denoise: Denoiser,
+    x: Tensor,
+    schedule: Schedule,
+    noise: Noise,
+    clamp: float | None = 1.0,
+    progress: Progress | None = None,
+    show: Callable[[Tensor], Any] = lambda guess: guess,
+) -> Tensor:
+    """As `ddim`, by a consistency model (Song et al., 2023; Luo et al., 2023): led to its end at each level of `schedule`, from
+    the last to the first, and dissolved anew in between; `noise` is asked once a step but the last."""
+    progress = progress or Progress()
+    for i in progress.track(range(len(schedule) - 1, -1, -1), "Denoising"):
+        found = denoise(x, _time(x, schedule.timesteps[i]))
+        x = cleaned(x, found, float(schedule.alphas[i]), clamp)
+        progress.preview(partial(show, x))
+        if i:
+            x = dissolve(x, float(schedule.alphas[i - 1]), noise())
+    return x
+
+
 def refine(
     denoise: Denoiser,
     guess: Tensor,
@@ -250,6 +276,8 @@ def refine(
     more: dict[str, Any] = {"clamp": clamp, "progress": progress, "show": show}
     if sampling.sampler == "dpm":
         return dpm(denoise, x, schedule, sampling.places(schedule), **more)
+    if sampling.sampler == "lcm":
+        return consistent(denoise, x, schedule.kept(sampling.places(schedule)), noise, **more)
     return ddim(denoise, x, schedule.kept(sampling.places(schedule)), noise, sampling.eta, **more)
 
 

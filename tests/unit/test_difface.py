@@ -199,7 +199,7 @@ def test_levels_that_are_kept() -> None:
             assert places[-1] == (max(start - 4, 0) if sampler == "ddim" else min(start, 999)) or steps == 1
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "dpm"])
+@pytest.mark.parametrize("sampler", ["ddim", "dpm", "lcm"])
 @pytest.mark.parametrize("steps", [5, 20])
 def test_who_knows_the_answer_finds_it(sampler: str, steps: int) -> None:
     answer = pictures(2, 4, 4) * 2 - 1
@@ -207,6 +207,22 @@ def test_who_knows_the_answer_finds_it(sampler: str, steps: int) -> None:
         guess = torch.zeros(2, 3, 4, 4)
         found = refine(oracle(linear(), answer), guess, Sampling(start, steps, sampler), noises([1, 2], (3, 4, 4)))
         assert torch.allclose(found, answer, atol=2e-3)
+
+
+def test_a_consistency_model_is_asked_at_each_level_for_the_end_and_dissolved_with_new_noise_in_between() -> None:
+    asked: list[tuple[int, Tensor]] = []
+    ends = [torch.full((1, 1, 2, 2), value) for value in (0.5, -0.25)]
+
+    def denoise(x: Tensor, time: Tensor) -> Tensor:
+        alpha = float(linear().alphas[int(time)])
+        asked.append((int(time), x))
+        return (x - alpha**0.5 * ends[len(asked) - 1]) / (1 - alpha) ** 0.5
+
+    draws = [torch.randn(1, 1, 2, 2, generator=torch.Generator().manual_seed(n)) for n in range(2)]
+    left = iter(draws)
+    found = refine(denoise, torch.zeros(1, 1, 2, 2), Sampling(800, 2, "lcm"), lambda: next(left))
+    assert [time for time, _ in asked] == [800, 400] and torch.allclose(found, ends[1], atol=1e-5)
+    assert torch.allclose(asked[1][1], dissolve(ends[0], float(linear().alphas[400]), draws[1]), atol=1e-5)
 
 
 @pytest.mark.parametrize(("steps", "most"), [(5, 0.12), (10, 0.03), (20, 0.03)])
@@ -272,7 +288,7 @@ def test_nothing_is_dissolved_at_the_start_0_and_nothing_is_beyond_the_end() -> 
             Sampling(**wrong)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "dpm"])
+@pytest.mark.parametrize("sampler", ["ddim", "dpm", "lcm"])
 def test_a_face_does_not_depend_on_those_beside_it(unet: DifFaceUNet, sampler: str) -> None:
     def made(guess: Tensor, seeds: list[int]) -> Tensor:
         denoise = lambda x, time: unet(x, time)[:, :3]  # noqa: E731
@@ -285,7 +301,7 @@ def test_a_face_does_not_depend_on_those_beside_it(unet: DifFaceUNet, sampler: s
     assert not torch.allclose(both[1:], made(guess[1:], [7]), atol=1e-2)
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "dpm"])
+@pytest.mark.parametrize("sampler", ["ddim", "dpm", "lcm"])
 def test_latents_with_another_schedule_are_carried_as_well(sampler: str) -> None:
     """As a prior that predicts v would: its schedule, its noise made of v, and no bounds."""
     trained: Any = DDIMScheduler(**SCHEDULE)
@@ -318,7 +334,7 @@ def test_pictures_of_another_size_come_back_in_it() -> None:
     assert torch.allclose(restore(same, restorer, lambda guess: guess, 32), (same * 3 - 1).clamp(0, 1), atol=1e-6)
 
 
-@pytest.mark.parametrize("sampler", ["ddim", "dpm"])
+@pytest.mark.parametrize("sampler", ["ddim", "dpm", "lcm"])
 def test_it_stops_within_one_step_and_shows_the_clean_guess(sampler: str) -> None:
     answer = pictures(1, 4, 4)
     calls: list[int] = []
