@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from facestudio import foreign
 from facestudio.errors import CheckpointCorrupt, CheckpointError, CheckpointMismatch, CheckpointMissing
 from facestudio.files import shown
+from facestudio.graphs import Graph
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,12 +74,16 @@ def _weights(order: Order) -> dict[str, Tensor]:
     import torch
 
     from facestudio.faces.loading import build_network
+    from facestudio.faces.unfusing import weights_of
 
     (source,) = order.sources.values()
     with torch.device("meta"):
-        wanted = build_network(order.architecture, order.config, order.title).state_dict()
+        network = build_network(order.architecture, order.config, order.title)
+    wanted = network.state_dict()
     limit_memory(2 * os.path.getsize(source) + 3 * sum(t.numel() * t.element_size() for t in wanted.values()))
     held = foreign.read(Path(source))
+    if isinstance(held, Graph):
+        held = weights_of(held, network, order.title, shown(source))
     return fitted(held, wanted, order, shown(source))
 
 

@@ -1,4 +1,4 @@
-"""Files of weights that others made, read without running anything of theirs: .pth, .ckpt, .bin, .safetensors, .npy, .npz.
+"""Files of weights that others made, read without running anything of theirs: .pth, .ckpt, .bin, .safetensors, .npy, .npz, .onnx.
 
 What a file is, is seen from its first bytes and never from its name. Pickles go through torch's unpickler that builds
 tensors and plain containers only; the few classes of training libraries that old checkpoints mention beside their
@@ -20,6 +20,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+from facestudio import graphs
 from facestudio.errors import CheckpointCorrupt, CheckpointError, CheckpointMissing
 from facestudio.files import shown
 
@@ -62,9 +63,10 @@ def check(path: Path, most: int) -> int:
 
 
 def read(path: Path) -> Any:
-    """What the file holds: tensors in dicts and lists for weights, one tensor for .npy.
+    """What the file holds: tensors in dicts and lists for weights, one tensor for .npy, a graphs.Graph for .onnx.
 
-    CheckpointCorrupt when it is damaged, of no known kind, or wants to run code. MemoryError when it takes too much.
+    CheckpointCorrupt when it is damaged, of no known kind, or wants to run code; CheckpointMismatch when it is a graph with
+    parts that are not read. MemoryError when it takes too much.
     """
     name = shown(path)
     with open(path, "rb") as file:
@@ -78,6 +80,8 @@ def read(path: Path) -> Any:
             return _safetensors(path)
         if start.startswith(b"\x80"):
             return _pickled(path, mmap=False, foreign=())
+        if graphs.is_graph(start):
+            return graphs.read(path)
     except pickle.UnpicklingError as error:
         raise _unpickled(name, error, path) from error
     except (EOFError, zipfile.BadZipFile, KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
@@ -87,7 +91,8 @@ def read(path: Path) -> Any:
             raise MemoryError(str(error)) from error
         raise _damaged(name) from error
     raise CheckpointCorrupt(
-        f"{name} is not a file of weights that can be read.", hint="Known are .pth, .ckpt, .bin, .safetensors and .npy."
+        f"{name} is not a file of weights that can be read.",
+        hint="Known are .pth, .ckpt, .bin, .safetensors, .npy and .onnx.",
     )
 
 
