@@ -13,6 +13,7 @@ import csv
 import io
 import os
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,36 @@ from facestudio.files import real, shown, write_beside
 from facestudio.formats import SUFFIXES, supported_suffix
 
 _HEADER = ["number", "photo"]
+_LIKE_A_FILE = re.compile(
+    r"\.[A-Za-z][A-Za-z0-9]{1,4}"
+)  # what may be a mistyped ".jpg"; the end of "scan.2024" is none
+
+
+class FolderPath(Path):
+    """A path that was written as that of a folder, with a slash at its end, whatever its name looks like."""
+
+    _flavour = getattr(type(Path()), "_flavour", None)  # Python 3.11 has no other way to derive from Path
+
+
+def as_written(text: str) -> Path:
+    """The path that somebody wrote: with a slash at its end a folder's."""
+    return FolderPath(text) if text.endswith(("/", os.sep)) else Path(text)
+
+
+def is_file_name(out: Path) -> bool:
+    """Whether `out` is meant as one photo: it ends like one, is no folder, and was not written as one."""
+    return supported_suffix(out) and not isinstance(out, FolderPath) and not os.path.isdir(out)
+
+
+def check_ending(out: Path) -> None:
+    """UsageError when `out`, where a single photo goes, ends like a file that cannot be written: most likely a slip."""
+    if supported_suffix(out) or isinstance(out, FolderPath) or os.path.isdir(out):
+        return
+    if _LIKE_A_FILE.fullmatch(out.suffix):
+        raise UsageError(
+            f"The output {out} ends in {out.suffix}, which is none of {', '.join(SUFFIXES)}; "
+            f"if a folder is meant, write a slash at its end: {out}/"
+        )
 
 
 @dataclass(frozen=True)
@@ -99,20 +130,23 @@ def plan(inputs: Sequence[Path], out: Path, format: str | None = None) -> list[I
 def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan:
     """Which photo is written where; UsageError when the plan makes no sense or could destroy an input.
 
-    `out` is a folder; with a single photo as input it may be a file, told by a photo's suffix. Folders keep their tree. A
-    photo that is named twice, be it by a link, is done once.
+    `out` is a folder; with a single photo as input it may be a file, told by a photo's suffix, and then one that is mistyped is
+    refused. Folders keep their tree. A photo that is named twice, be it by a link, is done once.
     """
     if not inputs:
         raise UsageError("Name at least one photo or folder.")
     suffix = suffix_of(format)
     # os.path answers where Path raises: a name that is too long, a folder that must not be looked into
-    if len(inputs) == 1 and not os.path.isdir(inputs[0]) and supported_suffix(out) and not os.path.isdir(out):
+    single = len(inputs) == 1 and not os.path.isdir(inputs[0])
+    if single and is_file_name(out):
         if suffix and SUFFIXES[suffix] != SUFFIXES[out.suffix.lower()]:
             raise UsageError(f"The output {out.name} contradicts the format {format}.")
         return Plan((Item(inputs[0], out),))
     if os.path.lexists(out) and not os.path.isdir(out):
         raise UsageError(f"The output {out} is a file; name a folder.")
-    if supported_suffix(out) and not os.path.isdir(out):
+    if single:
+        check_ending(out)
+    if is_file_name(out):
         raise UsageError(f"The output {out} looks like one photo; name a folder for the results of several.")
     items: list[Item] = []
     left_out: list[LeftOut] = []
@@ -145,7 +179,7 @@ def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = 
     ones get numbers in an order that tells nothing; without `write` they get none, and stay without a label. UsageError when it
     would lie in the folder `out` or is something else.
     """
-    if supported_suffix(out) and not os.path.isdir(out):
+    if is_file_name(out):
         raise UsageError("Numbers for names need a folder as output.")
     if real(mapping).is_relative_to(real(out)):
         raise UsageError(f"The mapping {mapping} would lie beside the numbered photos; keep it apart from {out}.")

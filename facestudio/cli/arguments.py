@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from facestudio.planning import as_written
+
 # readable=False: Typer would refuse the whole command for one unreadable photo, which here fails alone
 Photos = Annotated[
     list[Path], typer.Argument(metavar="PHOTO|FOLDER...", help="Photos, or folders of photos.", readable=False)
@@ -21,7 +23,10 @@ Boxes = Annotated[
     ),
 ]
 Output = Annotated[
-    Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the results (or a file, for one photo).")
+    Path,
+    typer.Option(
+        "-o", "--output", metavar="OUT", help="Folder for the results (or a file, for one photo).", parser=as_written
+    ),
 ]
 Weights = Annotated[str | None, typer.Option(metavar="ID", help="Which weights (see `weights list`).")]
 Faces = Annotated[str, typer.Option(metavar="all|largest|0,2", help="Which faces; 0 is the largest.")]

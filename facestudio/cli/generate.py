@@ -24,11 +24,12 @@ from facestudio.errors import NoFaceFound, UnwritableOutput, UsageError
 from facestudio.faces.face import Face
 from facestudio.faces.sliders import CATALOGUE, check
 from facestudio.files import same_file
-from facestudio.formats import SUFFIXES, supported_suffix
+from facestudio.formats import SUFFIXES
 from facestudio.generating import MOST, Portrait
 from facestudio.keeping import beside, keep, recipe_of, stem
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
+from facestudio.planning import as_written, check_ending, is_file_name
 from facestudio.populating import MOST_PEOPLE, MOST_PICTURES
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
@@ -39,7 +40,10 @@ from facestudio.whom import WIDEST, Anybody, Shot, shots
 
 def generate(
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="OUT", help="Folder for the pictures (or a file, for one).")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="OUT", help="Folder for the pictures (or a file, for one).", parser=as_written
+        ),
     ],
     count: Annotated[
         int | None, typer.Option(min=1, max=MOST, help="How many pictures. Default: 8.", show_default=False)
@@ -205,13 +209,15 @@ def _targets(
     suffix = f".{format.lower().lstrip('.')}"
     if suffix not in SUFFIXES:
         raise UsageError(f"The format {format} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
-    if supported_suffix(output) and not os.path.isdir(output):
+    if is_file_name(output):
         if len(plan) > 1:
             raise UsageError(f"The output {output} looks like one picture; name a folder for several.")
         targets = [output]
     else:
         if os.path.lexists(output) and not os.path.isdir(output):
             raise UsageError(f"The output {output} is a file; name a folder.")
+        if len(plan) == 1:
+            check_ending(output)
         targets = [output / f"{stem(replace(recipe, seed=one.seed, person=one.who))}{suffix}" for one in plan]
     for target in [*targets, *(other for one in targets if extras for other in beside(one))]:
         if source is not None and same_file(target, source):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import os
+import pickle
 import random
 from pathlib import Path
 
 import pytest
 
 from facestudio.errors import UsageError
-from facestudio.planning import numbered, survey
+from facestudio.planning import FolderPath, as_written, numbered, survey
 from tests.fakes import picture, write_picture
 
 
@@ -114,3 +115,31 @@ def test_numbers_can_be_looked_up_without_giving_any(tmp_path: Path) -> None:
     again = numbered(survey([folder], out), out, mapping, write=False)
     assert again.items[:2] == given.items and (again.items[2].target, again.items[2].label) == (out / "c.png", "")
     assert "c.png" not in mapping.read_text()
+
+
+@pytest.mark.parametrize("name", ["out.jgp", "out.pgn", "out.jxl", "out.Tif2"])
+def test_a_mistyped_ending_of_a_single_photo_makes_no_folder(album: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    for format in (None, "png"):
+        with pytest.raises(
+            UsageError, match=r"none of \.jpg, .*\.avif; if a folder is meant, write a slash"
+        ) as refused:
+            survey([album / "b.jpg"], out, format)
+        assert out.suffix in str(refused.value) and "\n" not in str(refused.value)
+    assert survey([album / "b.jpg"], as_written(f"{out}/")).items[0].target == out / "b.jpg"
+    assert len(survey([album], out).items) == 3, "several photos have a folder anyway"
+    out.mkdir()
+    assert survey([album / "b.jpg"], out).items[0].target == out / "b.jpg"
+
+
+@pytest.mark.parametrize("name", ["scan.2024", "trip.2024-anonymized", "out", ".hidden", "v1.x", "notes.a b"])
+def test_a_folder_with_a_dot_in_its_name_is_a_folder(album: Path, tmp_path: Path, name: str) -> None:
+    assert survey([album / "b.jpg"], tmp_path / name).items[0].target == tmp_path / name / "b.jpg"
+
+
+def test_a_slash_makes_a_folder_of_what_looks_like_a_photo(album: Path, tmp_path: Path) -> None:
+    out = as_written(f"{tmp_path}/all.png/")
+    assert survey([album / "b.jpg"], out).items[0].target == tmp_path / "all.png" / "b.jpg"
+    assert len(survey([album], out).items) == 3
+    assert as_written("all.png") == out.relative_to(tmp_path) and not isinstance(as_written("all.png"), FolderPath)
+    assert pickle.loads(pickle.dumps(out)) == out and os.fsencode(out) == os.fsencode(str(out))
