@@ -14,7 +14,7 @@ import os
 import platform
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from facestudio.alike import Likeness
     from facestudio.anonymized import Anonymized
     from facestudio.casting import Cast, Nearest, Pseudonym
+    from facestudio.datasets.places import Place
     from facestudio.datasets.records import PersonRecord
     from facestudio.datasets.running import Drawn, Shard, Writing
     from facestudio.datasets.tables import Measured
@@ -388,25 +389,27 @@ class Studio:
     ) -> tuple[Drawn, Measured]:
         """Draw the people of `order`, or the `shard` of them, by `recipe` into folders of `out`, and tables of all who are there.
 
-        CheckpointMissing when there are no identities for the recipe's method, or nobody to judge it; errors as of
-        `datasets.running.run`.
+        The sliders of the recipe move everybody alike. CheckpointMissing when there are no identities for the recipe's method, or
+        nobody to judge it; errors as of `datasets.asking.check` and `datasets.running.run`.
         """
-        from facestudio.datasets import page, running, tables
+        from facestudio.datasets import asking, page, running, tables
+        from facestudio.faces import sliders
         from facestudio.populating import Painter, plan
 
-        writing = writing or running.Writing()
+        shard, writing = shard or running.Shard(), writing or running.Writing()
+        asking.check(out, order, shard, writing.suffix)
+        sliders.check(recipe.sliders, self.sliders(recipe.checkpoint))
         method = self._synthesizer(recipe.checkpoint)
         options = options_of(method.Options, recipe.options)
         space, judges, detector = self._people(method), self._judges_of(method), self._detector()
         tables.check_targets(out)
-        painter = Painter(method, space, detector, judges, options, order, self.far)
-        used = {PEOPLE, DETECTOR, LANDMARKS, *method.checkpoint.uses.values()}
+        moved = self._moving(method, recipe.sliders, real=False) if recipe.sliders else method
+        painter = Painter(moved, space, detector, judges, options, order, self.far)
+        used = {PEOPLE, DETECTOR, LANDMARKS, *method.checkpoint.uses.values(), *([SLIDERS] if recipe.sliders else ())}
         entries = [method.checkpoint, *(judge.checkpoint for judge in judges)]
         entries += [entry for entry in self.checkpoints() if entry.id in used]
-        settings = {
-            **{"checkpoint": method.checkpoint.id, "method": method.id, "options": asdict(options), "seed": order.seed},
-            **{"pictures": order.pictures, "vary": order.vary, "tries": order.tries, "far": self.far},
-            **{"format": writing.suffix[1:], "apart_below": space.strangers},
+        settings = asking.settings_of(recipe, options, order, self.far, writing.suffix) | {
+            "apart_below": space.strangers,
             "weights": {entry.id: " ".join(file.sha256[:16] for file in entry.files.values()) for entry in entries},
         }
         if own := [judge for judge in self.own_judges() if judge.split()[0] in {one.id for one in judges}]:
@@ -426,6 +429,13 @@ class Studio:
             done=done,
         )
         return drawn, page.write_report(out, progress)
+
+    def dataset_at(self, out: Path, recipe: Recipe, order: Order, suffix: str = ".png") -> Place:
+        """What is in the folder `out` before `populate` goes on there; does not import torch, and writes nothing."""
+        from facestudio.datasets import asking, places
+
+        options = options_of(self.method_options(recipe.checkpoint), recipe.options)
+        return places.look_at(out, asking.settings_of(recipe, options, order, self.far, suffix))
 
     def identity(self, photo: Photo, face: Face) -> dict[str, Identity]:
         """Who `face` is to each embedder, by the embedder's id."""

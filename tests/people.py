@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,12 +11,14 @@ import numpy as np
 
 from facestudio.faces.face import FFHQ_256, Face
 from facestudio.faces.people import IdentitySpace
+from facestudio.faces.sliders import Slider
 from facestudio.methods.base import Wish, wishes_of
 from facestudio.networks.people import People
 from facestudio.options import option
 from facestudio.photo import Photo
 from facestudio.populating import Order, Painter
 from facestudio.progress import Progress
+from facestudio.studio import Studio
 from tests.fakes import FakeEmbedder, face_at, fake_checkpoint, picture
 from tests.unit.test_people import training_people
 
@@ -88,3 +90,42 @@ def painter(order: Order, of: IdentitySpace, texture: Texture | None = None) -> 
     judges: list[Any] = [FakeEmbedder("one"), FakeEmbedder("two")]
     synthesizer, detector = texture or Texture(), Choosy()
     return Painter(synthesizer, of, detector, judges, synthesizer.Options(), order)  # type: ignore[arg-type]
+
+
+class Peopled(Studio):
+    """A Studio that draws datasets of `texture` people, without weights.
+
+    `moved` are the settings of sliders that people were moved by, the last time.
+    """
+
+    def __init__(self, texture: Texture | None = None) -> None:
+        super().__init__("cpu")
+        self.texture = texture or Texture()
+        self.people = space()
+        self.moved: dict[str, float] = {}
+        self.offered: tuple[Slider, ...] = ()
+
+    def method_options(self, checkpoint_id: str) -> type:
+        return self.texture.Options
+
+    def sliders(self, checkpoint_id: str) -> tuple[Slider, ...]:
+        return self.offered
+
+    def device_name(self) -> str:
+        return "A pretended processor, 2 threads (cpu)"
+
+    def _synthesizer(self, checkpoint_id: str) -> Any:
+        return self.texture
+
+    def _moving(self, method: Any, settings: Mapping[str, float], real: bool) -> Any:
+        self.moved = dict(settings)
+        return method
+
+    def _space(self, method: Any) -> Any:
+        return self.people
+
+    def _detector(self) -> Any:
+        return Choosy()
+
+    def _embedders(self) -> list[Any]:
+        return [FakeEmbedder("one"), FakeEmbedder("two")]

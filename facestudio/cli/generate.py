@@ -19,7 +19,8 @@ from facestudio.cli.casting import Cast
 from facestudio.cli.choosing import chosen_checkpoint
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, sliders_given
-from facestudio.cli.populate import PER_IDENTITY, Asked, populate
+from facestudio.cli.populate import Asked, populate
+from facestudio.datasets.asking import PER_IDENTITY
 from facestudio.errors import NoFaceFound, UnwritableOutput, UsageError
 from facestudio.faces.face import Face
 from facestudio.faces.sliders import CATALOGUE, check
@@ -147,8 +148,9 @@ def generate(
             "--report": report,
             "--recipe": again,
         }
-        single |= {"--person": person, "--anybody": anybody, "--walk": walk, "--extras": extras, "--slider": slider}
-        return populate(screen, studio, output, recipe, asked, format, overwrite, single)
+        single |= {"--person": person, "--anybody": anybody, "--walk": walk, "--extras": extras}
+        moving = replace(recipe, sliders=moved)
+        return populate(screen, studio, output, moving, asked, format, overwrite, single)
     asked.check_none()
     cast.check({"--from": source, "--recipe": again})
     if before is not None:

@@ -5,7 +5,6 @@ Separate from `generate`, which makes single pictures, because a dataset is a fo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,15 @@ from typing import Any
 
 from facestudio.cli.console import Screen
 from facestudio.cli.report import count
-from facestudio.datasets.page import per_thousand, percent
+from facestudio.datasets import asking, telling
+from facestudio.datasets.page import per_thousand
 from facestudio.datasets.records import PersonRecord
 from facestudio.datasets.running import Drawn, Shard, Writing
 from facestudio.datasets.tables import EMBEDDINGS, PAGE, PEOPLE, PICTURES, Measured
 from facestudio.errors import UsageError
-from facestudio.formats import supported_suffix
 from facestudio.populating import Order
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
-
-PER_IDENTITY = 8
-EXACT = (".png", ".webp", ".tif", ".tiff")  # keep every bit of a picture that was made, and hold the mark that it was
 
 
 @dataclass(frozen=True)
@@ -51,9 +47,8 @@ class Asked:
         """What is asked for; UsageError when a number makes no sense."""
         given = {"vary": self.vary, "tries": self.tries}
         more: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        return Order(
-            self.identities or 0, PER_IDENTITY if self.per_identity is None else self.per_identity, seed, **more
-        )
+        pictures = asking.PER_IDENTITY if self.per_identity is None else self.per_identity
+        return Order(self.identities or 0, pictures, seed, **more)
 
 
 def populate(
@@ -72,16 +67,8 @@ def populate(
             raise UsageError(f"{name} is for single pictures and does not go with --identities.")
     order = asked.order(recipe.seed)
     shard = Shard() if asked.shard is None else Shard.parse(asked.shard)
-    if shard.count > order.people:
-        raise UsageError(f"{_people(order.people)} cannot be drawn in {shard.count} parts.")
     suffix = f".{format.lower().lstrip('.')}"
-    if suffix not in EXACT:
-        raise UsageError(
-            f"Pictures of a dataset are judged before they are written, so the format must keep every bit: {', '.join(EXACT)}, "
-            f"not {format}."
-        )
-    if (supported_suffix(output) or os.path.lexists(output)) and not os.path.isdir(output):
-        raise UsageError(f"The output {output} is a file, or looks like a picture; name a folder for a dataset.")
+    asking.check(output, order, shard, suffix)
 
     def done(record: PersonRecord) -> None:
         screen.say(_text(output, record))
@@ -105,25 +92,14 @@ def _text(output: Path, record: PersonRecord) -> str:
 
 def _summary(output: Path, drawn: Drawn, measured: Measured) -> str:
     """What is in the folder now, and what the judges say of it."""
-    here = (
-        f"{_people(len(measured.people))} with {count(measured.pictures, 'picture')}, {measured.marked} of them marked"
-    )
-    lines = [f"{_people(drawn.made)} drawn, {drawn.kept} kept. In {output} there are {here}."]
+    lines = [f"{telling.made(drawn)} In {output} there are {telling.here(measured)}."]
     if measured.missing:
-        lines.append(f"Not there yet: {_people(len(measured.missing))} of those asked for.")
-    lines.append(f"Faces were found in {percent(measured.faces / measured.pictures)} of the pictures.")
+        lines.append(telling.missing(measured))
+    lines.append(telling.faces(measured))
     for judge, pairs in measured.pairs.items():
-        same = f"{percent(pairs.same_share)} of {count(int(pairs.same.sum()), 'pair')} of one person known again"
-        different = (
-            f"{percent(pairs.different_share, 3)} of {count(int(pairs.different.sum()), 'pair')} of two mistaken"
-        )
-        lines.append(f"  {judge} (same person from {pairs.threshold:.2f}): {same}, {different}")
+        lines.append(f"  {judge} (same person from {pairs.threshold:.2f}): {telling.proof(pairs)}")
     lines += [
         f"{seconds:.0f} s for a thousand pictures on {device}" for device, seconds in per_thousand(measured).items()
     ]
     lines.append("Report: " + ", ".join(str(output / name) for name in (PAGE, PEOPLE, PICTURES, EMBEDDINGS)))
     return "\n".join(lines)
-
-
-def _people(number: int) -> str:
-    return "1 person" if number == 1 else f"{number} people"

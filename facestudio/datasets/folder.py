@@ -26,6 +26,7 @@ from facestudio.populating import Person
 from facestudio.recipe import Recipe
 
 RECORD = "person.json"
+ROOM = "Make room on the disk and go on with the dataset, or choose another folder."
 _NUMBERED = re.compile(r"\d{4,}")
 _OURS = re.compile(rf"{re.escape(RECORD)}|\d{{3}}({'|'.join(map(re.escape, SUFFIXES))})")
 
@@ -74,8 +75,9 @@ def write_person(
     except OSError as error:
         if os.path.lexists(target):
             raise UnwritableOutput(f"{target} exists already.", hint="Choose another folder.") from error
-        kind = DiskFull if error.errno == errno.ENOSPC else UnwritableOutput
-        raise kind(f"The folder {target} cannot be made: {error.strerror}.", hint="Choose another folder.") from error
+        full = error.errno == errno.ENOSPC
+        kind, hint = (DiskFull, ROOM) if full else (UnwritableOutput, "Choose another folder.")
+        raise kind(f"The folder {target} cannot be made: {error.strerror}.", hint=hint) from error
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
     return made

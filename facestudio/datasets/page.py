@@ -175,7 +175,8 @@ def _apart(measured: Measured) -> Iterable[tuple[str, str]]:
         least = f"; planned to be below {limit:.3f}" if limit is not None else ""
         yield "Largest cosine of two people, as they were planned", f"{np.nanmax(measured.nearest):.3f}{least}"
     known = max(person.nearest_known for person in people)
-    yield "Largest cosine of a person to a training person", f"{known:.3f}"
+    before = ", as they were planned" if "sliders" in people[0].settings else ""  # which moved them afterwards
+    yield f"Largest cosine of a person to a training person{before}", f"{known:.3f}"
     usual = float(np.median([person.unusual for person in people]))
     yield "Median unusualness (1: as far from the middle as nine in ten real people)", f"{usual:.2f}"
     yield "Each person and each picture", f"{PEOPLE}, {PICTURES}"

@@ -114,7 +114,9 @@ def run(
         kept = _kept(out, people, own, settings, writing, progress)
         _make(out)
         todo = [people[number - 1] for number in own if number not in kept]
-        count = _Count(progress, len(own) * order.pictures, len(kept) * order.pictures, sum(kept.values()))
+        all_of = len(own) * order.pictures, len(own)
+        count = _Count(progress, *all_of, len(kept) * order.pictures, len(kept), sum(kept.values()))
+        count.tell()
         for nobody in progress.track(todo, "People"):
 
             def of_picture(seed: int, nobody: Nobody = nobody) -> PictureRecipe:
@@ -123,26 +125,37 @@ def run(
             person = painter.paint(nobody, progress, count.one)
             replacing = writing.overwrite or writing.resume
             record = write_person(out, person, of_picture, (settings, made, titles), writing.suffix, replacing)
-            count.marked += _marked(record)
+            count.finished(_marked(record))
             done(record)
         return Drawn(len(todo), len(kept), count.marked)
 
 
 @dataclass
 class _Count:
-    """Counts pictures for people who watch."""
+    """Counts pictures and people for those who watch."""
 
     progress: Progress
     all: int
+    everybody: int
     drawn: int
+    people: int
     marked: int
 
     def one(self) -> None:
         """Another picture is drawn."""
         self.drawn += 1
-        self.progress.tally = f"{self.drawn} of {self.all} pictures" + (
-            f", {self.marked} marked" if self.marked else ""
-        )
+        self.tell()
+
+    def finished(self, marked: int) -> None:
+        """Another person is there, with so many marked pictures."""
+        self.people += 1
+        self.marked += marked
+        self.tell()
+
+    def tell(self) -> None:
+        """Let the progress say how far it is."""
+        words = f"{self.drawn} of {self.all} pictures, {self.people} of {self.everybody} people"
+        self.progress.tally = words + (f", {self.marked} marked" if self.marked else "")
 
 
 def _make(out: Path) -> None:

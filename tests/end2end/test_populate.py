@@ -54,6 +54,16 @@ def test_people_who_do_not_exist_with_the_weights_that_ship(tmp_path: Path, caps
     assert "other settings (seed)" in capsys.readouterr().err
 
 
+def test_sliders_move_everybody_of_a_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    asked = ["generate", "--identities", "1", "--per-identity", "2", "--steps", "3", "-o", str(out), "--quiet"]
+    assert run([*asked, "--slider", "yaw=0.5"]) in (0, 1)
+    said = json.loads(read_recipe(out / "0001" / "000.png") or "")
+    assert said["sliders"] == {"yaw": 0.5} and "yaw 0.5" in (out / "report.html").read_text()
+    assert run([*asked, "--resume"]) == 2
+    assert "other settings (sliders, weights)" in capsys.readouterr().err.replace("\n", " ")
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

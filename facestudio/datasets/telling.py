@@ -1,0 +1,40 @@
+"""What a run and its judges come to, in sentences: the same ones on the command line, in the window and on the page."""
+
+from __future__ import annotations
+
+from facestudio.datasets.asking import people
+from facestudio.datasets.measuring import Pairs
+from facestudio.datasets.page import percent
+from facestudio.datasets.running import Drawn
+from facestudio.datasets.tables import Measured
+
+
+def made(drawn: Drawn) -> str:
+    """What the run did."""
+    return f"{people(drawn.made)} drawn, {drawn.kept} kept."
+
+
+def here(measured: Measured) -> str:
+    """What is in the folder now."""
+    return f"{people(len(measured.people))} with {_counted(measured.pictures, 'picture')}, {measured.marked} of them marked"
+
+
+def missing(measured: Measured) -> str:
+    """Who is lacking, as a sentence; "" when nobody is."""
+    return f"Not there yet: {people(len(measured.missing))} of those asked for." if measured.missing else ""
+
+
+def faces(measured: Measured) -> str:
+    """In how many pictures a face was found."""
+    return f"Faces were found in {percent(measured.faces / measured.pictures)} of the pictures."
+
+
+def proof(pairs: Pairs) -> str:
+    """How often a judge knows people of the dataset again, and how often it takes two of them for one."""
+    same = f"{percent(pairs.same_share)} of {_counted(int(pairs.same.sum()), 'pair')} of one person known again"
+    different = f"{percent(pairs.different_share, 3)} of {_counted(int(pairs.different.sum()), 'pair')} of two mistaken"
+    return f"{same}, {different}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
