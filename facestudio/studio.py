@@ -338,7 +338,7 @@ class Studio:
         )
         sliders.check(recipe.sliders, self.sliders(recipe.checkpoint), told=not free)
         method = self._synthesizer(recipe.checkpoint)
-        listener = None if source is None else self._listener(method)
+        listener = None if source is None else self._listener(method.embedder, method.id)
         options = options_of(method.Options, recipe.options)
         if draft and isinstance(method, Drafting):
             options = method.draft(options)
@@ -493,10 +493,16 @@ class Studio:
             )
         return entry
 
-    def prepare(self, checkpoint_id: str | None = None) -> None:
-        """Load the detector, and for a checkpoint its method and the judges, so that the next call does not wait."""
+    def prepare(self, checkpoint_id: str | None = None, listening: bool = False) -> None:
+        """Load the detector, and for a checkpoint its method and the judges, so that the next call does not wait.
+
+        `listening`: before them the recogniser that the method listens to; CheckpointMissing when it is not here.
+        """
         self._detector()
         if checkpoint_id is not None:
+            if listening:
+                of = store.checkpoint(checkpoint_id)
+                self._listener(next(iter(of.conditioned_on), ""), of.id)
             self._method(checkpoint_id)
             self._panel()
 
@@ -674,16 +680,21 @@ class Studio:
         load = {c.id: partial(Embedder.load, c, device, self._identities) for c in self._judging()}
         return [self._keep(f"embedder {id}", loading) for id, loading in load.items()]
 
-    def _listener(self, method: Synthesizer) -> Embedder:
-        """The embedder that `method` listens to, which need not be calibrated; CheckpointMissing when it is not here."""
+    def _listener(self, id: str, asking: str) -> Embedder:
+        """The embedder `id` that `asking` listens to, which need not be calibrated; CheckpointMissing when it is not here."""
         from facestudio.faces.identity import Embedder
 
-        entry = next((c for c in self.checkpoints() if c.id == method.embedder and c.here), None)
-        if entry is None:
-            lack = f"The recogniser {method.embedder}, which {method.id} listens to, is not here."
-            raise CheckpointMissing(lack, hint="`facestudio weights list` says what is here, and what can be had.")
+        entry = next((c for c in self.checkpoints() if c.id == id), None)
+        if entry is None or not entry.here:
+            get = entry is not None and entry.published
+            raise CheckpointMissing(
+                f"The recogniser {id}, which {asking} listens to, is not here, so it cannot be told a person from a photo.",
+                hint=f"Get it under Weights, or with `facestudio weights get {id}`."
+                if get
+                else "`facestudio weights list` says what is here, and what can be had.",
+            )
         device = devices.resolve(self._device)
-        return self._keep(f"embedder {entry.id}", lambda: Embedder.load(entry, device, self._identities))
+        return self._keep(f"embedder {id}", partial(Embedder.load, entry, device, self._identities))
 
     def _space(self, method: Synthesizer) -> IdentitySpace | None:
         """Identities of people who do not exist, as `method` understands them; None when there are none."""

@@ -175,7 +175,7 @@ def generate(
         lines.write(reports.portrait_record(source, target, portrait))
 
     with ReportFile(report, [source] if source else ()) as lines, screen.progress() as progress:
-        studio.prepare(entry.id)
+        studio.prepare(entry.id, listening=source is not None)
         who = None if source is None else _face_of(studio, source, face, progress)
         if who is not None and recipe.reference not in ("", who[0].content_hash):
             raise UsageError(f"{again} was drawn from another photo than {source}.")
