@@ -39,7 +39,7 @@ from facestudio.gui.widgets.question import Answers, ask, nothing
 from facestudio.progress import Update
 
 COLUMNS = ("Name", "What it is for", "Size", "Licence", "State")
-PATTERNS = "*.pth *.pt *.ckpt *.bin *.safetensors *.npy *.npz"
+PATTERNS = "*.pth *.pt *.ckpt *.bin *.safetensors *.npy *.npz *.onnx"
 TONES = {PRESENT: "good", MISSING: "muted", CORRUPT: "bad"}
 NAME_WIDTH = 270
 Role = QMessageBox.ButtonRole
