@@ -52,6 +52,7 @@ def draw(
     seen: Callable[[Tensor], Any] | None = None,
     seeds: Sequence[int] = (),
     push: Tensor | None = None,
+    lines: float = 0.0,
 ) -> Tensor:
     """Latents (B, C, h, w) of mean 0 and variance 1.
 
@@ -63,11 +64,12 @@ def draw(
         seen: turns the latents (B, C, h, w) as the prior guesses them so far into a preview for `progress`.
         seeds: those of the `start`, for "lcm", which draws more noise after each step.
         push: (B, C, h, w), how far the middle of what is drawn is moved, for our own prior; None moves nothing.
+        lines: 0 takes the prior's word on the sketch; above, away from what it says without one. Without one it has no effect.
 
     Cancelled when `progress` is told to stop, between two steps.
     """
     progress = progress or Progress()
-    tell = told(prior, identity, len(start), guidance, sketch, start.device)
+    tell = told(prior, identity, len(start), guidance, sketch, start.device, lines)
     if push is not None:
         tell = pushed(prior, tell, push, identity is not None)
     latents = start * steps.init_noise_sigma
@@ -97,22 +99,30 @@ def told(
     guidance: float = 2.0,
     sketch: Tensor | None = None,
     device: str | torch.device = "cpu",
+    lines: float = 0.0,
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """What tells v (B, C, h, w) of `count` noisy latents at timesteps (B,), once the prior has heard who and where.
 
-    The arguments as of `draw`; `identity` may also be one for all, (1, D).
+    The arguments as of `draw`; `identity` may also be one for all, (1, D). With `lines` there are two guidances, of the person
+    and of the sketch, each beside what the prior says with both (as in Brooks et al., "InstructPix2Pix", CVPR 2023).
     """
     known = torch.full((count,), identity is not None, device=device)
     who = torch.zeros(count, prior.dimensions, device=device) if identity is None else identity.expand(count, -1)
-    heard = prior.hear(who, known)
-    if identity is None or guidance == 1:
-        return lambda noisy, time: prior(noisy, time, heard, sketch)
-    heard = torch.cat([heard, prior.hear(who, ~known)])
-    twice = None if sketch is None else torch.cat([sketch, sketch])
+    heard, seen = [prior.hear(who, known)], [sketch]
+    weights = [1.0]
+    if identity is not None and guidance != 1:
+        heard, seen = [*heard, prior.hear(who, ~known)], [*seen, sketch]
+        weights = [guidance, 1 - guidance]
+    if sketch is not None and lines:
+        heard, seen = [*heard, heard[0]], [*seen, torch.zeros_like(sketch)]
+        weights = [weights[0] + lines, *weights[1:], -lines]
+    words = torch.cat(heard)
+    sketches = None if sketch is None else torch.cat([one for one in seen if one is not None])
 
     def guided(noisy: Tensor, time: Tensor) -> Tensor:
-        with_it, without = prior(torch.cat([noisy, noisy]), torch.cat([time, time]), heard, twice).chunk(2)
-        return without + guidance * (with_it - without)
+        several = len(weights)
+        parts = prior(torch.cat([noisy] * several), torch.cat([time] * several), words, sketches).chunk(several)
+        return sum((weight * part for weight, part in zip(weights[1:], parts[1:], strict=True)), weights[0] * parts[0])
 
     return guided
 

@@ -36,6 +36,19 @@ QUICKEST = 1  # the same of a consistency model
 MOST_CONSISTENT = 50  # steps that a consistency model can be asked for
 
 
+def lines_option() -> Any:
+    """How much more strictly the lines of a sketch are followed than the prior would, 0 to 3."""
+    return option(
+        1.0,
+        title="Features",
+        help="How strictly eyes, nose, mouth and outline come where they are asked for, as by sliders or a held pose: more is "
+        "nearer, and a little less alike.",
+        minimum=0.0,
+        maximum=3.0,
+        step=0.25,
+    )
+
+
 @dataclass(frozen=True)
 class Options:
     """What a person may choose."""
@@ -71,6 +84,7 @@ class Options:
         help="Keep pose and expression of the photo; without one it has no effect.",
         needs=PHOTO,
     )
+    lines: float = lines_option()
 
 
 @dataclass(frozen=True)
@@ -147,15 +161,15 @@ class Arc2Face:
         carrier = self._carrier
         steps = scheduler(options.sampler, dict(carrier.schedule))
         steps.set_timesteps(min(options.steps, MOST_CONSISTENT) if options.sampler == "lcm" else options.steps)
-        prior, guidance = carrier.prior, options.guidance
-        if options.sampler == "lcm" and carrier.few_steps is not None:
-            prior, guidance = carrier.few_steps(guidance), 1.0  # which it has learned
         wishes, seeds = [wish for wish, _ in items], [seed for _, seed in items]
         start = noise(seeds, carrier.latent).to(self._device)
         who, lines = self._who(wishes, seeds), self._lines(wishes)
+        prior, guidance, strict = carrier.prior, options.guidance, 0.0 if lines is None else options.lines
+        if options.sampler == "lcm" and carrier.few_steps is not None:
+            prior, guidance, strict = carrier.few_steps(guidance, strict), 1.0, 0.0  # which it has learned
         push = self._push(wishes)
         seen = self._sheet if options.steps > DRAFT else None  # a preview takes as long as one of so few steps
-        latents = draw(prior, steps, start, who, guidance, lines, progress, seen, seeds, push)
+        latents = draw(prior, steps, start, who, guidance, lines, progress, seen, seeds, push, strict)
         return list(self._pixels(latents))
 
     def _who(self, wishes: list[Wish], seeds: list[int]) -> Tensor | None:

@@ -27,14 +27,15 @@ class Carrier:
         prior: as of diffusion/sampling.py; schedule: its noise, in the words of diffusers' schedulers.
         latent: channels, height and width of what it draws.
         decode: latents (B, C, h, w) as the prior deals in them to faces (B, 3, S, S) RGB of about [-1, 1].
-        few_steps: for the sampler "lcm", the prior as a consistency model at a guidance; None where it is none.
+        few_steps: for the sampler "lcm", the prior as a consistency model, at a guidance of the person and of the sketch's
+            lines; None where it is none.
     """
 
     prior: Any
     schedule: Mapping[str, Any]
     latent: tuple[int, int, int]
     decode: Callable[[Tensor], Tensor]
-    few_steps: Callable[[float], Any] | None = None
+    few_steps: Callable[[float, float], Any] | None = None
 
 
 def starter(checkpoint: Checkpoint, device: str) -> Carrier:
@@ -54,8 +55,8 @@ def starter(checkpoint: Checkpoint, device: str) -> Carrier:
     return Carrier(prior, SCHEDULE, latent, decode, few_steps)
 
 
-def consistent(asking: Checkpoint, prior: Any, device: str) -> Callable[[float], Any]:
-    """What makes a consistency model of our own `prior` at a guidance, by the weights that `asking` uses as "lcm".
+def consistent(asking: Checkpoint, prior: Any, device: str) -> Callable[[float, float], Any]:
+    """What makes a consistency model of our own `prior`, as of `Carrier.few_steps`, by the weights that `asking` uses as "lcm".
 
     They are loaded when it is called first; CheckpointError then, when they cannot be or belong to another prior.
     """
@@ -68,7 +69,7 @@ def consistent(asking: Checkpoint, prior: Any, device: str) -> Callable[[float],
         refuse_others(checkpoints.checkpoint(asking.uses["lcm"]), "consistency")
         return FewSteps(prior, network)
 
-    return lambda guidance: learned().at(guidance)
+    return lambda guidance, lines: learned().at(guidance, lines)
 
 
 def published(checkpoint: Checkpoint, device: str) -> Carrier:

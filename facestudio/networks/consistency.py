@@ -2,8 +2,8 @@
 
 Papers: Luo et al., "Latent Consistency Models", 2023 (the guidance is learned, so that the prior is asked once a step and not
 twice); Luo et al., "LCM-LoRA", 2023 (as a low-rank update, which leaves the prior as it is). What differs: how strictly the
-person is followed is told by the person's tokens, and the part of the guidance that the linear guess (networks/gaussian.py)
-knows is computed, not learned.
+person is followed is told by the person's tokens, how strictly the sketch is, by how loud it is, and the part of the guidance
+that the linear guess (networks/gaussian.py) knows is computed, not learned.
 """
 
 from __future__ import annotations
@@ -72,24 +72,25 @@ class ConsistencyUpdate(nn.Module):
 
 
 class FewSteps(nn.Module):
-    """The consistency model that `learned` makes of a `prior`, at one `guidance`; asked as the prior is.
+    """The consistency model that `learned` makes of a `prior`, at one `guidance` of the person and of the sketch's `lines`; asked
+    as the prior is.
 
     Only a copy of the prior is changed. `at` gives another guidance and shares everything else.
     """
 
-    def __init__(self, prior: FacePrior, learned: ConsistencyUpdate, guidance: float = 2.0) -> None:
+    def __init__(self, prior: FacePrior, learned: ConsistencyUpdate, guidance: float = 2.0, lines: float = 0.0) -> None:
         super().__init__()
         shared = {id(buffer): buffer for buffer in prior.buffers()}
         self.prior = copy.deepcopy(prior, shared)
         learned.update.merge(self.prior)
-        self.learned, self.guidance = learned, guidance
+        self.learned, self.guidance, self.lines = learned, guidance, lines
         self.dimensions, self.linear = prior.dimensions, prior.linear
         self.shares, self.loud = prior.shares, prior.loud
 
-    def at(self, guidance: float) -> FewSteps:
-        """The same at another `guidance`."""
+    def at(self, guidance: float, lines: float = 0.0) -> FewSteps:
+        """The same at another `guidance`, and with the `lines` of a sketch followed so much more strictly."""
         other = copy.copy(self)
-        other.guidance = guidance
+        other.guidance, other.lines = guidance, lines
         return other
 
     def hear(self, identity: Tensor, known: Tensor) -> Tensor:
@@ -106,4 +107,5 @@ class FewSteps(nn.Module):
     ) -> Tensor:
         """v as of FacePrior, but of where it leads in the end."""
         guidance = noisy.new_full((len(noisy),), self.guidance)
+        sketch = None if sketch is None else sketch * (1 + self.lines)
         return self.learned.v(self.prior, noisy, time, heard, guidance, sketch, added=added)

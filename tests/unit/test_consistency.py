@@ -97,6 +97,16 @@ def test_how_strictly_a_person_is_followed_is_told_by_its_tokens(prior: FacePrio
     assert torch.equal(said[[0, 2]], heard[[0, 2]]) and torch.allclose(said[1, 17:], 3 * heard[1, 17:])
 
 
+def test_lines_are_followed_more_strictly_when_they_are_louder(prior: FacePrior) -> None:
+    quick = FewSteps(prior, ConsistencyUpdate(**CONFIG), 1.0)
+    x, time, sketch = noisy(), torch.tensor([999, 500, 20]), torch.rand(3, 64, 16, 16)
+    heard = prior.hear(people(3), torch.ones(3, dtype=torch.bool))
+    with torch.inference_mode():
+        louder = quick.at(1.0, 1.5)(x, time, heard, sketch)
+        assert torch.allclose(louder, prior(x, time, heard, 2.5 * sketch), atol=1e-6)
+        assert torch.equal(quick.at(1.0, 1.5)(x, time, heard), quick(x, time, heard))
+
+
 # ---- the recipe
 
 
@@ -212,7 +222,7 @@ def test_a_consistency_model_draws_in_one_step_and_is_asked_once(store: Path) ->
     calls: list[int] = []
     quick = made._carrier.few_steps
     assert quick is not None
-    quick(2.0).prior.register_forward_hook(lambda module, given, told: calls.append(len(given[0])))
+    quick(2.0, 0.0).prior.register_forward_hook(lambda module, given, told: calls.append(len(given[0])))
     (one,) = made(wish, [5], Options(steps=1, sampler="lcm"), Progress())
     assert calls == [1], "guidance costs nothing"
     assert np.array_equal(one, made(wish, [5], Options(steps=1, sampler="lcm"), Progress())[0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from facestudio.diffusion.sampling import draw, noise, scheduler
+from facestudio.diffusion.sampling import draw, noise, scheduler, told
 from facestudio.faces.sketch import sketch
 from facestudio.networks.gaussian import GaussianGuess
 from facestudio.networks.prior import FacePrior
@@ -165,6 +165,21 @@ def test_drawing_stops_when_asked(prior: FacePrior) -> None:
     progress = Progress(lambda update: progress.cancel(), every=0)
     with pytest.raises(Cancelled):
         draw(prior, steps, noise([3], (4, 16, 16)), None, progress=progress)
+
+
+def test_person_and_sketch_are_followed_as_strictly_as_asked(prior: FacePrior) -> None:
+    x, time, lines = torch.randn(2, 4, 16, 16), torch.tensor([800, 300]), torch.rand(2, 64, 16, 16)
+    known, nobody = torch.ones(2, dtype=torch.bool), torch.zeros(2, dtype=torch.bool)
+    with torch.inference_mode():
+        both = prior(x, time, prior.hear(people(2), known), lines)
+        no_person = prior(x, time, prior.hear(people(2), nobody), lines)
+        no_lines = prior(x, time, prior.hear(people(2), known))
+        wanted = both + 2 * (both - no_person) + 1.5 * (both - no_lines)
+        assert torch.allclose(told(prior, people(2), 2, 3.0, lines, lines=1.5)(x, time), wanted, atol=1e-4)
+        wanted = both + 1.5 * (both - no_lines)
+        assert torch.allclose(told(prior, people(2), 2, 1.0, lines, lines=1.5)(x, time), wanted, atol=1e-4)
+        nowhere = no_lines + 2 * (no_lines - prior(x, time, prior.hear(people(2), nobody)))
+        assert torch.allclose(told(prior, people(2), 2, 3.0, None, lines=1.5)(x, time), nowhere, atol=1e-4)
 
 
 @pytest.fixture

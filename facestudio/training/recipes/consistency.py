@@ -3,7 +3,7 @@
 After Luo et al., "Latent Consistency Models" and "LCM-LoRA", 2023 (see networks/consistency.py). What differs: the guided prior
 is solved to the end (DPM-Solver++, some sixteen steps), and every point on the way learns where its own way ended, instead of
 asking a moving average of itself a step further on: one way gives sixteen exact lessons, and none waits for another.
-People are training identities, or between two of them; guidance and the number of steps are drawn anew for every few ways.
+People are training identities, or between two of them; both guidances and the number of steps are drawn anew for every few ways.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ REFERENCE = 20  # steps of what validation compares with
 
 
 class Way(NamedTuple):
-    """A point on the way of the guided prior, and where it ended: x, end (C, h, w), timestep, and what the prior was told."""
+    """A point on the way of the guided prior, and where it ended: x, end (C, h, w), timestep, and what the prior was told.
+
+    The sketch is told louder by how strictly its lines were followed.
+    """
 
     x: Tensor
     end: Tensor
@@ -57,6 +60,7 @@ class Recipe(Standing):
     together = 16  # ways that are solved at once
     steps = (12, 20)
     strict = (1.0, 4.0)  # guidance
+    strict_lines = (0.0, 2.0)  # the same of the sketch
     between = 0.5  # share of people who are between two of the training faces
     nobody = 0.1
     uses_of_each = 2.0
@@ -103,15 +107,17 @@ class Recipe(Standing):
         people = torch.from_numpy(self.people(random, self.together))
         identities = None if random.random() < self.nobody else people
         chosen = random.choice(self.training, self.together)
-        shown = random.random(self.together) >= self.source.without_sketch
+        shown = np.full(self.together, random.random() >= self.source.without_sketch)
         sketch = self.source.sketches(chosen, random.random(self.together) < 0.5, shown)
         steps, guidance = int(random.integers(*self.steps, endpoint=True)), float(random.uniform(*self.strict))
+        lines = float(random.uniform(*self.strict_lines))
         seeds = random.integers(0, 2**31, self.together).tolist()
-        points, times, end = self.way(seeds, identities, guidance, sketch, steps)
+        points, times, end = self.way(seeds, identities, guidance, sketch if shown.any() else None, steps, lines)
+        louder = sketch * (1 + lines)
         who = torch.zeros(self.together, self.prior.dimensions) if identities is None else identities
         told = partial(torch.full, ())
         return [
-            Way(x[n], end[n], time, who[n], told(identities is not None), told(guidance), sketch[n])
+            Way(x[n], end[n], time, who[n], told(identities is not None), told(guidance), louder[n])
             for x, time in zip(points, times, strict=True)
             for n in range(self.together)
         ]
@@ -126,17 +132,23 @@ class Recipe(Standing):
 
     @torch.no_grad()
     def way(
-        self, seeds: list[int], identities: Tensor | None, guidance: float, sketch: Tensor | None, steps: int
+        self,
+        seeds: list[int],
+        identities: Tensor | None,
+        guidance: float,
+        sketch: Tensor | None,
+        steps: int,
+        lines: float = 0.0,
     ) -> tuple[list[Tensor], list[Tensor], Tensor]:
         """Where the guided prior passes on its way from noise: latents (B, C, h, w), timesteps, and the end; on the CPU."""
         device = self.prior.loud.device
         solver = sampling.scheduler("dpm", SCHEDULE)
         solver.set_timesteps(steps)
         x = sampling.noise(seeds, self.latent).to(device)
-        who, lines = (None if one is None else one.to(device) for one in (identities, sketch))
+        who, shown = (None if one is None else one.to(device) for one in (identities, sketch))
         points, times = [], []
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16_pays(device)):
-            tell = sampling.told(self.prior, who, len(x), guidance, lines, device)
+            tell = sampling.told(self.prior, who, len(x), guidance, shown, device, lines)
             for time in solver.timesteps:
                 points.append(x.cpu())
                 times.append(time.cpu())
