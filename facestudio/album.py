@@ -83,13 +83,13 @@ class Album:
     def look(self, photos: Sequence[Path], find: Find, progress: Progress, max_megapixels: float = 150.0) -> None:
         """See who is in `photos`; `find` says which faces there are and which of them are chosen.
 
-        What cannot be read, or not be worked on, is passed over: whoever changes it will say why. Who was stopped goes on: what was
-        looked at, and is as it was, is not looked at again. When there is more after all was assigned, all is looked at anew.
+        What cannot be read, or not be worked on, is passed over: whoever changes it will say why. Who was stopped goes on: what
+        was looked at, and is as it was, is not looked at again. When more comes after all was assigned, all is looked at anew.
         """
         if self._assigned and not all(self._known(path, _stamp(path)) for path in photos):
             self._begin()
         for number, path in enumerate(progress.track(photos, "Looking for people")):
-            progress.tally = f"{number} of {len(photos)} photos looked at for people"
+            progress.tally = f"Looking for people: {number} of {len(photos)} photos"
             stamp = _stamp(path)
             if self._known(path, stamp):
                 continue
@@ -108,7 +108,7 @@ class Album:
         self._records[path] = record
 
     def assign(self, progress: Progress) -> None:
-        """Say whom everybody becomes; to be called after all photos and records, and again, with the records, when a run goes on."""
+        """Say whom everybody becomes; to be called after all photos and records, and again, with these, when a run goes on."""
         self._group_of, self._assigned = self._grouping.groups(), True
         self._settled, self._drawn, self._beside = {}, {}, {}
         for path, record in self._records.items():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,51 +19,116 @@ from facestudio.errors import FaceStudioError
 from facestudio.files import make_folder
 from facestudio.gui.anonymize_rows import Row
 from facestudio.gui.qimage import fitted
-from facestudio.planning import LeftOut, Plan, survey
+from facestudio.planning import Item, LeftOut, Plan, numbered, survey
 from facestudio.progress import Progress
 from facestudio.reporting import read_records, report_of, write_records
+from facestudio.secret import Secret, check_place, open_key
 
 if TYPE_CHECKING:
     from facestudio.batch import Outcome, Writing
+    from facestudio.ensemble import Ensemble
     from facestudio.errors import DiskFull
+    from facestudio.faces.face import Face
     from facestudio.photo import Photo
     from facestudio.studio import Studio
 
 THUMBNAIL = 144  # px, twice what is shown
+NOT_MADE = "a key that is not made yet"  # for the name of its secret
+
+
+# ---- what is asked for
+
+
+@dataclass(frozen=True)
+class Asked:
+    """How photos are to be done, as the panel says it.
+
+    Attributes:
+        settings: without the options that the panel does not show, and without the name of the secret.
+        secret: where it is kept, or itself; None: nobody needs to stay the same. names: the mapping of numbers; None: no numbers.
+    """
+
+    settings: Settings
+    secret: Secret | Path | None = None
+    names: Path | None = None
+
+
+@dataclass(eq=False)
+class Company:
+    """Who is in the photos that are open, as long as they are: what was seen of them outlives a run that is stopped."""
+
+    ensemble: Ensemble | None = None
+    of: object = None
+
+    def of_run(self, studio: Studio, settings: Settings, secret: Secret | None) -> Ensemble:
+        """The ensemble for these settings: the one there is, if it is for them."""
+        from facestudio.ensemble import Ensemble
+
+        of = (settings.recipe.checkpoint, settings.secret, settings.similar, settings.judges)
+        if self.ensemble is None or of != self.of:
+            self.ensemble, self.of = Ensemble(studio, settings.recipe.checkpoint, secret, settings.similar), of
+        return self.ensemble
+
+
+def known_settings(studio: Studio, asked: Asked, out: Path) -> Settings:
+    """All settings of a run into `out` as far as they can be known before it begins; UsageError when its key lies there."""
+    settings, secret = completed(studio, asked.settings), asked.secret
+    if isinstance(secret, Path):
+        check_place(secret, out)
+        secret = open_key(secret)[0] if os.path.lexists(secret) else None  # looking makes none
+        return replace(settings, secret=secret.name if secret is not None else NOT_MADE)
+    return settings if secret is None else replace(settings, secret=secret.name)
+
+
+def _sworn(studio: Studio, asked: Asked, out: Path) -> tuple[Settings, Secret | None, str]:
+    """All settings of a run into `out`, its secret, which is made where there is none, and a warning."""
+    secret, warning = asked.secret, ""
+    if isinstance(secret, Path):
+        check_place(secret, out)
+        secret, warning = open_key(secret)
+    settings = completed(studio, asked.settings)
+    return replace(settings, secret=secret.name if secret is not None else ""), secret, warning
+
+
+def completed(studio: Studio, settings: Settings) -> Settings:
+    """`settings` with all options of the method and the judges, as the command line would have them."""
+    recipe = complete(settings.recipe, studio.method_options(settings.recipe.checkpoint))
+    return replace(settings, recipe=recipe, judges=studio.own_judges())
 
 
 # ---- the photos
 
 
-def list_rows(studio: Studio, given: Sequence[Path], out: Path, settings: Settings, progress: Progress) -> list[Row]:
+def list_rows(studio: Studio, given: Sequence[Path], out: Path, asked: Asked, progress: Progress) -> list[Row]:
     """A row for each photo of `given` and each thing left out; what earlier runs into `out` did is in them."""
     planned = survey(given, out)
-    settings = completed(studio, settings)
+    settings = known_settings(studio, asked, out)
     roots = [path for path in given if os.path.isdir(path)]
+    left = [_left_row(left, roots) for left in planned.left_out]
+    if asked.names is not None:
+        planned = numbered(planned, out, asked.names, write=False)
     rows = [Row(item.source, _name(item.source, roots), item) for item in planned.items]
-    rows = known_rows(rows, out, settings, progress)
-    return rows + [_left_row(left, roots) for left in planned.left_out]
+    return known_rows(rows, out, settings, progress) + left
 
 
 def known_rows(rows: Sequence[Row], out: Path, settings: Settings, progress: Progress) -> list[Row]:
-    """`rows` with what the journal of `out` knows of them; nothing is written."""
+    """`rows` with what the journal of `out` knows of them; nothing is written. Who has no number yet was not done."""
     from facestudio.journal import CHANGED, DAMAGED, DONE, OTHER, Journal
 
     journal, found = Journal(out, settings.to_text()), []
-    if not journal.path.exists():
-        return [_unknown(row) for row in rows]
-    with journal:
+    known = journal.path.exists()
+    with journal if known else nullcontext():
         for row in progress.track(rows, "Looking what is done"):
+            fresh = replace(row, record=None, settings="", doubt="")
             if row.item is None:
                 found.append(row)
-                continue
-            state = journal.state(row.item.source, row.item.target)
-            fresh = replace(row, record=None, settings="", doubt="")
-            if state in (DONE, OTHER, CHANGED):
+            elif settings.numbers and not row.item.label:
+                found.append(fresh)
+            elif not known or (state := journal.state(row.item.source, row.item.target)) not in (DONE, OTHER, CHANGED):
+                found.append(fresh if known and state == DAMAGED else _unknown(fresh))
+            else:
                 record, made_by = journal.record(row.path), journal.settings(row.path)
                 found.append(replace(fresh, record=record, settings=made_by, doubt="" if state == DONE else state))
-            else:
-                found.append(fresh if state == DAMAGED else _unknown(fresh))
     return found
 
 
@@ -82,12 +148,6 @@ def _name(path: Path, roots: Sequence[Path]) -> str:
     return str(path.relative_to(root)) if root is not None else path.name
 
 
-def completed(studio: Studio, settings: Settings) -> Settings:
-    """`settings` with all options of the method and the judges, as the command line would have them."""
-    recipe = complete(settings.recipe, studio.method_options(settings.recipe.checkpoint))
-    return replace(settings, recipe=recipe, judges=studio.own_judges())
-
-
 # ---- the run
 
 
@@ -99,6 +159,18 @@ class Done:
     record: Mapping[str, Any]
     settings: str
     thumbnails: tuple[QImage | None, QImage | None] | None
+    item: Item | None = None  # as it was done; None for what is no photo to do
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """Who is told, on the thread that computes: of each photo that is `done`, of each that work has `begun` on, that the run
+    waits for room (`full`), and whatever else is to be `said`."""
+
+    done: Callable[[Done], None]
+    begun: Callable[[Path], None]
+    full: Callable[[str], None]
+    said: Callable[[str], None]
 
 
 def run(
@@ -106,54 +178,65 @@ def run(
     rows: Sequence[Row],
     kept: Sequence[Row],
     out: Path,
-    settings: Settings,
+    asked: Asked,
     overwrite: bool,
-    told: Callable[[Done], None],
-    begun: Callable[[Path], None],
-    full: Callable[[str], None],
+    company: Company,
+    told: Told,
     progress: Progress,
 ) -> int:
     """Anonymize the photos of `rows` into `out`, going on where the journal says; how many were done just now.
 
-    The results of `kept` stay, whoever made them, and stand in the report all the same. On this thread `told` hears of each
-    photo, `begun` of each that work begins on, `full` that the run waits for room.
+    The results of `kept` stay, whoever made them, and stand in the report all the same. With a secret people are looked for in
+    all photos first; what the `company` knows of them already is not looked for again.
     """
     from facestudio import batch
     from facestudio.journal import Journal
     from facestudio.report_tables import check_tables, tables_of, write_tables
 
-    settings = completed(studio, settings)
-    text, report = settings.to_text(), report_of(out)
+    report = report_of(out)
     make_folder(out)
     check_tables(*tables_of(report))
     items = [row.item for row in rows if row.item is not None]
     left = [LeftOut(row.path, (row.record or {})["error"]) for row in rows if row.item is None]
+    planned = Plan(tuple(items), tuple(left))
+    settings, secret, warning = _sworn(studio, asked, out)
+    if asked.names is not None:
+        planned = numbered(planned, out, asked.names)
+    if warning:
+        told.said(warning)
+    text = settings.to_text()
+    by_source = {item.source: item for item in planned.items}
+    ensemble = company.of_run(studio, settings, secret)
     made = 0
+
+    def find(photo: Photo, progress: Progress) -> tuple[tuple[Face, ...], None]:
+        return studio.detect(photo, progress, unsure=True), None
 
     def work(photo: Photo, progress: Progress) -> Any:
         if photo.path is not None:
-            begun(photo.path)
-        found = studio.detect(photo, progress, unsure=True)
-        return studio.anonymize(
-            photo, found, settings.recipe, None, progress, tries=settings.tries, fallback=settings.hiding
-        )
+            told.begun(photo.path)
+        return ensemble.anonymize(photo, settings, find, progress)
 
     def done(outcome: Outcome) -> None:
         nonlocal made
+        ensemble.finished(outcome)
         made += outcome.earlier is None and outcome.status != batch.LEFT_OUT
         result = outcome.result
         thumbnails = None
         if result is not None:
             after = fitted(result.after.pixels, THUMBNAIL) if outcome.output is not None else None
             thumbnails = (fitted(result.before.pixels, THUMBNAIL), after)
-        told(Done(outcome.source, outcome.record(), text, thumbnails))
+        told.done(Done(outcome.source, outcome.record(), text, thumbnails, by_source.get(outcome.source)))
 
     def waiting(disk: DiskFull) -> None:
-        full(str(disk))
+        told.full(str(disk))
 
+    seen = ensemble.gather(planned, find, progress, Journal(out, text))
+    if seen:
+        told.said(seen)
     try:
         batch.run(
-            [item.source for item in items],
+            [item.source for item in planned.items],
             out,
             work,
             progress=progress,
@@ -161,7 +244,7 @@ def run(
             max_megapixels=studio.max_megapixels,
             done=done,
             writing=writing_of(settings, overwrite),
-            planned=Plan(tuple(items), tuple(left)),
+            planned=planned,
             journal=Journal(out, text),
             resume=True,
             waiting=waiting,

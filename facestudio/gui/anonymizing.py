@@ -17,13 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
 
-from facestudio.anonymize_settings import HIDING, Settings
+from facestudio.anonymize_settings import Settings
 from facestudio.errors import UsageError
 from facestudio.files import same_file
 from facestudio.gui import anonymize_work as work
+from facestudio.gui.anonymize_choices import Choices
 from facestudio.gui.anonymize_rows import LEFT_OUT, REVIEW, TO_DO, WORKING, Row, counts
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.workplace import Workplace, counted
+from facestudio.methods.base import method_title
 from facestudio.progress import Progress, Update
 
 if TYPE_CHECKING:
@@ -44,18 +46,18 @@ class Anonymizing(Workplace):
     _done = Signal(object)  # from the thread that computes
     _begun = Signal(object)
     _full = Signal(str)
+    _said = Signal(str)
 
     def __init__(
         self, studio: Studio, compute: JobQueue, light: JobQueue, settings: QSettings, parent: QObject | None = None
     ) -> None:
         super().__init__(studio, compute, light, parent)
-        self.stored = settings
+        self.choices = Choices(settings, self)
         self.given: tuple[Path, ...] = ()
         self.output: Path | None = None
         self.rows: list[Row] = []
         self.listing = False
-        self.fallback = HIDING
-        self.metadata = "strip"
+        self._company = work.Company()
         self.running = False
         self.tally = ""
         self.waits = ""  # why the run waits, in a sentence
@@ -67,7 +69,10 @@ class Anonymizing(Workplace):
         self._done.connect(self._take_done, Qt.ConnectionType.QueuedConnection)
         self._begun.connect(self._take_begun, Qt.ConnectionType.QueuedConnection)
         self._full.connect(self._take_full, Qt.ConnectionType.QueuedConnection)
+        self._said.connect(self._take_said, Qt.ConnectionType.QueuedConnection)
         self.progressed.connect(self._take_update)
+        self.choices.changed.connect(self.given_changed)
+        self.choices.places_changed.connect(self._renew_rows)
 
     # ---- starting
 
@@ -84,38 +89,49 @@ class Anonymizing(Workplace):
     # ---- what is done, and how
 
     @property
-    def settings(self) -> Settings | None:
-        """All that decides how photos come out; None while there is no method to choose."""
-        recipe = self.recipe
-        if recipe is None:
+    def asked(self) -> work.Asked | None:
+        """All that decides how photos come out; None while there is no method to choose or no place for results."""
+        recipe, output = self.recipe, self.output
+        if recipe is None or output is None:
             return None
-        return Settings(recipe, fallback=self.fallback, metadata=self.metadata, far=self.studio.far)
+        choices, told = self.choices, not self.untold
+        settings = Settings(
+            recipe,
+            fallback=choices.fallback,
+            metadata=choices.metadata,
+            times=choices.reset_times,
+            far=self.studio.far,
+            numbers=choices.names is not None,
+            similar=choices.similar and told,
+        )
+        secret = choices.secret(output) if choices.consistent and told else None
+        return work.Asked(settings, secret, choices.names)
 
-    def set_fallback(self, checkpoint_id: str) -> None:
-        self.fallback = checkpoint_id
-
-    def set_metadata(self, policy: str) -> None:
-        self.metadata = policy
+    @property
+    def untold(self) -> str:
+        """Why the chosen method cannot be told whom a face becomes, in a sentence; "" when it can."""
+        if self.offer is None or self.offer.replacing:
+            return ""
+        able = [method_title(offer.method) for offer in self.offers or () if offer.replacing]
+        how = f" {' or '.join(dict.fromkeys(able))} does." if able else ""
+        return f"{method_title(self.offer.method)} hides faces and makes nobody else of them.{how}"
 
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Take these photos and folders instead of those that are there; results go where they went the last time."""
         if self.running or not paths:
             return
-        self.given = tuple(paths)
-        self.output = self._remembered(self.given) or work.default_output(self.given)
+        self.given, self._company = tuple(paths), work.Company()
+        self.output = self.choices.place(_key(self.given)) or work.default_output(self.given)
         self._renew_rows()
 
     def choose_output(self, folder: Path) -> None:
         """Let results go into `folder`."""
         if not self.running and self.given:
-            self.output = folder
-            self.stored.setValue(f"anonymize/{_key(self.given)}", str(folder))
+            self.output, self._company = folder, work.Company()
+            self.choices.remember_place(_key(self.given), folder)
             self._renew_rows()
 
-    def _remembered(self, given: Sequence[Path]) -> Path | None:
-        found = self.stored.value(f"anonymize/{_key(given)}")
-        return Path(found) if isinstance(found, str) and found else None
-
+    @Slot()
     def _renew_rows(self) -> None:
         self._then_run = False  # that was asked of what was there before
         self._show_rows([])
@@ -150,15 +166,15 @@ class Anonymizing(Workplace):
 
     def _look(self) -> None:
         """List the photos, and look what earlier runs did."""
-        settings = self.settings
+        asked = self.asked
         self._drop(self._looking)
-        if settings is None or self.output is None:
+        if asked is None or self.output is None:
             self.listing = self.offers is None and bool(self.given)  # again as soon as the methods are known
             self.work_changed.emit()
             return
         self.listing = True
         job = self._submit(
-            self.light, partial(work.list_rows, self.studio, self.given, self.output, settings), self._take_rows
+            self.light, partial(work.list_rows, self.studio, self.given, self.output, asked), self._take_rows
         )
         job.failed.connect(self._listing_failed)
         self._looking = job
@@ -242,16 +258,16 @@ class Anonymizing(Workplace):
 
     def run(self, overwrite: bool) -> None:
         """Do all photos whose result is not there; `overwrite` also those whose result was made otherwise."""
-        settings, output = self.settings, self.output
-        if not self.ready or settings is None or output is None:
+        asked, output = self.asked, self.output
+        if not self.ready or asked is None or output is None:
             return
-        self.stored.setValue(f"anonymize/{_key(self.given)}", str(output))
+        self.choices.remember_place(_key(self.given), output)
         rows = [row for row in self.rows if overwrite or not row.doubt]
         kept = [row for row in self.rows if row.doubt and not overwrite]
         self._show_rows([replace(row, doubt="", record=None) if overwrite and row.doubt else row for row in self.rows])
         self.running, self.tally, self.waits = True, "", ""
-        told = (self._done.emit, self._begun.emit, self._full.emit)
-        todo = partial(work.run, self.studio, rows, kept, output, settings, overwrite, *told)
+        told = work.Told(self._done.emit, self._begun.emit, self._full.emit, self._said.emit)
+        todo = partial(work.run, self.studio, rows, kept, output, asked, overwrite, self._company, told)
         self._begin(ANONYMIZING, todo, self._take_end)
 
     @Slot(object)
@@ -267,7 +283,8 @@ class Anonymizing(Workplace):
         if n is None:
             return
         row = self.rows[n]
-        self.set_row(replace(row, record=done.record, settings=done.settings, working=False, doubt=""))
+        item = done.item or row.item
+        self.set_row(replace(row, record=done.record, settings=done.settings, working=False, doubt="", item=item))
         if done.thumbnails is not None:
             self.thumbnails_made.emit(done.path, done.thumbnails)
 
@@ -275,6 +292,10 @@ class Anonymizing(Workplace):
     def _take_full(self, words: str) -> None:
         self.waits = f"{words} The run waits until there is room."
         self.work_changed.emit()
+
+    @Slot(str)
+    def _take_said(self, words: str) -> None:
+        self.notified.emit(words, None)
 
     @Slot(object)
     def _take_update(self, update: Update) -> None:

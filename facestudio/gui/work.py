@@ -66,13 +66,14 @@ class Added:
 
 @dataclass(frozen=True)
 class Offer:
-    """A checkpoint that can be chosen: its method's short name, the options of that method, and whether that can be told
-    who the person is (`guided`)."""
+    """A checkpoint that can be chosen: its method's short name, the options of that method, whether that can be told who the
+    person is (`guided`), and whether it makes somebody else of a face and can be told whom (`replacing`)."""
 
     checkpoint: Checkpoint
     method: str
     options: tuple[OptionField, ...]
     guided: bool
+    replacing: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,7 +217,13 @@ def catalogue(studio: Studio, goal: str, progress: Progress) -> tuple[Offer, ...
 
     offers = {"change": studio.anonymize_checkpoints, "create": studio.generate_checkpoints}
     checkpoints = offers.get(goal, studio.restore_checkpoints)()
-    return tuple(Offer(c, method_name(c), studio.options_for(c.id), studio.can_be_told(c.id)) for c in checkpoints)
+    return tuple(
+        Offer(
+            *(c, method_name(c), studio.options_for(c.id), studio.can_be_told(c.id)),
+            replacing=goal == "change" and studio.makes_people(c.id),
+        )
+        for c in checkpoints
+    )
 
 
 def device(studio: Studio, progress: Progress) -> str:

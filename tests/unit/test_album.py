@@ -223,7 +223,7 @@ def test_who_was_stopped_goes_on_where_it_was_and_looks_at_nothing_twice(tmp_pat
     told: list[str] = []
     album.look(paths, find, Progress(lambda update: told.append(f"{update.stage}; {update.tally}"), every=0))
     assert looked in ([0, 1, 1, 2, 3], [0, 1, 2, 3]), "the first was seen"
-    assert "Looking for people; 4 of 5 photos looked at for people" in told
+    assert told[-1] == "Looking for people; Looking for people: 4 of 5 photos"
     album.assign(Progress())
     assert run.persons(album) == run.persons(run.album())
 

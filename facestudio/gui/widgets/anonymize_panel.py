@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK
 from facestudio.gui.anonymize_rows import FAILED
 from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.anonymize_boxes import FilesBox, PathLabel, PeopleBox, row
+from facestudio.gui.widgets.fold import Fold
 from facestudio.gui.widgets.run_bar import RunBar
 from facestudio.gui.widgets.work_panel import WorkPanel, note
 from facestudio.gui.workplace import counted
@@ -28,29 +29,6 @@ POLICIES = (
     ("technical", "How it was exposed", "Exposure and lens, and nothing of people and places."),
     ("keep", "Everything", "All of it stays, people and places included."),
 )
-
-
-class PathLabel(QLabel):
-    """A path on one line, its middle left out where there is no room; all of it in the tooltip."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setMinimumWidth(40)
-        self._words = ""
-
-    def show_words(self, words: str, tip: str) -> None:
-        """Show `words`."""
-        self._words = words
-        self.setToolTip(tip)
-        self._elide()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._elide()
-
-    def _elide(self) -> None:
-        self.setText(self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideMiddle, self.width()))
 
 
 class AnonymizePanel(WorkPanel):
@@ -81,13 +59,18 @@ class AnonymizePanel(WorkPanel):
         self.fallback.currentIndexChanged.connect(self._choose_fallback)
         self.metadata, self.about_metadata = _choice("What is kept of the photos' metadata", POLICIES), note()
         self.metadata.currentIndexChanged.connect(self._choose_metadata)
+        self.people, self.files = PeopleBox(anonymizing), FilesBox(anonymizing)
+        self.more = Fold("MORE ABOUT THE RESULTS", self.files)
+        self.more.show_all(anonymizing.choices.names is not None or anonymizing.choices.reset_times)
         self.seed.setToolTip("Fixes all randomness: the same photos, options and seed give the same results.")
-        self.add_section("PHOTOS", self.given, _beside(self.folder, self.choose))
-        self.add_section("RESULTS GO INTO", self.output, _beside(self.choose_output))
+        self.add_section("PHOTOS", self.given, row(self.folder, self.choose))
+        self.add_section("RESULTS GO INTO", self.output, row(self.choose_output))
         self.add_section("METHOD", self.method, self.problem)
         self.add_section("OPTIONS", self.options)
+        self.add_section("WHO BECOMES WHOM", self.people)
         self.add_section("A FACE THAT IS NOT VERIFIED", self.fallback, self.about_fallback)
         self.add_section("KEPT METADATA", self.metadata, self.about_metadata)
+        self._column.addWidget(self.more)
         self.add_section("SEED", self.seed_row)
         self.add_section("WEIGHTS", self.checkpoint, self.licence)
         self.end_sections()
@@ -106,16 +89,18 @@ class AnonymizePanel(WorkPanel):
     @Slot()
     def refresh(self) -> None:
         """Show what can be done now."""
-        run = self._run
+        run, choices = self._run, self._run.choices
         names = ", ".join(path.name or str(path) for path in run.given)
         self.given.show_words(names or "None yet", "\n".join(map(str, run.given[:20])))
         self.output.show_words(str(run.output or "Chosen with the photos"), str(run.output or ""))
         self.choose_output.setEnabled(bool(run.given))
-        for combo, value in ((self.fallback, run.fallback), (self.metadata, run.metadata)):
+        for combo, value in ((self.fallback, choices.fallback), (self.metadata, choices.metadata)):
             with QSignalBlocker(combo):
                 combo.setCurrentIndex(combo.findData(value))
-        self.about_fallback.setText(next(about for id, _, about in FALLBACKS if id == run.fallback))
-        self.about_metadata.setText(next(about for id, _, about in POLICIES if id == run.metadata))
+        self.about_fallback.setText(next(about for id, _, about in FALLBACKS if id == choices.fallback))
+        self.about_metadata.setText(next(about for id, _, about in POLICIES if id == choices.metadata))
+        self.people.refresh()
+        self.files.refresh()
         self._column.parentWidget().setEnabled(not run.running)
         self.foot.setCurrentIndex(1 if run.doing else 0)
         self.button.setText(self._words())
@@ -136,12 +121,12 @@ class AnonymizePanel(WorkPanel):
 
     @Slot(int)
     def _choose_fallback(self, index: int) -> None:
-        self._run.set_fallback(self.fallback.itemData(index))
+        self._run.choices.set_fallback(self.fallback.itemData(index))
         self.refresh()
 
     @Slot(int)
     def _choose_metadata(self, index: int) -> None:
-        self._run.set_metadata(self.metadata.itemData(index))
+        self._run.choices.set_metadata(self.metadata.itemData(index))
         self.refresh()
 
 
@@ -152,15 +137,3 @@ def _choice(name: str, entries: tuple[tuple[str, str, str], ...]) -> QComboBox:
         combo.addItem(words, value)
         combo.setItemData(combo.count() - 1, about, Qt.ItemDataRole.ToolTipRole)
     return combo
-
-
-def _beside(*buttons: QPushButton) -> QWidget:
-    """Buttons in a row, as wide as their words."""
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(6)
-    for button in buttons:
-        layout.addWidget(button)
-    layout.addStretch(1)
-    return row

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 from facestudio.gui.anonymize_rows import TONES
 from facestudio.gui.reviewing import Review
 from facestudio.gui.theme import Theme
-from facestudio.gui.widgets.anonymize_panel import PathLabel
+from facestudio.gui.widgets.anonymize_boxes import PathLabel
 from facestudio.gui.widgets.review_card import ReviewCard
 from facestudio.gui.widgets.viewer import SIDE, Viewer
 

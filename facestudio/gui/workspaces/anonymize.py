@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, Qt, Slot
+from PySide6.QtCore import QMimeData, QStandardPaths, Qt, Slot
 from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
@@ -129,6 +129,8 @@ class AnonymizeWorkspace(QSplitter):
             side.open_asked.connect(self.choose_photos)
             side.folder_asked.connect(self.choose_folder)
         self.panel.output_asked.connect(self.choose_output)
+        self.panel.people.key_asked.connect(self.choose_key)
+        self.panel.files.names_asked.connect(self.choose_names)
         self.filter.chosen.connect(self.table.show_status)
         self.export.clicked.connect(self.choose_export)
         self.table.asked.connect(self.look_at)
@@ -318,6 +320,35 @@ class AnonymizeWorkspace(QSplitter):
             name = QFileDialog.getExistingDirectory(self.window(), "A folder for the results", start)
             if name:
                 self.run.choose_output(Path(name))
+
+    @Slot()
+    def choose_key(self) -> None:
+        """Ask for a key file: one that is there, or a new one."""
+        key = self.run.choices.key
+        start = key or self._apart("face-studio.key")
+        path = self._file("A key file, or a place for a new one", start, "All files (*)")
+        if path is not None:
+            self.run.choices.choose_key(path)
+
+    @Slot()
+    def choose_names(self) -> None:
+        """Ask for the file that says which number is which photo."""
+        start = self.run.choices.names or self._apart("names.csv")
+        path = self._file("Which number is which photo is kept in", start, "Tables (*.csv)")
+        if path is not None:
+            self.run.choices.choose_names(path if path.suffix else path.with_suffix(".csv"))
+
+    def _file(self, title: str, start: Path, kinds: str) -> Path | None:
+        """A file that may be there already, and is then gone on with."""
+        if self.run.running:
+            return None
+        keep = QFileDialog.Option.DontConfirmOverwrite
+        name, _ = QFileDialog.getSaveFileName(self.window(), title, str(start), kinds, "", keep)
+        return Path(name) if name else None
+
+    def _apart(self, name: str) -> Path:
+        """A place for a file that must not lie with the results."""
+        return Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.DocumentsLocation), name)
 
     @Slot()
     def choose_export(self) -> None:
