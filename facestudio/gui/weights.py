@@ -1,4 +1,4 @@
-"""The checkpoints as the window shows them, and what is done with them: one download, import or check at a time.
+"""The checkpoints as the window shows them, and what is done with them: one download, import, check or calibration at a time.
 
 Separate from the session because no photo is concerned: work here goes on while faces are restored, and when the dialog
 is closed. The GUI thread only, but for the functions at the end, which are jobs. It knows no widget.
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from facestudio.studio import Studio
 
 PRESENT, MISSING, CORRUPT = "present", "missing", "corrupt"
+_KEPT, _NOTHING = "What was downloaded is kept for the next time.", "Nothing of it was kept."  # when work was stopped
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Weights(QObject):
         self._job: Job | None = None
         self._over = False
         self._anyway: Callable[[], None] | None = None
+        self._left = _KEPT
         self.rows: tuple[Row, ...] | None = None  # None: not known yet
         self.doing = self.about = ""
 
@@ -101,6 +103,15 @@ class Weights(QObject):
         """Delete the files."""
         self._begin(id, "Removing", partial(remove, id), self._renew)
 
+    def calibrate(self, id: str, folder: Path) -> None:
+        """Measure what a recogniser's cosines mean by photos of people in `folder`."""
+        work = partial(calibrate, self._studio, id, folder)
+        self._begin(id, "Calibrating", work, self._renew, _NOTHING)
+
+    def uncalibrate(self, id: str) -> None:
+        """Forget what was measured so."""
+        self._begin(id, "Forgetting the calibration of", partial(uncalibrate, self._studio, id), self._renew)
+
     @Slot()
     def cancel(self) -> None:
         """Ask the work to stop; what was downloaded by then is kept."""
@@ -114,11 +125,17 @@ class Weights(QObject):
         return self._queue.shutdown(timeout)
 
     def _begin(
-        self, id: str, doing: str, work: Callable[[Progress], object], done: Callable[[tuple[str, str]], None]
+        self,
+        id: str,
+        doing: str,
+        work: Callable[[Progress], object],
+        done: Callable[[tuple[str, str]], None],
+        left: str = _KEPT,
     ) -> None:
         row = self.row(id)
         if self._job is not None or row is None:
             return
+        self._left = left
         self._job, self.doing, self.about = self._queue.submit(work), f"{doing} {row.entry.title}", id
         self._job.finished.connect(done)
         self._job.progressed.connect(self.progressed)
@@ -159,7 +176,7 @@ class Weights(QObject):
 
     @Slot()
     def _stopped(self) -> None:
-        self.notified.emit("Stopped. What was downloaded is kept for the next time.", None)
+        self.notified.emit(f"Stopped. {self._left}", None)
 
     @Slot(object)
     def _ended(self, job: Job) -> None:
@@ -205,6 +222,23 @@ def import_files(id: str, paths: Sequence[Path], any_hash: bool, progress: Progr
 def verify(id: str, progress: Progress) -> tuple[str, str]:
     """Hash the files; the id, and the state."""
     return id, checkpoints.verify(checkpoints.checkpoint(id), progress)
+
+
+def calibrate(studio: Studio, id: str, folder: Path, progress: Progress) -> tuple[str, str]:
+    """Calibrate; the id, and what to tell."""
+    found = studio.calibrate(id, folder, progress)
+    words = [found.sentence]
+    if found.left_out:
+        count = len(found.left_out)
+        words.append(f"{count} files were left out." if count > 1 else "One file was left out.")
+    words += [f"Look whether {one} and {other} are one person." for one, other, _ in found.alike[:1]]
+    return id, " ".join(words)
+
+
+def uncalibrate(studio: Studio, id: str, progress: Progress) -> tuple[str, str]:
+    """Forget a calibration; the id, and what to tell."""
+    studio.uncalibrate(id)
+    return id, f"The calibration of {checkpoints.checkpoint(id).title} was forgotten; it judges no more."
 
 
 def remove(id: str, progress: Progress) -> tuple[str, str]:

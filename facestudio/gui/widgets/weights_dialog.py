@@ -36,6 +36,7 @@ from facestudio.gui.weights import CORRUPT, MISSING, PRESENT, Row, Weights
 from facestudio.gui.widgets.drop_zone import paths_in
 from facestudio.gui.widgets.job_bar import STEPS, time_left
 from facestudio.gui.widgets.question import Answers, ask, nothing
+from facestudio.own_people import LEAST_PEOPLE
 from facestudio.progress import Update
 
 COLUMNS = ("Name", "What it is for", "Size", "Licence", "State")
@@ -48,6 +49,8 @@ Role = QMessageBox.ButtonRole
 def state_in_words(row: Row) -> str:
     """The state of a checkpoint in a word or two."""
     here = "comes with Face Studio" if row.entry.source == STARTER else "here"
+    if row.entry.published and row.entry.embeds:
+        here += ", calibrated" if row.entry.recognises else ", not calibrated"
     words = {PRESENT: here, MISSING: "not here" if row.entry.published else "missing", CORRUPT: "damaged"}
     return words[row.state]
 
@@ -69,6 +72,7 @@ class WeightsDialog(QDialog):
         self.bar.setTextVisible(False)
         self.download = QPushButton("&Download…")
         self.choose = QPushButton("&Import a file…")
+        self.calibrate = QPushButton("C&alibrate…")
         self.verify = QPushButton("&Verify")
         self.remove = QPushButton("&Remove…")
         self.stop = QPushButton("&Stop")
@@ -76,6 +80,7 @@ class WeightsDialog(QDialog):
         for button, slot in (
             (self.download, self.ask_to_download),
             (self.choose, self.choose_files),
+            (self.calibrate, self.ask_to_calibrate),
             (self.verify, self.check),
             (self.remove, self.ask_to_remove),
             (self.stop, weights.cancel),
@@ -140,7 +145,7 @@ class WeightsDialog(QDialog):
         self.source.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        for button in (self.download, self.choose, self.verify, self.remove):
+        for button in (self.download, self.choose, self.calibrate, self.verify, self.remove):
             buttons.addWidget(button)
         buttons.addStretch(1)
         buttons.addWidget(self.leave)
@@ -223,6 +228,8 @@ class WeightsDialog(QDialog):
         published = row is not None and row.entry.published
         self.download.setEnabled(idle and row is not None and not row.obstacle and row.state != PRESENT)
         self.choose.setEnabled(idle and published)
+        self.calibrate.setVisible(row is not None and published and row.entry.embeds)
+        self.calibrate.setEnabled(idle and row is not None and row.state == PRESENT)
         self.verify.setEnabled(idle and row is not None and row.state != MISSING)
         self.remove.setEnabled(idle and published and row is not None and row.bytes > 0 and self._has_files(row))
         for label in (self.title, self.about, self.licence, self.source, self.state):
@@ -249,7 +256,7 @@ class WeightsDialog(QDialog):
         if row.state == PRESENT:
             checked = ", and verified just now" if row.verified else ""
             where = next(iter(entry.files.values())).path.parent
-            return f"Here: {size} in {where}{checked}."
+            return f"Here: {size} in {where}{checked}.{self._calibration(row)}"
         if not entry.published:
             return "Face Studio is not whole. Install it again; its starter weights come with it."
         if row.state == CORRUPT:
@@ -261,12 +268,23 @@ class WeightsDialog(QDialog):
         way = importing.by_hand(entry) if row.obstacle else f"Download {which}, or import the file if you have it."
         return f"Not here. {way}"
 
+    def _calibration(self, row: Row) -> str:
+        """What is to be said of the calibration of a recogniser that others published; "" of other weights."""
+        entry, own = row.entry, row.entry.own
+        if not (entry.published and entry.embeds):
+            return ""
+        if own is None:
+            return " It judges nothing before it is calibrated, by photos of people you know."
+        if not entry.recognises:
+            return " It was calibrated with other weights, so it judges nothing. Calibrate it again."
+        return f" Calibrated on {own.people} people of yours ({own.faces} faces, {own.date}), so it judges."
+
     @Slot(object)
     def _show_update(self, update: Update) -> None:
         if self.weights.doing and not self.weights.stopping:
             self.bar.setRange(0, STEPS)
             self.bar.setValue(round(update.fraction * STEPS))
-            self.stage.setText(update.stage)
+            self.stage.setText(f"{update.stage} ({update.tally})" if update.tally else update.stage)
             self.left.setText(time_left(update.remaining))
 
     @Slot(Exception)
@@ -305,6 +323,36 @@ class WeightsDialog(QDialog):
         )
         if names:
             self.weights.import_files(self.chosen.entry.id, [Path(name) for name in names])
+
+    @Slot()
+    def ask_to_calibrate(self) -> None:
+        """Say what is needed, then ask for the folder; or forget what was measured."""
+        row = self.chosen
+        if row is None:
+            return
+        forget: Answers = {
+            "Forget the calibration": (Role.DestructiveRole, partial(self.weights.uncalibrate, row.entry.id))
+        }
+        answers: Answers = {
+            "Choose the folder…": (Role.AcceptRole, self.choose_people),
+            **(forget if row.entry.own is not None else {}),
+            "Cancel": (Role.RejectRole, nothing),
+        }
+        words = (
+            f"It takes photos of {LEAST_PEOPLE} people or more whom you know, sorted into one folder a person, with two photos "
+            "or more in each. From then on this recogniser judges beside ours.\n\nThe photos are only read. Kept are figures "
+            "that name nobody."
+        )
+        ask(self, f"Calibrate {row.entry.title}", words, answers)
+
+    @Slot()
+    def choose_people(self) -> None:
+        """Ask for the folder of people, and calibrate."""
+        if self.chosen is None:
+            return
+        name = QFileDialog.getExistingDirectory(self, "A folder with one folder a person in it", self._folder)
+        if name:
+            self.weights.calibrate(self.chosen.entry.id, Path(name))
 
     @Slot()
     def check(self) -> None:
