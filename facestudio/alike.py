@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facestudio.faces.calibration import threshold_at
+from facestudio.faces.calibration import measured_rate, threshold_at
 from facestudio.faces.identity import Embedder
 from facestudio.generating import Portrait
 from facestudio.progress import Progress
@@ -58,6 +58,7 @@ def alike(
         if seen is not None:
             vectors = np.stack([np.full_like(seen, np.nan) if side is None else side for side in sides])
             cosines = np.clip(vectors @ vectors.T, -1, 1)
-            threshold = threshold_at(embedder.checkpoint.calibration, far, embedder.id)
-            found.append(Likeness(embedder.checkpoint.title, cosines, threshold, far, embedder.id in told))
+            calibration = embedder.checkpoint.calibration
+            threshold, rate = threshold_at(calibration, far, embedder.id), measured_rate(calibration, far)
+            found.append(Likeness(embedder.checkpoint.title, cosines, threshold, rate, embedder.id in told))
     return tuple(sorted(found, key=lambda one: one.told))

@@ -727,9 +727,11 @@ class Studio:
         return Moving(method, moves, settings, self._finder(), known=known, **aside)
 
     def _judges_of(self, method: Synthesizer) -> list[Embedder]:
-        """The embedders that `method` does not listen to; CheckpointMissing without any."""
+        """The embedders that `method` does not listen to and that were measured at the asked rate, which a dataset's tables
+        name; CheckpointMissing without any."""
         told = (method.embedder, *method.checkpoint.conditioned_on)
         judges = [embedder for embedder in self._embedders() if embedder.id not in told]
+        judges = [judge for judge in judges if judge.checkpoint.own is None or _reaches(judge.checkpoint, self.far)]
         if not judges:
             lack = f"No recogniser is here that {method.checkpoint.id} does not listen to, so nobody can judge it."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
@@ -757,6 +759,13 @@ def _calibration(entry: Checkpoint, finding: Finding) -> Finding:
         detail = "present, but calibrated with other weights of it, so it judges nothing"
         return replace(finding, ok=False, detail=detail, hint=way.replace("does that", "calibrates it again"))
     return replace(finding, detail=f"{finding.detail}, not calibrated, so it judges nothing", hint=way)
+
+
+def _reaches(entry: Checkpoint, far: float) -> bool:
+    """Whether the calibration of `entry` was measured at the false accept rate `far`."""
+    from facestudio.faces.calibration import measured_rate
+
+    return measured_rate(entry.calibration, far) == far
 
 
 def _mark(entry: Checkpoint) -> str:

@@ -1,0 +1,135 @@
+"""What the user's own people say of a recogniser: kept with the weights it was measured with, and believed of no others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from facestudio import importing, store
+from facestudio.anonymize_settings import Settings
+from facestudio.checkpoints import checkpoint
+from facestudio.errors import CheckpointMissing
+from facestudio.progress import Progress
+from facestudio.recipe import Recipe
+from facestudio.store import OwnCalibration
+from facestudio.studio import Studio
+from tests import published
+from tests.unit.test_importing import in_this_process
+
+TABLE = {"thresholds": {"1e-01": 0.2, "1e-02": 0.4}, "same_mean": 0.7, "same_std": 0.1}
+
+
+@pytest.fixture
+def imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Imports the recogniser "tiny" and returns its hash; "other" is one that is no recogniser."""
+    monkeypatch.setattr(importing, "run", in_this_process)
+    monkeypatch.setattr("facestudio.conversion.limit_memory", lambda more: None)
+    monkeypatch.setenv("FACESTUDIO_WEIGHTS", str(tmp_path / "weights"))
+    tables = published.tables()
+    published.write_manifest(
+        tmp_path / "weights", {"tiny": {**tables["tiny"], **published.BACKBONE}, "other": tables["tiny"]}
+    )
+
+    def bring(seed: int = 0) -> str:
+        torch.save(published.network(published.BACKBONE, seed).state_dict(), tmp_path / "tiny.ckpt")
+        importing.import_files(checkpoint("tiny"), [tmp_path / "tiny.ckpt"], Progress(), any_hash=True)
+        return checkpoint("tiny").hashes
+
+    return bring
+
+
+def measured(weights: str, **changes: Any) -> OwnCalibration:
+    return replace(OwnCalibration(weights, "2026-01-01", 20, 60, 60, 1710, TABLE), **changes)
+
+
+def test_it_is_the_calibration_of_the_weights_it_was_measured_with(imported: Callable[..., str]) -> None:
+    sha256 = imported()
+    entry = checkpoint("tiny")
+    assert entry.embeds and not entry.recognises and entry.own is None and not Studio("cpu").own_judges()
+    store.keep_calibration("tiny", measured(sha256))
+    entry = checkpoint("tiny")
+    assert entry.recognises and entry.own == measured(sha256) and entry.calibration == TABLE
+    assert [name.split()[0] for name in Studio("cpu").own_judges()] == ["tiny"]
+    other = imported(seed=1)
+    assert other != sha256
+    entry = checkpoint("tiny")
+    assert entry.own is not None and not entry.recognises and entry.calibration == {}
+    assert imported() == sha256 and checkpoint("tiny").recognises, "the old weights are back"
+    assert store.forget_calibration("tiny") and not store.forget_calibration("tiny")
+    assert not checkpoint("tiny").recognises
+
+
+def test_it_goes_with_the_weights(imported: Callable[..., str]) -> None:
+    store.keep_calibration("tiny", measured(imported()))
+    importing.remove(checkpoint("tiny"))
+    assert store.own_calibration("tiny") is None and checkpoint("tiny").own is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense",
+        "[]",
+        json.dumps({"weights": "x"}),
+        json.dumps({**vars(measured("x")), "table": {}}),
+        json.dumps({**vars(measured("x")), "table": {"thresholds": {"1e-01": float("nan")}}}),
+        json.dumps({**vars(measured("x")), "table": {"thresholds": {"often": 0.2}}}),
+        json.dumps({**vars(measured("x")), "table": {"thresholds": {"1e-01": 7.0}}}),
+    ],
+)
+def test_what_is_damaged_is_nothing(imported: Callable[..., str], text: str) -> None:
+    imported()
+    (store.folder("tiny") / store.CALIBRATION).write_text(text)
+    assert store.own_calibration("tiny") is None
+    assert not checkpoint("tiny").recognises
+
+
+def test_only_recognisers_have_one(imported: Callable[..., str]) -> None:
+    store.keep_calibration("other", measured(""))
+    entry = checkpoint("other")
+    assert not entry.embeds and entry.own is None and not entry.recognises
+
+
+def test_the_doctor_says_who_judges(imported: Callable[..., str]) -> None:
+    def said() -> tuple[bool, str, str]:
+        (finding,) = [one for one in Studio("cpu").doctor() if one.name == "Weights tiny"]
+        return finding.ok, finding.detail, finding.hint
+
+    sha256 = imported()
+    ok, detail, hint = said()
+    assert ok and detail == "present, not calibrated, so it judges nothing"
+    assert hint.startswith("`facestudio weights calibrate tiny FOLDER` does that")
+    store.keep_calibration("tiny", measured(sha256))
+    assert said() == (True, "present, calibrated on people of yours", "")
+    store.keep_calibration("tiny", measured("of others"))
+    ok, detail, hint = said()
+    assert not ok and "with other weights of it" in detail and "calibrates it again" in hint
+
+
+def test_a_run_s_settings_name_who_judged_beside_ours(imported: Callable[..., str]) -> None:
+    plain = Settings(Recipe("solid", "solid"))
+    assert "judges" not in json.loads(plain.to_text()), "as runs were begun before there were such judges"
+    sha256 = imported()
+    store.keep_calibration("tiny", measured(sha256))
+    first = replace(plain, judges=Studio("cpu").own_judges())
+    assert Settings.from_text(first.to_text()) == first != plain
+    store.keep_calibration("tiny", measured(sha256, table={"thresholds": {"1e-01": 0.3}}))
+    assert Studio("cpu").own_judges() != first.judges, "calibrated anew it may say something else"
+    assert replace(plain, judges=Studio("cpu", judges="starter").own_judges()) == plain
+
+
+def test_a_dataset_is_not_judged_at_a_rate_that_was_not_measured(imported: Callable[..., str]) -> None:
+    store.keep_calibration("tiny", measured(imported()))
+    method: Any = SimpleNamespace(
+        embedder="listener", id="painter", checkpoint=SimpleNamespace(id="x", conditioned_on=())
+    )
+    assert [judge.id for judge in Studio("cpu", far=1e-2)._judges_of(method)] == ["tiny"]
+    with pytest.raises(CheckpointMissing, match="nobody can judge it"):
+        Studio("cpu", far=1e-3)._judges_of(method)
