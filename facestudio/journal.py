@@ -15,6 +15,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,18 @@ CREATE TABLE photo (
     record TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+
+
+@dataclass(frozen=True)
+class Entry:
+    """All that is known of a photo, as it was written; see `Journal.write`."""
+
+    size: int
+    changed_ns: int
+    settings: str
+    target: bytes | None
+    sha256: str | None
+    record: str
 
 
 class Journal:
@@ -116,6 +129,20 @@ class Journal:
         )
         with self._said():
             self._open().execute("INSERT OR REPLACE INTO photo VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def entry(self, source: Path) -> Entry | None:
+        """What stands here on `source`, to be `put` back."""
+        row = self._row(source)
+        return None if row is None else Entry(*row)
+
+    def put(self, source: Path, entry: Entry | None) -> None:
+        """Let `entry` stand here on `source`, None: nothing; on the disk when this returns."""
+        with self._said():
+            if entry is None:
+                self._open().execute("DELETE FROM photo WHERE source = ?", (_name(source),))
+            else:
+                values = (_name(source), *vars(entry).values())
+                self._open().execute("INSERT OR REPLACE INTO photo VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
     def _row(self, source: Path) -> Any:
         with self._said():

@@ -1,26 +1,57 @@
-"""One photo of a run done again: its result, what the journal knows of it, its line of the report, and the pages made of that.
+"""One photo of a run done again: its result, what the journal knows of it, its line of the report, and the pages made of that;
+and all of them brought back as they stood.
 
 Goes the way of `batch`: the new result is whole in its place or not there, and the journal knows it before. Separate from it
-because a run writes its report from the beginning, and here one line is another one. Does not know which work it does.
+because a run writes its report from the beginning, and here one line is another one. Does not know which work it does. How
+something stood before is told, and kept by whoever wants it back, in memory: nothing of it is written anywhere else.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import stat
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, Any
 
 from facestudio import batch
-from facestudio.errors import FaceStudioError, UsageError
-from facestudio.journal import CHANGED, DONE, OTHER, Journal
+from facestudio.errors import FaceStudioError, UnwritableOutput, UsageError
+from facestudio.files import shown, write_beside
+from facestudio.journal import CHANGED, DONE, OTHER, Entry, Journal
 from facestudio.photo import Photo
 from facestudio.pipeline import Result
 from facestudio.planning import Item, Plan
-from facestudio.progress import Progress
+from facestudio.progress import Cancelled, Progress
 from facestudio.report_tables import write_tables
-from facestudio.reporting import renew_record
+from facestudio.reporting import read_records, renew_record, write_records
 
+Trace = tuple[str, Entry | None]  # hash of a result's file, "" when there is none, and what the journal knows of it
 Work = Callable[[Photo, Photo | None, Progress], Result]
+
+
+@dataclass(frozen=True, eq=False)
+class Standing:
+    """How the result of a photo stands.
+
+    Attributes:
+        content: of its file, None when there is none; changed_ns: when that was changed, in ns.
+        entry: of the journal. record: its line of the report. None: there is none.
+    """
+
+    content: bytes | None = field(repr=False)
+    changed_ns: int
+    entry: Entry | None
+    record: dict[str, Any] | None = field(repr=False)
+
+    @property
+    def trace(self) -> Trace:
+        """By which it is known again."""
+        return hashlib.sha256(self.content).hexdigest() if self.content is not None else "", self.entry
+
+
+Told = Callable[[Standing | None, Trace], None]
 
 
 def renew(
@@ -32,6 +63,8 @@ def renew(
     report: Path | None = None,
     progress: Progress | None = None,
     max_megapixels: float = 150.0,
+    told: Told | None = None,
+    most: int = 0,
 ) -> batch.Outcome:
     """Do `work` on the photo of `item` and put what it makes in the place of the earlier result.
 
@@ -39,6 +72,7 @@ def renew(
         work: is given the photo, and the earlier result when it is as it was written, else None.
         journal: of the run, by the settings of that run; not open. writing: as of the run; what is there is replaced.
         report: its line of this photo is replaced, and the table and the page beside it are made anew.
+        told: of how it stood before, None when its file is larger than `most` bytes or cannot be read, and what is there now.
 
     UsageError when the journal knows the result by other settings or of another photo; what the work raises passes through, and
     then all stays as it was. So it does when the new result must not be written and an earlier one is there.
@@ -47,6 +81,7 @@ def renew(
         known = journal.state(item.source, item.target)
         # it is also done where there was none to write, and what lies there then is of another run
         written = known == DONE and journal.record(item.source)["output"] is not None
+        before = _standing(item, journal, report, most) if told is not None else None
     if known in (CHANGED, OTHER):
         why = "its photo is another one by now" if known == CHANGED else "it was made by other settings"
         raise UsageError(f"{item.target.name} cannot be gone on with: {why}.", hint="Anonymize the photo again.")
@@ -63,21 +98,109 @@ def renew(
         return result
 
     made: list[batch.Outcome] = []
-    batch.run(
-        [item.source],
-        item.target.parent,
-        checked,
-        progress=progress,
-        max_megapixels=max_megapixels,
-        done=made.append,
-        writing=batch.Writing(writing.format, True, writing.metadata, writing.reset_times),
-        planned=Plan((item,)),
-        journal=journal,
-    )
+    try:
+        batch.run(
+            [item.source],
+            item.target.parent,
+            checked,
+            progress=progress,
+            max_megapixels=max_megapixels,
+            done=made.append,
+            writing=batch.Writing(writing.format, True, writing.metadata, writing.reset_times),
+            planned=Plan((item,)),
+            journal=journal,
+        )
+    except Cancelled:
+        if not made:
+            raise  # else it is done, and the report must say so
     (outcome,) = made
     if outcome.result is None or (outcome.output is None and outcome.result.writable):
         raise FaceStudioError(outcome.error or "The photo could not be done again.", hint=outcome.hint)
     if report is not None:
         renew_record(report, outcome.record())
         write_tables(report)
+    if told is not None:
+        with journal:
+            told(before, (_sha256(item.target), journal.entry(item.source)))
     return outcome
+
+
+def bring_back(item: Item, standing: Standing, trace: Trace, journal: Journal, report: Path | None = None) -> Standing:
+    """Let the result of `item`, what the `journal` (not open) knows of it and its line of the `report` stand as they did.
+
+    Returns how they stood until now. UsageError when the result or its entry is not what the `trace` says, as somebody else
+    changed it since; UnwritableOutput when the file cannot be put or taken away.
+    """
+    with journal:
+        now = _standing(item, journal, report)
+        if now is None or now.trace != trace:
+            raise UsageError(
+                f"{shown(item.target)} is not as that decision left it, so it cannot be taken back.",
+                hint="Look at the photo as it is now, and decide anew.",
+            )
+        if standing.content is None or standing.content == now.content:
+            if standing.content is None:
+                _remove(item.target)  # before the journal: what it does not know is done again
+            journal.put(item.source, standing.entry)
+        else:
+            _write(item, standing, standing.content, journal)
+    if report is not None and report.is_file():
+        if standing.record is not None:
+            renew_record(report, standing.record)
+        else:
+            write_records(report, [one for one in read_records(report) if one.get("input") != _input(item)])
+        write_tables(report)
+    return now
+
+
+def _write(item: Item, standing: Standing, content: bytes, journal: Journal) -> None:
+    def write(file: IO[bytes]) -> None:
+        file.write(content)
+
+    def check(file: IO[bytes]) -> None:
+        if os.utime in os.supports_fd:
+            os.utime(file.fileno(), ns=(standing.changed_ns, standing.changed_ns))
+        journal.put(item.source, standing.entry)
+
+    write_beside(item.target, write, True, check, journal.token)
+    if os.utime not in os.supports_fd:
+        os.utime(item.target, ns=(standing.changed_ns, standing.changed_ns))
+
+
+def _remove(target: Path) -> None:
+    try:
+        target.unlink(missing_ok=True)
+    except OSError as error:
+        raise UnwritableOutput(
+            f"{shown(target)} cannot be taken away: {error.strerror}.", hint="Look at the rights of its folder."
+        ) from error
+
+
+def _standing(item: Item, journal: Journal, report: Path | None, most: int | None = None) -> Standing | None:
+    """How the result of `item` stands; None when its file is larger than `most` bytes (None: any), or is none to be read."""
+    content, changed_ns = None, 0
+    if os.path.lexists(item.target):
+        try:
+            status = os.stat(item.target)
+            if not stat.S_ISREG(status.st_mode) or (most is not None and status.st_size > most):
+                return None
+            content, changed_ns = item.target.read_bytes(), status.st_mtime_ns
+        except OSError:
+            return None
+    record = None
+    if report is not None and report.is_file():
+        record = next((one for one in read_records(report) if one.get("input") == _input(item)), None)
+    return Standing(content, changed_ns, journal.entry(item.source), record)
+
+
+def _input(item: Item) -> str:
+    """What the report calls a photo."""
+    return item.label or str(item.source)
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""

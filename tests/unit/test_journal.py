@@ -129,3 +129,20 @@ def test_a_full_disk_is_told_apart(tmp_path: Path) -> None:
 def test_a_closed_journal_is_a_mistake_of_the_caller(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="closed"):
         Journal(tmp_path, "blur").state(tmp_path / "a", tmp_path / "b")
+
+
+def test_what_stands_there_is_put_back(pair: tuple[Path, Path]) -> None:
+    source, target = pair
+    with entered(pair) as journal:
+        before = journal.entry(source)
+        assert before is not None and before.settings == "blur"
+    with Journal(target.parent, "pixelate") as journal:
+        assert journal.entry(source.with_name("other.jpg")) is None
+        journal.write(source, {"status": "partial"})
+        journal.put(source, before)
+        assert journal.entry(source) == before and journal.state(*pair) == OTHER
+        journal.put(source, None)
+        assert journal.entry(source) is None and journal.state(*pair) == UNKNOWN
+        journal.put(source, before)
+    with Journal(target.parent, "blur") as journal:
+        assert journal.state(*pair) == DONE

@@ -16,7 +16,7 @@ from facestudio.anonymize_settings import Settings, complete
 from facestudio.anonymized import ADDED, AGAIN, HIDDEN, LEFT, Anonymized, AnonymizedFace
 from facestudio.anonymizing import anonymize
 from facestudio.checkpoints import checkpoint
-from facestudio.cli.consistent import see_people
+from facestudio.ensemble import Ensemble
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.face import Face
 from facestudio.journal import DONE, Journal
@@ -25,9 +25,12 @@ from facestudio.photo import Photo
 from facestudio.planning import Item, Plan, survey
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
-from facestudio.renewing import renew
-from facestudio.reporting import ReportFile, read_records, renew_record, report_of
+from facestudio.renewing import bring_back, renew
+from facestudio.report_tables import write_tables
+from facestudio.reporting import ReportFile, read_records, renew_record, report_of, write_records
 from facestudio.reviewing import Decision, again, faces_of
+from facestudio.secret import Secret
+from facestudio.studio import Studio
 from tests.fakes import FakeEmbedder, picture, write_picture
 from tests.unit.test_anonymizing import FACES, NOBODY, Eyes, Stubborn, changed_near, method
 
@@ -253,7 +256,23 @@ def renewed(run: tuple[Item, Settings, Path], decision: Decision, **more: Any) -
         assert shown is not None
         return review(photo, record, decision, shown=shown, progress=progress, **LAX | more)
 
-    return renew(item, work, Journal(out, settings.to_text()), batch.Writing(metadata="strip"), report=report_of(out))
+    how = {name: more.pop(name) for name in ("told", "most") if name in more}
+    writing, journal = batch.Writing(metadata="strip"), Journal(out, settings.to_text())
+    return renew(item, work, journal, writing, report=report_of(out), **how)
+
+
+def everything(run: tuple[Item, Settings, Path]) -> dict[str, Any]:
+    """All that a decision changes: files with their times, report, table and page, and the journal's entry."""
+    item, settings, out = run
+    files = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in sorted(out.iterdir())}
+    tables = {path.name: path.read_bytes() for path in sorted(out.parent.glob("out-report.*"))}
+    with Journal(out, settings.to_text()) as journal:
+        return {
+            **files,
+            **tables,
+            "entry": journal.entry(item.source),
+            "state": journal.state(item.source, item.target),
+        }
 
 
 def test_result_journal_and_report_are_renewed_together(run: tuple[Item, Settings, Path]) -> None:
@@ -271,6 +290,94 @@ def test_result_journal_and_report_are_renewed_together(run: tuple[Item, Setting
     with report_of(out).with_suffix(".csv").open(newline="") as file:
         assert [row["face status"] for row in csv.DictReader(file)] == ["fallback", "verified", "verified", "verified"]
     assert (item.source.read_bytes(), (out / "b.png").read_bytes()) == (source, other)
+
+
+def test_a_decision_is_taken_back_exactly_and_taken_again(run: tuple[Item, Settings, Path]) -> None:
+    item, settings, out = run
+    write_tables(report_of(out))
+    first = everything(run)
+    changes: list[Any] = []
+    for decision in (Decision(HIDDEN, 0), Decision(HIDDEN, 1)):
+        renewed(run, decision, told=lambda *change: changes.append(change), most=10**9)
+    third = everything(run)
+    journal = Journal(out, settings.to_text())
+    (before, trace), (between, last) = changes
+    redo_last = bring_back(item, between, last, journal, report_of(out))
+    second = everything(run)
+    redo_first = bring_back(item, before, trace, journal, report_of(out))
+    assert everything(run) == first != second != third
+    assert set(first) == {
+        "a.png",
+        "b.png",
+        "entry",
+        "state",
+        *(f"out-report.{end}" for end in ("csv", "html", "jsonl")),
+    }
+    bring_back(item, redo_first, before.trace, journal, report_of(out))
+    assert everything(run) == second
+    bring_back(item, redo_last, between.trace, journal, report_of(out))
+    assert everything(run) == third
+
+
+def test_what_was_not_written_before_is_taken_away_again(run: tuple[Item, Settings, Path]) -> None:
+    item, settings, out = run
+    item.target.unlink()
+    with Journal(out, settings.to_text()) as journal:
+        record = journal.record(item.source) | {"output": None, "status": "needs review"}
+        journal.write(item.source, record)
+    lines = [record if line["input"] == str(item.source) else line for line in read_records(report_of(out))]
+    write_records(report_of(out), lines)
+    write_tables(report_of(out))
+    first, changes = everything(run), []
+
+    def work(photo: Photo, shown: Photo | None, progress: Progress) -> Anonymized:
+        return review(photo, record, Decision(HIDDEN, 0), shown=shown, **LAX)
+
+    told = {"told": lambda *change: changes.append(change), "most": 10**9}
+    renew(item, work, Journal(out, settings.to_text()), batch.Writing(), report=report_of(out), **told)
+    ((before, trace),) = changes
+    assert item.target.exists() and before.content is None
+    bring_back(item, before, trace, Journal(out, settings.to_text()), report_of(out))
+    assert everything(run) == first and not item.target.exists()
+
+
+@pytest.mark.parametrize("how", ["another picture", "gone", "another run"])
+def test_what_somebody_changed_since_is_not_taken_back(run: tuple[Item, Settings, Path], how: str) -> None:
+    item, settings, out = run
+    changes: list[Any] = []
+    renewed(run, Decision(HIDDEN, 0), told=lambda *change: changes.append(change), most=10**9)
+    if how == "another picture":
+        item.target.write_bytes((out / "b.png").read_bytes())
+    elif how == "gone":
+        item.target.unlink()
+    else:
+        with Journal(out, "other settings") as journal:
+            journal.write(item.source, {"status": "verified"}, item.target, "0" * 64)
+    now, ((before, trace),) = everything(run), changes
+    with pytest.raises(UsageError, match="not as that decision left it"):
+        bring_back(item, before, trace, Journal(out, settings.to_text()), report_of(out))
+    assert everything(run) == now
+
+
+def test_how_a_large_result_stood_is_not_kept(run: tuple[Item, Settings, Path]) -> None:
+    changes: list[Any] = []
+    size = run[0].target.stat().st_size
+    renewed(run, Decision(HIDDEN, 0), told=lambda *change: changes.append(change), most=size - 1)
+    assert changes[0][0] is None and changes[0][1][0]
+
+
+def test_who_stops_when_the_result_is_written_still_has_it_reported(run: tuple[Item, Settings, Path]) -> None:
+    item, settings, out = run
+    progress = Progress()
+    record = next(read_records(report_of(out)))
+
+    def work(photo: Photo, shown: Photo | None, inside: Progress) -> Anonymized:
+        result = review(photo, record, Decision(HIDDEN, 0), shown=shown, **LAX)
+        progress.cancel()
+        return result
+
+    renew(item, work, Journal(out, settings.to_text()), batch.Writing(), report=report_of(out), progress=progress)
+    assert next(read_records(report_of(out)))["faces"][0]["decisions"] == [HIDDEN]
 
 
 def test_what_is_left_stands_in_table_and_page(run: tuple[Item, Settings, Path]) -> None:
@@ -336,7 +443,9 @@ def test_what_another_run_left_there_is_not_taken_for_the_result(run: tuple[Item
         },
     )()
     find: Any = None
-    see_people(people, Plan((item,)), find, Progress(), Journal(out, weak.to_text()))
+    ensemble = Ensemble(Studio("cpu"), "starter-redraw", Secret())
+    ensemble.album = people
+    assert ensemble.gather(Plan((item,)), find, Progress(), Journal(out, weak.to_text())).startswith("1 person was")
     assert not album, "whom they became in what was not written is nobody's to keep"
 
 
