@@ -52,7 +52,7 @@ class Session(Workplace):
         self.compute.setParent(self)
         self.light.setParent(self)
         self.settings = settings
-        self.weights = Weights(studio, self)
+        self.weights = Weights(studio, settings, self)
         self.weights.renewed.connect(self.look_again)
         self.weights.notified.connect(self.notified)
         self.files = PhotoFiles(studio, self.light, self)

@@ -12,17 +12,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtCore import QObject, QSettings, Signal, Slot
 
 from facestudio import checkpoints, importing, store
 from facestudio.checkpoints import Checkpoint
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.progress import Progress
+from facestudio.studio import ALL, STARTER_ONLY
 
 if TYPE_CHECKING:
     from facestudio.studio import Studio
 
 PRESENT, MISSING, CORRUPT = "present", "missing", "corrupt"
+JUDGES = "weights/judges"  # key of what is remembered
 _KEPT, _NOTHING = "What was downloaded is kept for the next time.", "Nothing of it was kept."  # when work was stopped
 
 
@@ -56,9 +58,11 @@ class Weights(QObject):
     failed = Signal(Exception)
     other_file = Signal(Exception, object)
 
-    def __init__(self, studio: Studio, parent: QObject | None = None) -> None:
+    def __init__(self, studio: Studio, settings: QSettings, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._studio = studio
+        self._studio, self._settings = studio, settings
+        if settings.value(JUDGES) == STARTER_ONLY:
+            studio.who_judges = STARTER_ONLY
         self._queue = JobQueue("weights", 1, self)
         self._verified: dict[str, str] = {}
         self._job: Job | None = None
@@ -71,6 +75,19 @@ class Weights(QObject):
     def row(self, id: str) -> Row | None:
         """The row of a checkpoint; None when it is not known."""
         return next((row for row in self.rows or () if row.entry.id == id), None)
+
+    @property
+    def others_judge(self) -> bool:
+        """Whether recognisers that the user calibrated judge beside ours."""
+        return self._studio.who_judges == ALL
+
+    def let_others_judge(self, wanted: bool) -> None:
+        """Let them, or leave them out; remembered from one start to the next."""
+        if wanted != self.others_judge:
+            self._studio.who_judges = ALL if wanted else STARTER_ONLY
+            self._settings.setValue(JUDGES, self._studio.who_judges)
+            self.changed.emit()
+            self.renewed.emit()
 
     @property
     def stopping(self) -> bool:

@@ -15,8 +15,10 @@ from pytestqt.qtbot import QtBot
 
 from facestudio import importing, store
 from facestudio.checkpoints import checkpoint
+from facestudio.gui.app import user_settings
 from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
+from facestudio.gui.weights import Weights
 from facestudio.gui.widgets.weights_dialog import WeightsDialog
 from facestudio.progress import Progress
 from tests import fakes, published
@@ -106,10 +108,18 @@ def test_a_recogniser_is_calibrated_and_forgotten_again(
     assert "embedder tiny" not in studio._kept, "it is loaded anew, with what it means"
     assert [name.split()[0] for name in studio.own_judges()] == ["tiny"]
 
+    assert dialog.others.isVisible() and dialog.others.isChecked()
+    dialog.others.click()
+    assert not studio.own_judges() and "it is not asked to judge" in dialog.state.text()
+    assert not Weights(FakeStudio(), user_settings()).others_judge, "it is remembered"
+    dialog.others.click()
+    assert studio.own_judges() and Weights(FakeStudio(), user_settings()).others_judge
+
     dialog.calibrate.click()
     answer(qtbot, dialog, "Forget the calibration")
     idle(qtbot, window)
     assert state(dialog) == "here, not calibrated" and not studio.own_judges()
+    assert not dialog.others.isVisible(), "there is nothing to ask"
 
 
 def test_it_shows_how_far_it_is_and_keeps_nothing_when_stopped(

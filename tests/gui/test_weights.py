@@ -288,7 +288,7 @@ def test_it_works_by_keyboard_alone(qtbot: QtBot, window: MainWindow, server: Se
         for button in dialog.findChildren(QAbstractButton)
         if "&" in button.text()
     ]
-    assert len(set(mnemonics)) == len(mnemonics) == 7
+    assert len(set(mnemonics)) == len(mnemonics) == 8
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
     assert not dialog.isVisible()
 

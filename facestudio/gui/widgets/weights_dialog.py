@@ -12,6 +12,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QDialog,
     QFileDialog,
     QFrame,
@@ -73,6 +74,9 @@ class WeightsDialog(QDialog):
         self.download = QPushButton("&Download…")
         self.choose = QPushButton("&Import a file…")
         self.calibrate = QPushButton("C&alibrate…")
+        self.others = QCheckBox("Recognisers that I calibrated &judge")
+        self.others.setToolTip("Without them it goes quicker, and only those that come with Face Studio are heard")
+        self.others.clicked.connect(weights.let_others_judge)
         self.verify = QPushButton("&Verify")
         self.remove = QPushButton("&Remove…")
         self.stop = QPushButton("&Stop")
@@ -148,6 +152,7 @@ class WeightsDialog(QDialog):
         for button in (self.download, self.choose, self.calibrate, self.verify, self.remove):
             buttons.addWidget(button)
         buttons.addStretch(1)
+        buttons.addWidget(self.others)
         buttons.addWidget(self.leave)
         self.job = QFrame()
         self.job.setObjectName("jobBar")
@@ -211,6 +216,8 @@ class WeightsDialog(QDialog):
             self.table.setCurrentCell(0, 0)
         self.table.blockSignals(False)
         self._show_chosen()
+        self.others.setVisible(any(row.entry.own is not None and row.entry.recognises for row in rows))
+        self.others.setChecked(self.weights.others_judge)
         working = bool(self.weights.doing)
         self.job.setVisible(working)
         self.stop.setEnabled(working and not self.weights.stopping)
@@ -277,7 +284,8 @@ class WeightsDialog(QDialog):
             return " It judges nothing before it is calibrated, by photos of people you know."
         if not entry.recognises:
             return " It was calibrated with other weights, so it judges nothing. Calibrate it again."
-        return f" Calibrated on {own.people} people of yours ({own.faces} faces, {own.date}), so it judges."
+        judges = "so it judges" if self.weights.others_judge else "but it is not asked to judge"
+        return f" Calibrated on {own.people} people of yours ({own.faces} faces, {own.date}), {judges}."
 
     @Slot(object)
     def _show_update(self, update: Update) -> None:
