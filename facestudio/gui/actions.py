@@ -63,6 +63,8 @@ SPECS: tuple[Spec, ...] = (
     Spec("tick_none", "&Edit", "Tick &no face", ("Ctrl+Shift+A",), place=RESTORE),
     Spec("undo_gallery", "&Edit", "&Undo", ("Ctrl+Z",), "undo", place=GENERATE),
     Spec("redo_gallery", "&Edit", "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", place=GENERATE),
+    Spec("undo_review", "&Edit", "&Undo", ("Ctrl+Z",), "undo", place=ANONYMIZE),
+    Spec("redo_review", "&Edit", "&Redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "redo", place=ANONYMIZE),
     Spec("copy_picture", "&Edit", "&Copy the picture", ("Ctrl+C",), "copy", line=True, place=GENERATE),
     Spec("paste_source", "&Edit", "&Paste a picture", ("Ctrl+V",), "paste", place=GENERATE),
     Spec("select_all", "&Edit", "Select &all pictures", ("Ctrl+A",), line=True, place=GENERATE),
@@ -135,7 +137,7 @@ PLACES_OF_MENUS = {"&Photo": RESTORE, "&Generate": GENERATE, "&Anonymize": ANONY
 TOOLS = (
     *("to_restore", "to_generate", "to_anonymize", "", "open", "save", "open_source", "save_pictures", ""),
     *("open_photos", "export_report", ""),
-    *("undo", "redo", "undo_gallery", "redo_gallery", ""),
+    *("undo", "redo", "undo_gallery", "redo_gallery", "undo_review", "redo_review", ""),
     *("single", "split", "side", "", "zoom_out", "fit", "actual", "zoom_in"),
     *("zoom_out_review", "fit_review", "actual_review", "zoom_in_review"),
 )

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtGui import QImage
 
 from facestudio.anonymize_settings import Settings, complete
-from facestudio.errors import UsageError
+from facestudio.errors import FaceStudioError, UsageError
 from facestudio.gui.anonymize_rows import MISSED, Row
 from facestudio.gui.anonymize_work import THUMBNAIL, writing_of
 from facestudio.gui.qimage import Pyramid, fitted, pyramid, square
-from facestudio.progress import Progress
+from facestudio.gui.review_history import Step
+from facestudio.progress import Cancelled, Progress
 from facestudio.reporting import report_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from facestudio.faces.identity import Verdict
     from facestudio.photo import Photo
     from facestudio.recipe import Recipe
+    from facestudio.renewing import Standing, Trace
     from facestudio.studio import Studio
 
 CHIP = 176  # px, twice what is shown
@@ -94,8 +96,19 @@ class Wish:
     box: Box | None = None
 
 
-def decide(studio: Studio, row: Row, out: Path, wish: Wish, progress: Progress) -> tuple[str, Reviewed]:
-    """Do the photo of `row` again by a person's `wish`; how it was decided, and what the review shows by now.
+@dataclass(frozen=True, eq=False)
+class Decided:
+    """What came of a decision, or of taking one back: `how` that was, `row` as it is by now, and what the review shows, None when
+    it could not be made; `step` turns it round, None when nothing can."""
+
+    how: str
+    row: Row
+    reviewed: Reviewed | None
+    step: Step | None
+
+
+def decide(studio: Studio, row: Row, out: Path, wish: Wish, most: int, progress: Progress) -> Decided:
+    """Do the photo of `row` again by a person's `wish`; how its result stood is kept if that has at most `most` bytes.
 
     UsageError when a box shows a face that is known.
     """
@@ -123,22 +136,53 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, progress: Progress) 
             photo, record, decision, progress, shown=shown, tries=settings.tries, fallback=settings.hiding
         )
 
-    made: list[tuple[str, Reviewed]] = []
-    for _ in progress.track(("once",), "Doing it again"):
-        outcome = renew(
-            row.item,
-            work,
-            Journal(out, row.settings),
-            writing_of(settings),
-            report=report_of(out),
-            progress=progress,
-            max_megapixels=studio.max_megapixels,
-        )
-        result = outcome.result
-        assert result is not None
-        new = replace(row, record=outcome.record())
-        made.append((wish.how, _reviewed(studio, new, result.before, result.after, progress)))
+    stood: list[Step] = []
+
+    def told(standing: Standing | None, trace: Trace) -> None:
+        if standing is not None:
+            stood.append(Step(wish.how, row, standing, trace))
+
+    made: list[Decided] = []
+    try:
+        for _ in progress.track(("once",), "Doing it again"):
+            outcome = renew(
+                row.item,
+                work,
+                Journal(out, row.settings),
+                writing_of(settings),
+                report=report_of(out),
+                progress=progress,
+                max_megapixels=studio.max_megapixels,
+                told=told,
+                most=most,
+            )
+            result = outcome.result
+            assert result is not None
+            new = replace(row, record=outcome.record())
+            reviewed = _reviewed(studio, new, result.before, result.after, Progress())
+            made.append(Decided(wish.how, new, reviewed, next(iter(stood), None)))
+    except Cancelled:
+        if not made:
+            raise  # else it was asked to stop too late
     return made[0]
+
+
+def turn_back(studio: Studio, row: Row, out: Path, step: Step, progress: Progress) -> Decided:
+    """Bring back how the result of `row` stood before a decision, or after one that was taken back; errors as of `bring_back`."""
+    from facestudio.journal import Journal
+    from facestudio.renewing import bring_back
+
+    assert step.row.item is not None
+    for _ in progress.track(("once",), "Bringing it back"):
+        pass  # from here on it is not stopped any more
+    stood = bring_back(step.row.item, step.standing, step.trace, Journal(out, step.row.settings), report_of(out))
+    other = Step(step.how, row, stood, step.standing.trace)
+    back = replace(step.row, doubt=row.doubt)
+    try:
+        reviewed = look(studio, back, progress)
+    except (FaceStudioError, Cancelled):
+        reviewed = None  # it is brought back all the same
+    return Decided(step.how, back, reviewed, other)
 
 
 def _settings_of(row: Row) -> Settings:

@@ -6,9 +6,11 @@ its result, its faces. It knows no widget.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -18,12 +20,13 @@ from facestudio.gui.anonymize_rows import FAILED, LEFT, REVIEW, Row, reviewed_ne
 from facestudio.gui.anonymizing import LOOKING_AT, Anonymizing
 from facestudio.gui.jobs import Job
 from facestudio.gui.qimage import Pyramid
-from facestudio.gui.review_work import Reviewed, ReviewFace
+from facestudio.gui.review_history import Decisions, Step
+from facestudio.gui.review_work import Decided, Reviewed, ReviewFace
 
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
 
-REVIEWING = "doing a photo again"
+REVIEWING, BACK = "doing a photo again", "taking a decision back"
 AGAIN, HIDDEN, ADDED = (
     "tried again",
     "hidden",
@@ -32,6 +35,14 @@ AGAIN, HIDDEN, ADDED = (
 SAID = {
     **{AGAIN: "Tried again", HIDDEN: "Obscured", ADDED: "The face is added"},
     LEFT: "Left as it is; the report says so",
+}
+TAKEN_BACK = {
+    **{
+        AGAIN: "The other try was taken back",
+        HIDDEN: "The block was taken back",
+        ADDED: "The added face was taken back",
+    },
+    LEFT: "Leaving it as it is was taken back",
 }
 
 
@@ -75,6 +86,7 @@ class Review(QObject):
         self.selected: frozenset[int] = frozenset()
         self.opened: _Open | None = None
         self.history = _History()
+        self.decisions = Decisions()
         self._job: Job | None = None
         anonymizing.work_changed.connect(self._work_changed)
         anonymizing.row_changed.connect(self._row_changed)
@@ -130,6 +142,20 @@ class Review(QObject):
         """The place of the next photo that a person must look at."""
         found = reviewed_next(self._run.rows, self.index)
         return None if found == self.index else found
+
+    @property
+    def _target(self) -> Path | None:
+        return self.row.item.target if self.row is not None and self.row.item is not None else None
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether the last decision on the photo can be taken back now."""
+        return not self.obstacle and self._target is not None and self.decisions.last(self._target) is not None
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether a decision on the photo that was taken back can be taken again now."""
+        return not self.obstacle and self._target is not None and self.decisions.following(self._target) is not None
 
     # ---- opening
 
@@ -206,9 +232,18 @@ class Review(QObject):
     @Slot(int)
     def _row_changed(self, index: int) -> None:
         row = self._run.rows[index]
+        self._forget_if_done_anew(row)
         if self.row is None or row.path != self.row.path or row.record is None or row.record == self.row.record:
             return
         self._look(row)  # the run did it anew, so what is shown is not what is there
+
+    def _forget_if_done_anew(self, row: Row) -> None:
+        """Let decisions on an earlier result be no more, when a run made another one."""
+        step = self.decisions.last(row.item.target) if self._run.running and row.item is not None else None
+        if row.item is not None and step is not None and row.record is not None:
+            entry = step.trace[1]
+            if entry is None or json.dumps(row.record) != entry.record:
+                self.decisions.forget(row.item.target)
 
     @Slot()
     def _rows_changed(self) -> None:
@@ -250,18 +285,53 @@ class Review(QObject):
             return
         recipe = self._run.recipe if how in (AGAIN, ADDED) else None
         wish = work.Wish(how, index, recipe, box)
-        self._run.begin(REVIEWING, partial(work.decide, self._run.studio, row, output, wish), self._decided)
+        todo = partial(work.decide, self._run.studio, row, output, wish, self.decisions.most)
+        self._run.begin(REVIEWING, todo, self._decided)
+
+    @Slot()
+    def undo(self) -> None:
+        """Take the last decision on the photo back: result, journal and report stand as before."""
+        if self.can_undo and self._target is not None:
+            self._turn_back(self.decisions.last(self._target), self._taken_back)
+
+    @Slot()
+    def redo(self) -> None:
+        """Take a decision again that was taken back."""
+        if self.can_redo and self._target is not None:
+            self._turn_back(self.decisions.following(self._target), self._taken_again)
+
+    def _turn_back(self, step: Step | None, then: Callable[[Decided], None]) -> None:
+        row, output = self.row, self._run.output
+        if step is not None and row is not None and output is not None:
+            self._run.begin(BACK, partial(work.turn_back, self._run.studio, row, output, step), then)
 
     @Slot(object)
-    def _decided(self, made: tuple[str, Reviewed]) -> None:
-        how, reviewed = made
-        row = reviewed.row
-        if self.row is not None and self.row.path == row.path:
-            self._show(row, reviewed)
-        self._run.set_row(row)
-        self._run.thumbnails_made.emit(row.path, reviewed.thumbnails)
+    def _decided(self, made: Decided) -> None:
+        assert made.row.item is not None
+        self.decisions.decided(made.row.item.target, made.step)
+        self._take_decided(made, SAID)
+
+    @Slot(object)
+    def _taken_back(self, made: Decided) -> None:
+        assert made.row.item is not None and made.step is not None
+        self.decisions.taken_back(made.row.item.target, made.step)
+        self._take_decided(made, TAKEN_BACK)
+
+    @Slot(object)
+    def _taken_again(self, made: Decided) -> None:
+        assert made.row.item is not None and made.step is not None
+        self.decisions.taken_again(made.row.item.target, made.step)
+        self._take_decided(made, SAID)
+
+    def _take_decided(self, made: Decided, said: Mapping[str, str]) -> None:
+        row = made.row
+        if made.reviewed is not None:
+            if self.row is not None and self.row.path == row.path:
+                self._show(row, made.reviewed)
+            self._run.thumbnails_made.emit(row.path, made.reviewed.thumbnails)
+        self._run.set_row(row)  # without a review of it, it is opened anew
         more = "; the photo still needs review." if row.status == REVIEW else "."
-        self._run.notified.emit(SAID[how] + more, row.output)
+        self._run.notified.emit(said[made.how] + more, row.output)
 
 
 def can_leave(face: ReviewFace) -> bool:
