@@ -99,7 +99,7 @@ class Peopled(Studio):
     """
 
     def __init__(self, texture: Texture | None = None) -> None:
-        super().__init__("cpu")
+        super().__init__()
         self.texture = texture or Texture()
         self.people = space()
         self.moved: dict[str, float] = {}

@@ -28,6 +28,7 @@ class Place:
     Attributes:
         people: how many of a dataset are here; asked: how many there are to be, 0 where none are here.
         settings: of those who are here; None where none are. differs: names of the settings that are not those asked for.
+        pace: seconds that a picture of theirs took, judging and drawing again included; 0 where none are here.
         obstacle: why the dataset cannot be made here, in a sentence, "" when it can; hint: the next move.
     """
 
@@ -35,6 +36,7 @@ class Place:
     asked: int = 0
     settings: Mapping[str, Any] | None = None
     differs: tuple[str, ...] = ()
+    pace: float = 0.0
     obstacle: str = ""
     hint: str = ""
 
@@ -63,7 +65,9 @@ def look_at(out: Path, settings: Mapping[str, Any]) -> Place:
     if not place.obstacle and differs:
         words = f"The folder {shown(out)} holds a dataset that was made by other settings: {', '.join(differs)}."
         place = Place(obstacle=words, hint="Take the settings of that dataset, or choose another folder.")
-    return replace(place, people=here, asked=max(asked, here), settings=found[0].settings, differs=differs)
+    pictures = sum(len(record.pictures) for record in found)
+    pace = sum(record.seconds for record in found) / max(pictures, 1)
+    return replace(place, people=here, asked=max(asked, here), settings=found[0].settings, differs=differs, pace=pace)
 
 
 def _is_the_systems(name: str) -> bool:

@@ -88,6 +88,7 @@ SPECS: tuple[Spec, ...] = (
     Spec("pin_a", "&Generate", "&Pin as A", ("Ctrl+Alt+A",), "pin", line=True, place=GENERATE),
     Spec("pin_b", "&Generate", "P&in as B", ("Ctrl+Alt+B",), "pin", place=GENERATE),
     Spec("walk", "&Generate", "&Walk from A to B", ("Ctrl+Alt+W",), place=GENERATE),
+    Spec("dataset", "&Generate", "Make a da&taset…", ("Ctrl+Shift+N",), line=True, place=GENERATE),
     Spec("alike", "&Generate", "How a&like these are…", ("Ctrl+M",), line=True, place=GENERATE),
     Spec("figures_of_picture", "&Generate", "What the &figures rest on…", ("Ctrl+I",), place=GENERATE),
     Spec("dice", "&Generate", "&Another seed", ("Ctrl+D",), "dice", line=True, place=GENERATE),

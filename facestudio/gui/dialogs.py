@@ -1,4 +1,4 @@
-"""The window's dialogs that show something: shortcuts, figures, two people compared, the weights, and what this is.
+"""The window's dialogs that show something: shortcuts, figures, two people compared, the weights, a dataset, and what this is.
 
 Separate from the window, which lays out; what they are about is read from it.
 """
@@ -12,6 +12,7 @@ from PySide6.QtCore import QObject, Slot
 from facestudio.gui.comparing import Comparing
 from facestudio.gui.widgets.about import show_about
 from facestudio.gui.widgets.compare_dialog import CompareDialog
+from facestudio.gui.widgets.dataset_dialog import DatasetDialog
 from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.shortcuts import ShortcutsDialog
 from facestudio.gui.widgets.weights_dialog import WeightsDialog
@@ -27,6 +28,7 @@ class Dialogs(QObject):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window, self._session, self._theme = window, window.session, window.theme
+        self._dataset: DatasetDialog | None = None
 
     @Slot()
     def show_shortcuts(self) -> None:
@@ -64,6 +66,13 @@ class Dialogs(QObject):
     def show_weights(self) -> None:
         """All checkpoints; published ones are downloaded, imported and removed there."""
         WeightsDialog(self._session.weights, self._theme, self._window.folder(), self._window).open()
+
+    @Slot()
+    def show_dataset(self) -> None:
+        """A dataset of people who do not exist: what is asked for, the run, or what it came to."""
+        if self._dataset is None:  # kept, because a run may outlive its being seen
+            self._dataset = DatasetDialog(self._window.populating, self._theme, self._window)
+        self._dataset.show_it()
 
     @Slot()
     def show_about(self) -> None:

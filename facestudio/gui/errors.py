@@ -20,6 +20,7 @@ TITLES: tuple[tuple[type[Exception], str], ...] = (
     (errors.UnreadablePhoto, "This photo cannot be opened"),
     (errors.PhotoError, "This photo cannot be used"),
     (errors.NoFaceFound, "No face found"),
+    (errors.DiskFull, "The disk is full"),
     (errors.UnwritableOutput, "The result was not saved"),
     (errors.CheckpointError, "The weights cannot be used"),
     (errors.OutOfMemory, "Not enough memory"),

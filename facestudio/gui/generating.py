@@ -62,6 +62,7 @@ class Making(Made):
         self._refining: Run | None = None  # the run of one picture that a slider asked for
         self._moved: Picture | None = None  # the picture that sliders move
         self._moved_of: Source | None = None  # whom it was drawn from
+        self._occupied = ""  # why nothing can be computed here, though nothing of this workspace is
         self._made.connect(self._take_picture, Qt.ConnectionType.QueuedConnection)
 
     # ---- starting
@@ -159,6 +160,16 @@ class Making(Made):
 
     def set_count(self, count: int) -> None:
         self.count = count
+
+    def occupy(self, why: str) -> None:
+        """Begin nothing until told otherwise by "": something else computes, and `why` says what."""
+        self._occupied = why
+        self.work_changed.emit()
+
+    @property
+    def busy(self) -> str:
+        """As of every workplace, or what else computes."""
+        return super().busy or self._occupied
 
     @property
     def obstacle(self) -> str:
@@ -262,7 +273,7 @@ class Making(Made):
         if self.doing == GENERATING and self._refining is not None:
             self._stop_refining()
         recipe = self.recipe
-        if self.doing or recipe is None or self.stuck or (subject := self._subject()) is None:
+        if self.busy or recipe is None or self.stuck or (subject := self._subject()) is None:
             return
         self._moved, self._moved_of = subject, self.source if self.from_photo else None
         source = self.source.who if self.from_photo and self.source else None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from facestudio.gui.main_window import MainWindow
 
 Role = QMessageBox.ButtonRole
-WORK, RUN, RESULT, PICTURES = "work", "run", "result", "pictures"
+WORK, RUN, RESULT, PICTURES, DATASET = "work", "run", "result", "pictures", "dataset"
 
 
 class Leaving(QObject):
@@ -60,6 +60,9 @@ class Leaving(QObject):
         elif self._window.anonymizing.running and RUN not in self._given_up:
             self._window.workspaces.show_anonymize()
             self._ask_about_run()
+        elif self._window.populating.running and DATASET not in self._given_up:
+            self._window.workspaces.show_generate()
+            self._ask_about_dataset()
         elif session.unsaved and RESULT not in self._given_up:
             self._ask_about_result(partial(self._give_up, RESULT))
         elif making.unsaved and PICTURES not in self._given_up:
@@ -102,6 +105,14 @@ class Leaving(QObject):
         }
         words = "What is done stays. Open the same photos again to go on, today or another day."
         ask(self._window, "Photos are still being anonymized", words, answers)
+
+    def _ask_about_dataset(self) -> None:
+        answers: Answers = {
+            "Stop and close": (Role.DestructiveRole, partial(self._give_up, DATASET)),
+            "Keep running": (Role.RejectRole, self._stay),
+        }
+        words = "Everybody who is there stays. Make a dataset in the same folder to go on, today or another day."
+        ask(self._window, "A dataset is still being made", words, answers)
 
     def _ask_about_result(self, then: Callable[[], object]) -> None:
         answers: Answers = {

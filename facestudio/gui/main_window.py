@@ -29,6 +29,7 @@ from facestudio.gui.dialogs import Dialogs
 from facestudio.gui.errors import show_error
 from facestudio.gui.generating import Making
 from facestudio.gui.leaving import Leaving
+from facestudio.gui.populating import Populating
 from facestudio.gui.saving import beside
 from facestudio.gui.session import Session
 from facestudio.gui.theme import CHOICES, Theme
@@ -65,6 +66,7 @@ class MainWindow(QMainWindow):
         self.workspaces = Workspaces(self.workspace, self.generate, self.anonymize, self.commands)
         self.setCentralWidget(self.workspaces)
         self.leaving = Leaving(self)
+        self.populating = Populating(making, settings, self)
         self.dialogs = Dialogs(self)
         self.overlay = DropOverlay(theme, self)
         self.recent_menu = RecentMenu(session, self)
@@ -109,6 +111,7 @@ class MainWindow(QMainWindow):
             "paste_reference": self.workspace.paste_reference,
             "explanation": self.workspace.show_explanation,
             "weights": dialogs.show_weights,
+            "dataset": dialogs.show_dataset,
             "previous": self.open_previous,
             "next": self.open_next,
         }
@@ -159,6 +162,7 @@ class MainWindow(QMainWindow):
             workplace.failed.connect(self._show_failure)
         for other in (self.making, self.anonymizing):
             session.weights.renewed.connect(other.look_again)
+        self.populating.notified.connect(self.generate.toast.tell)
         self.theme.changed.connect(self._draw)
 
     # ---- opening
@@ -279,6 +283,7 @@ class MainWindow(QMainWindow):
         window_settings.write(self, self._settings)
         self.session.stop()
         self.making.stop()
+        self.populating.close()
         self.anonymizing.close()
         event.accept()
 
