@@ -20,7 +20,8 @@ import numpy as np
 from facestudio.errors import CheckpointMismatch
 from facestudio.files import shown
 
-MOST = 100_000  # fields of one message; the largest networks of faces have thousands
+MOST = 200_000  # fields of a file; networks of faces have some ten thousand
+AXES = 8  # of a constant at most
 _DENSE = {
     1: "<f4",
     10: "<f2",
@@ -83,11 +84,7 @@ def read(path: Path) -> Graph:
     with open(path, "rb") as file:
         whole = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     try:
-        model = _message(whole)
-        (graph,) = model.get(7, [])
-        if model.get(25):
-            raise _Unread("has functions of its own, which are not read")
-        return _graph(_message(_bytes(graph)))
+        return _Reading().model(whole)
     except _Unread as error:
         raise CheckpointMismatch(f"{shown(path)} {error}.", hint="Choose the published file.") from error
 
@@ -96,18 +93,98 @@ class _Unread(Exception):
     """What the file has that is never read, for a sentence that begins with its name."""
 
 
-def _graph(held: Mapping[int, list[Field]]) -> Graph:
-    if held.get(15):
-        raise _Unread("has sparse weights, which are not read")
-    constants = {}
-    for each in held.get(5, ()):
-        name, constant = _constant(_bytes(each))
-        constants[name] = constant
-    nodes = tuple(_node(_bytes(each)) for each in held.get(1, ()))
-    inputs, outputs = (tuple(_name(_bytes(each)) for each in held.get(number, ())) for number in (11, 12))
-    graph = Graph(nodes, constants, tuple(name for name in inputs if name not in constants), outputs)
-    _check_order(graph)
-    return graph
+class _Reading:
+    """One file on its way to a graph; it counts the fields, since a small file may claim very many."""
+
+    def __init__(self) -> None:
+        self._left = MOST
+
+    def model(self, view: memoryview) -> Graph:
+        held = self._message(view)
+        (graph,) = held.get(7, [])
+        if held.get(25):
+            raise _Unread("has functions of its own, which are not read")
+        return self._graph(self._message(_bytes(graph)))
+
+    def _graph(self, held: Mapping[int, list[Field]]) -> Graph:
+        if held.get(15):
+            raise _Unread("has sparse weights, which are not read")
+        constants = {}
+        for each in held.get(5, ()):
+            name, constant = self._constant(_bytes(each))
+            constants[name] = constant
+        nodes = tuple(self._node(_bytes(each)) for each in held.get(1, ()))
+        inputs, outputs = (tuple(self._name(_bytes(each)) for each in held.get(number, ())) for number in (11, 12))
+        graph = Graph(nodes, constants, tuple(name for name in inputs if name not in constants), outputs)
+        _check_order(graph)
+        return graph
+
+    def _node(self, view: memoryview) -> Node:
+        held = self._message(view)
+        op, domain = _text(held, 4), _text(held, 7)
+        inputs, outputs = (tuple(str(_bytes(each), "utf-8") for each in held.get(number, ())) for number in (1, 2))
+        attributes = dict(self._attribute(_bytes(each)) for each in held.get(5, ()))
+        return Node(op if domain in ("", "ai.onnx") else f"{domain}:{op}", inputs, outputs, attributes)
+
+    def _attribute(self, view: memoryview) -> tuple[str, Any]:
+        held = self._message(view)
+        if _NESTED & set(held):
+            raise _Unread("has graphs within its graph, which are not read")
+        name, kind = _text(held, 1), _number(held, 20)
+        if 5 in held:
+            return name, self._constant(_bytes(held[5][-1]))[1]
+        if 8 in held or kind == 7:
+            return name, tuple(self._numbers(held, 8))
+        if 7 in held or kind == 6:
+            return name, tuple(np.frombuffer(b"".join(map(_bytes, held.get(7, ()))), "<f4").tolist())
+        if 4 in held or kind == 3:
+            return name, bytes(_bytes(held[4][-1])) if 4 in held else b""
+        if 2 in held or kind == 1:
+            (fraction,) = np.frombuffer(_bytes(held[2][-1]), "<f4").tolist() if 2 in held else (0.0,)
+            return name, fraction
+        return name, _signed(_number(held, 3))
+
+    def _constant(self, view: memoryview) -> tuple[str, Constant]:
+        held = self._message(view)
+        if any(each for number in _EXTERNAL for each in held.get(number, ())):
+            raise _Unread("keeps its weights in other files, which are not read")
+        dims, kind = tuple(self._numbers(held, 1)), _number(held, 2)
+        if len(dims) > AXES or any(side < 0 for side in dims):
+            raise ValueError("a shape that nothing has")
+        number = _RAW if _RAW in held or kind not in _PIECES else _PIECES[kind]
+        pieces = [_bytes(each) for each in held.get(number, ())]
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if kind in _DENSE and math.prod(dims) * np.dtype(_DENSE[kind]).itemsize != len(data):
+            raise ValueError("a shape that its numbers do not have")
+        return _text(held, 8), Constant(dims, kind, data)
+
+    def _name(self, view: memoryview) -> str:
+        return _text(self._message(view), 1)
+
+    def _message(self, view: memoryview) -> dict[int, list[Field]]:
+        """The fields of a message by their numbers; ValueError when it is cut off or no message."""
+        held: dict[int, list[Field]] = {}
+        for number, value in _fields(view):
+            self._count()
+            held.setdefault(number, []).append(value)
+        return held
+
+    def _numbers(self, held: Mapping[int, list[Field]], number: int) -> Iterator[int]:
+        """Repeated numbers, which may be written one by one or packed together."""
+        for value in held.get(number, ()):
+            if not isinstance(value, memoryview):
+                yield _signed(value)
+                continue
+            at = 0
+            while at < len(value):
+                one, at = _varint(value, at)
+                self._count()
+                yield _signed(one)
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError("too many fields")
 
 
 def _check_order(graph: Graph) -> None:
@@ -122,63 +199,7 @@ def _check_order(graph: Graph) -> None:
         raise ValueError("an output that nobody makes")
 
 
-def _node(view: memoryview) -> Node:
-    held = _message(view)
-    op, domain = _text(held, 4), _text(held, 7)
-    inputs, outputs = (tuple(str(_bytes(each), "utf-8") for each in held.get(number, ())) for number in (1, 2))
-    attributes = dict(_attribute(_bytes(each)) for each in held.get(5, ()))
-    return Node(op if domain in ("", "ai.onnx") else f"{domain}:{op}", inputs, outputs, attributes)
-
-
-def _attribute(view: memoryview) -> tuple[str, Any]:
-    held = _message(view)
-    if _NESTED & set(held):
-        raise _Unread("has graphs within its graph, which are not read")
-    name, kind = _text(held, 1), _number(held, 20)
-    if 5 in held:
-        return name, _constant(_bytes(held[5][-1]))[1]
-    if 8 in held or kind == 7:
-        return name, tuple(_numbers(held, 8))
-    if 7 in held or kind == 6:
-        return name, tuple(np.frombuffer(b"".join(map(_bytes, held.get(7, ()))), "<f4").tolist())
-    if 4 in held or kind == 3:
-        return name, bytes(_bytes(held[4][-1])) if 4 in held else b""
-    if 2 in held or kind == 1:
-        (fraction,) = np.frombuffer(_bytes(held[2][-1]), "<f4").tolist() if 2 in held else (0.0,)
-        return name, fraction
-    return name, _signed(_number(held, 3))
-
-
-def _constant(view: memoryview) -> tuple[str, Constant]:
-    held = _message(view)
-    if any(each for number in _EXTERNAL for each in held.get(number, ())):
-        raise _Unread("keeps its weights in other files, which are not read")
-    dims, kind = tuple(_numbers(held, 1)), _number(held, 2)
-    if any(side < 0 for side in dims):
-        raise ValueError("a negative shape")
-    number = _RAW if _RAW in held or kind not in _PIECES else _PIECES[kind]
-    pieces = [_bytes(each) for each in held.get(number, ())]
-    data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-    if kind in _DENSE and math.prod(dims) * np.dtype(_DENSE[kind]).itemsize != len(data):
-        raise ValueError("a shape that its numbers do not have")
-    return _text(held, 8), Constant(dims, kind, data)
-
-
-def _name(view: memoryview) -> str:
-    return _text(_message(view), 1)
-
-
 # ---- the encoding
-
-
-def _message(view: memoryview) -> dict[int, list[Field]]:
-    """The fields of a message by their numbers; ValueError when it is cut off or no message."""
-    held: dict[int, list[Field]] = {}
-    for count, (number, value) in enumerate(_fields(view)):
-        if count == MOST:
-            raise ValueError("too many fields")
-        held.setdefault(number, []).append(value)
-    return held
 
 
 def _fields(view: memoryview) -> Iterator[tuple[int, Field]]:
@@ -219,18 +240,6 @@ def _number(held: Mapping[int, list[Field]], number: int) -> int:
     if isinstance(value, memoryview):
         raise ValueError("bytes where a number is expected")
     return value
-
-
-def _numbers(held: Mapping[int, list[Field]], number: int) -> Iterator[int]:
-    """Repeated numbers, which may be written one by one or packed together."""
-    for value in held.get(number, ()):
-        if not isinstance(value, memoryview):
-            yield _signed(value)
-            continue
-        at = 0
-        while at < len(value):
-            one, at = _varint(value, at)
-            yield _signed(one)
 
 
 def _bytes(value: Field) -> memoryview:

@@ -148,6 +148,7 @@ DAMAGED = "net.onnx is damaged, or is no file of weights."
         (with_sparse, CheckpointMismatch, "net.onnx has sparse weights, which are not read."),
         (claimed(1 << 40, 1 << 40), CheckpointCorrupt, DAMAGED),
         (claimed(-3, -4), CheckpointCorrupt, DAMAGED),
+        (claimed(*[1 << 62] * 5000), CheckpointCorrupt, DAMAGED),
         (claimed(3, 5), CheckpointCorrupt, DAMAGED),
         (in_a_circle, CheckpointCorrupt, DAMAGED),
         (made_twice, CheckpointCorrupt, DAMAGED),
@@ -189,9 +190,25 @@ def test_every_cut_and_many_a_flipped_byte_are_a_sentence_at_most(tmp_path: Path
     assert 100 < refused < 500
 
 
-def test_a_file_of_countless_parts_is_damaged(tmp_path: Path) -> None:
-    graph = b"\x0a\x00" * 200_000  # of nodes without anything
-    bomb = written(b"\x08\x08\x12\x00" + b"\x3a\x80\xb5\x18" + graph, tmp_path)
+def wrapped(number: int, content: bytes) -> bytes:
+    """A field of bytes, as Protocol Buffers write it."""
+    length, size = b"", len(content)
+    while size > 127:
+        length, size = length + bytes([size & 127 | 128]), size >> 7
+    return bytes([number << 3 | 2]) + length + bytes([size]) + content
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [
+        wrapped(1, b"") * 200_001,  # operations without anything
+        wrapped(1, wrapped(1, b"") * 1_001) * 200,  # with inputs without a name
+        wrapped(1, wrapped(5, wrapped(8, b"\x01" * 1_001))) * 200,  # with numbers
+    ],
+    ids=["operations", "inputs", "numbers"],
+)
+def test_a_file_of_countless_parts_is_damaged(tmp_path: Path, graph: bytes) -> None:
+    bomb = written(b"\x08\x08\x12\x00" + wrapped(7, graph), tmp_path)
     with pytest.raises(ValueError, match="too many fields"):
         graphs.read(bomb)
     with pytest.raises(CheckpointCorrupt, match="is damaged"):
