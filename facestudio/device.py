@@ -45,6 +45,14 @@ def resolve(name: str = "auto") -> str:
     return name
 
 
+def there() -> tuple[str, ...]:
+    """Those of NAMES that can be used here."""
+    import torch
+
+    found = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    return tuple(name for name in NAMES if found.get(name, True))
+
+
 def describe(device: str) -> str:
     """The device in words, with what a person would ask about it: its name, and its threads or memory."""
     import torch
@@ -99,7 +107,7 @@ def run_batched(
             else:
                 # the handler has been left, so nothing holds the failed attempt's tensors any more
                 halved, size = True, max(1, len(some) // 2)
-                _free()
+                free()
             progress.check()
     return results
 
@@ -112,7 +120,7 @@ def enough_memory() -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:
         if not _is_out_of_memory(error):
             raise
-        _free()
+        free()
         raise OutOfMemory(_NO_MEMORY, hint=_NO_MEMORY_HINT) from error
 
 
@@ -136,7 +144,7 @@ def _is_out_of_memory(error: MemoryError | RuntimeError) -> bool:
     return any(words in str(error).lower() for words in _MEMORY_WORDS)
 
 
-def _free() -> None:
+def free() -> None:
     """Give memory that torch keeps for later back to the device."""
     torch = sys.modules.get("torch")
     if torch is None:

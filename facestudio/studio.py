@@ -585,6 +585,29 @@ class Studio:
 
         return export(store.checkpoint(checkpoint_id), Path(target), overwrite, progress)
 
+    @property
+    def device(self) -> str:
+        """What computes, as it was asked for: "auto", "cpu", "cuda" or "mps"."""
+        return self._device
+
+    def devices_here(self) -> tuple[str, ...]:
+        """What `use_device` takes on this computer; imports torch."""
+        return devices.there()
+
+    def use_device(self, name: str) -> None:
+        """Compute elsewhere from now on, and let go of all that was loaded; what is being computed ends where it began.
+
+        UsageError when `name` is unknown or not here.
+        """
+        devices.resolve(name)
+        with self._lock:
+            if name == self._device:
+                return
+            self._device = name
+            self._kept.clear()
+            self._identities = Recent(MOST_IDENTITIES)
+        devices.free()
+
     def device_name(self) -> str:
         """The device really used, in words; imports torch."""
         return devices.describe(devices.resolve(self._device))

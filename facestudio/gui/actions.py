@@ -130,6 +130,10 @@ SPECS: tuple[Spec, ...] = (
     Spec("theme_system", "&Theme", "As the &system", ("Ctrl+F7",), "", True, "theme"),
     Spec("theme_light", "&Theme", "&Light", ("Ctrl+F8",), "", True, "theme"),
     Spec("theme_dark", "&Theme", "&Dark", ("Ctrl+F9",), "", True, "theme"),
+    Spec("device_auto", "&Device", "&Automatic", ("Shift+F6",), "", True, "device"),
+    Spec("device_cpu", "&Device", "The &processor (cpu)", ("Shift+F7",), "", True, "device"),
+    Spec("device_cuda", "&Device", "&NVIDIA graphics card (cuda)", ("Shift+F8",), "", True, "device"),
+    Spec("device_mps", "&Device", "Apple &graphics (mps)", ("Shift+F9",), "", True, "device"),
     Spec("shortcuts", "&Help", "&Keyboard shortcuts", ("Shift+?", "F1")),
     Spec("about", "&Help", "&About Face Studio", ("Ctrl+F1",)),
 )

@@ -13,6 +13,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
 from facestudio import paths
+from facestudio.gui import window_settings
 from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.errors import show_error
 from facestudio.gui.generating import Making
@@ -66,7 +67,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl+C in the terminal ends it; Qt would never hear of it
     app = application()
     settings = user_settings()
-    window = build_window(Studio(), settings)
+    window = build_window(Studio(window_settings.device(settings)), settings)
 
     def unexpected(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
         if isinstance(error, Exception):

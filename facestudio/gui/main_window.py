@@ -25,6 +25,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow
 from facestudio.gui import window_settings
 from facestudio.gui.actions import ANONYMIZE, GENERATE, RESTORE, Actions
 from facestudio.gui.anonymizing import Anonymizing
+from facestudio.gui.devices import Devices
 from facestudio.gui.dialogs import Dialogs
 from facestudio.gui.errors import show_error
 from facestudio.gui.generating import Making
@@ -67,6 +68,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.workspaces)
         self.leaving = Leaving(self)
         self.populating = Populating(making, settings, self)
+        self.devices = Devices(self, settings)
         self.dialogs = Dialogs(self)
         self.overlay = DropOverlay(theme, self)
         self.recent_menu = RecentMenu(session, self)

@@ -73,6 +73,11 @@ class Session(Workplace):
     def start(self) -> None:
         """Learn what there is to offer and on which device; called once the window has been painted."""
         self._learn_offers("keep")
+        self.learn_device()
+
+    @Slot()
+    def learn_device(self) -> None:
+        """Learn what really computes, behind the work that runs."""
         device = self.compute.submit(partial(work.device, self.studio))
         device.finished.connect(self._take_device)
         device.failed.connect(self._lack_device)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QByteArray, QSettings
 from PySide6.QtWidgets import QSplitter
 
+from facestudio.device import NAMES
 from facestudio.gui.widgets.viewer import MODES, SIDE, SINGLE, SPLIT
 
 if TYPE_CHECKING:
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
 
 MODE_ACTIONS = {SINGLE: "single", SPLIT: "split", SIDE: "side"}
 SHOWN = ("boxes", "files", "strip", "panel")  # actions that show or hide something
+
+
+def device(settings: QSettings) -> str:
+    """What is to compute; "auto" unless something else was chosen."""
+    stored = settings.value("device", NAMES[0])
+    return stored if stored in NAMES else NAMES[0]
+
+
+def remember_device(settings: QSettings, name: str) -> None:
+    """Let `name` compute the next time as well."""
+    settings.setValue("device", name)
 
 
 def splitters(window: MainWindow) -> tuple[tuple[QSplitter, str], ...]:

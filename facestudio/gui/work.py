@@ -232,6 +232,18 @@ def device(studio: Studio, progress: Progress) -> str:
         return studio.device_name()
 
 
+def devices(studio: Studio, progress: Progress) -> tuple[str, ...]:
+    """What can be chosen to compute."""
+    with quiet_torch.quietly():
+        return studio.devices_here()
+
+
+def use_device(studio: Studio, name: str, progress: Progress) -> str:
+    """Compute on `name` from now on; what that is in words."""
+    studio.use_device(name)
+    return studio.device_name()
+
+
 def warm_up(studio: Studio, checkpoint_id: str, progress: Progress) -> None:
     """Load what the first restoration needs, so that it does not wait. What is missing is told when it is used."""
     try:

@@ -108,6 +108,11 @@ class Workplace(QObject):
             self._entered = True
             self._warm_up()
 
+    @Slot()
+    def load_again(self) -> None:
+        """What was loaded was let go of: load what is needed here, as when the workspace was shown first."""
+        self._warm_up()
+
     def _warm_up(self) -> None:
         """Load the chosen checkpoint, so that the first use does not wait."""
         if self._entered and self.offer is not None:

@@ -153,8 +153,8 @@ class FakeStudio(Studio):
     def _embedders(self) -> list[Any]:
         return self.judges
 
-    def _listener(self, method: Any) -> Any:
-        return next(judge for judge in self.judges if judge.id == method.embedder)
+    def _listener(self, id: str, asking: str) -> Any:
+        return next(judge for judge in self.judges if judge.id == id)
 
     def _panel(self) -> Any:
         return self.panel

@@ -9,6 +9,7 @@ import pytest
 from facestudio import device
 from facestudio.errors import OutOfMemory, UsageError
 from facestudio.progress import Cancelled, Progress, Update
+from facestudio.studio import Studio
 
 
 def torch_says(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool) -> None:
@@ -153,3 +154,34 @@ def test_what_cannot_be_halved_runs_out_of_memory_in_one_sentence() -> None:
         assert raised.value.hint
     with pytest.raises(RuntimeError, match="shapes"), enough_memory():
         raise RuntimeError("shapes differ")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "mps", "expected"),
+    [(True, False, ("auto", "cpu", "cuda")), (False, True, ("auto", "cpu", "mps")), (False, False, ("auto", "cpu"))],
+)
+def test_only_what_is_there_can_be_chosen(
+    monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool, expected: tuple[str, ...]
+) -> None:
+    torch_says(monkeypatch, cuda, mps)
+    assert device.there() == expected == Studio().devices_here()
+
+
+def test_another_device_lets_go_of_what_was_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch_says(monkeypatch, False, False)
+    studio, loaded = Studio("cpu"), list[str]()
+
+    def load() -> str:
+        loaded.append(studio.device)
+        return studio.device
+
+    assert studio._keep("network", load) == studio._keep("network", load) == "cpu"
+    known = studio._identities
+    for name in ("cuda", "gpu"):
+        with pytest.raises(UsageError):
+            studio.use_device(name)
+    studio.use_device("cpu")
+    assert studio._keep("network", load) == "cpu" and studio._identities is known, "nothing was to be changed"
+    studio.use_device("auto")
+    assert studio._keep("network", load) == "auto" and loaded == ["cpu", "auto"]
+    assert studio._identities is not known, "what another device said is asked anew"
