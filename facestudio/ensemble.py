@@ -7,11 +7,13 @@ what was seen is not looked for again. Knows no window and no flags.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from facestudio.album import Album, Find
 from facestudio.anonymize_settings import Settings
+from facestudio.casting import Cast, Pseudonym
 from facestudio.errors import UsageError
 from facestudio.journal import DONE, Journal
 from facestudio.methods.base import method_name
@@ -76,6 +78,20 @@ class Ensemble:
         seen = "1 person was" if album.people == 1 else f"{album.people} people were"
         photos = len(planned.items)
         return f"{seen} recognised in {photos} photo{'' if photos == 1 else 's'}."
+
+    def recast(self, path: Path, checkpoint: str, record: Mapping[str, Any]) -> Cast | None:
+        """Whom the faces of the photo `path` become when a `checkpoint` does them again: the people that its `record` names, and
+        those whom its other faces would have become, as far as that is known; None when nobody needs to be somebody."""
+        if not self._studio.makes_people(checkpoint):
+            return None
+        persons: dict[int, Pseudonym] = {}
+        if self._secret is not None:
+            persons = self.album.told(path)[1] if self.album is not None else {}
+            for index, face in enumerate(record["faces"]):
+                if face.get("person"):
+                    persons[index] = self._studio.pseudonym(checkpoint, self._secret, str(face["person"]))
+        others = {index: iter((person,)) for index, person in persons.items()}
+        return self._studio.cast(checkpoint, others) if self._similar else Cast(others)
 
     def anonymize(self, photo: Photo, settings: Settings, find: Find, progress: Progress) -> Anonymized:
         """Change the faces of `photo` that `find` finds by the `settings`; errors as of `Studio.anonymize`."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from facestudio.anonymized import ADDED, AGAIN, FALLBACK, HIDDEN, LEFT, SKIPPED, Anonymized, Try
 from facestudio.anonymizing import TRIES, anonymize
+from facestudio.casting import Cast
 from facestudio.errors import UsageError
 from facestudio.faces.detect import Detector
 from facestudio.faces.face import Face
@@ -70,6 +71,7 @@ def again(
     tries: int = TRIES,
     progress: Progress | None = None,
     far: float = 1e-3,
+    cast: Cast | None = None,
 ) -> Anonymized:
     """`photo` as its `record` says, but for the face of the `decision`; None: all as it was, to be looked at.
 
@@ -106,6 +108,7 @@ def again(
         progress=progress,
         far=far,
         wanted=wanted,
+        cast=cast,
     )
 
 

@@ -241,6 +241,16 @@ class Studio:
 
         return Cast(pseudonyms, self._nearest(self._method(checkpoint_id)))
 
+    def pseudonym(self, checkpoint_id: str, secret: Secret, token: str) -> Pseudonym:
+        """The person of a `token` that a record names, drawn again by the secret of its run; UsageError as of `album`."""
+        from facestudio.casting import Pseudonym
+        from facestudio.methods.base import Replacing
+
+        method = self._method(checkpoint_id)
+        if not isinstance(method, Replacing):
+            raise UsageError(f"{checkpoint_id} makes nobody else of a face, so nobody can stay the same.")
+        return Pseudonym(token, method.people.draw(secret.seed(token)))
+
     def _nearest(self, method: Any) -> Nearest:
         from facestudio.faces.resemblance import Resemblance
         from facestudio.faces.sliders import Sliders
@@ -272,10 +282,11 @@ class Studio:
         shown: Photo | None = None,
         tries: int = 4,
         fallback: str | None = HIDING,
+        cast: Cast | None = None,
     ) -> Anonymized:
         """`photo` as its `record` of a report says, but for the face that a person took a `decision` on; see `reviewing.again`.
 
-        `shown` is the result as it was written, `tries` and `fallback` are those of its run.
+        `shown` is the result as it was written, `tries` and `fallback` are those of its run, `cast` says whom people become.
         """
         from facestudio import reviewing
 
@@ -293,6 +304,7 @@ class Studio:
             tries=tries,
             progress=progress,
             far=self.far,
+            cast=cast,
         )
 
     def compare(

@@ -74,6 +74,11 @@ class Choices(QObject):
         """What says who becomes whom in `output`: the key's file, or a secret of this window's."""
         return self.key or self._secrets.setdefault(output, Secret())
 
+    def secrets(self, output: Path) -> tuple[Secret | Path, ...]:
+        """All that a run into `output` may have had, as far as this window knows."""
+        memory = self._secrets.get(output)
+        return (*([self.key] if self.key else []), *([memory] if memory else []))
+
     # ---- what is stored
 
     def place(self, name: str) -> Path | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +59,7 @@ class Company:
 
     ensemble: Ensemble | None = None
     of: object = None
+    secret: str = ""  # its name
 
     def of_run(self, studio: Studio, settings: Settings, secret: Secret | None) -> Ensemble:
         """The ensemble for these settings: the one there is, if it is for them."""
@@ -67,7 +68,35 @@ class Company:
         of = (settings.recipe.checkpoint, settings.secret, settings.similar, settings.judges)
         if self.ensemble is None or of != self.of:
             self.ensemble, self.of = Ensemble(studio, settings.recipe.checkpoint, secret, settings.similar), of
+            self.secret = settings.secret
         return self.ensemble
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What the window knows of who became whom: the `secrets` that a run may have had, or where they are, and who was seen."""
+
+    secrets: tuple[Secret | Path, ...] = ()
+    company: Company = field(default_factory=Company)
+
+    def of_row(self, studio: Studio, settings: Settings) -> Ensemble | None:
+        """The ensemble of a run that was done by these `settings`; None when its secret is not known any more."""
+        from facestudio.ensemble import Ensemble
+
+        if settings.secret and settings.secret == self.company.secret:
+            return self.company.ensemble
+        secret = next((one for one in map(_opened, self.secrets) if one and one.name == settings.secret), None)
+        if settings.secret and secret is None:
+            return None
+        return Ensemble(studio, settings.recipe.checkpoint, secret, settings.similar)
+
+
+def _opened(secret: Secret | Path) -> Secret | None:
+    """A secret, read from its file where it is in one; None when it cannot be."""
+    try:
+        return secret if isinstance(secret, Secret) else open_key(secret)[0] if os.path.lexists(secret) else None
+    except FaceStudioError:
+        return None
 
 
 def known_settings(studio: Studio, asked: Asked, out: Path) -> Settings:

@@ -108,6 +108,12 @@ class Anonymizing(Workplace):
         return work.Asked(settings, secret, choices.names)
 
     @property
+    def known(self) -> work.Known:
+        """What is known of who becomes whom, for a photo that is done again."""
+        secrets = self.choices.secrets(self.output) if self.output is not None else ()
+        return work.Known(secrets, self._company)
+
+    @property
     def untold(self) -> str:
         """Why the chosen method cannot be told whom a face becomes, in a sentence; "" when it can."""
         if self.offer is None or self.offer.replacing:

@@ -15,7 +15,7 @@ from PySide6.QtGui import QImage
 from facestudio.anonymize_settings import Settings, complete
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.gui.anonymize_rows import MISSED, Row
-from facestudio.gui.anonymize_work import THUMBNAIL, writing_of
+from facestudio.gui.anonymize_work import THUMBNAIL, Known, writing_of
 from facestudio.gui.qimage import Pyramid, fitted, pyramid, square
 from facestudio.gui.review_history import Step
 from facestudio.progress import Cancelled, Progress
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from facestudio.studio import Studio
 
 CHIP = 176  # px, twice what is shown
+PARTED = "The key of its run is not known here, so the face is not the one that this person has in other photos."
 Box = tuple[float, float, float, float]
 
 
@@ -64,8 +65,8 @@ class Reviewed:
     thumbnails: tuple[QImage | None, QImage | None]
 
 
-def look(studio: Studio, row: Row, progress: Progress) -> Reviewed:
-    """Open a photo and its result side by side; a result that must not be written is made again."""
+def look(studio: Studio, row: Row, known: Known, progress: Progress) -> Reviewed:
+    """Open a photo and its result side by side; a result that must not be written is made again, of the same people."""
     looked: list[Reviewed] = []
     for _ in progress.track(("once",), "Opening"):
         assert row.record is not None and row.item is not None
@@ -74,8 +75,10 @@ def look(studio: Studio, row: Row, progress: Progress) -> Reviewed:
             after = studio.open(row.output)
         else:
             settings = _settings_of(row)
+            ensemble = known.of_row(studio, settings)
+            cast = ensemble.recast(row.path, settings.recipe.checkpoint, row.record) if ensemble is not None else None
             after = studio.anonymize_again(
-                photo, row.record, None, progress, tries=settings.tries, fallback=settings.hiding
+                *(photo, row.record, None, progress), tries=settings.tries, fallback=settings.hiding, cast=cast
             ).after
         if after.size != photo.size:
             raise UsageError(
@@ -99,18 +102,20 @@ class Wish:
 @dataclass(frozen=True, eq=False)
 class Decided:
     """What came of a decision, or of taking one back: `how` that was, `row` as it is by now, and what the review shows, None when
-    it could not be made; `step` turns it round, None when nothing can."""
+    it could not be made; `step` turns it round, None when nothing can. `warning`: what a person must know of it."""
 
     how: str
     row: Row
     reviewed: Reviewed | None
     step: Step | None
+    warning: str = ""
 
 
-def decide(studio: Studio, row: Row, out: Path, wish: Wish, most: int, progress: Progress) -> Decided:
+def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: int, progress: Progress) -> Decided:
     """Do the photo of `row` again by a person's `wish`; how its result stood is kept if that has at most `most` bytes.
 
-    UsageError when a box shows a face that is known.
+    Who became somebody by the secret of the run stays that, if the secret is `known`. UsageError when a box shows a face that was
+    there.
     """
     from facestudio.faces.duplicates import known_as
     from facestudio.journal import Journal
@@ -121,19 +126,26 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, most: int, progress:
     assert row.item is not None and record is not None
     if recipe is not None:
         recipe = complete(recipe, studio.method_options(recipe.checkpoint))
+    checkpoint, ensemble = (recipe or settings.recipe).checkpoint, known.of_row(studio, settings)
+    cast = ensemble.recast(row.path, checkpoint, record) if ensemble is not None else None
+    parted = ensemble is None and recipe is not None and studio.makes_people(checkpoint)
 
     def work(photo: Photo, shown: Photo | None, progress: Progress) -> Any:
         face = None
         if wish.box is not None:
             face = studio.face_at(photo, wish.box, progress)
-            known = known_as(face, _faces(record))
-            if known is not None:
+            same = known_as(face, _faces(record))
+            if same is not None:
                 raise UsageError(
-                    f"The box shows face {known + 1}, which is there already.", hint="Choose that face in the list."
+                    f"The box shows face {same + 1}, which is there already.", hint="Choose that face in the list."
                 )
         decision = Decision(wish.how, wish.index, face, recipe)
         return studio.anonymize_again(
-            photo, record, decision, progress, shown=shown, tries=settings.tries, fallback=settings.hiding
+            *(photo, record, decision, progress),
+            shown=shown,
+            tries=settings.tries,
+            fallback=settings.hiding,
+            cast=cast,
         )
 
     stood: list[Step] = []
@@ -160,14 +172,14 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, most: int, progress:
             assert result is not None
             new = replace(row, record=outcome.record())
             reviewed = _reviewed(studio, new, result.before, result.after, Progress())
-            made.append(Decided(wish.how, new, reviewed, next(iter(stood), None)))
+            made.append(Decided(wish.how, new, reviewed, next(iter(stood), None), PARTED if parted else ""))
     except Cancelled:
         if not made:
             raise  # else it was asked to stop too late
     return made[0]
 
 
-def turn_back(studio: Studio, row: Row, out: Path, step: Step, progress: Progress) -> Decided:
+def turn_back(studio: Studio, row: Row, out: Path, step: Step, known: Known, progress: Progress) -> Decided:
     """Bring back how the result of `row` stood before a decision, or after one that was taken back; errors as of `bring_back`."""
     from facestudio.journal import Journal
     from facestudio.renewing import bring_back
@@ -179,7 +191,7 @@ def turn_back(studio: Studio, row: Row, out: Path, step: Step, progress: Progres
     other = Step(step.how, row, stood, step.standing.trace)
     back = replace(step.row, doubt=row.doubt)
     try:
-        reviewed = look(studio, back, progress)
+        reviewed = look(studio, back, known, progress)
     except (FaceStudioError, Cancelled):
         reviewed = None  # it is brought back all the same
     return Decided(step.how, back, reviewed, other)

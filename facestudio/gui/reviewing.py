@@ -173,7 +173,7 @@ class Review(QObject):
     def _look(self, row: Row) -> None:
         self._drop()
         self._show(row, None)
-        todo = partial(work.look, self._run.studio, row)
+        todo = partial(work.look, self._run.studio, row, self._run.known)
         if row.output is not None:
             job = self._run.light.submit(todo)
             job.finished.connect(self._take)
@@ -285,7 +285,7 @@ class Review(QObject):
             return
         recipe = self._run.recipe if how in (AGAIN, ADDED) else None
         wish = work.Wish(how, index, recipe, box)
-        todo = partial(work.decide, self._run.studio, row, output, wish, self.decisions.most)
+        todo = partial(work.decide, self._run.studio, row, output, wish, self._run.known, self.decisions.most)
         self._run.begin(REVIEWING, todo, self._decided)
 
     @Slot()
@@ -303,7 +303,7 @@ class Review(QObject):
     def _turn_back(self, step: Step | None, then: Callable[[Decided], None]) -> None:
         row, output = self.row, self._run.output
         if step is not None and row is not None and output is not None:
-            self._run.begin(BACK, partial(work.turn_back, self._run.studio, row, output, step), then)
+            self._run.begin(BACK, partial(work.turn_back, self._run.studio, row, output, step, self._run.known), then)
 
     @Slot(object)
     def _decided(self, made: Decided) -> None:
@@ -331,7 +331,7 @@ class Review(QObject):
             self._run.thumbnails_made.emit(row.path, made.reviewed.thumbnails)
         self._run.set_row(row)  # without a review of it, it is opened anew
         more = "; the photo still needs review." if row.status == REVIEW else "."
-        self._run.notified.emit(said[made.how] + more, row.output)
+        self._run.notified.emit(f"{said[made.how]}{more} {made.warning}".strip(), row.output)
 
 
 def can_leave(face: ReviewFace) -> bool:

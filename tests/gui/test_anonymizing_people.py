@@ -31,6 +31,7 @@ from tests.gui.test_anonymizing import (
     PATIENCE,
     HidingStudio,
     cell,
+    decided,
     done,
     ended,
     opened,
@@ -184,6 +185,38 @@ def test_the_same_person_gets_the_same_new_face(
     assert not any(any(found) for found in persons(page).values())
 
 
+def test_who_is_tried_again_stays_who_they_are_in_the_other_photos(
+    qtbot: QtBot, make_window: Callable[[], MainWindow], window: MainWindow, album: Path, studio: RecastingStudio
+) -> None:
+    page = window.anonymize
+    page.panel.people.consistent.click()
+    opened(qtbot, window, album)
+    done(qtbot, window)
+    first = persons(page)
+    whom = {identity.embedding.tobytes() for identity in studio.told.persons}
+    reviewed(qtbot, page, "b.png")
+    studio.told.persons.clear()
+    decided(qtbot, page, page.page.cards[0].again)
+    assert persons(page) == first
+    assert {identity.embedding.tobytes() for identity in studio.told.persons} <= whom and studio.told.persons
+    assert records(page.run.report)["b.png"]["faces"][0]["decisions"] == ["tried again"]
+    decided(qtbot, page, page.page.cards[0].hide_it)
+    assert persons(page)["b"] == ["", first["b"][1]]
+    decided(qtbot, page, page.page.cards[0].again)
+    assert persons(page) == first, "the album knows who it was"
+    window.close()
+
+    window = ready(qtbot, make_window())
+    page = window.anonymize
+    opened(qtbot, window, album)
+    reviewed(qtbot, page, "b.png")
+    told: list[str] = []
+    page.run.notified.connect(lambda words, path: told.append(words))
+    decided(qtbot, page, page.page.cards[0].again)
+    assert persons(page) == first | {"b": ["", first["b"][1]]}
+    assert "The key of its run is not known here" in told[-1]
+
+
 def test_the_look_for_people_says_so_is_stopped_and_gone_on_with(
     qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path, studio: RecastingStudio
 ) -> None:
@@ -273,6 +306,12 @@ def test_a_key_goes_on_another_day_and_in_the_command_line(
     assert page.panel.people.key.toolTip().startswith(str(key))
     opened(qtbot, window, album)
     assert page.panel.button.text() == "Go on with 1 photo"
+    reviewed(qtbot, page, "b.png")
+    assert (page.run.output / "b.png").read_bytes() == kept
+    decided(qtbot, page, page.page.cards[0].again)
+    assert persons(page) == first, "the key says who it was"
+    kept = (page.run.output / "b.png").read_bytes()
+    QTest.keyClick(window, Qt.Key.Key_Escape)
     done(qtbot, window)
     assert persons(page) == first and (page.run.output / "b.png").read_bytes() == kept
 
