@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.faces.loading import load_network, refuse_others
-from facestudio.methods.redraw import Redraw, change_option, guidance_option, parts, steps_option
+from facestudio.methods.redraw import Redraw, change_option, guidance_option, guide_option, parts, steps_option
 from facestudio.options import option
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Options:
     guidance: float = guidance_option()
     change: float = change_option(1.0)
     steps: int = steps_option(8)
+    guide: float = guide_option()
 
 
 class Decouple(Redraw):
@@ -67,7 +68,9 @@ class Decouple(Redraw):
         return cls(checkpoint, *parts(checkpoint, device), load_network(checkpoint, device), device)
 
     def stronger(self, options: Any) -> Any | None:
-        """A fifth less is held; None when nothing is."""
+        """Pushed away with all strength, then a fifth less is held; None when nothing is."""
+        if options.guide < 1:
+            return replace(options, guide=1.0)
         return replace(options, hold=max(0.0, round(options.hold - 0.2, 2))) if options.hold > 0 else None
 
     def _asked(self, who: Tensor, options: Any, lines: Tensor, known: Tensor, drawn: Tensor) -> tuple[Any, Tensor]:

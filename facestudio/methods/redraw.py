@@ -19,8 +19,10 @@ from facestudio import checkpoints
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory
 from facestudio.errors import CheckpointMismatch
-from facestudio.faces.face import FFHQ_256, AlignedFace, Face, Identity
-from facestudio.faces.identity import Embedder
+from facestudio.faces.align import similarity_transform
+from facestudio.faces.calibration import threshold_at
+from facestudio.faces.face import ARCFACE_112, FFHQ_256, TEMPLATES, AlignedFace, Face, Identity
+from facestudio.faces.identity import LENIENT_FAR, Embedder
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.loading import load_used
 from facestudio.faces.people import IdentitySpace
@@ -35,9 +37,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from facestudio.diffusion.difface import Denoiser
+    from facestudio.diffusion.guiding import Oracle
 
 LIGHT = 24.0  # deviation, in pixels, of the blur that leaves the light and the colour of the skin
 RIM = 6.0  # deviation, in pixels, of the blur of the mask's edge
+RATE = 0.02  # length of a gradient step at most (see diffusion/guiding.Push) with all strength
+MARGIN = 0.15  # how far below its threshold a cosine is pushed: to about 0, where strangers are on average
 
 
 def change_option(default: float) -> Any:
@@ -76,6 +81,18 @@ def steps_option(default: int) -> Any:
     )
 
 
+def guide_option() -> Any:
+    """How hard the face is pushed away from whom the listener still knows in it, 0 to 1."""
+    return option(
+        0.0,
+        title="Push away",
+        help="How hard the face is pushed away from the person before, while it is drawn, where that person shows; 0: never.",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+    )
+
+
 @dataclass(frozen=True)
 class Options:
     """What a person may choose."""
@@ -83,6 +100,7 @@ class Options:
     change: float = change_option(0.8)
     guidance: float = guidance_option()
     steps: int = steps_option(12)
+    guide: float = guide_option()
 
 
 class Redraw:
@@ -127,8 +145,9 @@ class Redraw:
         return cls(checkpoint, *parts(checkpoint, device), device)
 
     def stronger(self, options: Any) -> Any | None:
-        """A tenth more of the face dissolved; None when there is nothing left to dissolve."""
-        return replace(options, change=min(1.0, round(options.change + 0.1, 2))) if options.change < 1 else None
+        """A tenth more of the face dissolved, and pushed away with all strength; None when there is nothing left to do."""
+        more = replace(options, change=min(1.0, round(options.change + 0.1, 2)), guide=1.0)
+        return more if more != options else None
 
     def who(self, aligned: AlignedFace) -> Identity:
         """Who the face in an FFHQ_256 crop is, to the embedder that the prior listens to."""
@@ -170,6 +189,8 @@ class Redraw:
         with enough_memory(), torch.inference_mode():
             latents = self._autoencoder.latents(original) * loud
             denoise = self._denoiser(new, options, self._lines(aligned), latents)
+            if options.guide > 0:
+                denoise = self._guided(denoise, options.guide, aligned, latents, chance, progress)
 
             def shown(x: Tensor) -> np.ndarray:
                 return self._laid(aligned, held(self._autoencoder.pixels(x / loud), original, LIGHT))
@@ -185,8 +206,7 @@ class Redraw:
         from facestudio.diffusion.latents import denoiser
         from facestudio.diffusion.sampling import told
 
-        inside = cv2.resize(area_mask("face"), known.shape[:1:-1], interpolation=cv2.INTER_AREA)
-        drawn = torch.from_numpy(inside)[None, None].to(known)
+        drawn = _drawn(known)
         who = torch.from_numpy(np.array(new.embedding, np.float32))[None].to(self._device)
         asked, who = self._asked(who, options, lines, known, drawn)
         tell = told(asked, who, 1, options.guidance, lines, self._device)
@@ -195,6 +215,54 @@ class Redraw:
     def _asked(self, who: Tensor, options: Any, lines: Tensor, known: Tensor, drawn: Tensor) -> tuple[Any, Tensor]:
         """Which prior is asked, and for whom (1, D); `drawn` (1, 1, h, w) is 1 where the face is drawn anew."""
         return self._prior, who
+
+    def _guided(
+        self, denoise: Denoiser, strength: float, aligned: AlignedFace, known: Tensor, seed: int, progress: Progress
+    ) -> Denoiser:
+        """`denoise`, led away from who the face in `aligned` is; `known` are its latents, `strength` is 0..1."""
+        import torch
+
+        from facestudio.diffusion.guiding import Push, guided
+        from facestudio.diffusion.latents import schedule
+
+        with torch.inference_mode(False):  # what was made for inference could take part in no gradient
+            original = to_tensor(aligned.pixels).to(self._device)
+            weight = torch.from_numpy(self.mask(None)).to(self._device)
+            oracles = [self._oracle(one, aligned) for one in self._guides()]
+        loud = self._prior.loud[:, None, None]
+
+        def shown(x: Tensor) -> Tensor:
+            found = self._autoencoder.pixels(x / loud)
+            with torch.no_grad():  # the light is held in the end, and says little of the person
+                light = held(found, original, LIGHT) - found
+            return torch.lerp(original, found + light, weight)
+
+        push = Push(rate=RATE * strength)
+        return guided(denoise, schedule(self._prior), shown, oracles, _drawn(known), push, seed, progress)
+
+    def _oracle(self, embedder: Embedder, aligned: AlignedFace) -> Oracle:
+        """What says whether the face in `aligned` is still known to `embedder`, by the threshold that verifying goes by."""
+        import torch
+
+        from facestudio.diffusion.guiding import Oracle
+
+        template = TEMPLATES[getattr(embedder.network, "template", ARCFACE_112.name)]
+        frame = similarity_transform(template.points, self.template.points).astype(np.float32)
+        who = np.array(embedder.embed(aligned.pixels, self.template.points).embedding)
+        below = threshold_at(embedder.checkpoint.calibration, LENIENT_FAR, embedder.id) - MARGIN
+        known, place = torch.from_numpy(who).to(self._device), torch.from_numpy(frame).to(self._device)
+        return Oracle(embedder.network, place, template.size, known, below)
+
+    def _guides(self) -> list[Embedder]:
+        """The recognisers that the face is pushed away from: those that the prior listens to, as they judge nothing.
+
+        CheckpointMismatch when one of them would have a say in whether it was changed enough.
+        """
+        guides = [self._listener]
+        for one in guides:
+            if one.id not in self.checkpoint.conditioned_on:
+                raise CheckpointMismatch(f"{one.id} would judge what it has guided in {self.checkpoint.id}.")
+        return guides
 
     def _lines(self, aligned: AlignedFace) -> Tensor:
         """Where the features are, as the prior is told it (1, S, h, w)."""
@@ -216,6 +284,14 @@ class Redraw:
         mixed = aligned.pixels + weight * (to_pixels(found[:1])[0].astype(np.float32) - aligned.pixels)
         pixels: np.ndarray = np.rint(mixed).astype(np.uint8)
         return pixels
+
+
+def _drawn(known: Tensor) -> Tensor:
+    """Where latents like `known` (1, C, h, w) are drawn anew, (1, 1, h, w) in 0..1."""
+    import torch
+
+    inside = cv2.resize(area_mask("face"), known.shape[:1:-1], interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(inside)[None, None].to(known)
 
 
 def parts(checkpoint: Checkpoint, device: str) -> tuple[nn.Module, nn.Module, Embedder, LandmarkFinder, IdentitySpace]:

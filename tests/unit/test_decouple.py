@@ -31,7 +31,7 @@ from facestudio.training.recipes.prior import Recipe as PriorRecipe
 from tests.fakes import fake_checkpoint
 from tests.unit.test_lafr import Judge, Teacher, drawn_faces
 from tests.unit.test_prior import TINY
-from tests.unit.test_redraw import Finder, Listener, crop, distance, space
+from tests.unit.test_redraw import Finder, Listener, crop, distance, seeing, space
 
 SMALL: dict[str, Any] = {"code": 2, "width": 16, "blocks": 1, "branch": 1, "hidden": 16, "groups": 4}
 
@@ -335,15 +335,24 @@ def test_what_is_held_comes_from_the_face_and_may_be_held_less(method: Decouple)
     assert distance(method(face, options, Progress(), 7), free) < 0.5, "a silent branch holds nothing"
 
 
-def test_each_try_holds_less(method: Decouple) -> None:
+def test_tries_push_away_then_hold_less(method: Decouple) -> None:
     assert isinstance(method, Strengthening)
     options: Any = Options(hold=0.6, steps=5)
     held = []
     while options is not None:
-        held.append(options.hold)
+        held.append((options.hold, options.guide))
         assert options.steps == 5
         options = method.stronger(options)
-    assert held == [0.6, 0.4, 0.2, 0.0]
+    assert held == [(0.6, 0.0), (0.6, 1.0), (0.4, 1.0), (0.2, 1.0), (0.0, 1.0)]
+
+
+def test_a_face_is_pushed_away_from_who_it_was(method: Decouple) -> None:
+    face, told = crop(), seeing(method, stranger=0.0)
+    assert isinstance(told, Decouple)
+    plain, pushed = (told(face, Options(guide=guide), Progress(), 7) for guide in (0.0, 1.0))
+    who = told.who(face).embedding
+    assert float(who @ told.who(pushed).embedding) < float(who @ told.who(plain).embedding) - 0.05
+    assert distance(plain, method.becoming(method.people.draw(1))(face, Options(), Progress(), 7)) == 0
 
 
 def test_it_can_be_told_whom_a_face_becomes(method: Decouple) -> None:

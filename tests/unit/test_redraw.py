@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from facestudio.checkpoints import checkpoint, load_manifest
 from facestudio.errors import CheckpointMismatch, FaceStudioError
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
+from facestudio.faces.identity import Embedder
 from facestudio.faces.people import IdentitySpace
 from facestudio.methods.base import Anonymizer, Masked, Obscurer, Replacing, Strengthening, method_class
 from facestudio.methods.redraw import Options, Redraw
@@ -18,7 +21,7 @@ from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.people import People
 from facestudio.networks.prior import FacePrior
 from facestudio.progress import Cancelled, Progress
-from tests.fakes import fake_checkpoint, picture
+from tests.fakes import CALIBRATION, fake_checkpoint, picture
 from tests.unit.test_prior import TINY
 
 LISTENER = "listening"
@@ -64,6 +67,18 @@ def method() -> Redraw:
     autoencoder.code(torch.nn.functional.pixel_unshuffle(faces, 16).permute(0, 2, 3, 1).flatten(0, 2))
     parts: Any = (Listener(), Finder(), space())
     return Redraw(fake_checkpoint(conditioned_on=(LISTENER,)), prior.eval(), autoencoder.eval(), *parts)
+
+
+def seeing(method: Redraw, stranger: float = 0.4) -> Redraw:
+    """`method`, whose listener looks at the crop, and knows a face from the cosine `stranger` on, which one in ten reaches."""
+    torch.manual_seed(2)
+    eye = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 9, 8), torch.nn.Tanh(), torch.nn.Flatten(), torch.nn.Linear(1352, 16)
+    )
+    calibration = {**CALIBRATION, "thresholds": {"1e-3": stranger + 0.1, "1e-1": stranger}}
+    made = copy.copy(method)
+    made._listener = Embedder(fake_checkpoint(LISTENER, calibration=calibration), eye.eval())
+    return made.becoming(method.people.draw(1))
 
 
 def crop(seed: int = 0) -> AlignedFace:
@@ -131,15 +146,58 @@ def test_it_can_be_told_whom_a_face_becomes(method: Redraw, monkeypatch: pytest.
     assert distance(method(face, options, Progress(), 7), untold) == 0, "who was told is not remembered"
 
 
-def test_each_try_dissolves_more(method: Redraw) -> None:
+def test_each_try_dissolves_more_and_pushes_away(method: Redraw) -> None:
     assert isinstance(method, Strengthening)
     options: Any = Options(change=0.75)
     changes = []
     while options is not None:
-        changes.append(options.change)
+        changes.append((options.change, options.guide))
         options = method.stronger(options)
-    assert changes == [0.75, 0.85, 0.95, 1.0]
-    assert method.stronger(Options(change=0.75, steps=5)).steps == 5
+    assert changes == [(0.75, 0.0), (0.85, 1.0), (0.95, 1.0), (1.0, 1.0)]
+    assert method.stronger(Options(change=0.75, steps=5)) == Options(change=0.85, steps=5, guide=1.0)
+    assert method.stronger(Options(change=1.0)) == Options(change=1.0, guide=1.0)
+
+
+def test_the_listener_knows_less_of_a_face_that_is_pushed_away(method: Redraw) -> None:
+    face, options, told = crop(), Options(steps=8, change=0.7), seeing(method, stranger=0.0)
+    plain, pushed = (told(face, replace(options, guide=guide), Progress(), 7) for guide in (0.0, 1.0))
+    who = told.who(face).embedding
+    alike = [float(who @ told.who(one).embedding) for one in (plain, pushed)]
+    assert alike[1] < alike[0] - 0.05
+    mask = method.mask(options)
+    assert np.array_equal(pushed.pixels[mask == 0], face.pixels[mask == 0]), "around the face nothing moves"
+    assert distance(pushed, told(face, replace(options, guide=1.0), Progress(), 7)) == 0
+    weak = told(face, replace(options, guide=0.1), Progress(), 7)
+    assert 0 < distance(weak, plain) < distance(pushed, plain)
+
+
+def test_a_face_that_the_listener_does_not_know_is_drawn_as_without(method: Redraw) -> None:
+    face, options, told = crop(), Options(steps=4), seeing(method, stranger=1.2)
+    made = told(face, replace(options, guide=1.0), Progress(), 7)
+    assert distance(made, told(face, options, Progress(), 7)) == 0
+    # without any push nobody is asked who the face is: the listener of the other tests has no network
+    assert distance(made, method.becoming(method.people.draw(1))(face, options, Progress(), 7)) == 0
+
+
+def test_it_stops_between_two_pushes(method: Redraw) -> None:
+    told, progress, looks = seeing(method, stranger=0.0), Progress(), []
+
+    def looked(*_: Any) -> None:
+        looks.append(torch.is_grad_enabled())
+        if sum(looks) == 2:
+            progress.cancel()
+
+    told._listener.network.register_forward_hook(looked)
+    with pytest.raises(Cancelled):
+        told(crop(), Options(steps=8, change=0.7, guide=1.0), progress, 7)
+    assert sum(looks) == 2
+
+
+def test_who_judges_does_not_guide(method: Redraw) -> None:
+    told = seeing(method)
+    told.checkpoint = fake_checkpoint(conditioned_on=("another",))
+    with pytest.raises(CheckpointMismatch, match=LISTENER):
+        told(crop(), Options(steps=2, guide=1.0), Progress(), 7)
 
 
 def test_where_the_features_are_is_told(method: Redraw, monkeypatch: pytest.MonkeyPatch) -> None:
