@@ -61,6 +61,7 @@ def test_published_weights_would_load_unmapped(name: str, fixtures: Path) -> Non
         ("adaface-ir101-webface12m", "adaface_ir101"),
         ("adaface-ir50-webface4m", "adaface_ir50"),
         ("arcface-r100-glint360k", "arcface_iresnet100"),
+        ("arcface-r100-webface42m", "arcface_iresnet100"),
         ("arcface-r50-glint360k", "arcface_iresnet50"),
         ("arcface-r50-ms1mv3", "arcface_iresnet50"),
         ("elasticface-arc", "elasticface"),
