@@ -33,6 +33,7 @@ from facestudio.store import OwnCalibration
 
 LEAST_PEOPLE = 20  # with two faces or more
 MOST_EACH, MOST_PHOTOS = 20, 4000  # of a person, and of all: more make nothing surer, and the pairs take memory
+WEAK = 0.8  # share of the pairs of one person, known again at the most frequent rate, below which it is said to be weak
 LAYOUT = "Sort photos into one folder a person, two photos or more in each, and name the folder around them."
 _ALIKE = 3  # pairs of folders that are pointed out, at most
 
@@ -85,6 +86,12 @@ class Calibrated:
         if self.unsupported:
             words += (
                 f" For one in {' and '.join(f'{1 / rate:,.0f}' for rate in self.unsupported)} there are too few pairs."
+            )
+        often = max(self.rates)
+        if self.known_again[often] < WEAK:
+            words += (
+                f" It hardly tells these people apart: only {self.known_again[often]:.0%} of the pairs of one person are as "
+                f"alike as one stranger in {1 / often:,.0f}. So it will doubt much that is so; you may want to forget its calibration."
             )
         return words
 

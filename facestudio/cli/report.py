@@ -72,12 +72,14 @@ def outcome_text(outcome: Outcome) -> str:
 
 
 def comparison_record(a: Path, b: Path, comparison: Comparison) -> dict[str, Any]:
-    """The JSON object of a comparison: cosine, threshold, verdict and probability by embedder; `together` sums up."""
+    """The JSON object of a comparison: cosine, threshold with the false accept rate that it was measured at, verdict and
+    probability by embedder; `together` sums up."""
     verdicts, summary = comparison.verdicts, comparison.summary
     return {
         "input": [str(a), str(b)],
         "cosine": {name: round(cosine, 5) for name, cosine in comparison.similarity.items()},
         "threshold": {name: round(v.threshold, 5) for name, v in verdicts.items()},
+        "far": {name: v.far for name, v in verdicts.items()},
         "verdict": {name: between_photos(v.words) for name, v in verdicts.items()},
         "probability": {name: round(v.probability, 4) for name, v in verdicts.items()},
         "together": summary_record(summary) if summary else None,

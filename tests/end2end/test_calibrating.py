@@ -89,7 +89,12 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: object, code: int = 0) 
 
 
 def test_a_recogniser_from_its_file_to_a_judge_that_is_heard(
-    weights: Path, people: Path, tiny: Path, drawn: list[np.ndarray], capsys: pytest.CaptureFixture[str]
+    weights: Path,
+    people: Path,
+    tiny: Path,
+    drawn: list[np.ndarray],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     said(capsys, "weights", "import", "a-tiny-one", tiny)
     studio = Studio("cpu")
@@ -133,6 +138,24 @@ def test_a_recogniser_from_its_file_to_a_judge_that_is_heard(
         "it alone still knew the person"
     )
     assert studio.own_judges() and not ours.own_judges()
+
+    pair = ("compare", people / "01" / "0.png", people / "01" / "2.png", "--json", "--device", "cpu")
+    record = json.loads(said(capsys, *pair))
+    assert record["far"] == {**dict.fromkeys(STARTERS, 1e-3), "a-tiny-one": 0.1}
+    assert set(record["cosine"]) == set(record["far"])
+    assert set(json.loads(said(capsys, *pair, "--judges", "starter"))["cosine"]) == set(STARTERS)
+    out = tmp_path / "out"
+    hide = ("anonymize", people / "02" / "0.png", "-o", out, "--method", "solid", "--device", "cpu", "--quiet")
+
+    def judged() -> set[str]:
+        return set(json.loads((tmp_path / "out-report.jsonl").read_text())["faces"][0]["similarity"])
+
+    said(capsys, *hide, code=1)  # with chance for a judge even a block is doubted
+    assert judged() == {*STARTERS, "a-tiny-one"}
+    told = said(capsys, *hide, "--resume", "--judges", "starter", code=1)
+    assert "made with other settings" in told, "who judged is one of them"
+    said(capsys, *hide, "--resume", "--judges", "starter", "--overwrite")
+    assert judged() == set(STARTERS)
 
     assert "was forgotten" in said(capsys, "weights", "calibrate", "a-tiny-one", "--reset")
     assert not checkpoint("a-tiny-one").recognises and not Studio("cpu").own_judges()

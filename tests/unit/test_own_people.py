@@ -12,6 +12,7 @@ import pytest
 from facestudio import own_people
 from facestudio.errors import CheckpointCorrupt, FaceStudioError, UsageError
 from facestudio.faces.calibration import interval_at, threshold_at
+from facestudio.faces.face import Identity
 from facestudio.own_people import Calibrated, calibrate, survey
 from facestudio.progress import Cancelled, Progress
 from tests.fakes import FakeDetector, FakeEmbedder, face_at, fake_panel, picture, write_picture
@@ -94,6 +95,17 @@ def test_what_counts_is_measured_and_what_does_not_is_said(people: Path) -> None
     assert "For one in 100 and 1,000 and 10,000 there are too few pairs." in found.sentence
     assert all(hashlib.sha256(path.read_bytes()).hexdigest() == known for path, known in before.items())
     assert {path for path in people.rglob("*") if path.is_file()} == set(before), "nothing was written"
+
+
+def test_a_recogniser_that_guesses_is_said_to_be_weak(people: Path) -> None:
+    class Guessing(FakeEmbedder):
+        def embed_all(self, pixels: np.ndarray, landmarks: np.ndarray, progress: Progress | None = None) -> Any:
+            number = int.from_bytes(hashlib.sha256(pixels.tobytes()).digest()[:4], "big")
+            return (Identity(np.random.default_rng(number).standard_normal(64), self.id),)
+
+    found = calibrated(people, embedder=Guessing("judge"))
+    assert found.known_again[0.1] < 0.5 and "It hardly tells these people apart" in found.sentence
+    assert "hardly" not in calibrated(people).sentence
 
 
 def test_without_a_panel_no_face_is_too_poor(people: Path) -> None:
