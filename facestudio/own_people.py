@@ -91,7 +91,7 @@ class Calibrated:
         if self.known_again[often] < WEAK:
             words += (
                 f" It hardly tells these people apart: only {self.known_again[often]:.0%} of the pairs of one person are as "
-                f"alike as one stranger in {1 / often:,.0f}. So it will doubt much that is so; you may want to forget its calibration."
+                f"alike as one stranger in {1 / often:,.0f}. So it will doubt much that is so; think of leaving it out."
             )
         return words
 
