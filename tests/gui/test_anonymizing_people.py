@@ -171,6 +171,7 @@ def test_the_same_person_gets_the_same_new_face(
     assert not people.consistent.isChecked() and not people.below.isVisible()
     people.consistent.click()
     assert people.notice.isVisible() and "until the window closes" in people.notice.text()
+    qtbot.waitUntil(lambda: not people.notice.visibleRegion().isEmpty(), timeout=PATIENCE)
     told: list[str] = []
     page.run.notified.connect(lambda words, path: told.append(words))
     opened(qtbot, window, album)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
+from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal, Slot
+from PySide6.QtWidgets import QComboBox, QPushButton, QScrollArea, QWidget
 
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK
 from facestudio.gui.anonymize_rows import FAILED
@@ -60,6 +60,7 @@ class AnonymizePanel(WorkPanel):
         self.metadata, self.about_metadata = _choice("What is kept of the photos' metadata", POLICIES), note()
         self.metadata.currentIndexChanged.connect(self._choose_metadata)
         self.people, self.files = PeopleBox(anonymizing), FilesBox(anonymizing)
+        self.people.consistent.clicked.connect(self._show_people)
         self.more = Fold("MORE ABOUT THE RESULTS", self.files)
         self.more.show_all(anonymizing.choices.names is not None or anonymizing.choices.reset_times)
         self.seed.setToolTip("Fixes all randomness: the same photos, options and seed give the same results.")
@@ -118,6 +119,18 @@ class AnonymizePanel(WorkPanel):
         return (
             f"Try {counted(failed, 'photo')} again" if failed and not left else f"Anonymize {counted(every, 'photo')}"
         )
+
+    @Slot(bool)
+    def _show_people(self, on: bool) -> None:
+        """What belongs to a choice that was just made must be seen, also where the panel is short."""
+        if on:
+            QTimer.singleShot(0, self._scroll_to_people)  # once it has its place
+
+    @Slot()
+    def _scroll_to_people(self) -> None:
+        scroll = self.findChild(QScrollArea, "sideScroll")
+        assert scroll is not None
+        scroll.ensureWidgetVisible(self.people)
 
     @Slot(int)
     def _choose_fallback(self, index: int) -> None:
