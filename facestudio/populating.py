@@ -117,11 +117,13 @@ class Order:
             raise UsageError(f"A person's pictures may vary by 0 to 0.5, not {self.vary:g}.")
 
 
-def plan(space: IdentitySpace, order: Order) -> list[Nobody]:
+def plan(space: IdentitySpace, order: Order, progress: Progress | None = None) -> list[Nobody]:
     """Everybody of the dataset, apart from each other; the first of them are the same however many are asked for."""
+    progress = progress or Progress()
+    identities = space.draw_apart(order.people, order.seed, progress=progress)
     return [
         Nobody(number, identity, space.unusual(identity), space.nearest_known(identity))
-        for number, identity in enumerate(space.draw_apart(order.people, order.seed), 1)
+        for number, identity in enumerate(progress.track(identities, "Planning people"), 1)
     ]
 
 

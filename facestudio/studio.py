@@ -428,7 +428,7 @@ class Studio:
             settings["own_judges"] = own
         drawn = running.run(
             out,
-            plan(space, order),
+            plan(space, order, progress),
             painter,
             order,
             recipe,

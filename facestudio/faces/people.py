@@ -17,6 +17,7 @@ from facestudio.errors import CheckpointMismatch, FaceStudioError, UsageError
 from facestudio.faces.calibration import threshold_at
 from facestudio.faces.face import Identity, similarity
 from facestudio.faces.loading import load_network
+from facestudio.progress import Progress
 from facestudio.whom import Anybody, Between, Drawn, Near, Who
 
 if TYPE_CHECKING:
@@ -63,7 +64,9 @@ class IdentitySpace:
         """One person who does not exist, always the same for a `seed`: usual, and no training person."""
         return self.draw_apart(1, seed)[0]
 
-    def draw_apart(self, count: int, seed: int, others: Sequence[Identity] = ()) -> list[Identity]:
+    def draw_apart(
+        self, count: int, seed: int, others: Sequence[Identity] = (), progress: Progress | None = None
+    ) -> list[Identity]:
         """`count` such people, the same for the same seed, `count` and `others`, each apart from the rest and from `others`.
 
         FaceStudioError when so many do not fit.
@@ -74,6 +77,8 @@ class IdentitySpace:
             for vector in self._usual(random):
                 if len(found) - len(others) == count:
                     break
+                if progress is not None:
+                    progress.check()
                 if not found or float((np.stack(found) @ vector).max()) < self.strangers:
                     found.append(vector)
             if len(found) - len(others) == count:

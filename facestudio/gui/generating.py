@@ -62,7 +62,6 @@ class Making(Made):
         self._refining: Run | None = None  # the run of one picture that a slider asked for
         self._moved: Picture | None = None  # the picture that sliders move
         self._moved_of: Source | None = None  # whom it was drawn from
-        self._occupied = ""  # why nothing can be computed here, though nothing of this workspace is
         self._made.connect(self._take_picture, Qt.ConnectionType.QueuedConnection)
 
     # ---- starting
@@ -160,16 +159,6 @@ class Making(Made):
 
     def set_count(self, count: int) -> None:
         self.count = count
-
-    def occupy(self, why: str) -> None:
-        """Begin nothing until told otherwise by "": something else computes, and `why` says what."""
-        self._occupied = why
-        self.work_changed.emit()
-
-    @property
-    def busy(self) -> str:
-        """As of every workplace, or what else computes."""
-        return super().busy or self._occupied
 
     @property
     def obstacle(self) -> str:

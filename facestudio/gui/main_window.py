@@ -67,7 +67,7 @@ class MainWindow(QMainWindow):
         self.workspaces = Workspaces(self.workspace, self.generate, self.anonymize, self.commands)
         self.setCentralWidget(self.workspaces)
         self.leaving = Leaving(self)
-        self.populating = Populating(making, settings, self)
+        self.populating = Populating(making, (session, anonymizing), settings, self)
         self.devices = Devices(self, settings)
         self.dialogs = Dialogs(self)
         self.overlay = DropOverlay(theme, self)

@@ -7,8 +7,7 @@ was closed on, goes on when it is started again. The GUI thread only; the work i
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from facestudio.errors import UsageError
 from facestudio.gui import populate_work as work
 from facestudio.gui.generating import UNTOLD, Making
 from facestudio.gui.jobs import Job
+from facestudio.gui.pace import Pace, duration
 from facestudio.gui.populate_work import Beginning, Outcome, Wanted
 from facestudio.gui.workplace import Workplace, counted
 from facestudio.methods.base import method_title
@@ -32,11 +32,12 @@ from facestudio.recipe import Recipe
 
 PEOPLE = 50
 MAKING = "making a dataset"
-BUSY = "A dataset is being made: wait until it is there, or stop it (Ctrl+Shift+N)."
+BUSY = "A dataset is being made. Wait until it is there, or stop it in Generate (Ctrl+Shift+N)."
 
 
 class Populating(Workplace):
-    """What is asked for (`people`, `pictures`, `seed`, `vary`, `tries`, `shard`, `out`), and how far it is.
+    """What is asked for (`people`, `pictures`, `seed`, `vary`, `tries`, `shard`, `out`), and how far it is. `others` are the
+    workspaces besides `making`; none of them begins anything while a dataset is made.
 
     Attributes:
         place: what is in the folder; None while that is looked at. before: a dataset that was never finished, to go on with.
@@ -47,9 +48,11 @@ class Populating(Workplace):
     shown = Signal(object)  # a person who was just drawn
     _person = Signal(object)  # the same, from the thread that computes
 
-    def __init__(self, making: Making, settings: QSettings, parent: QObject | None = None) -> None:
+    def __init__(
+        self, making: Making, others: Sequence[Workplace], settings: QSettings, parent: QObject | None = None
+    ) -> None:
         super().__init__(making.studio, making.compute, making.light, parent)
-        self._making, self._stored = making, settings
+        self._making, self._others, self._stored, self._pace = making, (making, *others), settings, Pace(settings)
         self.people, self.pictures = PEOPLE, PER_IDENTITY
         self.vary, self.tries, self.shard = 0.0, Order(1, 1).tries, Shard()
         self.out: Path | None = None
@@ -239,37 +242,12 @@ class Populating(Workplace):
         there = self.place.people if self.place is not None and self.shard.count == 1 else 0
         left = max(wanted.pictures - there * self.pictures, 0)
         words = counted(left if there else wanted.pictures, "picture") + (" are left to draw." if there else ".")
-        pace, whose = self._pace(wanted)
+        pace, whose = self._pace.of(wanted, self.place, self._making.runs.all)
         if not left:
             return ""
         if not pace:
             return f"{words} How long that takes is said as soon as the first are drawn."
-        return f"{words} That takes {_duration(left * pace)} if it goes as {whose}."
-
-    def _pace(self, wanted: Wanted) -> tuple[float, str]:
-        """Seconds a picture as they were measured, and when; 0 where they never were."""
-        if self.place is not None and self.place.pace:
-            return self.place.pace, "for those who are there"
-        stored = self._stored.value(self._pace_key(wanted))
-        if isinstance(stored, str | float | int) and (pace := _number(stored)):
-            return pace, "the last time with these settings"
-        for run in reversed(self._making.runs.all):
-            alike = run.recipe.checkpoint == wanted.recipe.checkpoint and run.recipe.options == wanted.recipe.options
-            if (
-                alike
-                and run.seconds
-                and run.pictures
-                and any(run.recipe.sliders.values()) == bool(wanted.recipe.sliders)
-            ):
-                return run.seconds / len(run.pictures), "your last gallery did"
-        return 0.0, ""
-
-    def _pace_key(self, wanted: Wanted) -> str:
-        """The settings key of the pace: what decides how long a picture takes."""
-        recipe = wanted.recipe
-        told = [recipe.checkpoint, dict(recipe.options), bool(recipe.sliders), wanted.order.vary > 0]
-        text = json.dumps(told, sort_keys=True, default=str)
-        return "dataset/pace-" + hashlib.sha256(text.encode()).hexdigest()[:12]
+        return f"{words} That takes {duration(left * pace)} if it goes as {whose}."
 
     # ---- the run
 
@@ -282,9 +260,14 @@ class Populating(Workplace):
         self._stored.setValue("dataset/folder", str(wanted.out))
         self._drop(self._looking)
         self.running, self.tally, self.outcome, self.run_of = True, "", None, wanted
-        self._making.occupy(BUSY)
+        self._occupy(BUSY)
         self._begin(MAKING, partial(work.run, self.studio, wanted, self._person.emit), self._take_outcome)
         self.asked_changed.emit()
+
+    def _occupy(self, why: str) -> None:
+        """Let no other workspace begin what would have to wait for this; "" when it is over."""
+        for other in self._others:
+            other.occupy(why)
 
     @Slot(object)
     def _take_update(self, update: Update) -> None:
@@ -295,7 +278,7 @@ class Populating(Workplace):
     def _take_outcome(self, outcome: Outcome) -> None:
         self.outcome = outcome
         if self.run_of is not None and outcome.pace:
-            self._stored.setValue(self._pace_key(self.run_of), outcome.pace)
+            self._pace.remember(self.run_of, outcome.pace)
         self.notified.emit(f"The dataset is in {outcome.out.name}. {outcome.head}", outcome.report)
 
     @Slot()
@@ -307,7 +290,7 @@ class Populating(Workplace):
         ended = job is self._work_job
         if ended:
             self.running = False
-            self._making.occupy("")
+            self._occupy("")
         super()._work_ended(job)
         if ended and self.outcome is None:
             self._look()
@@ -317,19 +300,3 @@ def _said(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _number(stored: str | float) -> float:
-    try:
-        return float(stored)
-    except ValueError:
-        return 0.0
-
-
-def _duration(seconds: float) -> str:
-    """Seconds in words, as exact as an estimate is."""
-    if seconds < 90:
-        return f"about {max(round(seconds), 1)} s"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min"
-    return f"about {seconds / 3600:.1f} h"

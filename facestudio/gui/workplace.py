@@ -55,6 +55,7 @@ class Workplace(QObject):
         self._entered = True  # False where nothing is to be loaded before somebody comes
         self._work_job: Job | None = None
         self._doing = ""
+        self._occupied = ""  # why nothing can be computed here, though nothing of this workplace is
 
     # ---- the recipe
 
@@ -154,7 +155,12 @@ class Workplace(QObject):
     @property
     def busy(self) -> str:
         """Why no other work can begin now, in a sentence; "" when it can."""
-        return "Wait until the work that runs is done, or stop it." if self._doing else ""
+        return "Wait until the work that runs is done, or stop it." if self._doing else self._occupied
+
+    def occupy(self, why: str) -> None:
+        """Begin nothing until told otherwise by "": something else computes for long, and `why` says what, in a sentence."""
+        self._occupied = why
+        self.work_changed.emit()
 
     @property
     def stopping(self) -> bool:

@@ -435,11 +435,13 @@ def test_closing_the_dialog_stops_nothing(
     assert not shown.isVisible() and shown.populating.running
     assert not window.generate.panel.button.isEnabled()
     assert window.generate.panel.hint.text().startswith("A dataset is being made")
+    assert window.anonymizing.obstacle.startswith("A dataset is being made")
     assert reopened(qtbot, window) is shown and shown.pages.currentIndex() == RUN
     shown.reject()
     studio.texture.more = 100
     ended(qtbot, shown)
-    assert window.generate.panel.button.isEnabled() and "The dataset is in nobody." in window.generate.toast._words
+    assert window.generate.panel.button.isEnabled() and not window.anonymizing.obstacle.startswith("A dataset")
+    assert "The dataset is in nobody." in window.generate.toast._words
     assert reopened(qtbot, window).pages.currentIndex() == DONE
     shown.reject()
     assert reopened(qtbot, window).pages.currentIndex() == FORM

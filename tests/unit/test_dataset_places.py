@@ -16,7 +16,7 @@ from facestudio.datasets.running import Writing
 from facestudio.errors import DiskFull, UsageError
 from facestudio.faces.sliders import PERSON, Slider
 from facestudio.populating import Order
-from facestudio.progress import Progress, Update
+from facestudio.progress import Cancelled, Progress, Update
 from facestudio.recipe import Recipe
 from tests.fakes import picture, write_picture
 from tests.people import Peopled
@@ -157,3 +157,13 @@ def test_a_full_disk_keeps_who_is_there_and_says_how_to_go_on(
     assert telling.made(drawn) == "1 person drawn, 1 kept." and not telling.missing(measured)
     assert telling.here(measured) == "2 people with 4 pictures, 0 of them marked"
     assert telling.proof(measured.pairs["one"]).startswith("100.0 % of 2 pairs of one person known again, ")
+
+
+def test_planning_many_people_can_be_stopped(studio: Peopled, tmp_path: Path) -> None:
+    progress = Progress()
+    progress.cancel()
+    with pytest.raises(Cancelled):
+        studio.people.draw_apart(3, 0, progress=progress)
+    stages: list[str] = []
+    studio.populate(tmp_path / "out", RECIPE, ORDER, progress=Progress(lambda of: stages.append(of.stage), every=0))
+    assert "Planning people" in stages
