@@ -7,12 +7,23 @@ from noise alone, so that nothing of the old one is in the picture but what the 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.faces.loading import load_network, refuse_others
-from facestudio.methods.redraw import Redraw, change_option, guidance_option, guide_option, parts, steps_option
+from facestudio.methods.redraw import (
+    Redraw,
+    change_option,
+    guidance_option,
+    guide_option,
+    lines_option,
+    parts,
+    quickly,
+    sampler_option,
+    steps_option,
+)
 from facestudio.options import option
 
 if TYPE_CHECKING:
@@ -39,6 +50,8 @@ class Options:
     change: float = change_option(1.0)
     steps: int = steps_option(8)
     guide: float = guide_option()
+    lines: float = lines_option()
+    sampler: str = sampler_option()
 
 
 class Decouple(Redraw):
@@ -57,27 +70,31 @@ class Decouple(Redraw):
         people: IdentitySpace,
         decoupler: nn.Module,
         device: str = "cpu",
+        few_steps: Callable[[float, float], Any] | None = None,
     ) -> None:
-        super().__init__(checkpoint, prior, autoencoder, listener, finder, people, device)
+        super().__init__(checkpoint, prior, autoencoder, listener, finder, people, device, few_steps)
         self._decoupler: Any = decoupler
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: str) -> Decouple:
         """Build and fill everything; CheckpointError when that cannot be, or it was trained with others than are here."""
         refuse_others(checkpoint, "decouple")
-        return cls(checkpoint, *parts(checkpoint, device), load_network(checkpoint, device), device)
+        found = parts(checkpoint, device)
+        return cls(checkpoint, *found, load_network(checkpoint, device), device, quickly(checkpoint, found[0], device))
 
     def stronger(self, options: Any) -> Any | None:
-        """Pushed away with all strength, then a fifth less is held; None when nothing is."""
-        if options.guide < 1:
-            return replace(options, guide=1.0)
-        return replace(options, hold=max(0.0, round(options.hold - 0.2, 2))) if options.hold > 0 else None
+        """A fifth less is held, and when nothing is, pushed away with all strength; None in the end."""
+        if options.hold > 0:
+            return replace(options, hold=max(0.0, round(options.hold - 0.2, 2)))
+        return replace(options, guide=1.0) if options.guide < 1 else None
 
-    def _asked(self, who: Tensor, options: Any, lines: Tensor, known: Tensor, drawn: Tensor) -> tuple[Any, Tensor]:
+    def _asked(
+        self, prior: Any, who: Tensor, options: Any, lines: Tensor, known: Tensor, drawn: Tensor
+    ) -> tuple[Any, Tensor]:
         from facestudio.networks.decouple import HoldingPrior
 
         network = self._decoupler
         code = network.attributes(known, lines).mean
         said = network.holder(code, known * (1 - drawn), drawn)
-        holding = HoldingPrior(self._prior, network.holder, [options.hold * one for one in said])
+        holding = HoldingPrior(prior, network.holder, [options.hold * one for one in said])
         return holding, network.identity.embedding(network.identity(who).mean)

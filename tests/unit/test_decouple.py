@@ -17,6 +17,7 @@ from facestudio.faces.face import FFHQ_256, Identity
 from facestudio.methods.base import Anonymizer, Masked, Obscurer, Replacing, Strengthening
 from facestudio.methods.decouple import Decouple, Options
 from facestudio.networks.autoencoder import FaceAutoencoder
+from facestudio.networks.consistency import ConsistencyUpdate, FewSteps
 from facestudio.networks.decouple import Code, Decoupler, HoldingPrior, IdentityCode, leak, surprise
 from facestudio.networks.embedder import DenseFaceNet
 from facestudio.networks.landmarks import LandmarkNet
@@ -335,7 +336,23 @@ def test_what_is_held_comes_from_the_face_and_may_be_held_less(method: Decouple)
     assert distance(method(face, options, Progress(), 7), free) < 0.5, "a silent branch holds nothing"
 
 
-def test_tries_push_away_then_hold_less(method: Decouple) -> None:
+def test_a_consistency_model_holds_as_well(method: Decouple) -> None:
+    few = FewSteps(method._prior, ConsistencyUpdate(TINY, 2, 2.0))
+    parts: Any = (
+        method._prior,
+        method._autoencoder,
+        method._listener,
+        method._finder,
+        method.people,
+        method._decoupler,
+    )
+    quick = Decouple(method.checkpoint, *parts, few_steps=few.at)
+    face, options = crop(), Options(steps=2, sampler="lcm")
+    held, free = (quick(face, replace(options, hold=hold), Progress(), 7) for hold in (1.0, 0.0))
+    assert distance(held, free) > 0.5
+
+
+def test_tries_hold_less_then_push_away(method: Decouple) -> None:
     assert isinstance(method, Strengthening)
     options: Any = Options(hold=0.6, steps=5)
     held = []
@@ -343,7 +360,7 @@ def test_tries_push_away_then_hold_less(method: Decouple) -> None:
         held.append((options.hold, options.guide))
         assert options.steps == 5
         options = method.stronger(options)
-    assert held == [(0.6, 0.0), (0.6, 1.0), (0.4, 1.0), (0.2, 1.0), (0.0, 1.0)]
+    assert held == [(0.6, 0.0), (0.4, 0.0), (0.2, 0.0), (0.0, 0.0), (0.0, 1.0)]
 
 
 def test_a_face_is_pushed_away_from_who_it_was(method: Decouple) -> None:

@@ -11,13 +11,14 @@ import pytest
 import torch
 
 from facestudio.checkpoints import checkpoint, load_manifest
-from facestudio.errors import CheckpointMismatch, FaceStudioError
+from facestudio.errors import CheckpointMismatch, CheckpointMissing, FaceStudioError
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.faces.identity import Embedder
 from facestudio.faces.people import IdentitySpace
 from facestudio.methods.base import Anonymizer, Masked, Obscurer, Replacing, Strengthening, method_class
 from facestudio.methods.redraw import Options, Redraw
 from facestudio.networks.autoencoder import FaceAutoencoder
+from facestudio.networks.consistency import ConsistencyUpdate, FewSteps
 from facestudio.networks.people import People
 from facestudio.networks.prior import FacePrior
 from facestudio.progress import Cancelled, Progress
@@ -146,16 +147,55 @@ def test_it_can_be_told_whom_a_face_becomes(method: Redraw, monkeypatch: pytest.
     assert distance(method(face, options, Progress(), 7), untold) == 0, "who was told is not remembered"
 
 
-def test_each_try_dissolves_more_and_pushes_away(method: Redraw) -> None:
+def test_each_try_dissolves_more_and_the_last_pushes_away(method: Redraw) -> None:
     assert isinstance(method, Strengthening)
     options: Any = Options(change=0.75)
     changes = []
     while options is not None:
         changes.append((options.change, options.guide))
         options = method.stronger(options)
-    assert changes == [(0.75, 0.0), (0.85, 1.0), (0.95, 1.0), (1.0, 1.0)]
-    assert method.stronger(Options(change=0.75, steps=5)) == Options(change=0.85, steps=5, guide=1.0)
+    assert changes == [(0.75, 0.0), (0.85, 0.0), (0.95, 0.0), (1.0, 0.0), (1.0, 1.0)]
+    assert method.stronger(Options(change=0.75, steps=5)) == Options(change=0.85, steps=5)
     assert method.stronger(Options(change=1.0)) == Options(change=1.0, guide=1.0)
+
+
+def test_features_are_held_as_strictly_as_asked(method: Redraw) -> None:
+    face, plain = crop(), Options(steps=3, change=1.0, lines=0.0)
+    free, held = (method(face, replace(plain, lines=lines), Progress(), 7) for lines in (0.0, 2.0))
+    assert distance(held, free) > 0.2
+    asked: list[int] = []
+    hook = method._prior.register_forward_hook(lambda module, given, told: asked.append(len(given[0])))
+    for options in (
+        plain,
+        replace(plain, lines=2.0),
+        replace(plain, guidance=1.0),
+        replace(plain, guidance=1.0, lines=1.0),
+    ):
+        method(face, options, Progress(), 7)
+    hook.remove()
+    assert asked == [2] * 3 + [3] * 3 + [1] * 3 + [2] * 3
+
+
+def test_a_consistency_model_is_asked_once_a_step(method: Redraw) -> None:
+    face, options = crop(), Options(steps=2, change=1.0, sampler="lcm")
+    with pytest.raises(CheckpointMissing, match="no consistency model"):
+        method(face, options, Progress(), 7)
+    asked: list[tuple[float, float]] = []
+    few = FewSteps(method._prior, ConsistencyUpdate(TINY, 2, 2.0))
+
+    def few_steps(guidance: float, lines: float) -> FewSteps:
+        asked.append((guidance, lines))
+        return few.at(guidance, lines)
+
+    parts: Any = (method._prior, method._autoencoder, method._listener, method._finder, method.people)
+    quick = type(method)(method.checkpoint, *parts, few_steps=few_steps)
+    calls: list[int] = []
+    few.prior.register_forward_hook(lambda module, given, told: calls.append(len(given[0])))
+    made = quick(face, options, Progress(), 7)
+    assert asked == [(3.0, 2.0)] and calls == [1, 1]
+    off = np.abs(made.pixels.astype(int) - face.pixels).max(2)
+    assert not off[method.mask(options) == 0].any() and off[method.mask(options) == 1].mean() > 5
+    assert distance(made, quick(face, options, Progress(), 7)) == 0
 
 
 def test_the_listener_knows_less_of_a_face_that_is_pushed_away(method: Redraw) -> None:
