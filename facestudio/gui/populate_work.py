@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from facestudio.studio import Studio
 
 FOLDER, NAME = "Face Studio", "people"  # where a dataset goes when nobody says
-SHOWN, SIDE = 8, 96  # pictures of the last person that are seen while others are drawn, and their side in px
+SHOWN, SIDE = 8, 268  # pictures of the last person that are seen while others are drawn, and their side in px
 
 
 @dataclass(frozen=True)

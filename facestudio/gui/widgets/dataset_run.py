@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QPixmap
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from facestudio.gui.populate_work import SHOWN, SIDE, Outcome, Shown
 from facestudio.gui.populating import Populating
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.run_bar import RunBar
 
-SMALL = 66  # px of the pictures of who was drawn last
+SMALL, ACROSS = 134, 4  # px of the pictures of who was drawn last, and how many stand in a row
 GOES_ON = (
     "Pausing lets it wait. Stopping keeps everybody who is there; start again on the same folder to go on, today or another "
     "day. It goes on while this is closed."
@@ -38,20 +38,19 @@ class DatasetRun(QWidget):
         self.about.setObjectName("note")
         self.about.setWordWrap(True)
         self.faces = tuple(QLabel() for _ in range(SHOWN))
-        row = QHBoxLayout()
-        row.setSpacing(6)
-        for face in self.faces:
+        grid = QGridLayout()
+        grid.setSpacing(6)
+        grid.setColumnStretch(ACROSS, 1)
+        for place, face in enumerate(self.faces):
             face.setFixedSize(SMALL, SMALL)
-            row.addWidget(face)
-        row.addStretch(1)
+            grid.addWidget(face, place // ACROSS, place % ACROSS)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(12)
         column.addWidget(self.title)
         column.addWidget(self.bar)
         column.addWidget(self.tally)
-        column.addSpacing(6)
-        column.addLayout(row)
+        column.addLayout(grid)
         column.addWidget(self.name)
         column.addStretch(1)
         column.addWidget(self.about)
