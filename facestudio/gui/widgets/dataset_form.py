@@ -66,8 +66,8 @@ class DatasetForm(QWidget):
         self.tries = _number(1, 100, "Tries of a picture")
         self.tries.setToolTip("How often a picture is drawn at most until it shows its person")
         self.part, self.parts = _number(1, MOST_PARTS, "Part"), _number(1, MOST_PARTS, "Parts")
-        for box in (self.part, self.parts):
-            box.setToolTip(
+        for number in (self.part, self.parts):
+            number.setToolTip(
                 "Several machines can share a dataset: each draws its part, and the folders are laid together"
             )
         self.more = Fold("More", self._make_more())

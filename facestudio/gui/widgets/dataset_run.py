@@ -132,7 +132,8 @@ class DatasetOutcome(QWidget):
     @property
     def words(self) -> str:
         """All that is shown, line by line."""
-        labels = [self.proofs.itemAt(place).widget() for place in range(self.proofs.count())]
+        items = [self.proofs.itemAt(place) for place in range(self.proofs.count())]
+        labels = [item.widget() for item in items if item is not None]
         proofs = [label.text() for label in labels if isinstance(label, QLabel)]
         return "\n".join([self.title.text(), self.head.text(), *proofs, self.remarks.text()])
 
