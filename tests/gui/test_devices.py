@@ -35,7 +35,7 @@ class Equipped(FakeStudio):
     def device_name(self) -> str:
         return f"A pretended {device.resolve(self.device)}"
 
-    def prepare(self, checkpoint_id: str | None = None) -> None:
+    def prepare(self, checkpoint_id: str | None = None, listening: bool = False) -> None:
         self._keep("network", lambda: self.prepared.append(self.device))
 
 
