@@ -108,7 +108,7 @@ class FakeStudio(Studio):
             fakes.fake_checkpoint("other-checkpoint", title="Other weights", licence="MIT", method="slow:Slow"),
         ]
 
-    def detect(self, photo: Any, progress: Any = None) -> Any:
+    def detect(self, photo: Any, progress: Any = None, *, unsure: bool = False) -> Any:
         time.sleep(0.01)
         return () if photo.path and photo.path.name.startswith("empty") else self.faces
 
@@ -135,7 +135,7 @@ class FakeStudio(Studio):
     def device_name(self) -> str:
         return "A pretended processor, 2 threads (cpu)"
 
-    def prepare(self, checkpoint_id: str | None = None) -> None:
+    def prepare(self, checkpoint_id: str | None = None, listening: bool = False) -> None:
         return None
 
     def _method(self, checkpoint_id: str) -> Any:
