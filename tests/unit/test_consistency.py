@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from facestudio.checkpoints import checkpoint
+from facestudio.diffusion import sampling
 from facestudio.diffusion.sampling import told
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.face import Identity
@@ -22,7 +23,7 @@ from facestudio.methods.base import Wish, load_method
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.consistency import ConsistencyUpdate, FewSteps
 from facestudio.networks.embedder import DenseFaceNet
-from facestudio.networks.prior import FacePrior
+from facestudio.networks.prior import SCHEDULE, FacePrior
 from facestudio.progress import Cancelled, Progress
 from facestudio.training import export
 from facestudio.training.loop import train
@@ -175,6 +176,31 @@ def test_it_learns_where_noise_leads(recipe: Recipe) -> None:
     assert losses[-1] < 0.9 * losses[0] and all(np.isfinite(list(terms.values())))
     assert all(torch.equal(value, before[key]) for key, value in recipe.prior.state_dict().items())
     assert next(batches)["x"].shape == (8, 4, 16, 16)
+
+
+def test_validation_draws_every_portion_from_the_beginning(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scheduler that was used goes on behind its last step, so each portion has its own."""
+    recipe.source.validation = np.full(3, 3)
+    monkeypatch.setattr(recipe_module, "PORTION", 2)
+    monkeypatch.setattr(recipe_module, "frozen", judge)
+    drawn: list[Tensor] = []
+    draw = sampling.draw
+
+    def watched(*given: Any, **more: Any) -> Tensor:
+        drawn.append(draw(*given, **more))
+        return drawn[-1]
+
+    monkeypatch.setattr(sampling, "draw", watched)
+    network = recipe.network().eval()
+    recipe.validate(network, torch.device("cpu"))
+    assert [len(one) for one in drawn] == [2, 1] * 3
+    quick = FewSteps(recipe.prior, network, recipe_module.USUAL)
+    who = torch.from_numpy(recipe.source.identities[[3]])
+    for steps, found in zip((1, 2, 4), drawn[1::2], strict=True):
+        fresh = sampling.scheduler("lcm", SCHEDULE)
+        fresh.set_timesteps(steps)
+        alone = draw(quick, fresh, sampling.noise([9002], (4, 16, 16)), who, 1.0, seeds=[9002])
+        assert torch.allclose(found, alone, atol=1e-4), steps
 
 
 # ---- drawing

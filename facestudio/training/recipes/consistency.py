@@ -31,6 +31,7 @@ from facestudio.training.recipes import prior as prior_recipe
 LISTENER = "starter-embedder-a"
 USUAL = 2.0  # guidance of validation, and what pictures are made with
 REFERENCE = 20  # steps of what validation compares with
+PORTION = 16  # faces that validation draws together
 
 
 class Way(NamedTuple):
@@ -191,15 +192,13 @@ class Recipe(Standing):
         figures: dict[str, Any] = {"validation_faces": float(len(chosen)), "calibration.fitted_to": self.fitted_to}
         made = {f"prior_{REFERENCE}": ends, "prior_3": self.way(seeds, identities, USUAL, None, 3)[2]}
         for steps in (1, 2, 4):
-            solver = sampling.scheduler("lcm", SCHEDULE)
-            solver.set_timesteps(steps)
-            start = sampling.noise(seeds, self.latent).to(device)
-            parts = [
-                sampling.draw(
-                    quick, solver, start[n : n + 16], identities[n : n + 16].to(device), 1.0, seeds=seeds[n : n + 16]
-                )
-                for n in range(0, len(seeds), 16)
-            ]
+            parts = []
+            for n in range(0, len(seeds), PORTION):
+                some = seeds[n : n + PORTION]
+                solver = sampling.scheduler("lcm", SCHEDULE)  # one that was used goes on behind its last step
+                solver.set_timesteps(steps)
+                start, who = sampling.noise(some, self.latent), identities[n : n + PORTION]
+                parts.append(sampling.draw(quick, solver, start.to(device), who.to(device), 1.0, seeds=some))
             made[f"steps_{steps}"] = torch.cat(parts).cpu()
             figures[f"error_{steps}"] = functional.mse_loss(made[f"steps_{steps}"], ends).item()
         figures["error_prior_3"] = functional.mse_loss(made["prior_3"], ends).item()
