@@ -74,6 +74,7 @@ class _Walk:
         self.graph, self.network = graph, network
         self.makers = {output: node for node in graph.nodes for output in node.outputs if output}
         self.held: dict[str, Tensor] = {}
+        self.ends: dict[Collection[str], dict[str, str]] = {}
 
     def state(self) -> dict[str, Tensor]:
         if len(self.graph.outputs) != 1:
@@ -157,7 +158,7 @@ class _Walk:
             bias = node.inputs[2] if len(node.inputs) > 2 and node.inputs[2] else None
         weight = self._matrix(self._given(node, 1))
         weight = weight.T if turned else weight
-        wide = len(weight)
+        wide = self.network.fc.out_features
         return weight, self._zeros(wide) if bias is None else self._row(bias, wide), self._given(node, 0)
 
     def _added(self, node: Node) -> tuple[str, str]:
@@ -193,11 +194,16 @@ class _Walk:
 
     def _past(self, value: str, past: Collection[str] = _PLAIN) -> str:
         """The value before everything that changes nothing."""
-        while (node := self.makers.get(value)) is not None and node.op in past:
+        ends = self.ends.setdefault(past, {})  # many layers may share one long way to their weights
+        way: list[str] = []
+        while value not in ends and (node := self.makers.get(value)) is not None and node.op in past:
             if node.op == "Cast" and node.attributes.get("to") not in _FRACTIONS:
                 raise _Unfit("it rounds numbers, which an IR-ResNet does not")
+            way.append(value)
             value = self._given(node, 0)
-        return value
+        end = ends.get(value, value)
+        ends |= dict.fromkeys(way, end)
+        return end
 
     def _op(self, value: str) -> str:
         node = self.makers.get(self._past(value))
@@ -314,7 +320,9 @@ class _Walk:
             scale, shift, mean, variance = (self._row(self._given(node, index), wide) for index in range(1, 5))
             mean = mean - bias
             theirs = node.attributes.get("epsilon", 1e-5)
-            if abs(theirs - eps) > 1e-3 * eps:  # else it was rounded to float32
+            if not isinstance(theirs, float):
+                raise _Unfit("a BatchNormalization of it has an epsilon that is no number")
+            if not abs(theirs - eps) <= 1e-3 * eps:  # else it was rounded to float32
                 variance = variance + (theirs - eps)
         self.held |= {f"{key}.weight": scale, f"{key}.bias": shift}
         self.held |= {f"{key}.running_mean": mean, f"{key}.running_var": variance}

@@ -17,6 +17,7 @@ from facestudio.checkpoints import Checkpoint, checkpoint
 from facestudio.cli.main import run
 from facestudio.conversion import Order
 from facestudio.errors import CheckpointCorrupt, CheckpointMismatch
+from facestudio.faces import unfusing
 from facestudio.faces.exporting import export
 from facestudio.faces.identity import Embedder
 from facestudio.networks.iresnet import IResNet
@@ -295,6 +296,76 @@ def test_another_network_is_one_sentence(
     assert str(caught.value) == f"net.onnx does not fit Eye: {words}."
     assert caught.value.hint == "Choose the published file."
     assert not (tmp_path / "made.safetensors").exists()
+
+
+def epsilon(made: Any, kind: Any, **value: Any) -> None:
+    (told,) = [one for one in nodes_of(made, "BatchNormalization")[0].attribute if one.name == "epsilon"]
+    told.ClearField("f")
+    told.type = kind
+    for name, content in value.items():
+        setattr(told, name, content)
+
+
+def without_numbers(made: Any) -> None:
+    """A linear layer of so many outputs, of no inputs each, that their bias would fill any memory."""
+    (gemm,) = nodes_of(made, "Gemm")
+    weight = next(one for one in made.graph.initializer if one.name == gemm.input[1])
+    weight.ClearField("raw_data")
+    weight.dims[:] = [1 << 50, 0]
+    del gemm.input[2]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: epsilon(m, onnx.AttributeProto.STRING, s=b"x"), "has an epsilon that is no number"),
+        (lambda m: epsilon(m, onnx.AttributeProto.FLOAT, f=float("nan")), "holds values that are no numbers"),
+        (without_numbers, r"fc\.weight is 1125899906842624 x 0 torch\.float32 where"),
+    ],
+    ids=["a word", "no number", "no inputs"],
+)
+def test_hostile_numbers_are_a_sentence(
+    folded: Path, tmp_path: Path, change: Callable[[Any], None], words: str
+) -> None:
+    made = onnx.load(folded)
+    change(made)
+    onnx.save(made, tmp_path / "net.onnx")
+    with pytest.raises((CheckpointMismatch, CheckpointCorrupt), match=words):
+        converted(tmp_path / "net.onnx", SMALL)
+
+
+def test_a_long_way_that_many_layers_share_is_gone_once(
+    folded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, many = onnx.load(folded), 200
+    first = [node for node in nodes_of(made, "Conv") if _spans(made, node) == 3][0]
+    long = [helper.make_node("Identity", [first.input[1] if not n else f"i{n - 1}"], [f"i{n}"]) for n in range(many)]
+    last, slopes = nodes_of(made, "Add")[-1], nodes_of(made, "PRelu")[0].input[1]
+    place, value = list(made.graph.node).index(last), last.output[0]
+    units: list[Any] = []
+    for n in range(many):
+        units.append(helper.make_node("Conv", [value, long[-1].output[0]], [f"a{n}"]))
+        units.append(helper.make_node("PRelu", [f"a{n}", slopes], [f"b{n}"]))
+        units.append(helper.make_node("Conv", [f"b{n}", long[-1].output[0]], [f"c{n}"]))
+        units.append(helper.make_node("Add", [f"c{n}", value], [f"d{n}"]))
+        value = f"d{n}"
+    behind = list(made.graph.node)[place + 1 :]
+    for node in behind:
+        node.input[:] = [value if one == last.output[0] else one for one in node.input]
+    nodes = [*long, *list(made.graph.node)[: place + 1], *units, *behind]
+    del made.graph.node[:]
+    made.graph.node.extend(nodes)
+    onnx.save(made, tmp_path / "net.onnx")
+    steps, given = [], unfusing._Walk._given
+
+    def counted(walk: Any, node: Any, index: int) -> str:
+        steps.append(node)
+        return given(walk, node, index)
+
+    monkeypatch.setattr(unfusing._Walk, "_given", counted)
+    with pytest.raises(CheckpointMismatch, match="its layers have 1, 2, 1, 201 units"):
+        converted(tmp_path / "net.onnx", SMALL)
+    assert len(steps) < 20 * len(nodes)
 
 
 def test_weights_that_are_no_numbers_are_damaged(folded: Path, tmp_path: Path) -> None:
