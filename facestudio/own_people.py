@@ -29,7 +29,7 @@ from facestudio.files import shown
 from facestudio.photo import Photo
 from facestudio.planning import LeftOut, look_through
 from facestudio.progress import Progress
-from facestudio.store import OwnCalibration
+from facestudio.store import OwnCalibration, can_judge_by
 
 LEAST_PEOPLE = 20  # with two faces or more
 MOST_EACH, MOST_PHOTOS = 20, 4000  # of a person, and of all: more make nothing surer, and the pairs take memory
@@ -150,7 +150,8 @@ def calibrate(
 ) -> Calibrated:
     """What the cosines of `embedder` mean, by `people`; `panel` says which faces are too poor, None takes all.
 
-    FaceStudioError when too few people have two faces that count; its hint says what most photos lack. CheckpointError passes.
+    FaceStudioError when too few people have two faces that count, and its hint says what most photos lack; or when all faces are
+    the same to the recogniser. CheckpointError passes.
     """
     progress = progress or Progress()
     title = embedder.checkpoint.title or embedder.id
@@ -160,6 +161,12 @@ def calibrate(
         _check_enough(seen)
         rates = calibrating.supported(seen.people)
         table = calibrating.calibration_of(seen.embeddings, seen.people, rates=rates, progress=progress)
+        kept = _rounded(table)
+        if not can_judge_by(kept):
+            raise FaceStudioError(
+                f"{title} tells nobody apart: it says the same of every face.",
+                hint="Its file may be damaged, or of another network; import it again.",
+            )
         same, different = calibrating.pairs(seen.embeddings, seen.people)
         own = OwnCalibration(
             weights=embedder.checkpoint.hashes,
@@ -168,7 +175,7 @@ def calibrate(
             faces=len(seen.people),
             same_pairs=len(same),
             different_pairs=len(different),
-            table=_rounded(table),
+            table=kept,
         )
     known = {rate: float(np.mean(same >= threshold_at(table, rate))) for rate in rates}
     lacking = tuple(rate for rate in calibrating.RATES if rate not in rates)

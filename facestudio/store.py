@@ -109,11 +109,27 @@ def own_calibration(id: str) -> OwnCalibration | None:
     try:
         told = json.loads((folder(id) / CALIBRATION).read_text(encoding="utf-8"))
         found = OwnCalibration(**{name: kind(told[name]) for name, kind in _OWN_FIELDS.items()})
-    except (OSError, ValueError, KeyError, TypeError):
+        return found if can_judge_by(found.table) else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
-    thresholds = found.table.get("thresholds")
-    numbers = list(thresholds.items()) if isinstance(thresholds, dict) else []
-    return found if numbers and all(_is_threshold(rate, value) for rate, value in numbers) else None
+
+
+def can_judge_by(table: Mapping[str, Any]) -> bool:
+    """Whether what a calibration's `table` holds makes sense; ValueError, TypeError and the like where that cannot be asked."""
+    rates = [table["thresholds"], table.get("thresholds_low", {}), table.get("thresholds_high", {})]
+    means = [float(table[f"{of}_mean"]) for of in ("same", "different") if f"{of}_mean" in table]
+    spreads = [float(table[f"{of}_std"]) for of in ("same", "different") if f"{of}_std" in table]
+    shares = [float(one) for of in ("same", "different") for one in table.get(f"{of}_shares", ())]
+    edges = [float(table[f"shares_{end}"]) for end in ("from", "to") if f"shares_{end}" in table]
+    return (
+        bool(rates[0])
+        and all(0 < float(rate) < 1 for of in rates for rate in of)
+        and all(isinstance(value, float) and -1 <= value <= 1 for of in rates for value in of.values())
+        and all(-1 <= mean <= 1 for mean in means)
+        and all(0 < spread < 2 for spread in spreads)
+        and all(0 <= share <= 1 for share in shares)
+        and all(map(math.isfinite, edges))
+    )
 
 
 def keep_calibration(id: str, measured: OwnCalibration) -> None:
@@ -231,14 +247,6 @@ _OWN_FIELDS: dict[str, Callable[[Any], Any]] = {
     }
 }
 _FIELDS = {"name": str, "source_sha256": str, "source_bytes": int, "sha256": str, "bytes": int, "date": str}
-
-
-def _is_threshold(rate: str, value: object) -> bool:
-    """Whether `value` can be the cosine of a false accept rate."""
-    try:
-        return 0 < float(rate) < 1 and isinstance(value, float) and -1 <= value <= 1
-    except ValueError:
-        return False
 
 
 def _take(descriptor: int, id: str) -> None:

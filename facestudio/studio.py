@@ -709,16 +709,20 @@ class Studio:
 
     def _embedders(self) -> list[Embedder]:
         """Every calibrated embedder whose weights are here, ours first."""
+        return [self._embedder(entry) for entry in self._judging()]
+
+    def _embedder(self, entry: Checkpoint) -> Embedder:
+        """The embedder of `entry`, loaded anew when its weights or its calibration are others by now, whoever exchanged them."""
         from facestudio.faces.identity import Embedder
 
-        device = devices.resolve(self._device)
-        load = {c.id: partial(Embedder.load, c, device, self._identities) for c in self._judging()}
-        return [self._keep(f"embedder {id}", loading) for id, loading in load.items()]
+        key, device = f"embedder {entry.id}", devices.resolve(self._device)
+        with self._lock:
+            if key in self._kept and self._kept[key].checkpoint != entry:
+                del self._kept[key]
+            return self._keep(key, partial(Embedder.load, entry, device, self._identities))
 
     def _listener(self, id: str, asking: str) -> Embedder:
         """The embedder `id` that `asking` listens to, which need not be calibrated; CheckpointMissing when it is not here."""
-        from facestudio.faces.identity import Embedder
-
         entry = next((c for c in self.checkpoints() if c.id == id), None)
         if entry is None or not entry.here:
             get = entry is not None and entry.published
@@ -728,8 +732,7 @@ class Studio:
                 if get
                 else "`facestudio weights list` says what is here, and what can be had.",
             )
-        device = devices.resolve(self._device)
-        return self._keep(f"embedder {id}", partial(Embedder.load, entry, device, self._identities))
+        return self._embedder(entry)
 
     def _space(self, method: Synthesizer) -> IdentitySpace | None:
         """Identities of people who do not exist, as `method` understands them; None when there are none."""

@@ -23,7 +23,13 @@ from facestudio.studio import Studio
 from tests import published
 from tests.unit.test_importing import in_this_process
 
-TABLE = {"thresholds": {"1e-01": 0.2, "1e-02": 0.4}, "same_mean": 0.7, "same_std": 0.1}
+TABLE = {
+    "thresholds": {"1e-01": 0.2, "1e-02": 0.4},
+    "thresholds_low": {"1e-01": 0.1},
+    "thresholds_high": {"1e-01": 0.3},
+    **{"same_mean": 0.7, "same_std": 0.1, "different_mean": 0.0, "different_std": 0.1},
+    **{"same_shares": [0.0, 1.0], "different_shares": [1.0, 0.0], "shares_from": -0.5, "shares_to": 1.0},
+}
 
 
 @pytest.fixture
@@ -82,11 +88,26 @@ def test_it_goes_with_the_weights(imported: Callable[..., str]) -> None:
         json.dumps({**vars(measured("x")), "table": {"thresholds": {"1e-01": float("nan")}}}),
         json.dumps({**vars(measured("x")), "table": {"thresholds": {"often": 0.2}}}),
         json.dumps({**vars(measured("x")), "table": {"thresholds": {"1e-01": 7.0}}}),
+        json.dumps({**vars(measured("x")), "people": float("inf")}),
+        "[" * 100_000,
+        *(
+            json.dumps({**vars(measured("x")), "table": {**TABLE, **change}})
+            for change in (
+                {"same_std": 0.0},
+                {"different_std": float("nan")},
+                {"same_mean": "high"},
+                {"thresholds_low": {"1e-01": "x"}},
+                {"thresholds_high": 3.0},
+                {"same_shares": "x"},
+                {"different_shares": [0.5, None]},
+                {"shares_from": "left"},
+            )
+        ),
     ],
 )
 def test_what_is_damaged_is_nothing(imported: Callable[..., str], text: str) -> None:
-    imported()
-    (store.folder("tiny") / store.CALIBRATION).write_text(text)
+    sha256 = imported()
+    (store.folder("tiny") / store.CALIBRATION).write_text(text.replace('"x"', f'"{sha256}"', 1))
     assert store.own_calibration("tiny") is None
     assert not checkpoint("tiny").recognises
 
@@ -123,6 +144,26 @@ def test_a_run_s_settings_name_who_judged_beside_ours(imported: Callable[..., st
     store.keep_calibration("tiny", measured(sha256, table={"thresholds": {"1e-01": 0.3}}))
     assert Studio("cpu").own_judges() != first.judges, "calibrated anew it may say something else"
     assert replace(plain, judges=Studio("cpu", judges="starter").own_judges()) == plain
+
+
+def test_who_judges_has_the_weights_and_the_calibration_that_are_there_now(imported: Callable[..., str]) -> None:
+    """Another process, such as the command line beside a window, may have changed them."""
+    studio = Studio("cpu")
+
+    def judge() -> Any:
+        (found,) = studio._embedders()
+        return found
+
+    sha256 = imported()
+    listening = studio._listener("tiny", "painter")
+    store.keep_calibration("tiny", measured(sha256))
+    assert judge() is not listening and judge() is judge() and judge().checkpoint.calibration == TABLE
+    store.keep_calibration("tiny", measured(sha256, table={"thresholds": {"1e-01": 0.3}}))
+    assert judge().checkpoint.calibration == {"thresholds": {"1e-01": 0.3}}
+    other = imported(seed=1)
+    store.keep_calibration("tiny", measured(other))
+    assert judge().checkpoint.hashes == other
+    assert studio._listener("tiny", "painter") is judge()
 
 
 def test_a_dataset_is_not_judged_at_a_rate_that_was_not_measured(imported: Callable[..., str]) -> None:

@@ -108,6 +108,15 @@ def test_a_recogniser_that_guesses_is_said_to_be_weak(people: Path) -> None:
     assert "hardly" not in calibrated(people).sentence
 
 
+def test_a_recogniser_that_says_the_same_of_everybody_does_not_judge(people: Path) -> None:
+    class Dead(FakeEmbedder):
+        def embed_all(self, pixels: np.ndarray, landmarks: np.ndarray, progress: Progress | None = None) -> Any:
+            return (Identity(np.ones(64), self.id),)
+
+    with pytest.raises(FaceStudioError, match="judge tells nobody apart"):
+        calibrated(people, embedder=Dead("judge"))
+
+
 def test_without_a_panel_no_face_is_too_poor(people: Path) -> None:
     assert calibrated(people, panel=None).own.faces == 46
 
