@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from facestudio.errors import UsageError
+from facestudio.checkpoints import checkpoint
+from facestudio.errors import CheckpointError, UsageError
 from facestudio.files import write_beside
 from facestudio.generating import Portrait
 from facestudio.metadata import read_recipe
+from facestudio.methods.base import method_class
+from facestudio.options import recorded
 from facestudio.recipe import Recipe
 from facestudio.whom import Between
 
@@ -57,11 +61,19 @@ def arrays_of(portrait: Portrait) -> dict[str, Any]:
 
 
 def recipe_of(path: Path) -> Recipe:
-    """The recipe in a picture that was made here, or in the file beside it; UsageError where there is none."""
+    """The recipe in a picture that was made here, or in the file beside it; UsageError where there is none.
+
+    Options that came later than the picture are as it was before them, so that it can still be made again.
+    """
     text = path.read_text("utf-8", "replace") if path.suffix.lower() == RECIPE and path.is_file() else read_recipe(path)
     if text is None:
         raise UsageError(f"{path.name} holds no recipe.", hint="Choose a picture that Face Studio made and saved.")
-    return Recipe.from_json(text)
+    recipe = Recipe.from_json(text)
+    try:
+        options = method_class(checkpoint(recipe.checkpoint)).Options
+    except CheckpointError:
+        return recipe  # of weights that are not known here, as whoever uses it says
+    return replace(recipe, options=recorded(options, recipe.options))
 
 
 def _text(text: str) -> Callable[[IO[bytes]], None]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import typing
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,7 @@ class OptionField:
         minimum, maximum: bounds, both allowed; None where there is none. step: of a slider, None for its own choice.
         choices: the values allowed; empty when any value within the bounds is.
         needs: what the option has no effect without: `PERSON` who is told to the method, a `PHOTO` of somebody, or "" nothing.
+        before: what it was before there was the option, for records of then; None where it is as old as its method.
     """
 
     name: str
@@ -46,6 +47,7 @@ class OptionField:
     step: float | None = None
     choices: tuple[Any, ...] = ()
     needs: str = ""
+    before: Any = None
 
     def problem(self, value: Any) -> str:
         """One sentence on why `value` is not allowed, "" when it is."""
@@ -75,10 +77,11 @@ def option(
     step: float | None = None,
     choices: Sequence[Any] = (),
     needs: str = "",
+    before: Any = None,
 ) -> Any:
     """A dataclass field that `describe` understands; see OptionField for the arguments."""
     shown = {"title": title, "help": help, "minimum": minimum, "maximum": maximum, "step": step, "needs": needs}
-    return dataclasses.field(default=default, metadata={_KEY: {**shown, "choices": tuple(choices)}})
+    return dataclasses.field(default=default, metadata={_KEY: {**shown, "choices": tuple(choices), "before": before}})
 
 
 def describe(cls: type) -> tuple[OptionField, ...]:
@@ -98,6 +101,12 @@ def describe(cls: type) -> tuple[OptionField, ...]:
             raise ValueError(f"the default of {cls.__module__}.{cls.__qualname__}.{field.name} is wrong: {problem}")
         found.append(described)
     return tuple(found)
+
+
+def recorded(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options `values` of a record, which named all of the dataclass `cls` that there were, with those that came later as
+    it was before them."""
+    return {**{field.name: field.before for field in describe(cls) if field.before is not None}, **values}
 
 
 def validate(options: Any) -> None:

@@ -23,6 +23,7 @@ from facestudio.faces.face import Face
 from facestudio.faces.identity import Embedder
 from facestudio.faces.panel import Panel
 from facestudio.methods.base import Anonymizer, Obscurer
+from facestudio.options import recorded
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
@@ -87,7 +88,7 @@ def again(
         reviewed = _Reviewed(photo, record, recipe, methods, hiding, fallback, shown, tries)
         faces, wanted = reviewed.wanted(decision)
         method = methods(recipe.checkpoint)
-        options = method.Options(**recipe.options)
+        options = method.Options(**recorded(method.Options, recipe.options))
     except (KeyError, TypeError, IndexError) as error:
         raise UsageError(
             "What was done to this photo cannot be read; another version may have written it.",
@@ -185,7 +186,7 @@ class _Reviewed:
         hidden = record["status"] == FALLBACK or (
             last.method == self.hiding.id and (last.method != self.recipe.method or HIDDEN in decisions)
         )
-        step = Step(method, method.Options(**last.options), last.seed, hidden)
+        step = Step(method, method.Options(**recorded(method.Options, last.options)), last.seed, hidden)
         more = () if left or hidden or self.fallback is None else hiding_steps(self.fallback)
         shown = self.shown if record["method"] else None
         told = tuple(method.checkpoint.conditioned_on)

@@ -46,6 +46,7 @@ def lines_option() -> Any:
         minimum=0.0,
         maximum=3.0,
         step=0.25,
+        before=0.0,
     )
 
 

@@ -15,7 +15,9 @@ from facestudio.errors import UnwritableOutput, UsageError
 from facestudio.faces.face import similarity
 from facestudio.generating import Gallery, Portrait
 from facestudio.keeping import keep, recipe_of, stem
+from facestudio.methods.arc2face import Options
 from facestudio.recipe import Recipe
+from facestudio.studio import options_of
 from facestudio.whom import Between, Drawn
 from tests.fakes import FakeEmbedder, write_picture
 from tests.people import Choosy, Texture, space
@@ -63,6 +65,20 @@ def test_embeddings_and_recipe_stand_beside_the_picture(gallery: Gallery, tmp_pa
     with np.load(tmp_path / "b.npz") as arrays:
         assert "person" not in arrays, "whose face it is stays out"
     assert json.loads((tmp_path / "b.json").read_text())["reference"] == "x"
+
+
+def test_a_recipe_of_before_an_option_draws_as_then(tmp_path: Path) -> None:
+    """Pictures of the starter's prior followed a sketch no more strictly than the prior before there was `lines`."""
+    old = Recipe("starter-prior", "arc2face", {"guidance": 3.0, "steps": 12, "sampler": "dpm", "hold_pose": True}, 7)
+    (tmp_path / "old.json").write_text(old.to_json())
+    found = recipe_of(tmp_path / "old.json")
+    assert found == replace(old, options={**old.options, "lines": 0.0})
+    assert options_of(Options, found.options) == Options(3.0, 12, "dpm", True, 0.0)
+    new = replace(old, options={**old.options, "lines": 2.0})
+    unknown = replace(old, checkpoint="of-somebody-else")
+    for recipe in (new, unknown):
+        (tmp_path / "new.json").write_text(recipe.to_json())
+        assert recipe_of(tmp_path / "new.json") == recipe
 
 
 def test_a_picture_of_a_walk_has_a_name_of_its_own(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from facestudio.errors import UsageError
-from facestudio.options import describe, option, validate
+from facestudio.options import describe, option, recorded, validate
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,17 @@ def test_what_is_allowed_passes(values: dict[str, Any]) -> None:
 def test_what_is_not_allowed_is_said_in_a_sentence(values: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         validate(Options(**values))
+
+
+def test_options_that_came_later_are_in_records_of_before_as_it_was() -> None:
+    @dataclass(frozen=True)
+    class Grown:
+        steps: int = option(20, minimum=1)
+        lines: float = option(2.0, minimum=0.0, maximum=3.0, before=0.0)
+
+    assert recorded(Grown, {"steps": 3}) == {"steps": 3, "lines": 0.0}
+    assert recorded(Grown, {"steps": 3, "lines": 1.0}) == {"steps": 3, "lines": 1.0}
+    assert recorded(Options, {"odd": 1}) == {"odd": 1}
 
 
 def test_a_default_outside_of_its_own_bounds_is_a_mistake() -> None:
