@@ -7,8 +7,9 @@ is nothing once its cosine is below its threshold, so that a face is not pushed 
 
 A gradient can find a picture that one recogniser does not know and everybody else does. Against that: each oracle looks through
 several frames that are shifted, turned and scaled a little, and new ones in every step; what moves are latents of the
-autoencoder, which hold no single pixels; and the last steps are the prior's alone. Torch only: knows no photos, no
-checkpoints, and nobody's identity but by the embedding it is told.
+autoencoder, which hold no single pixels; and the last steps of "dpm" are the prior's alone (a consistency model, "lcm", has none
+behind `Push.until`, so what was pushed is shown). Torch only: knows no photos, no checkpoints, and nobody's identity but by the
+embedding it is told.
 """
 
 from __future__ import annotations
