@@ -24,8 +24,8 @@ from facestudio.photo import Photo
 from facestudio.pipeline import Result
 from facestudio.planning import Item, Plan
 from facestudio.progress import Cancelled, Progress
-from facestudio.report_tables import write_tables
-from facestudio.reporting import read_records, renew_record, write_records
+from facestudio.report_tables import check_tables, tables_of, write_tables
+from facestudio.reporting import check_report, read_records, renew_record, write_records
 
 Trace = tuple[str, Entry | None]  # hash of a result's file, "" when there is none, and what the journal knows of it
 Work = Callable[[Photo, Photo | None, Progress], Result]
@@ -77,6 +77,7 @@ def renew(
     UsageError when the journal knows the result by other settings or of another photo; what the work raises passes through, and
     then all stays as it was. So it does when the new result must not be written and an earlier one is there.
     """
+    _check(report)
     with journal:
         known = journal.state(item.source, item.target)
         # it is also done where there was none to write, and what lies there then is of another run
@@ -131,6 +132,7 @@ def bring_back(item: Item, standing: Standing, trace: Trace, journal: Journal, r
     Returns how they stood until now. UsageError when the result or its entry is not what the `trace` says, as somebody else
     changed it since; UnwritableOutput when the file cannot be put or taken away.
     """
+    _check(report)
     with journal:
         now = _standing(item, journal, report)
         if now is None or now.trace != trace:
@@ -151,6 +153,13 @@ def bring_back(item: Item, standing: Standing, trace: Trace, journal: Journal, r
             write_records(report, [one for one in read_records(report) if one.get("input") != _input(item)])
         write_tables(report)
     return now
+
+
+def _check(report: Path | None) -> None:
+    """UsageError when something else lies where the report or its pages go: before anything is another."""
+    if report is not None:
+        check_report(report)
+        check_tables(*tables_of(report))
 
 
 def _write(item: Item, standing: Standing, content: bytes, journal: Journal) -> None:

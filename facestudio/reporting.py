@@ -34,7 +34,7 @@ class ReportFile:
     def __enter__(self) -> ReportFile:
         if self._path is not None:
             try:
-                _check(self._path)
+                check_report(self._path)
                 self._path.parent.mkdir(parents=True, exist_ok=True)
                 self._file = self._path.open("wb", buffering=0)
             except OSError as error:
@@ -83,7 +83,7 @@ def renew_record(path: Path, record: dict[str, Any]) -> None:
 
 def write_records(path: Path, records: Iterable[dict[str, Any]]) -> None:
     """Write a report whole or not at all; UsageError when something else is there, UnwritableOutput when it cannot be."""
-    _check(path)
+    check_report(path)
     lines = "".join(json.dumps(record) + "\n" for record in records).encode()
 
     def write(file: IO[bytes]) -> None:
@@ -92,7 +92,7 @@ def write_records(path: Path, records: Iterable[dict[str, Any]]) -> None:
     write_beside(path, write, overwrite=True)
 
 
-def _check(path: Path) -> None:
+def check_report(path: Path) -> None:
     """UsageError when `path` is a file with something in it that no report begins with."""
     if os.path.isfile(path):
         with path.open("rb") as file:

@@ -359,6 +359,26 @@ def test_what_somebody_changed_since_is_not_taken_back(run: tuple[Item, Settings
     assert everything(run) == now
 
 
+@pytest.mark.parametrize("end", [".csv", ".html", ".jsonl"])
+def test_where_a_report_cannot_be_made_all_stays_as_it_was(run: tuple[Item, Settings, Path], end: str) -> None:
+    item, settings, out = run
+    changes: list[Any] = []
+    renewed(run, Decision(HIDDEN, 0), told=lambda *change: changes.append(change), most=10**9)
+    foreign, record = report_of(out).with_suffix(end), next(read_records(report_of(out)))
+    foreign.write_text("my own notes")
+    now, ((before, trace),) = everything(run), changes
+
+    def work(photo: Photo, shown: Photo | None, progress: Progress) -> Anonymized:
+        return review(photo, record, Decision(HIDDEN, 1), shown=shown, **LAX)
+
+    with pytest.raises(UsageError, match="is not a report and would be lost"):
+        renew(item, work, Journal(out, settings.to_text()), batch.Writing(), report=report_of(out))
+    assert everything(run) == now
+    with pytest.raises(UsageError, match="is not a report and would be lost"):
+        bring_back(item, before, trace, Journal(out, settings.to_text()), report_of(out))
+    assert everything(run) == now
+
+
 def test_how_a_large_result_stood_is_not_kept(run: tuple[Item, Settings, Path]) -> None:
     changes: list[Any] = []
     size = run[0].target.stat().st_size
