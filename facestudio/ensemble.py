@@ -94,7 +94,13 @@ class Ensemble:
         return self._studio.cast(checkpoint, others) if self._similar else Cast(others)
 
     def anonymize(self, photo: Photo, settings: Settings, find: Find, progress: Progress) -> Anonymized:
-        """Change the faces of `photo` that `find` finds by the `settings`; errors as of `Studio.anonymize`."""
+        """Change the faces of `photo` that `find` finds by the `settings`; errors as of `Studio.anonymize`, and UsageError when
+        others judge by now than the settings say, which the journal would keep."""
+        if self._studio.own_judges() != settings.judges:
+            raise UsageError(
+                "Other recognisers judge by now than when this run began.",
+                hint="Begin the run again, so that they judge all.",
+            )
         album = self.album
         found, chosen = (album.found(photo) if album else None) or find(photo, progress)
         cast = album.cast(photo) if album else self._studio.cast(self._checkpoint) if self._similar else None

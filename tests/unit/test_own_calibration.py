@@ -15,7 +15,8 @@ import torch
 from facestudio import importing, store
 from facestudio.anonymize_settings import Settings
 from facestudio.checkpoints import checkpoint
-from facestudio.errors import CheckpointMissing
+from facestudio.ensemble import Ensemble
+from facestudio.errors import CheckpointMissing, UsageError
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.store import OwnCalibration
@@ -164,6 +165,18 @@ def test_who_judges_has_the_weights_and_the_calibration_that_are_there_now(impor
     store.keep_calibration("tiny", measured(other))
     assert judge().checkpoint.hashes == other
     assert studio._listener("tiny", "painter") is judge()
+
+
+def test_a_photo_is_not_done_by_other_judges_than_its_run_says(imported: Callable[..., str]) -> None:
+    """Recognisers may be calibrated, forgotten or left out in the window while photos are done."""
+    sha256 = imported()
+    store.keep_calibration("tiny", measured(sha256))
+    studio, nothing = Studio("cpu"), Any
+    settings = Settings(Recipe("solid", "solid"), judges=studio.own_judges())
+    ensemble = Ensemble(studio, "solid")
+    studio.who_judges = "starter"
+    with pytest.raises(UsageError, match="Other recognisers judge by now"):
+        ensemble.anonymize(nothing, settings, nothing, Progress())  # type: ignore[arg-type]
 
 
 def test_a_dataset_is_not_judged_at_a_rate_that_was_not_measured(imported: Callable[..., str]) -> None:
