@@ -51,22 +51,25 @@ def starter(checkpoint: Checkpoint, device: str) -> Carrier:
         faces: Tensor = autoencoder.pixels(latents / prior.loud[:, None, None])
         return faces
 
-    few_steps = consistent(checkpoint, prior, device) if "lcm" in checkpoint.uses else None
-    return Carrier(prior, SCHEDULE, latent, decode, few_steps)
+    return Carrier(prior, SCHEDULE, latent, decode, consistent(checkpoint, prior, device))
 
 
-def consistent(asking: Checkpoint, prior: Any, device: str) -> Callable[[float, float], Any]:
-    """What makes a consistency model of our own `prior`, as of `Carrier.few_steps`, by the weights that `asking` uses as "lcm".
+def consistent(asking: Checkpoint, prior: Any, device: str) -> Callable[[float, float], Any] | None:
+    """What makes a consistency model of our own `prior`, as of `Carrier.few_steps`, by the weights that `asking` uses as "lcm";
+    None where it uses none, or they are not here.
 
     They are loaded when it is called first; CheckpointError then, when they cannot be or belong to another prior.
     """
+    entry = checkpoints.load_manifest().get(asking.uses.get("lcm", ""))
+    if entry is None or checkpoints.lacking(entry):
+        return None
 
     @cache
     def learned() -> Any:
         from facestudio.networks.consistency import FewSteps
 
         network: Any = load_used(asking, "lcm", device)
-        refuse_others(checkpoints.checkpoint(asking.uses["lcm"]), "consistency")
+        refuse_others(entry, "consistency")
         return FewSteps(prior, network)
 
     return lambda guidance, lines: learned().at(guidance, lines)

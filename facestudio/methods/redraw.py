@@ -327,8 +327,7 @@ class Redraw:
 
 def quickly(checkpoint: Checkpoint, prior: Any, device: str) -> Callable[[float, float], Any] | None:
     """The `prior` that `checkpoint` uses as a consistency model, loaded when it is asked for; None where none belongs to it."""
-    entry = checkpoints.checkpoint(checkpoint.uses["prior"])
-    return consistent(entry, prior, device) if "lcm" in entry.uses else None
+    return consistent(checkpoints.checkpoint(checkpoint.uses["prior"]), prior, device)
 
 
 def _drawn(known: Tensor) -> Tensor:
