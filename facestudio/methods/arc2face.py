@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 PREVIEW = 128  # pixels of a face in a preview
 DRAFT = 3  # steps of a draft
-QUICKEST = 1  # the same of a consistency model
+QUICKEST = 2  # the same of a consistency model
 MOST_CONSISTENT = 50  # steps that a consistency model can be asked for
 
 
@@ -76,7 +76,7 @@ class Options:
         "dpm",
         title="Sampler",
         help="dpm (DPM-Solver++) needs few steps; ddim needs more, and is what the papers compare with; lcm (a consistency "
-        "model) needs 1 to 4 and is a little poorer.",
+        "model) needs 2 and is poorer: for drafts.",
         choices=("dpm", "ddim", "lcm"),
     )
     hold_pose: bool = option(
@@ -160,14 +160,18 @@ class Arc2Face:
         from facestudio.diffusion.sampling import draw, noise, scheduler
 
         carrier = self._carrier
-        steps = scheduler(options.sampler, dict(carrier.schedule))
-        steps.set_timesteps(min(options.steps, MOST_CONSISTENT) if options.sampler == "lcm" else options.steps)
         wishes, seeds = [wish for wish, _ in items], [seed for _, seed in items]
         start = noise(seeds, carrier.latent).to(self._device)
         who, lines = self._who(wishes, seeds), self._lines(wishes)
         prior, guidance, strict = carrier.prior, options.guidance, 0.0 if lines is None else options.lines
-        if options.sampler == "lcm" and carrier.few_steps is not None:
-            prior, guidance, strict = carrier.few_steps(guidance, strict), 1.0, 0.0  # which it has learned
+        sampler, count = options.sampler, options.steps
+        if sampler == "lcm":
+            count = min(count, MOST_CONSISTENT)
+            if carrier.few_steps is not None:
+                # it has learned both guidances, and where the prior's own way ends: on that it stays without new noise
+                prior, guidance, strict, sampler = carrier.few_steps(guidance, strict), 1.0, 0.0, "ddim"
+        steps = scheduler(sampler, dict(carrier.schedule))
+        steps.set_timesteps(count)
         push = self._push(wishes)
         seen = self._sheet if options.steps > DRAFT else None  # a preview takes as long as one of so few steps
         latents = draw(prior, steps, start, who, guidance, lines, progress, seen, seeds, push, strict)

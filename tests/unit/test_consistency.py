@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from facestudio.checkpoints import checkpoint
+from facestudio.checkpoints import checkpoint, load_manifest
 from facestudio.diffusion import sampling
 from facestudio.diffusion.sampling import told
 from facestudio.errors import CheckpointMismatch
@@ -276,3 +276,10 @@ def test_it_is_refused_beside_another_prior(store: Path, prior: FacePrior) -> No
     made(Wish(), [1], Options(steps=2), Progress())
     with pytest.raises(CheckpointMismatch, match="other weights of starter-prior"):
         made(Wish(), [1], Options(steps=2, sampler="lcm"), Progress())
+
+
+def test_what_ships_was_trained_with_what_ships() -> None:
+    known = load_manifest()
+    prior = known["starter-prior"]
+    assert known["starter-lcm"].calibration["fitted_to"] == {"starter-prior": prior.files["weights"].sha256}
+    assert prior.uses["lcm"] == "starter-lcm"
