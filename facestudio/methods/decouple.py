@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from facestudio.checkpoints import Checkpoint
+from facestudio.errors import CheckpointMissing
 from facestudio.faces.loading import load_network, refuse_others
 from facestudio.methods.redraw import (
     Redraw,
@@ -48,10 +49,10 @@ class Options:
     )
     guidance: float = guidance_option()
     change: float = change_option(1.0)
-    steps: int = steps_option(8)
+    steps: int = steps_option(4)
     guide: float = guide_option()
     lines: float = lines_option()
-    sampler: str = sampler_option()
+    sampler: str = sampler_option("lcm")
 
 
 class Decouple(Redraw):
@@ -80,7 +81,13 @@ class Decouple(Redraw):
         """Build and fill everything; CheckpointError when that cannot be, or it was trained with others than are here."""
         refuse_others(checkpoint, "decouple")
         found = parts(checkpoint, device)
-        return cls(checkpoint, *found, load_network(checkpoint, device), device, quickly(checkpoint, found[0], device))
+        few_steps = quickly(checkpoint, found[0], device)
+        if few_steps is None:
+            raise CheckpointMissing(
+                f"{checkpoint.id} draws by a consistency model, whose weights are not here.",
+                hint="Install Face Studio again; `weights verify` says what is missing.",
+            )
+        return cls(checkpoint, *found, load_network(checkpoint, device), device, few_steps)
 
     def stronger(self, options: Any) -> Any | None:
         """A fifth less is held, and when nothing is, pushed away with all strength; None in the end."""

