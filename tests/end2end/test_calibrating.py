@@ -145,12 +145,23 @@ def test_a_recogniser_from_its_file_to_a_judge_that_is_heard(
     assert set(record["cosine"]) == set(record["far"])
     assert set(json.loads(said(capsys, *pair, "--judges", "starter"))["cosine"]) == set(STARTERS)
     out = tmp_path / "out"
-    hide = ("anonymize", people / "02" / "0.png", "-o", out, "--method", "solid", "--device", "cpu", "--quiet")
+    hide = (
+        "anonymize",
+        people / "03" / "0.png",
+        "-o",
+        out,
+        "--method",
+        "solid",
+        "--device",
+        "cpu",
+        "--quiet",
+    )
 
     def judged() -> set[str]:
         return set(json.loads((tmp_path / "out-report.jsonl").read_text())["faces"][0]["similarity"])
 
-    said(capsys, *hide, code=1)  # with chance for a judge even a block is doubted
+    assert run([str(argument) for argument in hide]) in (0, 1)  # with chance for a judge even a block may be doubted
+    capsys.readouterr()
     assert judged() == {*STARTERS, "a-tiny-one"}
     told = said(capsys, *hide, "--resume", "--judges", "starter", code=1)
     assert "made with other settings" in told, "who judged is one of them"
