@@ -197,9 +197,9 @@ def test_validation_draws_every_portion_from_the_beginning(recipe: Recipe, monke
     quick = FewSteps(recipe.prior, network, recipe_module.USUAL)
     who = torch.from_numpy(recipe.source.identities[[3]])
     for steps, found in zip((1, 2, 4), drawn[1::2], strict=True):
-        fresh = sampling.scheduler("lcm", SCHEDULE)
+        fresh = sampling.scheduler("ddim", SCHEDULE)
         fresh.set_timesteps(steps)
-        alone = draw(quick, fresh, sampling.noise([9002], (4, 16, 16)), who, 1.0, seeds=[9002])
+        alone = draw(quick, fresh, sampling.noise([9002], (4, 16, 16)), who, 1.0)
         assert torch.allclose(found, alone, atol=1e-4), steps
 
 
