@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from facestudio.errors import FaceStudioError
+
 
 def frozen_array(values: object, dtype: type, shape: tuple[int | None, ...]) -> np.ndarray:
     """Copy `values` into a read-only array of `dtype`; ValueError unless it has `shape` (None stands for any length)."""
@@ -120,7 +122,10 @@ class AlignedFace:
 
 @dataclass(frozen=True, eq=False)
 class Identity:
-    """Who a face is to one embedder: `embedding` (D,) float32 of unit length, `embedder` its checkpoint id."""
+    """Who a face is to one embedder: `embedding` (D,) float32 of unit length, `embedder` its checkpoint id.
+
+    It is made of an embedding of any length; FaceStudioError when that has no direction.
+    """
 
     embedding: np.ndarray
     embedder: str
@@ -129,7 +134,10 @@ class Identity:
         embedding = np.asarray(self.embedding, dtype=np.float64)
         length = float(np.linalg.norm(embedding))
         if not np.isfinite(length) or length == 0:
-            raise ValueError("an identity needs a finite embedding that is not zero")
+            raise FaceStudioError(
+                f"{self.embedder} says nothing of who this face is: its embedding is zero, or not all of it are numbers.",
+                hint="If it does so with every face, its file is damaged or of another network; get or import it again.",
+            )
         object.__setattr__(self, "embedding", frozen_array(embedding / length, np.float32, (None,)))
 
 

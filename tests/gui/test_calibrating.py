@@ -15,6 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from facestudio import importing, store
 from facestudio.checkpoints import checkpoint
+from facestudio.errors import FaceStudioError
 from facestudio.gui.app import user_settings
 from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
@@ -147,6 +148,25 @@ def test_it_shows_how_far_it_is_and_keeps_nothing_when_stopped(
     idle(qtbot, window)
     assert len(seen) <= 4 and not checkpoint("tiny").recognises
     assert {path.name for path in store.folder("tiny").iterdir()} == {"weights.json", "weights.safetensors"}
+
+
+def test_a_recogniser_that_says_nothing_is_a_sentence(
+    qtbot: QtBot, dialog: WeightsDialog, people: Path, tmp_path: Path
+) -> None:
+    zeros = {
+        name: torch.zeros_like(value) for name, value in published.network(published.BACKBONE).state_dict().items()
+    }
+    torch.save(zeros, tmp_path / "tiny.ckpt")
+    dialog.weights.import_files("tiny", [tmp_path / "tiny.ckpt"], any_hash=True)
+    idle(qtbot, main_window(dialog))
+    with qtbot.waitSignal(dialog.weights.failed, timeout=30_000) as failed:
+        dialog.weights.calibrate("tiny", people)
+    (error,) = failed.args
+    assert isinstance(error, FaceStudioError) and str(error).startswith("Only 0 people have two faces or more")
+    assert "tiny says nothing of who this face is: its embedding is zero" in error.hint
+    idle(qtbot, main_window(dialog))
+    (shown,) = dialog.findChildren(ErrorDialog)
+    shown.reject()
 
 
 def test_a_folder_that_is_not_sorted_is_a_sentence(

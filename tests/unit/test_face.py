@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from facestudio.errors import FaceStudioError
 from facestudio.faces.face import ARCFACE_112, FFHQ_256, FFHQ_512, AlignedFace, Face, Identity, similarity
 
 BOX, LANDMARKS = [10, 20, 40, 60], FFHQ_512.points
@@ -69,5 +70,6 @@ def test_identities_of_two_embedders_are_not_compared() -> None:
 
 @pytest.mark.parametrize("embedding", [np.zeros(4), np.array([1.0, np.nan]), np.array([np.inf, 1.0])])
 def test_an_embedding_without_direction_is_refused(embedding: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="identity"):
+    with pytest.raises(FaceStudioError, match="e says nothing of who this face is") as told:
         Identity(embedding, "e")
+    assert "import it again" in told.value.hint

@@ -15,6 +15,7 @@ import torch
 from facestudio import importing, store
 from facestudio.anonymize_settings import Settings
 from facestudio.checkpoints import checkpoint
+from facestudio.cli.main import run
 from facestudio.ensemble import Ensemble
 from facestudio.errors import CheckpointMissing, UsageError
 from facestudio.progress import Progress
@@ -22,6 +23,7 @@ from facestudio.recipe import Recipe
 from facestudio.store import OwnCalibration
 from facestudio.studio import Studio
 from tests import published
+from tests.fakes import FakeDetector, face_at, picture, write_picture
 from tests.unit.test_importing import in_this_process
 
 TABLE = {
@@ -187,3 +189,20 @@ def test_a_dataset_is_not_judged_at_a_rate_that_was_not_measured(imported: Calla
     assert [judge.id for judge in Studio("cpu", far=1e-2)._judges_of(method)] == ["tiny"]
     with pytest.raises(CheckpointMissing, match="nobody can judge it"):
         Studio("cpu", far=1e-3)._judges_of(method)
+
+
+def test_a_recogniser_that_says_nothing_is_a_sentence_on_the_command_line(
+    imported: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    imported()
+    network = published.network(published.BACKBONE)
+    torch.save({name: torch.zeros_like(value) for name, value in network.state_dict().items()}, tmp_path / "tiny.ckpt")
+    importing.import_files(checkpoint("tiny"), [tmp_path / "tiny.ckpt"], Progress(), any_hash=True)
+    for person in range(20):
+        for take in range(2):
+            write_picture(tmp_path / "people" / f"{person}" / f"{take}.png", picture(40, 40, seed=2 * person + take))
+    monkeypatch.setattr(Studio, "_detector", lambda self: FakeDetector([face_at(20, 20, 30)]))
+    assert run(["weights", "calibrate", "tiny", str(tmp_path / "people"), "--device", "cpu"]) == 1
+    told = capsys.readouterr().err
+    assert told.startswith("Error: Only 0 people have two faces or more that count") and len(told.splitlines()) == 1
+    assert "tiny says nothing of who this face is: its embedding is zero" in told

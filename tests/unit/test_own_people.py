@@ -117,6 +117,16 @@ def test_a_recogniser_that_says_the_same_of_everybody_does_not_judge(people: Pat
         calibrated(people, embedder=Dead("judge"))
 
 
+def test_a_recogniser_without_a_word_is_told_with_its_reason(people: Path) -> None:
+    class Silent(FakeEmbedder):
+        def embed_all(self, pixels: np.ndarray, landmarks: np.ndarray, progress: Progress | None = None) -> Any:
+            return (Identity(np.zeros(64), self.id),)
+
+    with pytest.raises(FaceStudioError, match="Only 0 people have two faces or more that count") as told:
+        calibrated(people, embedder=Silent("judge"))
+    assert "judge says nothing of who this face is: its embedding is zero" in told.value.hint
+
+
 def test_without_a_panel_no_face_is_too_poor(people: Path) -> None:
     assert calibrated(people, panel=None).own.faces == 46
 
