@@ -35,6 +35,7 @@ class OptionField:
         choices: the values allowed; empty when any value within the bounds is.
         needs: what the option has no effect without: `PERSON` who is told to the method, a `PHOTO` of somebody, or "" nothing.
         before: what it was before there was the option, for records of then; None where it is as old as its method.
+        rare: whether few people ever want another value, so that panels fold it away.
     """
 
     name: str
@@ -48,6 +49,7 @@ class OptionField:
     choices: tuple[Any, ...] = ()
     needs: str = ""
     before: Any = None
+    rare: bool = False
 
     def problem(self, value: Any) -> str:
         """One sentence on why `value` is not allowed, "" when it is."""
@@ -78,10 +80,12 @@ def option(
     choices: Sequence[Any] = (),
     needs: str = "",
     before: Any = None,
+    rare: bool = False,
 ) -> Any:
     """A dataclass field that `describe` understands; see OptionField for the arguments."""
     shown = {"title": title, "help": help, "minimum": minimum, "maximum": maximum, "step": step, "needs": needs}
-    return dataclasses.field(default=default, metadata={_KEY: {**shown, "choices": tuple(choices), "before": before}})
+    shown |= {"choices": tuple(choices), "before": before, "rare": rare}
+    return dataclasses.field(default=default, metadata={_KEY: shown})
 
 
 def describe(cls: type) -> tuple[OptionField, ...]:

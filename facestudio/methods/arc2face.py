@@ -47,6 +47,7 @@ def lines_option() -> Any:
         maximum=3.0,
         step=0.25,
         before=0.0,
+        rare=True,
     )
 
 
@@ -71,6 +72,7 @@ class Options:
         minimum=1,
         maximum=250,
         step=1,
+        rare=True,
     )
     sampler: str = option(
         "dpm",
@@ -78,6 +80,7 @@ class Options:
         help="dpm (DPM-Solver++) needs few steps; ddim needs more, and is what the papers compare with; lcm (a consistency "
         "model) needs 2 and is poorer: for drafts.",
         choices=("dpm", "ddim", "lcm"),
+        rare=True,
     )
     hold_pose: bool = option(
         False,
@@ -108,6 +111,7 @@ class PublishedOptions:
         minimum=1,
         maximum=250,
         step=1,
+        rare=True,
     )
     sampler: str = option(
         "dpm",
@@ -115,6 +119,7 @@ class PublishedOptions:
         help="dpm (DPM-Solver++) is the authors'; ddim needs more steps; lcm needs very few, is a little poorer, and wants the "
         "weights lcm-lora-sdv1-5.",
         choices=("dpm", "ddim", "lcm"),
+        rare=True,
     )
 
 

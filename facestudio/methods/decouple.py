@@ -48,7 +48,7 @@ class Options:
         step=0.05,
     )
     guidance: float = guidance_option()
-    change: float = change_option(1.0)
+    change: float = change_option(1.0, rare=True)
     steps: int = steps_option(4)
     guide: float = guide_option()
     lines: float = lines_option()

@@ -56,12 +56,14 @@ class Options:
         minimum=1,
         maximum=250,
         step=1,
+        rare=True,
     )
     sampler: str = option(
         "dpm",
         title="Sampler",
         help="dpm (DPM-Solver++) needs few steps; ddim needs more, and is the published one.",
         choices=("dpm", "ddim"),
+        rare=True,
     )
     eta: float = option(
         0.5,
@@ -70,6 +72,7 @@ class Options:
         minimum=0.0,
         maximum=1.0,
         step=0.05,
+        rare=True,
     )
 
     def sampling(self) -> Sampling:
@@ -91,6 +94,7 @@ class LatentOptions(Options):
         minimum=1.0,
         maximum=32.0,
         step=0.5,
+        rare=True,
     )
     guidance: float = option(
         2.0,
@@ -99,6 +103,7 @@ class LatentOptions(Options):
         minimum=1.0,
         maximum=8.0,
         step=0.25,
+        rare=True,
     )
 
 

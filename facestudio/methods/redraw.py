@@ -47,8 +47,8 @@ RATE = 0.02  # length of a gradient step at most (see diffusion/guiding.Push) wi
 MARGIN = 0.15  # how far below its threshold a cosine is pushed: to about 0, where strangers are on average
 
 
-def change_option(default: float) -> Any:
-    """How far the face is dissolved, 0.4 to 1."""
+def change_option(default: float, rare: bool = False) -> Any:
+    """How far the face is dissolved, 0.4 to 1; `rare` where that is seldom the thing to change."""
     return option(
         default,
         title="Change",
@@ -56,6 +56,7 @@ def change_option(default: float) -> Any:
         minimum=0.4,
         maximum=1.0,
         step=0.05,
+        rare=rare,
     )
 
 
@@ -68,6 +69,7 @@ def guidance_option() -> Any:
         minimum=1.0,
         maximum=8.0,
         step=0.25,
+        rare=True,
     )
 
 
@@ -80,6 +82,7 @@ def steps_option(default: int) -> Any:
         minimum=2,
         maximum=250,
         step=1,
+        rare=True,
     )
 
 
@@ -93,6 +96,7 @@ def lines_option() -> Any:
         maximum=3.0,
         step=0.25,
         before=0.0,
+        rare=True,
     )
 
 
@@ -104,6 +108,7 @@ def sampler_option(default: str) -> Any:
         help="lcm (a consistency model) needs some 4 steps, each in a third of the time; dpm (DPM-Solver++) needs 8 or more.",
         choices=("dpm", "lcm"),
         before="dpm",
+        rare=True,
     )
 
 
@@ -116,6 +121,7 @@ def guide_option() -> Any:
         minimum=0.0,
         maximum=1.0,
         step=0.05,
+        rare=True,
     )
 
 

@@ -55,6 +55,7 @@ class Options:
         minimum=0,
         maximum=30,
         step=1,
+        rare=True,
     )
 
 

@@ -12,7 +12,7 @@ from facestudio.options import describe, option, recorded, validate
 @dataclass(frozen=True)
 class Options:
     strength: float = option(0.5, title="Strength", help="How much.", minimum=0.0, maximum=1.0, step=0.05)
-    steps: int = option(20, minimum=1)
+    steps: int = option(20, minimum=1, rare=True)
     tint: str = option("warm", title="Tint", choices=["warm", "cold"])
     sharp_edges: bool = option(False)
     internal: int = 3
@@ -25,6 +25,7 @@ def test_describe_tells_all_in_order() -> None:
     assert (steps.type, steps.maximum, steps.title) == (int, None, "Steps")
     assert (tint.type, tint.choices) == (str, ("warm", "cold"))
     assert (sharp.type, sharp.title) == (bool, "Sharp edges")
+    assert [field.name for field in (strength, steps, tint, sharp) if field.rare] == ["steps"]
 
 
 @pytest.mark.parametrize(
