@@ -19,6 +19,7 @@ from facestudio.cli.console import Screen
 from facestudio.cli.report import count
 from facestudio.errors import UsageError
 from facestudio.faces.calibration import interval_at, threshold_at
+from facestudio.files import shown
 from facestudio.own_people import Calibrated
 from facestudio.store import OwnCalibration
 from facestudio.studio import Studio
@@ -101,7 +102,7 @@ def calibrated_text(found: Calibrated) -> str:
         lines.append(f"{count(found.spared, 'photo')} not needed")
     for one, other, cosine in found.alike:
         lines.append(
-            f"Look whether {one} and {other} are one person: their faces are as alike ({cosine:.2f}) as one's."
+            f"Look whether {shown(one)} and {shown(other)} are one person: their faces are as alike ({cosine:.2f}) as one's."
         )
     lines += [f"left out: {left.path}: {left.reason}" for left in found.left_out]
     return "\n".join(lines)

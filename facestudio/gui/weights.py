@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject, QSettings, Signal, Slot
 
 from facestudio import checkpoints, importing, store
 from facestudio.checkpoints import Checkpoint
+from facestudio.files import shown
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.progress import Progress
 from facestudio.studio import ALL, STARTER_ONLY
@@ -248,7 +249,7 @@ def calibrate(studio: Studio, id: str, folder: Path, progress: Progress) -> tupl
     if found.left_out:
         count = len(found.left_out)
         words.append(f"{count} files were left out." if count > 1 else "One file was left out.")
-    words += [f"Look whether {one} and {other} are one person." for one, other, _ in found.alike[:1]]
+    words += [f"Look whether {shown(one)} and {shown(other)} are one person." for one, other, _ in found.alike[:1]]
     return id, " ".join(words)
 
 

@@ -150,6 +150,24 @@ def test_it_shows_how_far_it_is_and_keeps_nothing_when_stopped(
     assert {path.name for path in store.folder("tiny").iterdir()} == {"weights.json", "weights.safetensors"}
 
 
+def test_two_folders_of_one_person_are_pointed_out_by_names_that_break_nothing(
+    qtbot: QtBot, dialog: WeightsDialog, people: Path, tmp_path: Path
+) -> None:
+    window, names = main_window(dialog), ["Ann\nStopped.", "B" * 100]
+    for person in range(PEOPLE):
+        for take in range(2):
+            pixels = fakes.picture(256, 256, [MADE], seed=0 if person < 2 else person)
+            pixels = np.clip(pixels.astype(int) + 10 * take + person, 0, 255).astype(np.uint8)
+            pixels[0, 0] = 255
+            fakes.write_picture(
+                tmp_path / "two" / ([*names, *map(str, range(2, PEOPLE))][person]) / f"{take}.png", pixels
+            )
+    with qtbot.waitSignal(window.session.notified, timeout=60_000) as told:
+        dialog.weights.calibrate("tiny", tmp_path / "two")
+    assert f"Look whether Ann?Stopped. and {'B' * 48}…{'B' * 10} are one person." in told.args[0]
+    idle(qtbot, window)
+
+
 def test_a_recogniser_that_says_nothing_is_a_sentence(
     qtbot: QtBot, dialog: WeightsDialog, people: Path, tmp_path: Path
 ) -> None:

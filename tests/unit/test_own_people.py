@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from facestudio import own_people
+from facestudio.cli.calibrating import calibrated_record, calibrated_text
 from facestudio.errors import CheckpointCorrupt, FaceStudioError, UsageError
 from facestudio.faces.calibration import interval_at, threshold_at
 from facestudio.faces.face import Identity
@@ -141,6 +143,15 @@ def test_one_person_in_two_folders_is_pointed_out(people: Path, tmp_path: Path) 
         (tmp_path / "person 00" / f"{take}.png").unlink()
     ((one, other, _), *_) = calibrated(tmp_path).alike
     assert (one, other) == ("person 00", "person 20")
+
+
+def test_a_folder_s_name_cannot_break_the_sentence_about_it(people: Path) -> None:
+    found = replace(calibrated(people), alike=(("Ann\nleft out: \x1b[2J", "B" * 200, 0.9),))
+    (line,) = [line for line in calibrated_text(found).splitlines() if line.startswith("Look whether")]
+    assert line.startswith("Look whether Ann?left out: ?[2J and BBB") and "B…B" in line
+    assert line.endswith("are one person: their faces are as alike (0.90) as one's.") and len(line) < 200
+    told = calibrated_record("judge", found)["perhaps_one_person"]
+    assert told[0]["people"] == ["Ann\nleft out: \x1b[2J", "B" * 200], "for programs as it is"
 
 
 def test_a_folder_that_is_not_sorted_is_refused_before_anything_is_looked_at(people: Path, tmp_path: Path) -> None:
