@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from facestudio.checkpoints import Checkpoint, checkpoint, load_into, load_manifest
 from facestudio.errors import CheckpointMismatch
+from facestudio.faces.align import similarity_transform
+from facestudio.faces.face import ARCFACE_112, FFHQ_256
 from facestudio.faces.fusing import fuse
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from facestudio.networks.onlooker import Onlooker
 
 
 def load_network(checkpoint: Checkpoint, device: str, part: str = "weights") -> nn.Module:
@@ -40,12 +44,16 @@ def load_used(asking: Checkpoint, role: str, device: str) -> nn.Module:
 
     CheckpointMismatch when it does not say which one that is.
     """
+    return load_network(_used(asking, role), device)
+
+
+def _used(asking: Checkpoint, role: str) -> Checkpoint:
     if role not in asking.uses:
         raise CheckpointMismatch(
             f"{asking.id} does not say which {role} it works with.",
             hint="Install the version of Face Studio that these weights belong to.",
         )
-    return load_network(checkpoint(asking.uses[role]), device)
+    return checkpoint(asking.uses[role])
 
 
 def refuse_others(asking: Checkpoint, recipe: str, known: Mapping[str, Checkpoint] | None = None) -> None:
@@ -66,7 +74,19 @@ def fill_network(checkpoint: Checkpoint, part: str = "weights") -> nn.Module:
     """
     network = build_network(*checkpoint.network(part), checkpoint.id)
     load_into(network, checkpoint, part)
+    if getattr(network, "looked_on", False):
+        refuse_others(checkpoint, "estimator")
+        network.lend(onlooker(_used(checkpoint, "embedder")))  # type: ignore[operator]
     return network.eval()
+
+
+def onlooker(recogniser: Checkpoint) -> Onlooker:
+    """`recogniser`, of ARCFACE_112 crops, as it looks at FFHQ_256 ones, on the CPU."""
+    from facestudio.networks.onlooker import Onlooker
+
+    network: Any = fuse(fill_network(recogniser))
+    frame = similarity_transform(FFHQ_256.points, ARCFACE_112.points)
+    return Onlooker(network, frame.tolist(), FFHQ_256.size)
 
 
 def build_network(architecture: str, config: Mapping[str, Any], asked_by: str) -> nn.Module:

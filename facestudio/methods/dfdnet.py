@@ -29,7 +29,7 @@ from facestudio.errors import CheckpointMismatch
 from facestudio.faces.components import NAMES, Choice, Explanation, visible_boxes
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Face
 from facestudio.faces.landmarks import LandmarkFinder
-from facestudio.faces.loading import load_network, load_used
+from facestudio.faces.loading import load_network, load_used, refuse_others
 from facestudio.methods.base import strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
@@ -165,6 +165,7 @@ class StarterDFDNet(Completing):
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: str) -> StarterDFDNet:
         """Build and fill completion, estimator and landmark finder; CheckpointError when that cannot be."""
+        refuse_others(checkpoint, "dictionary")
         estimator = load_used(checkpoint, "estimator", device)
         finder = LandmarkFinder.load(checkpoints.checkpoint(checkpoint.uses.get("landmarks", LANDMARKS)), device)
         return cls(checkpoint, load_network(checkpoint, device), estimator, finder, device)

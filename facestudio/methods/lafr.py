@@ -37,7 +37,7 @@ class Options:
 
 class LAFR:
     """The loaded method: a `network` (networks/lafr.py), the `prior` that was updated by it, an `autoencoder`, and the
-    `estimator` where the checkpoint starts from its guess; on `device`."""
+    `estimator` where the checkpoint starts from its guess, whose onlooker may tell the prior who is there; on `device`."""
 
     id = "lafr"
     goal = "keep"
@@ -91,12 +91,18 @@ class LAFR:
 
         from facestudio.networks.lafr import one_step
 
-        x: Any = torch.cat([to_tensor(face.pixels) for face in faces]).to(self._device)
+        low: Any = torch.cat([to_tensor(face.pixels) for face in faces]).to(self._device)
+
+        def step_of(aligned: Any) -> Any:
+            who = self._estimator.person(low) if self._network.person else None
+            return one_step(self._prior, aligned, self._network.time, identity=who)
+
+        x = low
         steps: list[Any] = [
             *([] if self._estimator is None else [lambda faces: self._estimator(faces).clamp(-1, 1)]),
             self._autoencoder.latents,
             lambda latents: self._network.adapter(latents).latents,
-            lambda aligned: one_step(self._prior, aligned, self._network.time),
+            step_of,
             self._autoencoder.pixels,
         ]
         with torch.inference_mode():

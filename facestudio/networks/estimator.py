@@ -2,16 +2,21 @@
 
 DifFace's first stage (Yue & Loy, "DifFace: Blind Face Restoration with Diffused Error Contraction", 2022) is a restorer
 trained with L1. Theirs is a SwinIR; this one is a small convolutional U-Net on a 4x pixel-unshuffled input, which a
-laptop CPU runs in a fraction of a second. It has no normalisation layers, so brightness and colour pass through (EDSR).
+laptop CPU runs in a fraction of a second. It has no normalisation layers, so brightness and colour pass through (EDSR). A
+recogniser may look on (networks/onlooker.py): what it sees shifts and scales the channels on the way down (FiLM, Perez et al.
+2018) and is added to the two coarsest maps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from facestudio.networks.onlooker import Onlooker
 
 
 class ResidualBlock(nn.Module):
@@ -35,12 +40,31 @@ class EstimatorUNet(nn.Module):
         unshuffle: factor of the pixel unshuffle in front.
         side: of the aligned crops in pixels, for a learned offset a place and level (an aligned face has its eyes always
             in the same place); 0 for none. Crops of another side get the offsets resampled.
+        onlooker: `dimensions` of a recogniser's embedding and channels of its coarse and fine `maps`, when one looks on; it is
+            not part of the weights and has to be lent (`lend`) before the network is called.
     """
 
     def __init__(
-        self, widths: Sequence[int] = (64, 128, 256), blocks: int = 2, unshuffle: int = 4, side: int = 0
+        self,
+        widths: Sequence[int] = (64, 128, 256),
+        blocks: int = 2,
+        unshuffle: int = 4,
+        side: int = 0,
+        onlooker: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        self.widths = tuple(widths)
+        self.looked_on = onlooker is not None
+        self._onlooker: tuple[Onlooker, ...] = ()  # in a tuple, so that its weights are not among ours
+        if onlooker is not None:
+            self.told = nn.Linear(onlooker["dimensions"], 2 * sum(widths))
+            self.seen = nn.ModuleList(
+                nn.Conv2d(channels, width, 1)
+                for channels, width in zip(onlooker["maps"], reversed(widths), strict=False)
+            )
+            for layer in (self.told, *self.seen):
+                nn.init.zeros_(layer.weight)  # type: ignore[arg-type]
+                nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
         self.unshuffle = unshuffle
         self.multiple = unshuffle * 2 ** (len(widths) - 1)
         channels = 3 * unshuffle**2
@@ -76,15 +100,60 @@ class EstimatorUNet(nn.Module):
         correction = self.tail(functional.silu(h))
         return x + functional.pixel_shuffle(correction, self.unshuffle).to(x.dtype)
 
+    def lend(self, onlooker: Onlooker) -> None:
+        """Let `onlooker` look at what is restored from now on; it goes to the devices that the network goes to."""
+        self._onlooker = (onlooker,)
+
+    def person(self, x: Tensor) -> Tensor:
+        """Unit embeddings (B, D), as the onlooker has them, of who is in `x` (B, 3, H, W), degraded as it is."""
+        return functional.normalize(self._looking(x)[0], dim=1)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> EstimatorUNet:
+        for onlooker in self._onlooker:
+            onlooker._apply(fn, recurse)
+        super()._apply(fn, recurse)
+        return self
+
     def encoded(self, x: Tensor) -> list[Tensor]:
         """The maps of `x` on the way down, the finest first; the last is what the middle gets."""
+        told, seen = self._looked_at(x)
         h = self.head(functional.pixel_unshuffle(x, self.unshuffle))
         maps: list[Tensor] = []
         for level, (blocks, shrink) in enumerate(zip(self.down, self.shrink, strict=True)):
-            h = blocks(self._placed(h, level))
+            h = blocks(self._told(self._placed(h, level), level, told, seen))
             maps.append(h)
             h = shrink(h)
-        return [*maps, self._placed(h, len(self.down))]
+        return [*maps, self._told(self._placed(h, len(self.down)), len(self.down), told, seen)]
+
+    def _looked_at(self, x: Tensor) -> tuple[list[Tensor], dict[int, Tensor]]:
+        """What the onlooker says of `x`: for each level a scale and a shift (B, 2C, 1, 1), and maps (B, C, h, w) by level."""
+        if not self.looked_on:
+            return [], {}
+        embedding, maps = self._looking(x)
+        told = self.told(embedding)[..., None, None].split([2 * width for width in self.widths], dim=1)
+        last = len(self.widths) - 1
+        seen = {last - back: layer(found) for back, (layer, found) in enumerate(zip(self.seen, maps, strict=False))}
+        return list(told), seen
+
+    def _looking(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        if not self._onlooker:
+            raise RuntimeError("this network needs an onlooker: lend it one first")
+        seen: tuple[Tensor, list[Tensor]] = self._onlooker[0](x)
+        return seen
+
+    @staticmethod
+    def _told(h: Tensor, level: int, told: list[Tensor], seen: dict[int, Tensor]) -> Tensor:
+        """`h` (B, C, H, W) of `level`, with what the onlooker says."""
+        if not told:
+            return h
+        scale, shift = told[level].chunk(2, dim=1)
+        h = h * (1 + scale) + shift
+        if level in seen:
+            more = seen[level]
+            if more.shape[2:] != h.shape[2:]:
+                more = functional.interpolate(more.float(), size=h.shape[2:], mode="bilinear", align_corners=False)
+            h = h + more.to(h.dtype)
+        return h
 
     def symmetric(self, x: Tensor) -> Tensor:
         """The mean of what is made of `x` and of its mirror image, as by `forward`: errors that differ cancel out."""

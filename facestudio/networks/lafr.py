@@ -194,6 +194,7 @@ class LAFRNet(nn.Module):
         prior: the arguments of the `FacePrior` that is updated.
         time: the timestep of its one step, 0..999; rank, alpha: of the update.
         guess: what the latents are of that it is given: the "input", or what the "estimator" makes of it. For its callers.
+        person: whether the prior is told who is there, as the estimator's onlooker sees it. For its callers.
         adapter: arguments of `CodebookAdapter` but the latent's size.
     """
 
@@ -204,10 +205,11 @@ class LAFRNet(nn.Module):
         rank: int = 4,
         alpha: float = 4.0,
         guess: str = "input",
+        person: bool = False,
         **adapter: Any,
     ) -> None:
         super().__init__()
-        self.time, self.guess = time, guess
+        self.time, self.guess, self.person = time, guess, person
         self.adapter = CodebookAdapter(prior["latent"], prior["side"], **adapter)
         with torch.device("meta"):
             shapes = shapes_of(FacePrior(**prior), PROJECTIONS)

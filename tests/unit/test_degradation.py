@@ -68,7 +68,12 @@ def test_draws_are_reproducible_within_bounds_and_milder_when_asked() -> None:
     hard = [draw(np.random.default_rng(n)) for n in range(200)]
     mild = [draw(np.random.default_rng(n), 0.3) for n in range(200)]
     assert hard[7] == draw(np.random.default_rng(7))
-    for how in hard:
+    plain = [how for how in hard if how.scale == 1]
+    assert 8 <= len(plain) <= 35, "one in ten is neither blurred nor reduced"
+    assert any(how.noise > 20 and not how.jpeg for how in plain) and any(how.jpeg and not how.noise for how in plain)
+    for how in plain:
+        assert how.sigma == (0, 0) and how.noise <= 30 and how.jpeg <= 95
+    for how in (how for how in hard if how.scale != 1):
         assert 0.2 <= min(how.sigma) <= max(how.sigma) <= 6.5
         assert 0.9 <= how.scale <= 12
         assert 0 <= how.noise <= 20

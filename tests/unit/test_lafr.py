@@ -55,6 +55,7 @@ CONFIG: dict[str, Any] = {
     "rank": 2,
     "alpha": 2.0,
     "guess": "input",
+    "person": False,
     "mode": "gated",
     **ADAPTER,
 }
@@ -383,6 +384,44 @@ def test_the_guess_is_the_input_or_the_estimators(recipe: Recipe) -> None:
     expected = recipe.autoencoder.latents(recipe.estimator(bad).clamp(-1, 1))
     assert torch.allclose(recipe.given(bad), expected, atol=1e-4) and not torch.allclose(plain, expected, atol=0.1)
     assert set(recipe.uses) == {"autoencoder", "prior", "estimator"}
+
+
+class Seeing(nn.Module):
+    """Stands for an onlooker: sees somebody by the colours of a corner."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return x[:, 0, :4, :4].flatten(1)[:, : PRIOR["dimensions"]] + 0.1, []
+
+
+def seen_by(onlooker: nn.Module) -> EstimatorUNet:
+    network = EstimatorUNet(**ESTIMATOR, onlooker={"dimensions": PRIOR["dimensions"], "maps": []})
+    network.lend(onlooker)  # type: ignore[arg-type]
+    return network.eval().requires_grad_(False)
+
+
+def test_the_prior_is_told_who_is_there_when_it_is_to_be(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(recipe.__dict__, "estimator", seen_by(Seeing()))
+    recipe.share_seen, batch = 0.9, recipe.batch(np.random.default_rng(0))
+    told: list[tuple[Tensor, Tensor]] = []
+    hear = recipe.prior.hear
+    monkeypatch.setattr(recipe.prior, "hear", lambda who, known: told.append((who, known)) or hear(who, known))
+    for person in (False, True):
+        recipe.config = {**CONFIG, "guess": "estimator", "person": person}
+        recipe.loss(recipe.network(), batch)
+    (_, nobody), (who, known) = told
+    assert not nobody.any() and known.all()
+    assert torch.allclose(who, recipe.estimator.person(batch["bad"])) and torch.allclose(who.norm(dim=1), torch.ones(2))
+    assert recipe.conditioned_on == ("starter-embedder-a",), "so it must not judge"
+
+
+def test_the_method_tells_the_prior_the_same(store: Path) -> None:
+    method = load_method(checkpoint("starter-lafr"), "cpu")
+    assert isinstance(method, LAFR)
+    method._estimator = seen_by(Seeing())
+    nobody = method(crop(), Options(), Progress(), 0).pixels
+    method._network.person = True
+    somebody = method(crop(), Options(), Progress(), 0).pixels
+    assert np.abs(somebody.astype(int) - nobody).max() > 3
 
 
 @pytest.mark.parametrize("mode", ["lookup", "none"])

@@ -23,7 +23,7 @@ from facestudio import checkpoints
 from facestudio.faces.components import NAMES, visible_boxes
 from facestudio.faces.loading import fill_network
 from facestudio.networks.completion import LEVELS, Completion, entry_shape
-from facestudio.networks.estimator import EstimatorUNet, gradients
+from facestudio.networks.estimator import EstimatorUNet
 from facestudio.training import metrics
 from facestudio.training.recipes import estimator
 from facestudio.training.recipes.landmarks import mirrored_order
@@ -42,12 +42,17 @@ class Recipe(estimator.Recipe):
     )
     config: dict[str, Any] = {"widths": [64, 128, 256, 384], "blocks": 1, "unshuffle": 4, "entries": 64}
     identity_weight = 0.4
+    small = 0  # boxes need landmarks
     sampled = 3000  # faces that the dictionaries are made of
     shaken = 3.0  # px that a box may be off
 
+    @property
+    def fitted_to(self) -> dict[str, str]:
+        """The hash of the estimator, whose maps the dictionaries are of; landmarks only say where to look."""
+        return {ESTIMATOR: checkpoints.checkpoint(ESTIMATOR).files["weights"].sha256}
+
     def __init__(self, root: Path, cache: Path) -> None:
         super().__init__(root, cache)
-        self.cache = cache
         self.order = mirrored_order()[:68]
 
     @cached_property
@@ -123,12 +128,8 @@ class Recipe(estimator.Recipe):
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         bad = batch["bad"].contiguous(memory_format=torch.channels_last)
         done = network(self.estimator.to(bad.device), bad, batch["boxes"])
-        guess, clean = done.picture.float(), batch["clean"]
-        pixel = functional.l1_loss(guess, clean)
-        edges = sum(functional.l1_loss(a, b) for a, b in zip(gradients(guess), gradients(clean), strict=True))
-        apart = (1 - (self.who(guess) * self.who(clean)).sum(1)).mean()
-        loss = pixel + self.gradient_weight * edges + self.identity_weight * apart
-        return loss, {"l1": pixel.item(), "apart": apart.item(), "confidence": done.confidence.mean().item()}
+        loss, terms = self.compared(done.picture.float(), batch["clean"])
+        return loss, {**terms, "confidence": done.confidence.mean().item()}
 
     def restored(self, network: nn.Module, bad: np.ndarray, places: np.ndarray, device: torch.device) -> np.ndarray:
         boxes = torch.from_numpy(np.stack([self.boxes(index, False) for index in places]))

@@ -1,8 +1,10 @@
 """Recipe of `starter-estimator`: degraded 256 px crop to clean, L1 plus a gradient loss (DifFace's first stage).
 
-A third, small term asks that the CASIA teacher recognise the person (an identity loss as in GFPGAN, Wang et al. 2021).
-Validation asks the MS1M teacher, which takes no part in training, so that the figure is not circular. Embedder A, which
-judges in the product, was distilled from both, so that its readout of this restorer may flatter a little.
+A third, small term asks that the CASIA teacher recognise the person (an identity loss as in GFPGAN, Wang et al. 2021), for half
+of the faces. Embedder A looks on (networks/onlooker.py): it says what it sees in the damaged face, and is no part of the loss.
+Two faces of a batch are small ones (training/small.py), which count at a quarter of the size. Validation asks the MS1M teacher,
+whose gradients take no part in training, so that the figure is not circular. Embedder A, which judges in the product, was
+distilled from both, so that its readout of this restorer may flatter a little.
 """
 
 from __future__ import annotations
@@ -17,76 +19,116 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facestudio import checkpoints
+from facestudio.faces.loading import onlooker
 from facestudio.networks.estimator import EstimatorUNet, gradients
-from facestudio.training import data, grid, metrics, teachers
+from facestudio.training import data, grid, metrics, small, teachers
 from facestudio.training.degradation import degrade, draw
 from facestudio.training.loop import Settings
 from facestudio.training.oracles import Recogniser
+
+EMBEDDER = "starter-embedder-a"
 
 
 class Recipe:
     id = "starter-estimator"
     architecture = "estimator:EstimatorUNet"
     method, goal = "quick:Quick", "keep"
+    uses = {"embedder": EMBEDDER}  # noqa: RUF012  # as config
+    conditioned_on = (EMBEDDER,)
     settings = Settings(
         batch=8,
         lr=3e-4,
-        muon=8e-4,
-        outer=("head", "tail", "places"),
+        muon=5e-4,
+        outer=("head", "tail", "places", "told", "seen"),
+        added=("told", "seen"),
         ema=0.999,
         weight_decay=0.0,
         cooldown=0.9,
         validate_minutes=15,
     )
-    config: dict[str, Any] = {"widths": [64, 128, 256, 384], "blocks": 1, "unshuffle": 4, "side": 256}
+    config: dict[str, Any] = {
+        "widths": [64, 128, 256, 384],
+        "blocks": 1,
+        "unshuffle": 4,
+        "side": 256,
+        "onlooker": {"dimensions": 512, "maps": [256, 256]},
+    }
     trained_on = (
         "CelebA (in the wild), FFHQ, StyleGAN2 and StyleGAN3 faces, 256 px; identity term by a MobileFaceNet trained on "
         "CASIA-WebFace"
     )
     gradient_weight = 0.5
-    identity_weight = 0.1
+    identity_weight = 0.3
+    judged = 4  # faces of a batch, the last ones, whose identity counts
+    small = 2  # faces of a batch, the last ones, that are small
 
     def __init__(self, root: Path, cache: Path) -> None:
-        self.root = root
+        self.root, self.cache = root, cache
         self.faces = data.faces256(root / "faces", cache)
         self.images_seen = 0
         self.training, self.validation = data.split(self.faces.identity)
 
+    @cached_property
+    def small_faces(self) -> list[tuple[small.SmallFaces, np.ndarray]]:
+        """The sets of small faces, and which of each are to be trained on."""
+        sets = [make(self.root / "faces", self.cache) for make in (small.ffhq, small.celeba)]
+        return [(faces, data.split(faces.identity)[0]) for faces in sets]
+
     def network(self) -> nn.Module:
-        return EstimatorUNet(**self.config)
+        network = EstimatorUNet(**self.config)
+        if network.looked_on:
+            network.lend(onlooker(checkpoints.checkpoint(EMBEDDER)))
+        return network
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
+        _ = self.small and self.small_faces  # before any thread needs them
         return data.prefetch(self.batch, seed, workers=2)
 
     def batch(self, random: np.random.Generator) -> dict[str, Tensor]:
         return self.drawn(random)[0]
 
     def drawn(self, random: np.random.Generator) -> tuple[dict[str, Tensor], list[tuple[int, bool]]]:
-        """A batch, and of each of its faces the place among the faces and whether it is mirrored."""
+        """A batch, and of each of its faces that is not small the place among the faces and whether it is mirrored."""
         which = []
         clean = np.empty((self.settings.batch, 256, 256, 3), np.uint8)
         bad = np.empty_like(clean)
-        for slot, index in enumerate(random.choice(self.training, self.settings.batch)):
-            pixels = self.faces.pixels[index]
+        for slot in range(self.settings.batch):
             mirrored = random.random() < 0.5
-            if mirrored:
-                pixels = pixels[:, ::-1]
-            which.append((int(index), mirrored))
-            pixels = np.ascontiguousarray(pixels)
+            if slot < self.settings.batch - self.small:
+                index = int(random.choice(self.training))
+                pixels, how = self.faces.pixels[index], draw(random)
+                which.append((index, mirrored))
+            else:
+                some, training = self.small_faces[slot % len(self.small_faces)]
+                pixels, how = some.enlarged(int(random.choice(training))), small.heavy(random)
+            pixels = np.ascontiguousarray(pixels[:, ::-1] if mirrored else pixels)
             if random.random() < 0.05:
                 pixels = np.repeat(pixels.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
-            clean[slot] = pixels
-            bad[slot] = degrade(pixels, draw(random))
+            clean[slot], bad[slot] = pixels, degrade(pixels, how)
         return {"bad": metrics.tensor(bad), "clean": metrics.tensor(clean)}, which
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         guess = network(batch["bad"].contiguous(memory_format=torch.channels_last)).float()
-        pixel = functional.l1_loss(guess, batch["clean"])
-        edges = sum(functional.l1_loss(a, b) for a, b in zip(gradients(guess), gradients(batch["clean"]), strict=True))
-        who = self.who
-        apart = (1 - (who(guess) * who(batch["clean"])).sum(1)).mean()
-        loss = pixel + self.gradient_weight * edges + self.identity_weight * apart
-        return loss, {"l1": pixel.item(), "apart": apart.item()}
+        return self.compared(guess, batch["clean"])
+
+    def compared(self, guess: Tensor, clean: Tensor) -> tuple[Tensor, dict[str, float]]:
+        """The loss of `guess` (B, 3, 256, 256) beside `clean`, and its terms; the last `self.small` are compared small."""
+        whole = len(clean) - self.small
+        off = self.apart(guess[:whole], clean[:whole]) * whole
+        if self.small:
+            less = [functional.avg_pool2d(faces[whole:], small.TRUE) for faces in (guess, clean)]
+            off = off + self.apart(less[0], less[1]) * self.small
+        with torch.no_grad():
+            person = self.who(clean[-self.judged :])
+        unlike = (1 - (self.who(guess[-self.judged :]) * person).sum(1)).mean()
+        loss = off / len(clean) + self.identity_weight * unlike
+        return loss, {"off": off.item() / len(clean), "apart": unlike.item()}
+
+    def apart(self, guess: Tensor, clean: Tensor) -> Tensor:
+        """L1 of pixels and of their gradients."""
+        edges = sum(functional.l1_loss(a, b) for a, b in zip(gradients(guess), gradients(clean), strict=True))
+        return functional.l1_loss(guess, clean) + self.gradient_weight * edges
 
     @cached_property
     def who(self) -> Recogniser:
@@ -96,15 +138,20 @@ class Recipe:
         """What `network` makes of the degraded faces at `places`, all (N, 256, 256, 3) uint8 RGB."""
         return metrics.pixels(network.symmetric(metrics.tensor(bad).to(device)))  # type: ignore[operator]
 
+    @property
+    def fitted_to(self) -> dict[str, str]:
+        """The hashes of what the weights work with, and with nothing else."""
+        return {name: checkpoints.checkpoint(name).files["weights"].sha256 for name in self.uses.values()}
+
     @torch.inference_mode()
-    def validate(self, network: nn.Module, device: torch.device, count: int = 96) -> dict[str, float]:
+    def validate(self, network: nn.Module, device: torch.device, count: int = 96) -> dict[str, Any]:
         """PSNR, SSIM and identity cosine (judge: the MS1M teacher) at the project's two fixed degradations."""
         judge = teachers.Ms1m(self.root / "teachers")
         chosen = grid.held_out_faces(self.faces, count)
         clean = np.stack([self.faces.pixels[i] for i in chosen])
         points = data.landmarks5([self.faces.rows[i] for i in chosen])
         truth = judge.embed_faces(clean, points)
-        figures: dict[str, float] = {"validation_faces": float(len(chosen))}
+        figures: dict[str, Any] = {"validation_faces": float(len(chosen)), "calibration.fitted_to": self.fitted_to}
         for scale in (4, 8):
             bad = grid.Cell("scale", scale).damaged(clean)
             portions = [slice(start, start + 8) for start in range(0, len(bad), 8)]

@@ -33,8 +33,9 @@ from facestudio.training.loop import Settings, Taught
 from facestudio.training.oracles import AUTOENCODER, PRIOR, Recogniser, Standing, features, frozen, misplaced
 from facestudio.training.perceptual import Perceptual
 from facestudio.training.recipes import prior as prior_recipe
+from facestudio.training.recipes.estimator import EMBEDDER
 
-ESTIMATOR, CRITIC = "starter-estimator", "starter-embedder-a"
+ESTIMATOR, CRITIC = "starter-estimator", EMBEDDER
 
 
 class Stamp(nn.Module):
@@ -64,7 +65,15 @@ class Recipe(Standing):
         cooldown=0.5,
         validate_minutes=10,
     )
-    config: dict[str, Any] = {"time": 100, "rank": 16, "alpha": 16.0, "guess": "input", "mode": "gated", "codes": 1024}
+    config: dict[str, Any] = {
+        "time": 100,
+        "rank": 16,
+        "alpha": 16.0,
+        "guess": "estimator",
+        "person": True,
+        "mode": "gated",
+        "codes": 1024,
+    }
     trained_on = (
         "CelebA (in the wild), FFHQ, StyleGAN2 and StyleGAN3 faces, 256 px; identity term by a MobileFaceNet trained on "
         "CASIA-WebFace"
@@ -100,6 +109,11 @@ class Recipe(Standing):
     def fitted_to(self) -> dict[str, str]:
         """The hashes of the same."""
         return {name: checkpoints.checkpoint(name).files["weights"].sha256 for name in self.uses.values()}
+
+    @property
+    def conditioned_on(self) -> tuple[str, ...]:
+        """Who must not judge it, since it listens to them: with the estimator, to its onlooker."""
+        return (EMBEDDER,) if self.config["guess"] == "estimator" else ()
 
     @cached_property
     def latents(self) -> np.ndarray:
@@ -156,6 +170,11 @@ class Recipe(Standing):
             bad = self.estimator.to(bad.device)(bad).clamp(-1, 1)
         return self.autoencoder.to(bad.device).latents(bad).float()
 
+    @torch.no_grad()
+    def person(self, bad: Tensor) -> Tensor | None:
+        """Who the prior is told (B, D) is in the degraded faces (B, 3, H, W); None for nobody."""
+        return self.estimator.to(bad.device).person(bad).float() if self.config["person"] else None
+
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(network, Taught) and isinstance(network.network, LAFRNet)
         self.check(network)
@@ -172,7 +191,7 @@ class Recipe(Standing):
             terms |= {"apart": apart.item(), "codes": used, "opening": made.adapter.opening.mean().item()}
         some = slice(self.decoded)
         if second:
-            latents = one_step(prior, aligned.latents, made.time, partial(made.update, prior))
+            latents = one_step(prior, aligned.latents, made.time, partial(made.update, prior), self.person(batch["bad"]))
             stepped = ((latents - clean) * loud).abs().mean()
             alike, more = self.alike(self.decode(latents[some]), batch["clean"][some])
             loss = loss + self.latent_weight * stepped + alike
@@ -243,9 +262,10 @@ class Recipe(Standing):
             good, before, after = np.empty_like(bad), [], []
             for start in range(0, len(bad), 8):
                 some = slice(start, start + 8)
-                given = self.given(metrics.tensor(bad[some]).to(device))
+                x = metrics.tensor(bad[some]).to(device)
+                given, who = self.given(x), self.person(x)
                 aligned = network.adapter(given)
-                good[some] = metrics.pixels(self.decode(one_step(prior, aligned.latents, network.time)))
+                good[some] = metrics.pixels(self.decode(one_step(prior, aligned.latents, network.time, identity=who)))
                 wanted, loud = torch.from_numpy(latents[some]).to(device), prior.loud[:, None, None]
                 before.append(((given - wanted) * loud).abs().mean((1, 2, 3)))
                 after.append(((aligned.latents - wanted) * loud).abs().mean((1, 2, 3)))
