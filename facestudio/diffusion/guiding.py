@@ -7,9 +7,10 @@ is nothing once its cosine is below its threshold, so that a face is not pushed 
 
 A gradient can find a picture that one recogniser does not know and everybody else does. Against that: each oracle looks through
 several frames that are shifted, turned and scaled a little, and new ones in every step; what moves are latents of the
-autoencoder, which hold no single pixels; and the last steps of "dpm" are the prior's alone (a consistency model, "lcm", has none
-behind `Push.until`, so what was pushed is shown). Torch only: knows no photos, no checkpoints, and nobody's identity but by the
-embedding it is told.
+autoencoder, which hold no single pixels; and the last steps of "dpm" are the prior's alone. A consistency model, "lcm", is pushed
+in its last step, too, so that what was pushed is shown: what it dissolves in noise and draws once more is hardly pushed any more
+(docs/benchmarks/anonymization.md). Torch only: knows no photos, no checkpoints, and nobody's identity but by the embedding it is
+told.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class Push:
     Attributes:
         rate: length of a gradient step at most: root of the mean square of what it moves in the latents, which are about 1.
         steps: gradient steps at most in one step of denoising. frames: that an oracle looks through, the first one straight.
-        since, until: between which shares of the signal's power it is pushed, 0..1; beyond them the prior is alone.
+        since, until: between which shares of the signal's power it is pushed, 0..1; beyond them the prior is alone, unless no
+            level that is denoised lies between them.
     """
 
     rate: float = 0.02
@@ -81,28 +83,40 @@ def guided(
     seed: int,
     progress: Progress | None = None,
 ) -> Denoiser:
-    """`denoise`, but every clean guess within the bounds of `push` is led away from whom `oracles` know.
+    """`denoise`, but the clean guesses at the levels that are `pushed_at` are led away from whom `oracles` know.
 
     Args:
-        schedule: tells the share of the signal at each timestep.
+        schedule: the levels that are denoised.
         shown: latents (1, C, h, w) to the picture (1, 3, H, W) in [-1, 1] that they come to, with gradients.
         drawn: (1, 1, h, w), 1 where latents may be moved and 0 where they stay. seed: of the frames.
 
     One latent at a time. Cancelled when `progress` is told to stop, between two gradient steps.
     """
-    shares = dict(zip(schedule.timesteps.tolist(), schedule.alphas.tolist(), strict=True))
+    shares = pushed_at(schedule, push)
     chance = torch.Generator().manual_seed(seed)
 
     def led(x: Tensor, time: Tensor) -> Tensor:
         noise = denoise(x, time)
-        share = shares[int(time[0])]
-        if not push.since <= share <= push.until:
+        share = shares.get(int(time[0]))
+        if share is None:
             return noise
         clean = (x - (1 - share) ** 0.5 * noise) / share**0.5
         moved = pushed(clean, shown, oracles, drawn, push, chance, progress)
         return noise if moved is None else (x - share**0.5 * moved) / (1 - share) ** 0.5
 
     return led
+
+
+def pushed_at(schedule: Schedule, push: Push) -> dict[int, float]:
+    """At which timesteps of the levels of `schedule` it is pushed, with their shares of the signal: at all within the bounds of
+    `push`, and where few steps leap over these, at the nearest to them that has a step behind it, if any has."""
+    shares = dict(zip(schedule.timesteps.tolist(), schedule.alphas.tolist(), strict=True))
+    within = {time: share for time, share in shares.items() if push.since <= share <= push.until}
+    followed = list(shares)[1:]
+    if within or not followed:
+        return within
+    nearest = min(followed, key=lambda time: max(push.since - shares[time], shares[time] - push.until))
+    return {nearest: shares[nearest]}
 
 
 def pushed(

@@ -38,7 +38,7 @@ from facestudio.progress import Progress
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from facestudio.diffusion.difface import Denoiser
+    from facestudio.diffusion.difface import Denoiser, Schedule
     from facestudio.diffusion.guiding import Oracle
 
 LIGHT = 24.0  # deviation, in pixels, of the blur that leaves the light and the colour of the skin
@@ -117,7 +117,8 @@ def guide_option() -> Any:
     return option(
         0.0,
         title="Push away",
-        help="How hard the face is pushed away from the person before, while it is drawn, where that person shows; 0: never.",
+        help="How hard the face is pushed away from the person before, while it is drawn, where that person shows; 0: never. "
+        "With lcm the last step is pushed, too.",
         minimum=0.0,
         maximum=1.0,
         step=0.05,
@@ -229,7 +230,9 @@ class Redraw:
             latents = self._autoencoder.latents(original) * loud
             denoise = self._denoiser(new, options, self._lines(aligned), latents)
             if options.guide > 0:
-                denoise = self._guided(denoise, options.guide, aligned, latents, chance, progress)
+                denoise = self._guided(
+                    denoise, levels.kept(sampling.places(levels)), options.guide, aligned, latents, chance, progress
+                )
 
             def shown(x: Tensor) -> np.ndarray:
                 return self._laid(aligned, held(self._autoencoder.pixels(x / loud), original, LIGHT))
@@ -263,13 +266,20 @@ class Redraw:
         return prior, who
 
     def _guided(
-        self, denoise: Denoiser, strength: float, aligned: AlignedFace, known: Tensor, seed: int, progress: Progress
+        self,
+        denoise: Denoiser,
+        levels: Schedule,
+        strength: float,
+        aligned: AlignedFace,
+        known: Tensor,
+        seed: int,
+        progress: Progress,
     ) -> Denoiser:
-        """`denoise`, led away from who the face in `aligned` is; `known` are its latents, `strength` is 0..1."""
+        """`denoise`, which is asked at `levels`, led away from who the face in `aligned` is; `known` are its latents, `strength`
+        is 0..1."""
         import torch
 
         from facestudio.diffusion.guiding import Push, guided
-        from facestudio.diffusion.latents import schedule
 
         with torch.inference_mode(False):  # what was made for inference could take part in no gradient
             original = to_tensor(aligned.pixels).to(self._device)
@@ -284,7 +294,7 @@ class Redraw:
             return torch.lerp(original, found + light, weight)
 
         push = Push(rate=RATE * strength)
-        return guided(denoise, schedule(self._prior), shown, oracles, _drawn(known), push, seed, progress)
+        return guided(denoise, levels, shown, oracles, _drawn(known), push, seed, progress)
 
     def _oracle(self, embedder: Embedder, aligned: AlignedFace) -> Oracle:
         """What says whether the face in `aligned` is still known to `embedder`, by the threshold that verifying goes by."""

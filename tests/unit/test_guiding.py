@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from facestudio.diffusion.difface import Sampling, linear, noises, refine
-from facestudio.diffusion.guiding import Oracle, Push, framed, guided, hinge, pushed, shaken
+from facestudio.diffusion.difface import Sampling, Schedule, linear, noises, refine
+from facestudio.diffusion.guiding import Oracle, Push, framed, guided, hinge, pushed, pushed_at, shaken
 from facestudio.faces.align import align, similarity_transform
 from facestudio.faces.face import ARCFACE_112, FFHQ_256
 from facestudio.progress import Cancelled, Progress
@@ -150,9 +150,9 @@ def test_it_stops_between_two_gradient_steps(eye: Eye) -> None:
 # ---- all steps
 
 
-def drawing(eye: Eye, below: float, push: Push = PUSH, seed: int = 0) -> Tensor:
+def drawing(eye: Eye, below: float, push: Push = PUSH, seed: int = 0, steps: int = 6) -> Tensor:
     """What comes of a denoiser that knows only one picture, whose person the oracle knows."""
-    target, schedule = latents(), linear()
+    target, schedule, sampling = latents(), linear(), Sampling(600, steps, "dpm")
     one = oracle(eye, below)
 
     def denoise(x: Tensor, time: Tensor) -> Tensor:
@@ -162,9 +162,9 @@ def drawing(eye: Eye, below: float, push: Push = PUSH, seed: int = 0) -> Tensor:
         )  # what little noise is left is taken for signal, so a push is not undone
         return (x - share**0.5 * clean) / (1 - share) ** 0.5
 
-    pushing = guided(denoise, schedule, shown, [one], half(), push, seed)
+    pushing = guided(denoise, schedule.kept(sampling.places(schedule)), shown, [one], half(), push, seed)
     more: dict[str, Any] = {"schedule": schedule, "clamp": None}
-    return refine(pushing, target, Sampling(600, 6, "dpm"), noises([3], (3, 8, 8)), **more)
+    return refine(pushing, target, sampling, noises([3], (3, 8, 8)), **more)
 
 
 def test_what_is_drawn_is_less_like_who_it_was(eye: Eye) -> None:
@@ -176,10 +176,25 @@ def test_what_is_drawn_is_less_like_who_it_was(eye: Eye) -> None:
 
 
 def test_beyond_its_bounds_the_prior_is_alone(eye: Eye) -> None:
-    plain = drawing(eye, 1.01)
-    assert torch.equal(plain, drawing(eye, 0.0, Push(since=0.9999999, until=1.0)))
     one, noise = oracle(eye, 0.0), torch.randn(1, 3, 8, 8)
     pushing = guided(lambda x, time: noise, linear(), shown, [one], half(), Push(since=0.2, until=0.8), 0)
     shares = linear().alphas
     moved = [place for place in (0, 100, 300, 400, 700, 999) if pushing(latents(), torch.tensor([place])) is not noise]
     assert moved == [place for place in (0, 100, 300, 400, 700, 999) if 0.2 <= shares[place] <= 0.8] != []
+
+
+def test_where_no_level_lies_in_the_bounds_it_is_the_nearest_with_a_step_behind_it(eye: Eye) -> None:
+    def found(*shares: float) -> list[int]:
+        levels = Schedule(np.arange(len(shares)), np.array(shares))
+        assert all(levels.alphas[time] == share for time, share in pushed_at(levels, push).items())
+        return list(pushed_at(levels, push))
+
+    push = Push(since=0.3, until=0.999)
+    assert found(0.9999, 0.9, 0.5, 0.1) == [1, 2]
+    assert found(0.9, 0.01) == [0], "of those within, the last one may be"
+    assert found(0.9999, 0.1, 0.01) == [1]
+    assert found(0.99999, 0.9995, 0.1) == [1]
+    assert found(0.9999, 0.01) == [1] and found(0.9999) == []
+
+    one, hard = oracle(eye, 0.0), replace(PUSH, rate=0.3)
+    assert cosine(one, drawing(eye, 0.0, hard, steps=2)) < cosine(one, drawing(eye, 1.01, hard, steps=2)) - 0.1

@@ -211,6 +211,14 @@ def test_the_listener_knows_less_of_a_face_that_is_pushed_away(method: Redraw) -
     assert 0 < distance(weak, plain) < distance(pushed, plain)
 
 
+@pytest.mark.parametrize("steps", [2, 3])
+def test_few_steps_push_as_well(method: Redraw, steps: int) -> None:
+    face, options, told = crop(), Options(steps=steps, change=1.0), seeing(method, stranger=0.0)
+    plain, pushed = (told(face, replace(options, guide=guide), Progress(), 7) for guide in (0.0, 1.0))
+    who = told.who(face).embedding
+    assert float(who @ told.who(pushed).embedding) < float(who @ told.who(plain).embedding) - 0.02
+
+
 def test_a_face_that_the_listener_does_not_know_is_drawn_as_without(method: Redraw) -> None:
     face, options, told = crop(), Options(steps=4), seeing(method, stranger=1.2)
     made = told(face, replace(options, guide=1.0), Progress(), 7)
