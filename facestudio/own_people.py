@@ -106,20 +106,24 @@ class _Seen:
     crowded: int
 
 
-def survey(folder: Path) -> People:
-    """Whose photos lie in `folder`; UsageError when that is no folder of people, or there are too few of them."""
+def survey(folder: Path, progress: Progress | None = None) -> People:
+    """Whose photos lie in `folder`; UsageError when that is no folder of people, or there are too few of them. Cancelled between
+    two files when `progress` is told to stop."""
     if not os.path.isdir(folder):
         raise UsageError(f"There is no folder {shown(folder)}.", hint=LAYOUT)
-    found, left_out = look_through(folder)
+    progress = progress or Progress()
     whose: dict[str, list[Path]] = {}
-    for path in found:
-        parts = path.relative_to(folder).parts
-        if os.path.isdir(path):
-            left_out.append(LeftOut(path, "A folder that must not be looked into."))
-        elif len(parts) < 2:
-            left_out.append(LeftOut(path, "It lies in no person's folder."))
-        else:
-            whose.setdefault(parts[0], []).append(path)
+    for _ in progress.track(("all",), "Looking for photos", share=0.02):
+        found, left_out = look_through(folder, progress)
+        for path in progress.track(found, "Looking for photos"):
+            parts = path.relative_to(folder).parts
+            if os.path.isdir(path):
+                left_out.append(LeftOut(path, "A folder that must not be looked into."))
+            elif len(parts) < 2:
+                left_out.append(LeftOut(path, "It lies in no person's folder."))
+            else:
+                whose.setdefault(parts[0], []).append(path)
+        progress.tally = ""
     several = sum(len(photos) > 1 for photos in whose.values())
     if several < LEAST_PEOPLE:
         raise UsageError(

@@ -22,6 +22,7 @@ from typing import IO
 from facestudio.errors import UsageError
 from facestudio.files import real, shown, write_beside
 from facestudio.formats import SUFFIXES, supported_suffix
+from facestudio.progress import Progress
 
 _HEADER = ["number", "photo"]
 _LIKE_A_FILE = re.compile(
@@ -90,8 +91,12 @@ def find_photos(folder: Path) -> list[Path]:
     return look_through(folder)[0]
 
 
-def look_through(folder: Path) -> tuple[list[Path], list[LeftOut]]:
-    """The photos of `find_photos`, and what else is there."""
+def look_through(folder: Path, progress: Progress | None = None) -> tuple[list[Path], list[LeftOut]]:
+    """The photos of `find_photos`, and what else is there.
+
+    `progress` counts them; Cancelled between two files when it is told to stop.
+    """
+    progress = progress or Progress()
     found: list[Path] = []
     left_out: list[LeftOut] = []
 
@@ -112,6 +117,7 @@ def look_through(folder: Path) -> tuple[list[Path], list[LeftOut]]:
                 left_out.append(LeftOut(Path(here, name), way))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
+            progress.count(f"{len(found):,} found")
             path = Path(here, name)
             if name.startswith("."):
                 left_out.append(LeftOut(path, "A hidden file."))

@@ -149,6 +149,12 @@ class Progress:
             self._levels = [other for other in self._levels if other is not level]
             self.stage = outer
 
+    def count(self, tally: str) -> None:
+        """Say what is done so far where nobody knows how much there will be; raises Cancelled when asked to stop."""
+        self.tally = tally
+        self.check()
+        self._tick()
+
     def preview(self, make: Callable[[], Any]) -> None:
         """Show what there is so far; `make` is called only when somebody will see it."""
         now = time.monotonic()

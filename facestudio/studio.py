@@ -478,10 +478,13 @@ class Studio:
         if not entry.here:
             lack = f"The weights of {entry.title} are not here."
             raise CheckpointMissing(lack, hint="`facestudio weights get` or `import` brings them.")
-        people = own_people.survey(Path(folder))
-        device = devices.resolve(self._device)
-        embedder = Embedder.load(entry, device, self._identities)
-        found = own_people.calibrate(people, embedder, self._detector(), self._panel(), progress, self.max_megapixels)
+        progress = progress or Progress()
+        for _ in progress.track(("all",), f"Calibrating {entry.title}"):
+            people = own_people.survey(Path(folder), progress)
+            embedder = Embedder.load(entry, devices.resolve(self._device), self._identities)
+            found = own_people.calibrate(
+                people, embedder, self._detector(), self._panel(), progress, self.max_megapixels
+            )
         if store.checkpoint(entry.id).hashes != found.own.weights:
             raise CheckpointMismatch(f"The weights of {entry.title} were exchanged meanwhile.", hint="Calibrate again.")
         keep_calibration(entry.id, found.own)

@@ -16,6 +16,7 @@ from pytestqt.qtbot import QtBot
 from facestudio import importing, store
 from facestudio.checkpoints import checkpoint
 from facestudio.errors import FaceStudioError
+from facestudio.formats import supported_suffix
 from facestudio.gui.app import user_settings
 from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
@@ -185,6 +186,29 @@ def test_a_recogniser_that_says_nothing_is_a_sentence(
     idle(qtbot, main_window(dialog))
     (shown,) = dialog.findChildren(ErrorDialog)
     shown.reject()
+
+
+def test_it_stops_while_it_looks_for_photos(
+    qtbot: QtBot, dialog: WeightsDialog, people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with a folder of thousands on a slow disk."""
+    going, seen = threading.Event(), []
+
+    def slow(path: Path) -> bool:
+        seen.append(path)
+        going.wait(0.1 if len(seen) == 1 else 30)  # so long that the next file is told
+        return supported_suffix(path)
+
+    window = main_window(dialog)
+    monkeypatch.setattr("facestudio.planning.supported_suffix", slow)
+    dialog.weights.calibrate("tiny", people)
+    qtbot.waitUntil(lambda: dialog.stage.text() == "Looking for photos (1 found)", timeout=20_000)
+    dialog.stop.click()
+    with qtbot.waitSignal(window.session.notified, timeout=30_000) as told:
+        going.set()
+    assert told.args[0] == "Stopped. Nothing of it was kept."
+    idle(qtbot, window)
+    assert len(seen) == 2 and not checkpoint("tiny").recognises
 
 
 def test_a_folder_that_is_not_sorted_is_a_sentence(

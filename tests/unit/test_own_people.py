@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,43 @@ def test_a_folder_that_is_not_sorted_is_refused_before_anything_is_looked_at(peo
     photo(tmp_path, 3, 0)
     with pytest.raises(UsageError, match="photos of 4 people, two or more of 3; 20 people with two or more are needed"):
         survey(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """5,000 files of 50 people, by their names photos."""
+    folder = tmp_path_factory.mktemp("crowd")
+    for person in range(50):
+        (folder / f"{person:02d}").mkdir()
+        for take in range(100):
+            (folder / f"{person:02d}" / f"{take}.png").touch()
+    return folder
+
+
+def test_looking_for_photos_says_how_far_it_is(crowd: Path) -> None:
+    updates: list[Any] = []
+    found = survey(crowd, Progress(updates.append, every=0))
+    assert found == survey(crowd) and len(found.photos) + found.spared == 5000
+    assert {update.stage for update in updates} == {"Looking for photos"}
+    assert {"0 found", "2,500 found", "4,999 found"} <= {update.tally for update in updates}
+    fractions = [update.fraction for update in updates]
+    assert fractions == sorted(fractions) and fractions[-1] == 1 and len(set(fractions)) > 5000
+
+
+@pytest.mark.parametrize("moment", [lambda update: update.tally == "1,000 found", lambda update: update.fraction > 0.5])
+def test_looking_for_photos_stops_at_the_next_file(crowd: Path, moment: Callable[[Any], bool]) -> None:
+    after: list[Any] = []
+
+    def report(update: Any) -> None:
+        if moment(update):
+            progress.cancel()
+        if progress.cancelled:
+            after.append(update)
+
+    progress = Progress(report, every=0)
+    with pytest.raises(Cancelled):
+        survey(crowd, progress)
+    assert len(after) == 1
 
 
 def test_too_few_faces_that_count_are_said_with_the_reasons(people: Path) -> None:

@@ -277,3 +277,15 @@ def test_without_a_rest_every_preview_is_shown() -> None:
     for _ in progress.track(range(5), "Working"):
         progress.preview(slow)
     assert shown.count("seen") == 5
+
+
+def test_what_is_counted_is_told_though_nobody_knows_how_much_there_will_be() -> None:
+    updates: list[Update] = []
+    progress = Progress(updates.append, every=0)
+    for _ in progress.track(("all",), "Looking"):
+        progress.count("1 found")
+        assert (updates[-1].stage, updates[-1].tally, updates[-1].fraction) == ("Looking", "1 found", 0)
+        progress.cancel()
+        with pytest.raises(Cancelled):
+            progress.count("2 found")
+        break
