@@ -11,6 +11,7 @@ never with this module.
 
 from __future__ import annotations
 
+import pickle
 import re
 import tomllib
 from collections.abc import Mapping
@@ -162,12 +163,17 @@ class Checkpoint:
 def load_manifest(path: Path | None = None) -> dict[str, Checkpoint]:
     """Every checkpoint of the manifest at `path` (None: the one that comes with the program), by id, in its order.
 
-    CheckpointMissing when there is no manifest, CheckpointCorrupt when it cannot be understood.
+    The caller's own: changing it changes nobody else's. CheckpointMissing when there is no manifest, CheckpointCorrupt when it
+    cannot be understood.
     """
+    return {id: pickle.loads(entry) for id, entry in _known(path).items()}
+
+
+def _known(path: Path | None = None) -> Mapping[str, bytes]:
+    """Every checkpoint as of `load_manifest`, pickled: it is asked for often, and copied from there most quickly."""
     path = path or paths.weights_dir() / MANIFEST
     try:
-        tables = _read(path.read_text(encoding="utf-8")).get("checkpoints", {})
-        return {name: _with_own(_entry(name, table, path.parent)) for name, table in tables.items()}
+        return _read(path, store.stamp(path), store.state())
     except FileNotFoundError as error:
         raise CheckpointMissing(f"The list of weights {path} is not there.", hint=_AGAIN) from error
     except OSError as error:
@@ -177,17 +183,20 @@ def load_manifest(path: Path | None = None) -> dict[str, Checkpoint]:
 
 
 @lru_cache(maxsize=4)
-def _read(text: str) -> dict[str, Any]:
-    """A manifest's tables, which nobody may change: what takes long of reading it, and it is read often."""
-    return tomllib.loads(text)
+def _read(path: Path, written: tuple[int, ...], stored: tuple[object, ...]) -> Mapping[str, bytes]:
+    """What the manifest at `path` and the store say: understood anew when its stamp, or the state of that, is another."""
+    tables = tomllib.loads(path.read_text(encoding="utf-8")).get("checkpoints", {})
+    entries = {name: _with_own(_entry(name, table, path.parent)) for name, table in tables.items()}
+    return {name: pickle.dumps(entry, pickle.HIGHEST_PROTOCOL) for name, entry in entries.items()}
 
 
 def checkpoint(id: str) -> Checkpoint:
     """The checkpoint called `id` of the program's manifest; CheckpointMissing when there is none."""
-    known = load_manifest()
+    known = _known()
     if id not in known:
         raise CheckpointMissing(f"There are no weights called {id}.", hint=f"Known are: {', '.join(known) or 'none'}.")
-    return known[id]
+    found: Checkpoint = pickle.loads(known[id])
+    return found
 
 
 def glance(entry: Checkpoint) -> str:

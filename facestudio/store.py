@@ -93,6 +93,26 @@ def pin(id: str, part: str) -> Pin | None:
         return None
 
 
+def state() -> tuple[object, ...]:
+    """Another value as soon as `pin` or `own_calibration` may say something else of any checkpoint."""
+    home = paths.data_dir() / "weights"
+    found: list[object] = [str(home)]
+    for id in _names(home):
+        for name in _names(os.path.join(home, id)):
+            if name == CALIBRATION or name.endswith(".json"):
+                found += (id, name, stamp(os.path.join(home, id, name)))
+    return tuple(found)
+
+
+def stamp(path: Path | str) -> tuple[int, ...]:
+    """What is another when a file was written, exchanged or locked; () where there is none."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
 def keep(id: str, part: str, made: Path, of: Pin) -> Path:
     """Take `made`, a file in `folder(id)`, as the safetensors of a part. UnwritableOutput when that cannot be."""
     target = place(id, part)
@@ -267,6 +287,14 @@ def _put(target: Path, told: object) -> None:
         file.write(content)
 
     write_beside(target, write, overwrite=True)
+
+
+def _names(folder: Path | str) -> list[str]:
+    """What is in a folder, sorted; nothing where there is none."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def _pin_path(id: str, part: str) -> Path:

@@ -88,6 +88,39 @@ def test_the_programs_own_manifest_is_the_default(tmp_path: Path, monkeypatch: p
     assert "one" in caught.value.hint
 
 
+def test_it_is_understood_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    entry = checkpoints._entry
+    monkeypatch.setattr(checkpoints, "_entry", lambda name, *rest: asked.append(name) or entry(name, *rest))
+    path = manifest(tmp_path, one=table())
+    first = load_manifest(path)
+    assert load_manifest(path) == first and asked == ["one"]
+    manifest(tmp_path, one=table(title='B "net"'))
+    assert load_manifest(path)["one"].title == 'B "net"', "as long as before, and other words"
+    manifest(tmp_path, one=table(), two=table())
+    assert list(load_manifest(path)) == ["one", "two"]
+    (tmp_path / "other").mkdir()
+    assert load_manifest(manifest(tmp_path / "other", one=table(title="Another")))["one"].title == "Another"
+    assert list(load_manifest(path)) == ["one", "two"]
+    path.unlink()
+    with pytest.raises(CheckpointMissing):
+        load_manifest(path)
+
+
+def test_what_a_caller_changes_is_not_what_others_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACESTUDIO_WEIGHTS", str(tmp_path))
+    path = manifest(tmp_path, one=table())
+    for found in (load_manifest(path)["one"], load_manifest()["one"], checkpoints.checkpoint("one")):
+        changed: Any = found
+        changed.config["widths"].append(32)
+        changed.calibration["thresholds"]["1e-3"] = 0.9
+        changed.figures.clear()
+        changed.files.clear()
+    for known in (load_manifest(path)["one"], checkpoints.checkpoint("one")):
+        assert known.config == {"widths": [8, 16], "blocks": 1} and known.calibration["thresholds"] == {"1e-3": 0.31}
+        assert known.figures == {"psnr": 24.5} and list(known.files) == ["weights"]
+
+
 def test_no_manifest_is_missing(tmp_path: Path) -> None:
     with pytest.raises(CheckpointMissing):
         load_manifest(tmp_path / "manifest.toml")

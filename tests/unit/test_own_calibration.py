@@ -75,6 +75,29 @@ def test_it_is_the_calibration_of_the_weights_it_was_measured_with(imported: Cal
     assert not checkpoint("tiny").recognises
 
 
+def test_whatever_happens_to_what_is_stored_is_seen_at_once(
+    imported: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert checkpoint("tiny").hashes == ""
+    sha256 = imported()
+    pin, kept = store.folder("tiny") / "weights.json", store.folder("tiny") / store.CALIBRATION
+    assert checkpoint("tiny").hashes == sha256
+    pin.write_text(pin.read_text().replace(sha256, "1" * 64))
+    assert checkpoint("tiny").hashes == "1" * 64, "by hand, and as long as before"
+    pin.write_text(pin.read_text().replace("1" * 64, sha256))
+    store.keep_calibration("tiny", measured(sha256))
+    assert checkpoint("tiny").recognises
+    kept.write_text(kept.read_text().replace("0.2", "0.3"))
+    assert checkpoint("tiny").calibration["thresholds"]["1e-01"] == 0.3
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("FACESTUDIO_HOME", str(tmp_path / "elsewhere"))
+        assert checkpoint("tiny").hashes == "" and not checkpoint("tiny").recognises
+    kept.rename(tmp_path / "kept")
+    assert not checkpoint("tiny").recognises
+    pin.unlink()
+    assert checkpoint("tiny").hashes == ""
+
+
 def test_it_goes_with_the_weights(imported: Callable[..., str]) -> None:
     store.keep_calibration("tiny", measured(imported()))
     importing.remove(checkpoint("tiny"))
