@@ -142,7 +142,9 @@ class Album:
         return Cast({index: self._pseudonyms(group) for index, group in groups.items()}, self._nearest)
 
     def told(self, path: Path) -> tuple[Found | None, dict[int, Pseudonym]]:
-        """As `found` and `cast`, for another process: nobody may become anybody else there, as photos are done side by side."""
+        """As `found` and `cast`, for another process: nobody may become anybody else there, as photos are done side by side.
+
+        Of whom it is not said yet whom they become, nothing is told."""
         seen = self._seen(path)
         persons = {index: self._drawn[group][0] for index, group in self._groups(seen).items()}
         return None if seen is None else (seen.faces, seen.chosen), persons
@@ -201,7 +203,11 @@ class Album:
         self._issued[group] = pseudonym.identity.embedding
 
     def _groups(self, seen: _Seen | None) -> dict[int, int]:
-        return {} if seen is None else {index: self._group_of[number] for index, number in seen.numbers.items()}
+        """The groups of a photo's faces, by index, as far as it is said by now whom they become."""
+        if seen is None or not self._assigned:
+            return {}
+        groups = {index: self._group_of[number] for index, number in seen.numbers.items()}
+        return {index: group for index, group in groups.items() if group in self._drawn}
 
     def _pseudonyms(self, group: int) -> Iterator[Pseudonym]:
         """Whom a group becomes, and others whom it may become as long as no finished photo shows it."""

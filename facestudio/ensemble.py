@@ -81,15 +81,18 @@ class Ensemble:
 
     def recast(self, path: Path, checkpoint: str, record: Mapping[str, Any]) -> Cast | None:
         """Whom the faces of the photo `path` become when a `checkpoint` does them again: the people that its `record` names, and
-        those whom its other faces would have become, as far as that is known; None when nobody needs to be somebody."""
+        those whom its other faces would have become, as far as that is known; None when nobody needs to be somebody.
+
+        With another checkpoint than the run's they are its own people, the same for the same token."""
         if not self._studio.makes_people(checkpoint):
             return None
         persons: dict[int, Pseudonym] = {}
         if self._secret is not None:
-            persons = self.album.told(path)[1] if self.album is not None else {}
-            for index, face in enumerate(record["faces"]):
-                if face.get("person"):
-                    persons[index] = self._studio.pseudonym(checkpoint, self._secret, str(face["person"]))
+            seen = self.album.told(path)[1] if self.album is not None else {}
+            tokens = {index: person.token for index, person in seen.items()}
+            tokens |= {index: str(face["person"]) for index, face in enumerate(record["faces"]) if face.get("person")}
+            # of the people of this checkpoint, who may be others than those of the album
+            persons = {n: self._studio.pseudonym(checkpoint, self._secret, token) for n, token in tokens.items()}
         others = {index: iter((person,)) for index, person in persons.items()}
         return self._studio.cast(checkpoint, others) if self._similar else Cast(others)
 
