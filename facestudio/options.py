@@ -83,8 +83,8 @@ def option(
     rare: bool = False,
 ) -> Any:
     """A dataclass field that `describe` understands; see OptionField for the arguments."""
-    shown = {"title": title, "help": help, "minimum": minimum, "maximum": maximum, "step": step, "needs": needs}
-    shown |= {"choices": tuple(choices), "before": before, "rare": rare}
+    shown: dict[str, Any] = {"title": title, "help": help, "minimum": minimum, "maximum": maximum, "step": step}
+    shown |= {"needs": needs, "choices": tuple(choices), "before": before, "rare": rare}
     return dataclasses.field(default=default, metadata={_KEY: shown})
 
 

@@ -11,6 +11,7 @@ from PySide6.QtCore import QByteArray, QSettings
 from PySide6.QtWidgets import QSplitter
 
 from facestudio.device import NAMES
+from facestudio.gui.widgets.fold import Fold
 from facestudio.gui.widgets.viewer import MODES, SIDE, SINGLE, SPLIT
 
 if TYPE_CHECKING:
@@ -40,6 +41,15 @@ def splitters(window: MainWindow) -> tuple[tuple[QSplitter, str], ...]:
     )
 
 
+def folds(window: MainWindow) -> tuple[tuple[Fold, str], ...]:
+    """Each part of a panel that is folded away until it is wanted, and the key of whether it is."""
+    return (
+        (window.workspace.panel.more, "view/more_restore"),
+        (window.generate.panel.more, "view/more_generate"),
+        (window.anonymize.panel.more, "view/more_anonymize"),
+    )
+
+
 def read(window: MainWindow, settings: QSettings) -> None:
     """Make `window` look as it was left; what is not stored, or is damaged, starts as in a new one."""
     geometry = settings.value("window/geometry")
@@ -52,6 +62,8 @@ def read(window: MainWindow, settings: QSettings) -> None:
         sizes = settings.value(key)
         if isinstance(sizes, QByteArray):
             splitter.restoreState(sizes)
+    for fold, key in folds(window):
+        fold.want(bool(settings.value(key, False, bool)))
     mode = settings.value("view/mode", SPLIT)
     window.viewer.set_mode(mode if mode in MODES else SPLIT)
     window.commands[MODE_ACTIONS[window.viewer.mode]].setChecked(True)
@@ -67,6 +79,8 @@ def write(window: MainWindow, settings: QSettings) -> None:
     settings.setValue("window/state", window.saveState())
     for splitter, key in splitters(window):
         settings.setValue(key, splitter.saveState())
+    for fold, key in folds(window):
+        settings.setValue(key, fold.wanted)
     settings.setValue("view/mode", window.viewer.mode)
     for name in SHOWN:
         settings.setValue(f"view/{name}", window.commands[name].isChecked())

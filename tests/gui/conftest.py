@@ -45,7 +45,7 @@ class Painter:
         """What a person may choose."""
 
         guidance: float = option(2.0, title="Likeness", minimum=1.0, maximum=8.0, step=0.25, needs=PERSON)
-        steps: int = option(20, title="Steps", minimum=2, maximum=250, step=1)
+        steps: int = option(20, title="Steps", minimum=2, maximum=250, step=1, rare=True)
         hold_pose: bool = option(False, title="Hold pose", needs=PHOTO)
 
     def __init__(

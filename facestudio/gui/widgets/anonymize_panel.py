@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal, Slot
-from PySide6.QtWidgets import QComboBox, QPushButton, QScrollArea, QWidget
+from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK
 from facestudio.gui.anonymize_rows import FAILED
 from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.anonymize_boxes import FilesBox, PathLabel, PeopleBox, row
-from facestudio.gui.widgets.fold import Fold
 from facestudio.gui.widgets.run_bar import RunBar
-from facestudio.gui.widgets.work_panel import WorkPanel, note
+from facestudio.gui.widgets.work_panel import WorkPanel, note, titled
 from facestudio.gui.workplace import counted
 
 LACK = "Nothing is here that changes faces. See which weights there are (F9), or run `facestudio doctor`."
@@ -61,19 +60,19 @@ class AnonymizePanel(WorkPanel):
         self.metadata.currentIndexChanged.connect(self._choose_metadata)
         self.people, self.files = PeopleBox(anonymizing), FilesBox(anonymizing)
         self.people.consistent.clicked.connect(self._show_people)
-        self.more = Fold("MORE ABOUT THE RESULTS", self.files)
-        self.more.show_all(anonymizing.choices.names is not None or anonymizing.choices.reset_times)
         self.seed.setToolTip("Fixes all randomness: the same photos, options and seed give the same results.")
         self.add_section("PHOTOS", self.given, row(self.folder, self.choose))
         self.add_section("RESULTS GO INTO", self.output, row(self.choose_output))
         self.add_section("METHOD", self.method, self.problem)
-        self.add_section("OPTIONS", self.options)
+        self.add_options()
         self.add_section("WHO BECOMES WHOM", self.people)
-        self.add_section("A FACE THAT IS NOT VERIFIED", self.fallback, self.about_fallback)
-        self.add_section("KEPT METADATA", self.metadata, self.about_metadata)
-        self._column.addWidget(self.more)
-        self.add_section("SEED", self.seed_row)
-        self.add_section("WEIGHTS", self.checkpoint, self.licence)
+        self.add_more(
+            titled("A FACE THAT IS NOT VERIFIED", self.fallback, self.about_fallback),
+            titled("KEPT METADATA", self.metadata, self.about_metadata),
+            titled("NAMES AND TIMES OF THE RESULTS", self.files),
+            titled("SEED", self.seed_row),
+            titled("WEIGHTS", self.checkpoint, self.licence),
+        )
         self.end_sections()
         self.button.clicked.connect(anonymizing.anonymize)
         self.button.setToolTip("Do what is to do (Ctrl+R)")
@@ -102,12 +101,26 @@ class AnonymizePanel(WorkPanel):
         self.about_metadata.setText(next(about for id, _, about in POLICIES if id == choices.metadata))
         self.people.refresh()
         self.files.refresh()
+        self.show_unusual()
         self._column.parentWidget().setEnabled(not run.running)
         self.foot.setCurrentIndex(1 if run.doing else 0)
         self.button.setText(self._words())
         self.button.setEnabled(run.ready)
         self.hint.setText(run.obstacle)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    @property
+    def unusual(self) -> list[str]:
+        choices = self._run.choices
+        asked = {
+            "a face that is not verified": choices.fallback != HIDING,
+            "kept metadata": choices.metadata != POLICIES[0][0],
+            "numbers for names": choices.names is not None,
+            "file times": choices.reset_times,
+            "seed": self._run.seed != 0,
+            "weights": self.checkpoint.currentIndex() > 0,
+        }
+        return [*super().unusual, *(name for name, on in asked.items() if on)]
 
     def _words(self) -> str:
         run = self._run
@@ -128,9 +141,7 @@ class AnonymizePanel(WorkPanel):
 
     @Slot()
     def _scroll_to_people(self) -> None:
-        scroll = self.findChild(QScrollArea, "sideScroll")
-        assert scroll is not None
-        scroll.ensureWidgetVisible(self.people)
+        self._scroll.ensureWidgetVisible(self.people)
 
     @Slot(int)
     def _choose_fallback(self, index: int) -> None:

@@ -24,7 +24,7 @@ from facestudio.gui.populating import Populating
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.fold import Fold
 from facestudio.gui.workplace import LARGEST_SEED
-from facestudio.populating import MOST_PEOPLE, MOST_PICTURES
+from facestudio.populating import MOST_PEOPLE, MOST_PICTURES, Order
 
 WHAT = (
     "Each person gets a folder of pictures. Recognisers that the method does not listen to say how well people are told "
@@ -134,6 +134,15 @@ class DatasetForm(QWidget):
                 box.setValue(value)
         with QSignalBlocker(self.vary):
             self.vary.setValue(populating.vary)
+        self.more.show_unusual(
+            name
+            for name, on in (
+                ("vary each person", populating.vary != 0),
+                ("tries of a picture", populating.tries != Order(1, 1).tries),
+                ("only part", populating.shard.count > 1),
+            )
+            if on
+        )
         folder = str(populating.out or "")
         if Path(self.folder.text()) != populating.out:  # while it is written it may end with a slash
             self.folder.setText(folder)

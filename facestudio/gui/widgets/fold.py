@@ -1,35 +1,71 @@
-"""A part of a panel that is folded away until somebody wants it."""
+"""A part of a panel that is folded away until somebody wants it.
+
+What is in force must be seen: it opens by itself when something within is not as it usually is, and its title says how much.
+"""
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
+from collections.abc import Iterable
+
+from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
+
+KEYS = {
+    **{Qt.Key.Key_Return: None, Qt.Key.Key_Enter: None},  # the other way round, as Space does
+    **{Qt.Key.Key_Right: True, Qt.Key.Key_Left: False},  # as in a tree
+}
+
+
+class FoldTitle(QToolButton):
+    """The words that open and close a fold, by a click, Space, Enter, or Right and Left."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        key = Qt.Key(event.key())
+        if key not in KEYS:
+            super().keyPressEvent(event)
+        elif KEYS[key] in (None, not self.isChecked()):
+            self.click()
 
 
 class Fold(QWidget):
-    """A `title` that shows and hides the `widgets` below it."""
+    """A `title` that shows and hides the `widgets` below it. `opened` tells that somebody opened it.
+
+    Attributes:
+        wanted: whether it is open by somebody's choice; that it opened by itself says nothing of that.
+    """
+
+    opened = Signal()
 
     def __init__(self, title: str, *widgets: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.title = QToolButton()
+        self._words, self._unusual = title, frozenset[str]()
+        self.wanted = False
+        self.title = FoldTitle()
         self.title.setObjectName("fold")
-        self.title.setText(title)
         self.title.setCheckable(True)
         self.title.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.title.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.title.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.body = QWidget()
-        column = QVBoxLayout(self.body)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(8)
+        self._column = QVBoxLayout(self.body)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(8)
         for widget in widgets:
-            column.addWidget(widget)
+            self.add(widget)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 10)
         layout.setSpacing(8)
         layout.addWidget(self.title)
         layout.addWidget(self.body)
         self.title.toggled.connect(self.show_all)
+        self.title.clicked.connect(self._choose)
         self.show_all(False)
+        self._say()
+
+    def add(self, widget: QWidget) -> None:
+        """Put `widget` below those that are in it."""
+        self._column.addWidget(widget)
 
     @Slot(bool)
     def show_all(self, on: bool) -> None:
@@ -37,3 +73,26 @@ class Fold(QWidget):
         self.title.setChecked(on)
         self.title.setArrowType(Qt.ArrowType.DownArrow if on else Qt.ArrowType.RightArrow)
         self.body.setVisible(on)
+
+    def want(self, on: bool) -> None:
+        """As it was left the last time; what is not as usual is shown all the same."""
+        self.wanted = on
+        self.show_all(on or bool(self._unusual))
+
+    def show_unusual(self, names: Iterable[str]) -> None:
+        """Say how many things within are not as they usually are, by their `names`, and open when one more is."""
+        before, self._unusual = self._unusual, frozenset(names)
+        if self._unusual - before:
+            self.show_all(True)
+        self._say()
+
+    def _say(self) -> None:
+        count = len(self._unusual)
+        self.title.setText(f"{self._words} \N{MIDDLE DOT} {count} changed" if count else self._words)
+        self.title.setToolTip(f"Not as usual: {', '.join(sorted(self._unusual))}" if count else "")
+
+    @Slot(bool)
+    def _choose(self, on: bool) -> None:
+        self.wanted = on
+        if on:
+            self.opened.emit()

@@ -12,7 +12,7 @@ from facestudio.gui.widgets.options_form import OptionRow
 from facestudio.gui.widgets.pins_box import PinsBox
 from facestudio.gui.widgets.slider_rows import SliderRows
 from facestudio.gui.widgets.source_box import SourceBox
-from facestudio.gui.widgets.work_panel import WorkPanel, note
+from facestudio.gui.widgets.work_panel import WorkPanel, note, titled
 from facestudio.gui.workplace import counted
 from facestudio.options import OptionField
 from facestudio.whom import WIDEST
@@ -76,9 +76,9 @@ class GeneratePanel(WorkPanel):
         self.add_section("SEED OF THE FIRST", self.seed_row)
         self.about_sliders = self.add_section("SLIDERS", self.sliders)
         self.about_pins = self.add_section("WALK FROM A TO B", self.pins)
-        self.add_section("OPTIONS", self.options)
+        self.add_options()
         self.add_section("METHOD", self.method, self.problem)
-        self.add_section("WEIGHTS", self.checkpoint, self.licence)
+        self.add_more(titled("WEIGHTS", self.checkpoint, self.licence))
         self.end_sections()
         self.button.clicked.connect(making.generate)
         self.button.setToolTip("Draw the pictures (Ctrl+R)")
@@ -107,6 +107,10 @@ class GeneratePanel(WorkPanel):
         self.button.setEnabled(making.ready)
         self.hint.setText(making.obstacle)
         self.hint.setAlignment(Qt.AlignmentFlag.AlignCenter)
+
+    @property
+    def unusual(self) -> list[str]:
+        return [*super().unusual, *(["weights"] if self.checkpoint.currentIndex() > 0 else [])]
 
     def _show_people(self) -> None:
         """What can be said of people who do not exist; greyed where the weights cannot be told any."""

@@ -1,6 +1,7 @@
 """The options of a method as form rows, built from their descriptions alone: slider, tick box, choice or text.
 
-A double click on an option's label sets it back to its default. No method is known here by name.
+A double click on an option's label sets it back to its default. Those that are rare stand in a widget of their own, which a
+panel folds away. No method is known here by name.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from PySide6.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
+    QLayout,
     QLineEdit,
     QSlider,
     QSpinBox,
@@ -176,21 +178,37 @@ class OptionRow(QWidget):
 
 
 class OptionsForm(QWidget):
-    """All options of the workplace's checkpoint."""
+    """All options of the workplace's checkpoint; those that are rare are in `rare`, beside it. `changed` comes with every
+    value, and with other options."""
+
+    changed = Signal()
 
     def __init__(self, session: Workplace, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self.rows: dict[str, OptionRow] = {}
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(12)
+        self.rare = QWidget()
+        for widget, below in ((self, 0), (self.rare, 10)):
+            column = QVBoxLayout(widget)
+            column.setContentsMargins(0, 0, 0, below)
+            column.setSpacing(12)
         session.recipe_changed.connect(self._rebuild)
+
+    @property
+    def open(self) -> bool:
+        """Whether there is an option that is not rare."""
+        return any(not row.field.rare for row in self.rows.values())
+
+    @property
+    def unusual(self) -> list[str]:
+        """The titles of the rare options that are not at their defaults."""
+        rare = [row for row in self.rows.values() if row.field.rare]
+        return [row.field.title for row in rare if row.value != row.field.default]
 
     @Slot()
     def _rebuild(self) -> None:
         for row in self.rows.values():
-            self._layout.removeWidget(row)
+            self._column(row.field).removeWidget(row)
             row.hide()
             row.deleteLater()
         offer = self._session.offer
@@ -198,7 +216,14 @@ class OptionsForm(QWidget):
         self.rows = {field.name: OptionRow(field, self._session.options[field.name]) for field in fields}
         for row in self.rows.values():
             row.edited.connect(self._take_value)
-            self._layout.addWidget(row)
+            self._column(row.field).addWidget(row)
+        self.rare.setVisible(any(row.field.rare for row in self.rows.values()))
+        self.changed.emit()
+
+    def _column(self, field: OptionField) -> QLayout:
+        column = (self.rare if field.rare else self).layout()
+        assert column is not None
+        return column
 
     def show_lacks(self, lacking: Mapping[str, str]) -> None:
         """Grey the options that need something which is `lacking`, which says why."""
@@ -208,6 +233,7 @@ class OptionsForm(QWidget):
     @Slot(str)
     def _take_value(self, name: str) -> None:
         self._session.set_option(name, self.rows[name].value)
+        self.changed.emit()
 
     @Slot()
     def reset(self) -> None:

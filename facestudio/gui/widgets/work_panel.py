@@ -1,12 +1,12 @@
 """The panel at a workspace's side: sections of settings that scroll, and at the foot the button or what runs.
 
 Method, weights, options and seed are the same everywhere; what a workspace is about stands in its own subclass, which
-puts the sections into their order.
+puts the sections into their order. What few people change is folded away, as long as it is as usual.
 """
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, QSize, Qt, Slot
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, QTimer, Slot
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.fold import Fold
 from facestudio.gui.widgets.job_bar import JobBar
 from facestudio.gui.widgets.options_form import OptionsForm
 from facestudio.gui.workplace import LARGEST_SEED, Workplace
@@ -34,6 +35,9 @@ class WorkPanel(QWidget):
 
     Args:
         icon: of the button; lack: what is said when no weights are offered.
+
+    Attributes:
+        more: the fold of what few people change: the rare options, and what a subclass adds.
     """
 
     BAR: type[JobBar] = JobBar  # what shows the work
@@ -52,6 +56,8 @@ class WorkPanel(QWidget):
         self.licence, self.problem = note(), note("problem")
         self.problem.hide()
         self.options = OptionsForm(session)
+        self.more = Fold("MORE", self.options.rare)
+        self.more.opened.connect(self._show_more)
         self.seed = QSpinBox()
         self.seed.setRange(0, LARGEST_SEED)
         self.seed.lineEdit().setTextMargins(6, 0, 6, 0)
@@ -73,11 +79,11 @@ class WorkPanel(QWidget):
         self._column = QVBoxLayout(content)
         self._column.setContentsMargins(16, 14, 16, 14)
         self._column.setSpacing(8)
-        scroll = QScrollArea()
-        scroll.setObjectName("sideScroll")
-        scroll.setWidgetResizable(True)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setWidget(content)
+        self._scroll = QScrollArea()
+        self._scroll.setObjectName("sideScroll")
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(content)
 
         self.button = QPushButton()
         self.button.setObjectName("restoreButton")
@@ -100,7 +106,7 @@ class WorkPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(scroll, 1)
+        layout.addWidget(self._scroll, 1)
         layout.addLayout(foot)
         session.offers_changed.connect(self._show_offers)
         session.recipe_changed.connect(self._show_recipe)
@@ -110,20 +116,50 @@ class WorkPanel(QWidget):
 
     def add_section(self, title: str, *widgets: QWidget) -> QWidget:
         """Put a titled section below those that are there, and return it."""
-        heading = QLabel(title)
-        heading.setObjectName("section")
-        section = QWidget()
-        column = QVBoxLayout(section)
-        column.setContentsMargins(0, 0, 0, 10)
-        column.setSpacing(8)
-        for widget in (heading, *widgets):
-            column.addWidget(widget)
+        section = titled(title, *widgets)
         self._column.addWidget(section)
         return section
+
+    def add_options(self) -> None:
+        """Put the options that are not rare below what is there; nothing where there are none."""
+        self.about_options = self.add_section("OPTIONS", self.options)
+
+    def add_more(self, *sections: QWidget) -> None:
+        """Put the fold of what few people change below what is there, with `sections` below the rare options."""
+        for section in sections:
+            self.more.add(section)
+        self._always_more = bool(sections)
+        self._column.addWidget(self.more)
 
     def end_sections(self) -> None:
         """All sections are there."""
         self._column.addStretch(1)
+        for changed in (self.options.changed, self._workplace.recipe_changed, self._workplace.seed_changed):
+            changed.connect(self.show_unusual)
+        self.show_unusual()
+
+    @property
+    def unusual(self) -> list[str]:
+        """What is not as usual of all that is folded away, in a word or two each."""
+        return self.options.unusual
+
+    @Slot()
+    def show_unusual(self) -> None:
+        """Let nothing that is folded away be in force unseen."""
+        self.about_options.setVisible(self.options.open)
+        self.more.setVisible(self._always_more or any(row.field.rare for row in self.options.rows.values()))
+        self.more.show_unusual(self.unusual)
+
+    @Slot()
+    def _show_more(self) -> None:
+        """What was just opened must be seen, also where the panel is short."""
+        QTimer.singleShot(0, self._scroll_to_more)  # once it has its place
+
+    @Slot()
+    def _scroll_to_more(self) -> None:
+        bar, top = self._scroll.verticalScrollBar(), self.more.y()
+        below = top + self.more.height() - self._scroll.viewport().height()
+        bar.setValue(min(top, max(below, bar.value())))  # all of it, or its beginning where it is too high
 
     @Slot()
     def _show_seed(self) -> None:
@@ -173,6 +209,19 @@ class WorkPanel(QWidget):
     @Slot(int)
     def _choose_checkpoint(self, index: int) -> None:
         self._workplace.choose(self.checkpoint.itemData(index))
+
+
+def titled(title: str, *widgets: QWidget) -> QWidget:
+    """A section: a heading, and `widgets` below it."""
+    heading = QLabel(title)
+    heading.setObjectName("section")
+    section = QWidget()
+    column = QVBoxLayout(section)
+    column.setContentsMargins(0, 0, 0, 10)
+    column.setSpacing(8)
+    for widget in (heading, *widgets):
+        column.addWidget(widget)
+    return section
 
 
 def note(name: str = "note") -> QLabel:
