@@ -14,6 +14,7 @@ from PIL import Image, PngImagePlugin
 
 from facestudio.errors import UnwritableOutput
 from facestudio.formats import DECODER_ERRORS, LONGEST_SIDE, WITHOUT_ALPHA
+from facestudio.iptc import PNG_KEY
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,5 +97,8 @@ def _quality(format: str, lossless: bool) -> dict[str, Any]:
 def _png_texts(texts: tuple[tuple[str, str], ...]) -> PngImagePlugin.PngInfo:
     info = PngImagePlugin.PngInfo()
     for key, text in texts:
-        info.add_itxt(key, text)
+        if key == PNG_KEY:
+            info.add_text(key, text, zip=True)  # other programs look for it there
+        else:
+            info.add_itxt(key, text)
     return info

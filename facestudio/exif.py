@@ -7,7 +7,7 @@ bytes are patched. Knows the TIFF structure of a block of bytes and nothing else
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from PIL import ExifTags, Image, TiffImagePlugin
@@ -15,7 +15,8 @@ from PIL import ExifTags, Image, TiffImagePlugin
 _PREFIX = b"Exif\x00\x00"
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _ORIENTATION, _WIDTH, _HEIGHT, _EXIF_IFD = 0x0112, 0x0100, 0x0101, 0x8769
-_PIXEL_WIDTH, _PIXEL_HEIGHT, _XMP = 0xA002, 0xA003, 0x02BC
+_PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
+XMP = 0x02BC  # the tag of a packet in a TIFF file
 _DATA_AT = {0x0201: 0x0202, 0x0111: 0x0117}  # where a thumbnail's bytes are: the tag of its offset, and of its length
 _DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 _DESCRIPTIVE = (  # of a TIFF file: what it says about the photo, as opposed to how its pixels are stored
@@ -108,8 +109,8 @@ def of_tiff(image: Image.Image) -> bytes | None:
     return found.tobytes().removeprefix(_PREFIX) if len(found) else None
 
 
-def for_tiff(block: bytes | None, xmp: bytes | None) -> tuple[bytes, bool]:
-    """The descriptive part of an EXIF block, and an XMP packet, which a TIFF file holds in the same directory.
+def for_tiff(block: bytes | None, beside: Mapping[int, bytes | None]) -> tuple[bytes, bool]:
+    """The descriptive part of an EXIF block, and what a TIFF file holds in the same directory, `beside` it, by its tags.
 
     Also whether there are directories within it (camera settings, place), which libtiff cannot write.
     """
@@ -117,8 +118,7 @@ def for_tiff(block: bytes | None, xmp: bytes | None) -> tuple[bytes, bool]:
     if block is not None:
         exif.load(_PREFIX + block)
     chosen = _descriptive(exif)
-    if xmp is not None:
-        chosen[_XMP] = xmp
+    chosen.update({tag: content for tag, content in beside.items() if content is not None})
     return chosen.tobytes(), any(directory in chosen for directory in _DIRECTORIES)
 
 

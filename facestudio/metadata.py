@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from facestudio import exif, xmp
+from facestudio import exif, iptc, xmp
 from facestudio.errors import UnreadablePhoto
 from facestudio.files import open_regular, shown
 from facestudio.formats import DECODER_ERRORS, WITHOUT_XMP, open_image
@@ -35,12 +35,14 @@ class Metadata:
 
     Attributes:
         exif: the block, beginning with its TIFF header; xmp: the packet; None where there was none.
+        iptc: the block of captions; None where there was none.
         orientation: 1..8, how the stored pixels had to be turned; they are upright by now.
         dpi: of a print. comment: of a JPEG or GIF. texts: a PNG's text chunks.
     """
 
     exif: bytes | None = None
     xmp: bytes | None = None
+    iptc: bytes | None = None
     orientation: int = 1
     dpi: tuple[float, float] | None = None
     comment: bytes | None = None
@@ -61,8 +63,9 @@ def collect(image: Image.Image, format: str) -> Metadata:
     return Metadata(
         exif=_exif(image, format),
         xmp=_xmp(image),
+        iptc=_iptc(image, format),
         orientation=_orientation(image),
-        dpi=_dpi(info.get("dpi")),
+        dpi=_dpi(info.get("dpi")) if _says_resolution(image) else None,
         comment=_comment(info.get("comment")),
         texts=_texts(image) if format == "PNG" else (),
     )
@@ -113,14 +116,19 @@ def for_output(
             packet = xmp.marked(None, None, created, generative)
     if packet:
         settings["xmp"] = packet
+    captions, lost = _captions(metadata.iptc, format)
+    losses += lost
     if format == "TIFF":
-        settings = _for_tiff(settings.get("exif"), packet)
+        settings = _for_tiff(settings.get("exif"), packet, captions)
+    elif captions and format == "JPEG":
+        settings["extra"] = iptc.jpeg_segment(captions)
     if metadata.dpi and format in ("JPEG", "PNG", "TIFF"):
         settings["dpi"] = metadata.dpi
     if metadata.comment and format == "JPEG" and len(metadata.comment) <= _LONGEST_JPEG_COMMENT:
         settings["comment"] = metadata.comment
-    if metadata.texts and format == "PNG":
-        settings["texts"] = metadata.texts
+    texts = (*metadata.texts, *(((iptc.PNG_KEY, iptc.png_text(captions)),) if captions else ()))
+    if texts and format == "PNG":
+        settings["texts"] = texts
     return Written(settings, tuple(losses))
 
 
@@ -153,11 +161,26 @@ def _for_simple(metadata: Metadata, format: str, recipe: str | None, created: bo
         settings["comment"] = ((_CREATED if created else _COMMENT if generative else _ALTERED) + recipe).encode()
     elif metadata.comment:
         settings["comment"] = metadata.comment
-    lost = ("EXIF and XMP data do not fit into this format and are left out.",) if metadata.exif or metadata.xmp else ()
+    said = metadata.exif or metadata.xmp or metadata.iptc
+    lost = ("EXIF, XMP and IPTC data do not fit into this format and are left out.",) if said else ()
     done = "AI had a hand in the picture" if generative else "the picture was altered"
     no_room = f"This format has no room for the note that {done}."
     unmarked = (no_room,) if format == "BMP" and recipe is not None else ()
     return Written(settings, lost + unmarked)
+
+
+def _captions(block: bytes | None, format: str) -> tuple[bytes | None, tuple[str, ...]]:
+    """The IPTC block for a file of `format`, and a sentence when there was one that cannot be kept."""
+    if block is None:
+        return None, ()
+    captions = iptc.mended(block)
+    if captions is None:
+        return None, ("Its IPTC captions are damaged and are left out.",)
+    if format not in iptc.PLACES:
+        return None, ("Its IPTC captions do not fit into this format and are left out.",)
+    if format == "JPEG" and len(captions) > iptc.LONGEST_IN_JPEG:
+        return None, ("Its IPTC captions are too long for a JPEG file and are left out.",)
+    return captions, ()
 
 
 def _technical(metadata: Metadata) -> Metadata:
@@ -175,11 +198,12 @@ def _mark(packet: bytes | None) -> str | None:
     return found if found in (xmp.AI_COMPOSITE, xmp.AI_CREATED) else None
 
 
-def _for_tiff(block: bytes | None, packet: bytes | None) -> dict[str, Any]:
+def _for_tiff(block: bytes | None, packet: bytes | None, captions: bytes | None) -> dict[str, Any]:
+    beside = {exif.XMP: packet, iptc.TIFF_TAG: captions}
     try:
-        tags, nested = exif.for_tiff(block, packet)
+        tags, nested = exif.for_tiff(block, beside)
     except DECODER_ERRORS:  # Pillow reads more of the block than we mended
-        tags, nested = exif.for_tiff(None, packet)
+        tags, nested = exif.for_tiff(None, beside)
     # Pillow compresses by libtiff, which cannot write directories within directories; keeping them weighs more
     return {"exif": tags, "compression": "raw"} if nested else {"exif": tags}
 
@@ -194,6 +218,19 @@ def _exif(image: Image.Image, format: str) -> bytes | None:
     except DECODER_ERRORS:
         return None
     return block.removeprefix(b"Exif\x00\x00") or None if isinstance(block, bytes) else None
+
+
+def _iptc(image: Image.Image, format: str) -> bytes | None:
+    try:
+        return iptc.of_image(image, format)
+    except DECODER_ERRORS:
+        return None
+
+
+def _says_resolution(image: Image.Image) -> bool:
+    """Whether the file says how large a print of it is; of a TIFF that does not Pillow says one pixel an inch."""
+    tags = getattr(image, "tag_v2", None)
+    return tags is None or 0x011A in tags
 
 
 def _xmp(image: Image.Image) -> bytes | None:
