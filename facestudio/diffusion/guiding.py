@@ -182,7 +182,13 @@ def framed(picture: Tensor, frames: Tensor, size: int) -> Tensor:
     places = torch.stack([x.flatten(), y.flatten()], 1) @ frames[:, :, :2].transpose(1, 2) + frames[:, None, :, 2]
     grid = (2 * places + 1) / torch.tensor([width, height]).to(frames) - 1
     grid = grid.unflatten(1, (len(steps), len(steps)))
-    crops = functional.grid_sample(
-        picture.expand(len(frames), -1, -1, -1), grid, mode="bilinear", padding_mode="reflection", align_corners=False
-    )
-    return functional.avg_pool2d(crops, FINER)
+    return functional.avg_pool2d(_sampled(picture.expand(len(frames), -1, -1, -1), grid), FINER)
+
+
+def _sampled(pictures: Tensor, grid: Tensor) -> Tensor:
+    """What `pictures` (N, 3, H, W) show at the places of `grid` (N, h, w, 2), as of `grid_sample`, with gradients."""
+    device = pictures.device
+    if device.type == "mps":  # torch 2.13 has its gradient there, 2.6 has not; what is copied is small
+        pictures, grid = pictures.cpu(), grid.cpu()
+    found = functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    return found.to(device)

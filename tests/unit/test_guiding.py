@@ -100,6 +100,36 @@ def test_other_frames_lie_close_beside_the_straight_one_and_are_of_their_seed() 
     assert 0.2 < float(moved[1:].norm(dim=2).amax(1).min()) and float(moved.norm(dim=2).max()) < 0.15 * SIDE
 
 
+class OnApple(Tensor):
+    """A tensor that says it were on Apple graphics, where `grid_sample` has no gradient in older versions of torch."""
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is nn.functional.grid_sample:
+            raise NotImplementedError("aten::grid_sampler_2d_backward is not implemented for the MPS device")
+        if getattr(func, "__self__", None) is Tensor.device:
+            return torch.device("mps")
+        if func is Tensor.cpu:
+            return args[0].as_subclass(Tensor)
+        return super().__torch_function__(func, types, args, kwargs)
+
+
+def test_frames_have_gradients_on_apple_graphics(monkeypatch: pytest.MonkeyPatch) -> None:
+    to = Tensor.to
+
+    def moved(tensor: Tensor, *where: Any, **more: Any) -> Tensor:
+        return tensor.as_subclass(OnApple) if where == (torch.device("mps"),) else to(tensor, *where, **more)
+
+    monkeypatch.setattr(Tensor, "to", moved)
+    frames, slopes, crops = shaken(WHOLE, SIDE, 3, chance()), [], []
+    for kind in (Tensor, OnApple):
+        picture = torch.rand(1, 3, SIDE, SIDE, generator=chance(5)).requires_grad_(True)
+        crops.append(framed(picture.as_subclass(kind), frames.as_subclass(kind), 16))
+        assert type(crops[-1]) is kind, "it goes on where it was"
+        slopes.append(torch.autograd.grad(crops[-1].as_subclass(Tensor).square().sum(), picture)[0])
+    assert torch.equal(crops[0], crops[1].as_subclass(Tensor)) and torch.equal(*slopes) and slopes[0].any()
+
+
 # ---- one clean guess
 
 
