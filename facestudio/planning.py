@@ -182,8 +182,9 @@ def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = 
     """`plan` with numbers for names, in one folder, and `mapping` (CSV), which says which number is which photo.
 
     The mapping is written before anything else, and photos that it has already keep their numbers, so that a run can go on. New
-    ones get numbers in an order that tells nothing; without `write` they get none, and stay without a label. UsageError when it
-    would lie in the folder `out` or is something else.
+    ones get numbers in an order that tells nothing, and photos are done in the order of their numbers, because the lines of a
+    report and the times of the results would tell that of the names. Without `write` new ones get none, stay without a label,
+    and all keep their order. UsageError when the mapping would lie in the folder `out` or is something else.
     """
     if is_file_name(out):
         raise UsageError("Numbers for names need a folder as output.")
@@ -208,14 +209,17 @@ def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = 
         label = labels[str(item.source)] = f"{numbers[source]:06d}"
         suffix = item.target.suffix.lower() if supported_suffix(item.target) else ""
         items.append(Item(item.source, out / f"{label}{suffix}", label))
-    return Plan(tuple(items), tuple(_unnamed(left, labels) for left in plan.left_out))
+    if write:
+        items.sort(key=lambda item: int(item.label))
+    called = {str(item.source): labels.get(str(item.source), "another photo") for item in plan.items}
+    return Plan(tuple(items), tuple(_unnamed(left, called) for left in plan.left_out))
 
 
-def _unnamed(left: LeftOut, labels: dict[str, str]) -> LeftOut:
-    """`left` without any name: it has no number, and the photo that its reason names is called by its own."""
+def _unnamed(left: LeftOut, called: dict[str, str]) -> LeftOut:
+    """`left` without any name: it has no number, and the photo that its reason names is `called` by its own, if it has one."""
     reason = left.reason
-    for name in sorted(labels, key=len, reverse=True):
-        reason = reason.replace(name, labels[name])
+    for name in sorted(called, key=len, reverse=True):
+        reason = reason.replace(name, called[name])
     return LeftOut(left.path, reason, "without a number")
 
 
