@@ -175,7 +175,7 @@ class _Course:
             return align(self.shown, self.face, self.step.method.template)
         step = self.step
         method = self._cast.told(step.method, self.index, before, step.seed, step.another)
-        self._person = "" if step.last_resort else self._cast.token(self.index)
+        self._person = "" if step.obscurer is not None else self._cast.token(self.index)
         return method(before, step.options, progress, step.seed)
 
     def fail(self, obstacle: str) -> None:

@@ -126,9 +126,12 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
     assert row.item is not None and record is not None
     if recipe is not None:
         recipe = complete(recipe, studio.method_options(recipe.checkpoint))
-    checkpoint, ensemble = (recipe or settings.recipe).checkpoint, known.of_row(studio, settings)
+    checkpoint, ensemble = settings.recipe.checkpoint, known.of_row(studio, settings)
+    if recipe is not None and studio.makes_people(recipe.checkpoint):
+        checkpoint = (
+            recipe.checkpoint
+        )  # else the other faces, which are made again where nothing was written, need the run's
     cast = ensemble.recast(row.path, checkpoint, record) if ensemble is not None else None
-    parted = ensemble is None and recipe is not None and studio.makes_people(checkpoint)
 
     def work(photo: Photo, shown: Photo | None, progress: Progress) -> Any:
         face = None
@@ -172,7 +175,8 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
             assert result is not None
             new = replace(row, record=outcome.record())
             reviewed = _reviewed(studio, new, result.before, result.after, Progress())
-            made.append(Decided(wish.how, new, reviewed, next(iter(stood), None), PARTED if parted else ""))
+            warning = _warning(studio, new, record, known)
+            made.append(Decided(wish.how, new, reviewed, next(iter(stood), None), warning))
     except Cancelled:
         if not made:
             raise  # else it was asked to stop too late
@@ -194,7 +198,22 @@ def turn_back(studio: Studio, row: Row, out: Path, step: Step, known: Known, pro
         reviewed = look(studio, back, known, progress)
     except (FaceStudioError, Cancelled):
         reviewed = None  # it is brought back all the same
-    return Decided(step.how, back, reviewed, other)
+    return Decided(step.how, back, reviewed, other, _warning(studio, back, row.record or {}, known))
+
+
+def _warning(studio: Studio, row: Row, before: Mapping[str, Any], known: Known) -> str:
+    """PARTED where a face of `row` was drawn since the record `before` as somebody whom the secret of its run did not say."""
+    if row.record is None or known.of_row(studio, _settings_of(row)) is not None:
+        return ""
+    earlier = before.get("faces", [])
+    for n, face in enumerate(row.record["faces"]):
+        was = earlier[n] if n < len(earlier) else {"tries": ()}
+        drawn = len(face["tries"]) > len(was["tries"]) or bool(was.get("person"))
+        if face["method"] and not face.get("person") and drawn:
+            last = face["tries"][-1]
+            if studio.makes_people(last["checkpoint"] or last["method"]):
+                return PARTED
+    return ""
 
 
 def _settings_of(row: Row) -> Settings:

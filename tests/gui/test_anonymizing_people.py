@@ -18,12 +18,17 @@ from pytestqt.qtbot import QtBot
 
 from facestudio.checkpoints import checkpoint
 from facestudio.cli.main import run as command
+from facestudio.errors import FaceStudioError
+from facestudio.faces.align import transform
 from facestudio.faces.face import Identity
+from facestudio.gui.anonymize_work import Known
 from facestudio.gui.main_window import MainWindow
+from facestudio.gui.review_work import PARTED, Wish, decide
 from facestudio.gui.widgets.photo_table import STATUS
 from facestudio.gui.workspaces.anonymize import AnonymizeWorkspace
 from facestudio.options import OptionField, describe
 from facestudio.progress import Progress
+from facestudio.recipe import Recipe
 from tests import fakes
 from tests.gui.conftest import FACES
 from tests.gui.test_anonymizing import (
@@ -187,8 +192,16 @@ def test_the_same_person_gets_the_same_new_face(
 
 
 def test_who_is_tried_again_stays_who_they_are_in_the_other_photos(
-    qtbot: QtBot, make_window: Callable[[], MainWindow], window: MainWindow, album: Path, studio: RecastingStudio
+    qtbot: QtBot,
+    make_window: Callable[[], MainWindow],
+    window: MainWindow,
+    album: Path,
+    studio: RecastingStudio,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def fails(*_: Any) -> Any:
+        raise FaceStudioError("It does not want to.")
+
     page = window.anonymize
     page.panel.people.consistent.click()
     opened(qtbot, window, album)
@@ -215,7 +228,54 @@ def test_who_is_tried_again_stays_who_they_are_in_the_other_photos(
     page.run.notified.connect(lambda words, path: told.append(words))
     decided(qtbot, page, page.page.cards[0].again)
     assert persons(page) == first | {"b": ["", first["b"][1]]}
-    assert "The key of its run is not known here" in told[-1]
+    assert told[-1].endswith(PARTED)
+    for turn in (page.review.undo, page.review.redo):
+        shows = page.review.reviewed
+        turn()
+        qtbot.waitUntil(
+            lambda shows=shows: page.review.reviewed not in (None, shows) and not page.run.doing, timeout=PATIENCE
+        )
+    assert "taken back" in told[-2] and PARTED not in told[-2] and told[-1].endswith(PARTED)
+    monkeypatch.setattr(Told, "__call__", fails)
+    decided(qtbot, page, page.page.cards[0].again)
+    assert records(page.run.report)["b.png"]["faces"][0]["status"] == "fallback" and PARTED not in told[-1]
+
+
+def test_it_is_said_of_whoever_is_drawn_without_the_key_of_the_run(
+    qtbot: QtBot, window: MainWindow, album: Path, studio: RecastingStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first face of each photo fails, so that nothing is written, and whoever decides on it has the second made again."""
+
+    def failing(told: Told, aligned: Any, *more: Any) -> Any:
+        if np.abs(transform(aligned.matrix, FACES[0].landmarks) - aligned.template.points).max() < 20:
+            raise FaceStudioError("It does not want to.")
+        return fakes.SlowRestorer.__call__(told, aligned, *more)
+
+    monkeypatch.setattr(Told, "__call__", failing)
+    page = window.anonymize
+    page.run.choices.set_fallback("none")
+    page.panel.people.consistent.click()
+    opened(qtbot, window, album)
+    done(qtbot, window)
+    assert {record["output"] for record in records(page.run.report).values()} == {None}
+    first, rows = persons(page), {row.path.stem: row for row in page.run.rows}
+    assert all(found[1] and not found[0] for found in first.values())
+
+    def came(name: str, wish: Wish, known: Known) -> tuple[list[str], str]:
+        """Whom the faces of a photo became by a decision, and what is said."""
+        made = decide(studio, rows[name], page.run.output, wish, known, 0, Progress())
+        assert made.row.record is not None
+        rows[name] = made.row
+        return [face.get("person", "") for face in made.row.record["faces"]], made.warning
+
+    solid = Recipe("solid", "solid")
+    assert came("a", Wish("hidden", 0), page.run.known) == (first["a"], "")
+    assert came("b", Wish("tried again", 0, solid), page.run.known) == (first["b"], "")
+    assert came("c", Wish("hidden", 0), Known()) == (["", ""], PARTED), "the other one was made again"
+    assert came("c", Wish("hidden", 0), Known()) == (["", ""], ""), "the other one is as it was written"
+    assert came("c", Wish("tried again", 1), Known()) == (["", ""], PARTED)
+    assert came("c", Wish("tried again", 1, solid), Known()) == (["", ""], "")
+    assert came("a", Wish("hidden", 0), Known()) == (first["a"], "")
 
 
 def test_the_look_for_people_says_so_is_stopped_and_gone_on_with(
