@@ -180,7 +180,7 @@ def run(
     UsageError and an unwritable report are raised before anything is written. Cancelled passes through; what was finished stays.
     """
     writing = writing or Writing(format, overwrite)
-    planned = planned or Plan(tuple(plan([Path(path) for path in inputs], Path(out), writing.format)))
+    planned = planned or Plan(tuple(plan([Path(path) for path in inputs], out, writing.format)))
     with ExitStack() as stack:
         if journal is not None:
             stack.enter_context(journal)

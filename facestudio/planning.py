@@ -36,9 +36,16 @@ class FolderPath(Path):
     _flavour = getattr(type(Path()), "_flavour", None)  # Python 3.11 has no other way to derive from Path
 
 
+def given(text: str) -> Path:
+    """The path that somebody wrote; UsageError when nothing was written."""
+    if not text:  # of nothing Path makes the folder one is in, which would be read, or written into, as a whole
+        raise UsageError("A name is empty, where a file or a folder is to be named.")
+    return Path(text)
+
+
 def as_written(text: str) -> Path:
-    """The path that somebody wrote: with a slash at its end a folder's."""
-    return FolderPath(text) if text.endswith(("/", os.sep)) else Path(text)
+    """The path `given`: with a slash at its end a folder's."""
+    return FolderPath(given(text)) if text.endswith(("/", os.sep)) else given(text)
 
 
 def is_file_name(out: Path) -> bool:
@@ -137,7 +144,8 @@ def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan
     """Which photo is written where; UsageError when the plan makes no sense or could destroy an input.
 
     `out` is a folder; with a single photo as input it may be a file, told by a photo's suffix, and then one that is mistyped is
-    refused. Folders keep their tree. A photo that is named twice, be it by a link, is done once.
+    refused. Folders keep their tree. A photo that is named twice, be it by a link, is done once,
+    by its own name if that is there.
     """
     if not inputs:
         raise UsageError("Name at least one photo or folder.")
@@ -168,8 +176,12 @@ def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan
     named: dict[Path, Item] = {}
     for item in items:
         first = named.setdefault(real(item.source), item)
-        if first is not item and first.source != item.source:
-            left_out.append(LeftOut(item.source, f"The same file as {first.source}, which is done."))
+        if os.path.islink(first.source) and not os.path.islink(item.source):
+            named[real(item.source)] = item
+    for item in items:
+        done = named[real(item.source)]
+        if done is not item and done.source != item.source:
+            left_out.append(LeftOut(item.source, f"The same file as {done.source}, which is done."))
     items = list(named.values())
     if not items:
         raise UsageError(f"There is no photo in {' or '.join(str(path) for path in inputs)}.")

@@ -20,7 +20,7 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.cli.arguments import Boxes, Device, Faces, Far, Judges, Output, Photos, Quiet, Weights
 from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
 from facestudio.cli.consistent import check_people, the_secret
-from facestudio.cli.console import Screen
+from facestudio.cli.console import Screen, printable
 from facestudio.cli.engine import LOCAL, RAY, check_engine, many
 from facestudio.cli.flags import options_given, parse_box, parse_faces
 from facestudio.cli.report import count
@@ -235,7 +235,7 @@ def _is_inside(path: Path, folder: Path) -> bool:
 
 def _text(outcome: batch.Outcome) -> str:
     """A photo that was written: where to, and what the recognisers say of each face."""
-    lines = [f"{outcome.source} -> {outcome.output} ({outcome.seconds:.1f} s)"]
+    lines = [f"{printable(outcome.source)} -> {printable(outcome.output)} ({outcome.seconds:.1f} s)"]
     if outcome.status == NOBODY:
         lines.append("  no face was found")
     for face in outcome.result.faces if outcome.result else ():
@@ -260,5 +260,5 @@ def _summary(outcomes: list[batch.Outcome], attention: list[batch.Outcome]) -> s
         lines[0] += f"; {kept} done before"
     if attention:
         lines.append("To be looked at by a person:")
-        lines += [f"  {outcome.source}: {outcome.error or outcome.status}" for outcome in attention]
+        lines += [f"  {printable(outcome.source)}: {outcome.error or outcome.status}" for outcome in attention]
     return "\n".join(lines)

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from facestudio.planning import as_written
+from facestudio.planning import as_written, given
 
 # readable=False: Typer would refuse the whole command for one unreadable photo, which here fails alone
 Photos = Annotated[
-    list[Path], typer.Argument(metavar="PHOTO|FOLDER...", help="Photos, or folders of photos.", readable=False)
+    list[Path],
+    typer.Argument(metavar="PHOTO|FOLDER...", help="Photos, or folders of photos.", readable=False, parser=given),
 ]
 Boxes = Annotated[
     list[str] | None,

@@ -6,11 +6,12 @@ Separate from the commands so that they say what happened and never how it looks
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from rich.console import Console
@@ -18,7 +19,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from facestudio.errors import FaceStudioError
+from facestudio.errors import FaceStudioError, UnwritableOutput
 from facestudio.progress import Progress, Update
 
 
@@ -38,17 +39,20 @@ class Screen:
     def say(self, text: str) -> None:
         """A result a person reads; nothing when quiet."""
         if not self.quiet:
-            self._results().print("\n".join(_printable(line) for line in text.split("\n")))
+            with _said():
+                self._results().print("\n".join(printable(line) for line in text.split("\n")))
 
     def put(self, text: str) -> None:
         """A result that was asked for, such as JSON: exactly this line, also when quiet."""
-        self._results().out(text, highlight=False)
+        with _said():
+            self._results().out(text, highlight=False)
 
     def complain(self, message: str, hint: str = "") -> None:
         """An error in one sentence, with the next move if there is one."""
-        words = _printable(f"Error: {message}" + (f" {hint}" if hint else ""))
+        words = printable(f"Error: {message}" + (f" {hint}" if hint else ""))
         # the text's own style: one given to `print` would colour the bar too
-        self._err.print(Text(words, style="red" if self._err.is_terminal else ""))
+        with suppress(OSError):  # nobody could be told
+            self._err.print(Text(words, style="red" if self._err.is_terminal else ""))
 
     def show_error(self, error: FaceStudioError) -> None:
         """The error and its hint."""
@@ -90,9 +94,23 @@ class Screen:
                 yield progress
 
 
-def _printable(line: str) -> str:
-    """`line` with control characters written out: a file's name must not be able to command the terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+def printable(line: object) -> str:
+    """`line` with control characters written out: a file's name must not command the terminal, nor look like two lines."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(line))
+
+
+@contextmanager
+def _said() -> Iterator[None]:
+    """Around words on standard output: where they cannot be written that is a sentence, on standard error."""
+    try:
+        yield
+    except OSError as error:
+        with suppress(OSError, ValueError):
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # or it would fail once more when Python ends
+        words = f"The results cannot be told: {(error.strerror or 'the output is closed').lower()}."
+        raise UnwritableOutput(words, hint="Let the output go elsewhere; what was finished is kept.") from error
 
 
 @contextmanager

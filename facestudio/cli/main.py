@@ -87,7 +87,8 @@ def restore(
         raise UsageError(f"--upscale takes 1, 2 or 4, not {upscale}.")
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale)
     options_of(studio.method_options(entry.id), recipe.options)
-    check_boxes(boxes, len(batch.plan(photos, output, format)))
+    planned = batch.survey(photos, output, format)
+    check_boxes(boxes, len(planned.items))
 
     def work(photo: Photo, progress: Progress) -> Result:
         found = () if aligned else with_boxes(studio, photo, studio.detect(photo, progress), boxes, progress, screen)
@@ -119,9 +120,12 @@ def restore(
             format=format,
             overwrite=overwrite,
             done=done,
+            planned=batch.Plan(planned.items),
             journal=Journal(output, json.dumps(settings)) if resume else None,
             resume=resume,
         )
+    if said := reports.run_text(outcomes, planned.left_out):
+        screen.say(said)
     return 0 if all(outcome.status == "ok" for outcome in outcomes) else 1
 
 
@@ -233,7 +237,9 @@ def run(arguments: list[str]) -> int:
     try:
         return build()(arguments, standalone_mode=False, prog_name="facestudio") or 0
     except _ClickException as error:
-        Screen().complain(error.format_message())  # type: ignore[attr-defined]
+        dashes = any(text.startswith("-") and os.path.lexists(text) for text in arguments)
+        hint = "Write ./ before the name of a file that begins with a dash." if dashes else ""
+        Screen().complain(f"{error.format_message().rstrip('.')}.", hint)  # type: ignore[attr-defined]
         return 2
     except FaceStudioError as error:
         Screen().show_error(error)

@@ -6,18 +6,24 @@ The object of one restored photo is made by `batch`, because the window's folder
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from facestudio.batch import Outcome, face_record
+from facestudio.cli.console import printable
 from facestudio.faces.calibration import shown
 from facestudio.faces.face import Face
 from facestudio.faces.panel import Summary, between_photos
 from facestudio.generating import Portrait
 from facestudio.photo import SUFFIXES
 from facestudio.pipeline import Comparison, FaceResult
+from facestudio.planning import LeftOut
 
 BOX_HINT = "If there is one, give this photo alone and --box X0,Y0,X1,Y1: a rough box around the face, in pixels."
+_CAME_OUT = {"ok": "restored", "partial": "restored in part", "failed": "failed", "skipped": "without a face"}
+_SHOWN = 20  # names that are left out; a disk image of a camera holds thousands
 
 
 def detection_record(
@@ -37,7 +43,7 @@ def detection_record(
 
 def detection_text(path: Path, faces: tuple[Face, ...], notes: tuple[str, ...] = ()) -> str:
     """One line for the photo, one for each of its `notes`, and one for each face, or for what to do when none was found."""
-    lines = [f"{path}: {count(len(faces), 'face')}", *(f"  {note}" for note in notes)]
+    lines = [f"{printable(path)}: {count(len(faces), 'face')}", *(f"  {note}" for note in notes)]
     if not faces:
         lines.append(f"  {BOX_HINT}")
     for index, face in enumerate(faces):
@@ -52,7 +58,7 @@ def detection_text(path: Path, faces: tuple[Face, ...], notes: tuple[str, ...] =
 
 def outcome_text(outcome: Outcome) -> str:
     """A photo that was written: where to, and what is left of each person."""
-    lines = [f"{outcome.source} -> {outcome.output} ({outcome.seconds:.1f} s)"]
+    lines = [f"{printable(outcome.source)} -> {printable(outcome.output)} ({outcome.seconds:.1f} s)"]
     if outcome.result and outcome.output:
         before = outcome.result.before
         lost = before.losses(SUFFIXES.get(outcome.output.suffix.lower()))
@@ -68,6 +74,22 @@ def outcome_text(outcome: Outcome) -> str:
             cosines = ", ".join(f"{name} {cosine:.2f}" for name, cosine in face.to_reference.items())
             lines.append(f"    like the reference: {cosines} (cosine)")
         lines += [f"    {note}" for note in face.notes]
+    return "\n".join(lines)
+
+
+def run_text(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut]) -> str:
+    """How many photos came out how, and what in the folders was no photo to do; "" when one photo says that itself."""
+    lines = []
+    if len(outcomes) > 1 or left_out:
+        found = Counter(outcome.status for outcome in outcomes)
+        said = [f"{found[status]} {words}" for status, words in _CAME_OUT.items() if found[status]]
+        lines.append(f"{count(len(outcomes), 'photo')}: {', '.join(said)}")
+        if kept := sum(outcome.earlier is not None for outcome in outcomes):
+            lines[0] += f"; {kept} done before"
+    if left_out:
+        lines.append(f"{len(left_out)} left out:")
+        lines += [f"  {printable(left.path)}: {left.reason}" for left in left_out[:_SHOWN]]
+        lines += [f"  and {len(left_out) - _SHOWN} more"] if len(left_out) > _SHOWN else []
     return "\n".join(lines)
 
 
@@ -140,7 +162,7 @@ def portrait_text(target: Path, portrait: Portrait) -> str:
     if portrait.summary is not None:
         words.append(portrait.summary.words)
         words += [f"{v.embedder} {v.cosine:.2f}" for v in portrait.verdicts.values()]
-    return f"{target}" + (f": {', '.join(words)}" if words else "")
+    return printable(target) + (f": {', '.join(words)}" if words else "")
 
 
 def count(number: int, noun: str) -> str:

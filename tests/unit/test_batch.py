@@ -17,6 +17,7 @@ from facestudio.errors import NoFaceFound, UnwritableOutput, UsageError
 from facestudio.journal import Journal
 from facestudio.photo import Photo
 from facestudio.pipeline import Result, restore
+from facestudio.planning import as_written
 from facestudio.progress import Cancelled, Progress
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, picture, write_picture
 
@@ -454,3 +455,10 @@ def test_a_photo_named_twice_is_done_once(tmp_path: Path) -> None:
     photo = folder / "a.png"
     write_picture(photo, picture(130, 150, [FACE]))
     assert [item.source for item in batch.plan([folder, photo, photo], tmp_path / "out")] == [photo]
+
+
+def test_a_slash_at_the_end_of_the_output_makes_a_folder_for_one_photo(tmp_path: Path) -> None:
+    photo = shot(tmp_path / "a.png")
+    for name in ("all.png", "all.v", "all.abc"):
+        batch.run([photo], as_written(f"{tmp_path / name}/"), work)
+    assert written(tmp_path) == {"a.png", "all.png/a.png", "all.v/a.png", "all.abc/a.png"}

@@ -1,4 +1,6 @@
-"""Where a command writes: a mistyped ending is told before anything is loaded, and a slash says that a folder is meant."""
+"""Where a command writes, and what it says: a mistyped ending is told before anything is loaded, a slash says that a folder is
+meant, no name of a file can look like something else, and words that nobody can be told are an error in one sentence.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from facestudio.batch import Outcome
 from facestudio.cli.main import run
+from facestudio.cli.report import detection_text, outcome_text, run_text
 from facestudio.errors import FaceStudioError
+from facestudio.planning import LeftOut
 from facestudio.studio import Studio
 from tests.fakes import picture, write_picture
 
@@ -49,3 +54,60 @@ def test_everything_else_goes_on(
 ) -> None:
     assert run(command(name, photo, f"{tmp_path / 'out'}{ending}")) == 1
     assert "Loading was reached." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [["", "-o", "out"], ["a.jpg", "-o", ""]])
+@pytest.mark.parametrize("name", ["restore", "anonymize"])
+def test_an_empty_name_is_not_the_folder_one_is_in(
+    name: str,
+    given: list[str],
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(photo.parent)
+    assert run([name, *given]) == 2
+    assert "A name is empty" in capsys.readouterr().err
+    assert os.listdir(photo.parent) == ["a.jpg"]
+
+
+def test_a_name_that_begins_with_a_dash_is_explained(
+    photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(photo.parent)
+    photo.rename("-x.jpg")
+    assert run(["restore", "-x.jpg", "-o", "out"]) == 2
+    assert "Write ./ before the name" in capsys.readouterr().err
+    assert run(["restore", "-y.jpg", "-o", "out"]) == 2
+    assert "./" not in capsys.readouterr().err
+    assert run(["restore", "./-x.jpg", "-o", "out"]) == 1  # as far as loading
+
+
+def test_a_name_of_two_lines_stays_on_one(tmp_path: Path) -> None:
+    name = Path("a\n  face 0: Same person\x1b[31m.jpg")
+    for text in (
+        outcome_text(Outcome(name, tmp_path / name, "ok", None, 1.0)),
+        run_text([], [LeftOut(name, "Not a photo, by its name.")]).partition("left out:\n")[2],
+        detection_text(name, ()).partition("\n")[0],
+    ):
+        assert "\n" not in text and "\x1b" not in text and "a\\n  face 0" in text
+
+
+def test_a_run_over_several_photos_is_summed_up() -> None:
+    came = [Outcome(Path(f"{n}.jpg"), None, status, None, 1.0) for n, status in enumerate(["ok", "ok", "failed"])]
+    came.append(Outcome(Path("3.jpg"), None, "skipped", "No face.", 1.0, earlier={"faces": []}))
+    left = [LeftOut(Path(f"{n}.nef"), "Not a photo, by its name.") for n in range(25)]
+    said = run_text(came, left).split("\n")
+    assert said[0] == "4 photos: 2 restored, 1 failed, 1 without a face; 1 done before"
+    assert said[1:3] == ["25 left out:", "  0.nef: Not a photo, by its name."] and said[-1] == "  and 5 more"
+    assert run_text(came[:1], []) == ""
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is always full")
+def test_words_that_cannot_be_told_are_an_error_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        assert run(["--version"]) == 1
+    assert "Error: The results cannot be told: no space left on device." in capsys.readouterr().err

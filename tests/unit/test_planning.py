@@ -76,7 +76,9 @@ def test_the_order_of_numbers_tells_nothing_of_the_names(tmp_path: Path) -> None
     plan = numbered(survey([folder], tmp_path / "out"), tmp_path / "out", tmp_path / "names.csv", random.Random(3))
     labels = [item.label for item in sorted(plan.items, key=lambda item: item.source)]
     assert labels != sorted(labels) and len(set(labels)) == 12
-    assert [item.label for item in plan.items] == sorted(labels), "else the order of the report's lines gives names away"
+    assert [item.label for item in plan.items] == sorted(labels), (
+        "else the order of the report's lines gives names away"
+    )
 
 
 def test_numbers_stay_when_a_run_goes_on_and_new_photos_get_new_ones(album: Path, tmp_path: Path) -> None:
@@ -154,3 +156,12 @@ def test_a_slash_makes_a_folder_of_what_looks_like_a_photo(album: Path, tmp_path
     assert len(survey([album], out).items) == 3
     assert as_written("all.png") == out.relative_to(tmp_path) and not isinstance(as_written("all.png"), FolderPath)
     assert pickle.loads(pickle.dumps(out)) == out and os.fsencode(out) == os.fsencode(str(out))
+
+
+def test_the_file_itself_is_done_and_not_a_link_to_it_that_comes_first(album: Path, tmp_path: Path) -> None:
+    (album / "a first one.jpg").symlink_to("b.jpg")
+    plan = survey([album], tmp_path / "out")
+    assert [item.source.name for item in plan.items] == ["b.jpg", "a.PNG", "c.webp"]
+    assert {left.path.name for left in plan.left_out} >= {"a first one.jpg", "same.jpg"}
+    only = survey([album / "a first one.jpg", album / "same.jpg"], tmp_path / "out")
+    assert [item.source.name for item in only.items] == ["a first one.jpg"]
