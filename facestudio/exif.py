@@ -58,7 +58,7 @@ class _Entry:
 def mended(block: bytes, width: int, height: int) -> bytes | None:
     """EXIF for a picture of `width` x `height` upright pixels: no orientation, no thumbnail, true dimensions.
 
-    None when `block` is not EXIF or is damaged. A preview that a maker hides in its own notes is not found.
+    None when `block` is not EXIF or is damaged. A preview that a maker hides in its own notes is for `previews` to find.
     """
     data = bytearray(block.removeprefix(_PREFIX))
     order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
@@ -159,12 +159,14 @@ def _put(data: bytearray, order: str, entry: _Entry, value: int) -> None:
 
 
 def _drop_thumbnail(data: bytearray, order: str, first: int) -> None:
-    """Cut the second directory, which describes the thumbnail, off the chain and blank it and the thumbnail's bytes."""
+    """Cut the second directory, which describes the thumbnail, off the chain and blank it and the thumbnail's bytes, and
+    so whatever stands behind it in the chain."""
     link = first + 2 + 12 * struct.unpack_from(f"{order}H", data, first)[0]
     second = struct.unpack_from(f"{order}I", data, link)[0]
     struct.pack_into(f"{order}I", data, link, 0)
     if not second:
         return
+    _drop_thumbnail(data, order, second)
     entries = {entry.tag: entry for entry in _entries(data, order, second)}
     for offset_tag, length_tag in _DATA_AT.items():
         if offset_tag in entries and length_tag in entries:

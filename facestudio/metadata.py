@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from facestudio import exif, iptc, xmp
+from facestudio import exif, iptc, previews, xmp
 from facestudio.errors import UnreadablePhoto
 from facestudio.files import open_regular, shown
 from facestudio.formats import DECODER_ERRORS, WITHOUT_XMP, open_image
@@ -100,7 +100,7 @@ def for_output(
     settings: dict[str, Any] = {}
     losses = []
     if metadata.exif:
-        block = exif.mended(metadata.exif, *size)
+        block = exif.mended(previews.blanked(metadata.exif), *size)
         if block is None:
             losses.append("Its EXIF data is damaged and is left out.")
         elif format == "JPEG" and len(block) > _LONGEST_JPEG_EXIF:
@@ -266,4 +266,5 @@ def _comment(found: Any) -> bytes | None:
 
 def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
     texts = getattr(image, "text", {})
-    return tuple((str(k), str(v)) for k, v in texts.items() if not str(k).lower().startswith(_NOT_TEXTS))
+    said = {str(key): str(text) for key, text in texts.items() if not str(key).lower().startswith(_NOT_TEXTS)}
+    return tuple((key, text) for key, text in said.items() if not xmp.is_picture(text))

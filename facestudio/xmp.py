@@ -61,6 +61,8 @@ _STALE = {
     _name("tiff", "Orientation"),
 }
 _STALE_NAMESPACES = tuple(f"{{{_NAMESPACES[prefix]}}}" for prefix in ("hdrgm", "Container", "GCamera"))
+_PICTURES = ("/9j/", "iVBORw0KGgo", "UklGR", "data:image/")  # how base64 of a JPEG, PNG or WebP begins
+_LONGEST_WORD = 200  # characters; a picture has more
 _DEEPEST = 100  # levels of nesting; ElementTree's own functions recurse
 _LARGEST = 16 << 20  # bytes
 
@@ -103,6 +105,11 @@ def recipe_of(xmp: bytes) -> str | None:
     return _property(xmp, _RECIPE)
 
 
+def is_picture(text: str | None) -> bool:
+    """Whether `text` is a picture as base64, such as the photo before in a preview."""
+    return text is not None and len(text) > _LONGEST_WORD and text.lstrip().startswith(_PICTURES)
+
+
 def source_type_of(xmp: bytes) -> str | None:
     """The IPTC digital source type in `xmp`; None when it names none."""
     return _property(xmp, _SOURCE_TYPE)
@@ -132,6 +139,11 @@ def _without_stale(rdf: ET.Element, more: frozenset[str]) -> str:
             del description.attrib[name]
         for child in [child for child in description if _is_stale(child.tag) or child.tag in more]:
             description.remove(child)
+    for element in list(rdf.iter()):
+        for name in [name for name, text in element.attrib.items() if is_picture(text)]:
+            del element.attrib[name]
+        for child in [child for child in element if is_picture(child.text)]:
+            element.remove(child)
     return about
 
 
