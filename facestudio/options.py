@@ -15,6 +15,7 @@ import math
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from facestudio.errors import UsageError
@@ -22,6 +23,18 @@ from facestudio.errors import UsageError
 PERSON, PHOTO = "person", "photo"  # what an option can need
 _KEY = "facestudio.option"
 _TYPE_WORDS = {bool: "yes or no", int: "a whole number", float: "a number", str: "a word"}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A lower `maximum`, where another `option` of the method has a `value`."""
+
+    option: str
+    value: Any
+    maximum: float
+
+    def __str__(self) -> str:
+        return f"at most {self.maximum:g} with {self.option} {self.value}"
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,7 @@ class OptionField:
         needs: what the option has no effect without: `PERSON` who is told to the method, a `PHOTO` of somebody, or "" nothing.
         before: what it was before there was the option, for records of then; None where it is as old as its method.
         rare: whether few people ever want another value, so that panels fold it away.
+        limits: lower maxima beside some values of other options.
     """
 
     name: str
@@ -50,16 +64,25 @@ class OptionField:
     needs: str = ""
     before: Any = None
     rare: bool = False
+    limits: tuple[Limit, ...] = ()
 
-    def problem(self, value: Any) -> str:
-        """One sentence on why `value` is not allowed, "" when it is."""
+    def limit(self, others: Mapping[str, Any]) -> Limit | None:
+        """The lowest of the limits beside the values of the `others`; None where there is none."""
+        found = [limit for limit in self.limits if others.get(limit.option) == limit.value]
+        return min(found, key=lambda limit: limit.maximum, default=None)
+
+    def problem(self, value: Any, others: Mapping[str, Any] = MappingProxyType({})) -> str:
+        """One sentence on why `value` is not allowed beside the values of the `others`, "" when it is."""
         if not _fits(value, self.type):
             return f"{self.title} takes {_TYPE_WORDS.get(self.type, self.type.__name__)}, not {value!r}."
         if self.choices and value not in self.choices:
             return f"{self.title} takes one of {', '.join(map(str, self.choices))}, not {value}."
         low = self.minimum is not None and value < self.minimum
         high = self.maximum is not None and value > self.maximum
-        return f"{self.title} takes {self._bounds()}, not {value:g}." if low or high else ""
+        if low or high:
+            return f"{self.title} takes {self._bounds()}, not {value:g}."
+        limit = self.limit(others)
+        return f"{self.title} takes {limit}, not {value:g}." if limit is not None and value > limit.maximum else ""
 
     def _bounds(self) -> str:
         if self.minimum is None:
@@ -81,17 +104,19 @@ def option(
     needs: str = "",
     before: Any = None,
     rare: bool = False,
+    limits: Sequence[Limit] = (),
 ) -> Any:
     """A dataclass field that `describe` understands; see OptionField for the arguments."""
     shown: dict[str, Any] = {"title": title, "help": help, "minimum": minimum, "maximum": maximum, "step": step}
-    shown |= {"needs": needs, "choices": tuple(choices), "before": before, "rare": rare}
+    shown |= {"needs": needs, "choices": tuple(choices), "before": before, "rare": rare, "limits": tuple(limits)}
     return dataclasses.field(default=default, metadata={_KEY: shown})
 
 
 def describe(cls: type) -> tuple[OptionField, ...]:
     """The options of the dataclass `cls` in the order in which they stand; its other fields are left out.
 
-    ValueError when a default is not allowed by its own option: a mistake of the programmer, found by the first test.
+    ValueError when a default is not allowed by its own option, or a limit is by none: a mistake of the programmer, found by the
+    first test.
     """
     types = typing.get_type_hints(cls)
     found = []
@@ -101,9 +126,13 @@ def describe(cls: type) -> tuple[OptionField, ...]:
         shown = dict(field.metadata[_KEY])
         shown["title"] = shown["title"] or field.name.replace("_", " ").capitalize()
         described = OptionField(field.name, types[field.name], field.default, **shown)
-        if problem := described.problem(field.default):
-            raise ValueError(f"the default of {cls.__module__}.{cls.__qualname__}.{field.name} is wrong: {problem}")
         found.append(described)
+    defaults = {field.name: field.default for field in found}
+    for described in found:
+        if problem := described.problem(described.default, defaults):
+            raise ValueError(f"the default of {cls.__module__}.{cls.__qualname__}.{described.name} is wrong: {problem}")
+        if unknown := {limit.option for limit in described.limits} - set(defaults):
+            raise ValueError(f"{cls.__module__}.{cls.__qualname__}.{described.name} is limited by {unknown}")
     return tuple(found)
 
 
@@ -115,8 +144,10 @@ def recorded(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:
 
 def validate(options: Any) -> None:
     """Check every option of the dataclass instance `options`; UsageError names the first that is not allowed."""
-    for field in describe(type(options)):
-        if problem := field.problem(getattr(options, field.name)):
+    fields = describe(type(options))
+    values = {field.name: getattr(options, field.name) for field in fields}
+    for field in fields:
+        if problem := field.problem(values[field.name], values):
             raise UsageError(problem, hint=field.help)
 
 

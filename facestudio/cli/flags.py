@@ -60,7 +60,7 @@ def _flag(name: str, field: OptionField, methods: list[str]) -> Any:
     if field.choices:
         words.append(f"One of {', '.join(map(str, field.choices))}.")
     if field.minimum is not None and field.maximum is not None:
-        words.append(f"From {field.minimum:g} to {field.maximum:g}.")
+        words.append(f"From {field.minimum:g} to {field.maximum:g}{''.join(f', {limit}' for limit in field.limits)}.")
     words.append(f"Default: {field.default}.")
     return typer.Option(flag, help=" ".join(words))
 

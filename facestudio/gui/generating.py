@@ -359,10 +359,14 @@ class Making(Made):
             return
         self.choose(offer.checkpoint.id)
         known = {field.name: field for field in offer.options}
+        defaults = {field.name: field.default for field in offer.options}
+        others = {**defaults, **recipe.options}
         said = {
-            name: value for name, value in recipe.options.items() if name in known and not known[name].problem(value)
+            name: value
+            for name, value in recipe.options.items()
+            if name in known and not known[name].problem(value, others)
         }
-        self.options = {**{field.name: field.default for field in offer.options}, **said}
+        self.options = {**defaults, **said}
         self.recipe_changed.emit()
         self.set_seed(recipe.seed)
         self.casting.draw_freely(isinstance(recipe.person, Anybody))

@@ -23,7 +23,7 @@ from facestudio.faces.sketch import sketch
 from facestudio.methods import carriers
 from facestudio.methods.base import Wish, wishes_of
 from facestudio.methods.carriers import Carrier
-from facestudio.options import PERSON, PHOTO, option
+from facestudio.options import PERSON, PHOTO, Limit, option
 from facestudio.photo import to_pixels
 from facestudio.progress import Progress
 
@@ -73,6 +73,7 @@ class Options:
         maximum=250,
         step=1,
         rare=True,
+        limits=(Limit("sampler", "lcm", MOST_CONSISTENT),),
     )
     sampler: str = option(
         "dpm",
@@ -112,6 +113,7 @@ class PublishedOptions:
         maximum=250,
         step=1,
         rare=True,
+        limits=(Limit("sampler", "lcm", MOST_CONSISTENT),),
     )
     sampler: str = option(
         "dpm",
@@ -169,14 +171,12 @@ class Arc2Face:
         start = noise(seeds, carrier.latent).to(self._device)
         who, lines = self._who(wishes, seeds), self._lines(wishes)
         prior, guidance, strict = carrier.prior, options.guidance, 0.0 if lines is None else options.lines
-        sampler, count = options.sampler, options.steps
-        if sampler == "lcm":
-            count = min(count, MOST_CONSISTENT)
-            if carrier.few_steps is not None:
-                # it has learned both guidances, and where the prior's own way ends: on that it stays without new noise
-                prior, guidance, strict, sampler = carrier.few_steps(guidance, strict), 1.0, 0.0, "ddim"
+        sampler = options.sampler
+        if sampler == "lcm" and carrier.few_steps is not None:
+            # it has learned both guidances, and where the prior's own way ends: on that it stays without new noise
+            prior, guidance, strict, sampler = carrier.few_steps(guidance, strict), 1.0, 0.0, "ddim"
         steps = scheduler(sampler, dict(carrier.schedule))
-        steps.set_timesteps(count)
+        steps.set_timesteps(options.steps)
         push = self._push(wishes)
         seen = self._sheet if options.steps > DRAFT else None  # a preview takes as long as one of so few steps
         latents = draw(prior, steps, start, who, guidance, lines, progress, seen, seeds, push, strict)

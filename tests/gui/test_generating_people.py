@@ -25,7 +25,8 @@ from facestudio.gui.main_window import MainWindow
 from facestudio.gui.qimage import to_pixels
 from facestudio.gui.widgets.likeness_dialog import NOWHERE, LikenessDialog
 from facestudio.gui.workspaces.generate import GRID, LARGE, GenerateWorkspace
-from facestudio.keeping import recipe_of
+from facestudio.keeping import keep, recipe_of
+from facestudio.methods import arc2face
 from facestudio.networks.people import People
 from facestudio.whom import Anybody, Between, Drawn, Near, Shot
 from tests import fakes
@@ -388,6 +389,42 @@ def test_a_saved_picture_puts_everything_back(
     ended(qtbot, page)
     assert page.making.pictures[0].portrait.recipe == original.recipe == recipe_of(path)
     assert np.array_equal(page.making.pictures[0].portrait.photo.pixels, original.photo.pixels)
+
+
+class Limited(Painter):
+    """A painter whose consistency model takes few steps."""
+
+    Options = arc2face.Options  # type: ignore[assignment]
+
+
+def test_the_number_of_steps_follows_what_the_sampler_takes(
+    make_window: Callable[[], MainWindow], studio: FakeStudio, qtbot: QtBot, tmp_path: Path
+) -> None:
+    studio.painter, studio.judges = Limited(), [fakes.FakeEmbedder("listener")]
+    window = make_window()
+    QTest.keyClick(window, Qt.Key.Key_2, Qt.KeyboardModifier.AltModifier)
+    qtbot.waitUntil(lambda: window.making.offer is not None)
+    page, making = window.generate, window.making
+    steps, sampler = page.panel.options.rows["steps"], page.panel.options.rows["sampler"]
+    steps.set_value(120)
+    assert making.options["steps"] == 120 and steps.slider is not None and steps.slider.maximum() == 249
+    sampler.set_value("lcm")
+    assert steps.value == making.options["steps"] == 50 and steps.slider.value() == steps.slider.maximum() == 49
+    steps.set_value(60)
+    assert steps.value == making.options["steps"] == 50
+    sampler.set_value("dpm")
+    assert making.options["steps"] == 50, "as it is shown"
+    steps.set_value(60)
+    assert making.options["steps"] == 60 and steps.slider.value() == 59
+
+    made(qtbot, page, count=1)
+    before = making.pictures[0].portrait
+    options = {**before.recipe.options, "sampler": "lcm", "steps": 100}
+    keep(replace(before, recipe=replace(before.recipe, options=options)), tmp_path / "of before.png")
+    making.use_recipe(tmp_path / "of before.png")
+    qtbot.waitUntil(lambda: toast(page).startswith("The settings are those"))
+    assert "but for steps, which these weights do not take" in toast(page)
+    assert (making.options["sampler"], making.options["steps"]) == ("lcm", 20)
 
 
 def test_a_picture_without_a_recipe_is_explained(

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from facestudio.batch import Outcome
 from facestudio.cli.console import Screen
-from facestudio.cli.flags import method_fields, options_given, parse_box, parse_faces, with_method_options
+from facestudio.cli.flags import _flag, method_fields, options_given, parse_box, parse_faces, with_method_options
 from facestudio.cli.main import run
 from facestudio.cli.report import detection_text, outcome_text
 from facestudio.errors import UsageError
@@ -217,3 +217,12 @@ def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("facestudio ")
     assert run(["restore", "-h"]) == 0
     assert "--overwrite" in capsys.readouterr().out
+
+
+def test_steps_of_lcm_say_their_limit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["generate", "-o", str(tmp_path / "out"), "--sampler", "lcm", "--steps", "60", "--device", "cpu"]
+    assert run(asked) == 2
+    assert capsys.readouterr().err.startswith("Error: Steps takes at most 50 with sampler lcm, not 60.")
+    assert not (tmp_path / "out").exists()
+    field, _ = method_fields({"create"})["steps"]
+    assert "From 1 to 250, at most 50 with sampler lcm." in _flag("steps", field, ["arc2face"]).help

@@ -16,15 +16,16 @@ from torch import Tensor
 from facestudio.checkpoints import checkpoint, load_manifest
 from facestudio.diffusion import sampling
 from facestudio.diffusion.sampling import told
-from facestudio.errors import CheckpointMismatch
+from facestudio.errors import CheckpointMismatch, UsageError
 from facestudio.faces.face import Identity
-from facestudio.methods.arc2face import DRAFT, QUICKEST, Arc2Face, Options
+from facestudio.methods.arc2face import DRAFT, MOST_CONSISTENT, QUICKEST, Arc2Face, Options, PublishedOptions
 from facestudio.methods.base import Wish, load_method
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.consistency import ConsistencyUpdate, FewSteps
 from facestudio.networks.embedder import DenseFaceNet
 from facestudio.networks.prior import SCHEDULE, FacePrior
 from facestudio.progress import Cancelled, Progress
+from facestudio.studio import options_of
 from facestudio.training import export
 from facestudio.training.loop import train
 from facestudio.training.recipes import consistency as recipe_module
@@ -260,6 +261,19 @@ def test_a_consistency_model_draws_in_one_step_and_is_asked_once(store: Path) ->
     progress = Progress(lambda update: progress.cancel(), every=0)
     with pytest.raises(Cancelled):
         made(wish, [5], Options(steps=4, sampler="lcm"), progress)
+
+
+def test_it_takes_as_many_steps_as_are_asked_for_and_refuses_more_than_it_can(store: Path) -> None:
+    made = method(store, lcm="starter-lcm")
+    calls: list[int] = []
+    assert made._carrier.few_steps is not None
+    made._carrier.few_steps(2.0, 0.0).prior.register_forward_hook(lambda *_: calls.append(1))
+    made(Wish(), [5], options_of(Options, {"sampler": "lcm", "steps": MOST_CONSISTENT}), Progress())
+    assert len(calls) == MOST_CONSISTENT
+    for options in (Options, PublishedOptions):
+        with pytest.raises(UsageError, match="Steps takes at most 50 with sampler lcm, not 51"):
+            options_of(options, {"sampler": "lcm", "steps": MOST_CONSISTENT + 1})
+        assert options_of(options, {"sampler": "ddim", "steps": 250}).steps == 250
 
 
 def test_drafts_are_drawn_by_it_where_it_is(store: Path) -> None:

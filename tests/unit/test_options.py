@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from facestudio.errors import UsageError
-from facestudio.options import describe, option, recorded, validate
+from facestudio.options import Limit, describe, option, recorded, validate
 
 
 @dataclass(frozen=True)
@@ -72,3 +72,36 @@ def test_a_default_outside_of_its_own_bounds_is_a_mistake() -> None:
 
     with pytest.raises(ValueError, match="strength"):
         describe(Wrong)
+
+
+@dataclass(frozen=True)
+class Limited:
+    steps: int = option(20, minimum=1, maximum=250, limits=[Limit("tint", "cold", 50), Limit("tint", "icy", 10)])
+    tint: str = option("warm", choices=["warm", "cold", "icy"])
+
+
+def test_an_option_may_be_limited_by_another() -> None:
+    steps, _ = describe(Limited)
+    assert steps.limit({"tint": "warm"}) is None and steps.limit({}) is None
+    assert steps.limit({"tint": "cold"}) == Limit("tint", "cold", 50)
+    for allowed in (Limited(250), Limited(50, "cold"), Limited(10, "icy")):
+        validate(allowed)
+    with pytest.raises(UsageError, match="^Steps takes at most 50 with tint cold, not 51.$"):
+        validate(Limited(51, "cold"))
+    with pytest.raises(UsageError, match="^Steps takes 1 to 250, not 251.$"):
+        validate(Limited(251, "cold"))
+
+
+def test_a_limit_that_cannot_be_is_a_mistake() -> None:
+    @dataclass(frozen=True)
+    class Beyond:
+        steps: int = option(20, limits=[Limit("tint", "cold", 10)])
+        tint: str = option("cold")
+
+    @dataclass(frozen=True)
+    class Lost:
+        steps: int = option(20, limits=[Limit("colour", "cold", 50)])
+
+    for wrong in (Beyond, Lost):
+        with pytest.raises(ValueError, match="steps"):
+            describe(wrong)

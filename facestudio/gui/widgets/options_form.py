@@ -150,6 +150,19 @@ class OptionRow(QWidget):
         self.set_value(self.field.default)
         self.edited.emit(self.field.name)
 
+    def limit(self, others: Mapping[str, Any]) -> None:
+        """Let the number go no farther than it may beside the values of the `others`; one that is beyond comes back to there."""
+        field = self.field
+        if not field.limits or field.minimum is None or field.maximum is None or self.slider is None:
+            return
+        assert isinstance(self.box, QSpinBox | QDoubleSpinBox)
+        limit = field.limit(others)
+        most = field.maximum if limit is None else min(limit.maximum, field.maximum)
+        with QSignalBlocker(self.slider):
+            self.slider.setMaximum(round((most - field.minimum) / self._step()))
+        self.box.setMaximum(int(most) if isinstance(self.box, QSpinBox) else most)  # type: ignore[arg-type]
+        self._follow()
+
     def show_lack(self, why: str) -> None:
         """Grey it and say `why` it has no effect; "" when it has one."""
         for widget in (self.box, self.slider, self.label):
@@ -218,7 +231,13 @@ class OptionsForm(QWidget):
             row.edited.connect(self._take_value)
             self._column(row.field).addWidget(row)
         self.rare.setVisible(any(row.field.rare for row in self.rows.values()))
+        self._limit()
         self.changed.emit()
+
+    def _limit(self) -> None:
+        values = {name: row.value for name, row in self.rows.items()}
+        for row in self.rows.values():
+            row.limit(values)
 
     def _column(self, field: OptionField) -> QLayout:
         column = (self.rare if field.rare else self).layout()
@@ -233,6 +252,7 @@ class OptionsForm(QWidget):
     @Slot(str)
     def _take_value(self, name: str) -> None:
         self._session.set_option(name, self.rows[name].value)
+        self._limit()
         self.changed.emit()
 
     @Slot()
