@@ -34,6 +34,7 @@ from facestudio.secret import Secret
 
 Found = tuple[tuple[Face, ...], set[int] | None]  # the faces of a photo, and which are chosen (None: all)
 Find = Callable[[Photo, Progress], Found]
+Recognisers = tuple[Sequence[Embedder], Panel | None]  # and what sums them up
 PATIENCE = 64  # people drawn for a group until it need only be apart from those it is seen with
 MOST = 2000  # until it is said that nobody fits
 
@@ -48,24 +49,24 @@ class _Seen:
 
 
 class Album:
-    """People of `people`, one for each person that `embedders` see in the photos it looks at.
+    """People of `people`, one for each person that the `recognisers` see in the photos it looks at.
 
     Args:
-        embedders: all that are calibrated, the one that `people` belongs to among them; panel: as of `anonymizing.anonymize`.
+        recognisers: tells who says who is the same person, the embedder that `people` belongs to among them, and their panel.
+            Asked for whenever photos are looked at: no network is held here, as they may be loaded anew on another device.
         secret: says who is drawn. nearest: picks among people who might be drawn; None takes the first.
     """
 
     def __init__(
         self,
         people: IdentitySpace,
-        embedders: Sequence[Embedder],
-        panel: Panel | None,
+        recognisers: Callable[[], Recognisers],
         secret: Secret,
         nearest: Nearest | None = None,
     ) -> None:
-        self._people, self._embedders, self._panel = people, list(embedders), panel
+        self._people, self._recognisers = people, recognisers
         self._secret, self._nearest = secret, nearest
-        self._begin()
+        self._begin(*recognisers())
         self._records: dict[Path, Mapping[str, Any]] = {}
         self._group_of: list[int] = []
         self._settled: dict[int, str] = {}  # tokens of groups that a finished photo shows, by group
@@ -86,8 +87,9 @@ class Album:
         What cannot be read, or not be worked on, is passed over: whoever changes it will say why. Who was stopped goes on: what
         was looked at, and is as it was, is not looked at again. When more comes after all was assigned, all is looked at anew.
         """
+        seers = self._recognisers()
         if self._assigned and not all(self._known(path, _stamp(path)) for path in photos):
-            self._begin()
+            self._begin(*seers)
         for number, path in enumerate(progress.track(photos, "Looking for people")):
             progress.tally = f"Looking for people: {number} of {len(photos)} photos"
             stamp = _stamp(path)
@@ -97,7 +99,7 @@ class Album:
             try:
                 photo = Photo.open(path, max_megapixels=max_megapixels)
                 if photo.content_hash not in self._photos:
-                    self._photos[photo.content_hash] = self._see(photo, *find(photo, progress), progress)
+                    self._photos[photo.content_hash] = self._see(photo, *find(photo, progress), seers, progress)
                 content = photo.content_hash
             except FaceStudioError:
                 pass
@@ -162,9 +164,9 @@ class Album:
 
     # ---- helpers
 
-    def _begin(self) -> None:
+    def _begin(self, embedders: Sequence[Embedder], panel: Panel | None) -> None:
         """Nothing was looked at."""
-        self._grouping = Grouping(self._embedders, self._panel)
+        self._grouping = Grouping(embedders, panel)
         self._photos: dict[str, _Seen] = {}  # by content
         self._contents: dict[Path, tuple[tuple[int, int], str]] = {}  # content, and what the file was like then
         self._anchors: list[str] = []  # of each number: what its group is called when it is the group's first
@@ -176,18 +178,21 @@ class Album:
     def _seen(self, path: Path) -> _Seen | None:
         return self._photos.get(self._contents[path][1]) if path in self._contents else None
 
-    def _see(self, photo: Photo, faces: tuple[Face, ...], chosen: set[int] | None, progress: Progress) -> _Seen:
+    def _see(
+        self, photo: Photo, faces: tuple[Face, ...], chosen: set[int] | None, seers: Recognisers, progress: Progress
+    ) -> _Seen:
         """Who is in a photo; no face without a recogniser's say belongs to anybody."""
+        embedders, panel = seers
         asked = [n for n in range(len(faces)) if chosen is None or n in chosen]
         marks = np.array([faces[n].landmarks for n in asked], np.float32).reshape(-1, 5, 2)
         if not asked:
             return _Seen(faces, chosen, {})
         quality = [1.0] * len(asked)
-        if self._panel is not None:
-            quality = list(self._panel.quality(photo.pixels, marks, progress))
-        gate = self._panel.gate if self._panel is not None else 0.0
+        if panel is not None:
+            quality = list(panel.quality(photo.pixels, marks, progress))
+        gate = panel.gate if panel is not None else 0.0
         who: list[dict[str, Identity]] = [{} for _ in asked]
-        for embedder in self._embedders:
+        for embedder in embedders:
             for each, identity in zip(who, embedder.embed_all(photo.pixels, marks, progress), strict=True):
                 each[embedder.id] = identity
         clear = [row for row in range(len(asked)) if quality[row] >= gate]

@@ -227,12 +227,10 @@ class Studio:
         method = self._method(checkpoint_id)
         if not isinstance(method, Replacing):
             raise UsageError(f"{checkpoint_id} makes nobody else of a face, so nobody can stay the same.")
-        embedders, panel = self._embedders(), self._panel()
-        if method.people.embedder not in [embedder.id for embedder in embedders]:
+        if method.people.embedder not in [embedder.id for embedder in self._embedders()]:
             lack = f"The recogniser {method.people.embedder}, which {checkpoint_id} listens to, is not here."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
-        fitted = [embedder for embedder in embedders if panel is None or panel.knows(embedder.id)]
-        return Album(method.people, fitted, panel, secret, self._nearest(method) if similar else None)
+        return Album(method.people, self._recognisers, secret, self._nearest(method) if similar else None)
 
     def cast(self, checkpoint_id: str, pseudonyms: Mapping[int, Iterator[Pseudonym]] | None = None) -> Cast:
         """A cast of one photo in which those without `pseudonyms` become people who are like them in apparent age and gender
@@ -777,6 +775,11 @@ class Studio:
             lack = f"No recogniser is here that {method.checkpoint.id} does not listen to, so nobody can judge it."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
         return judges
+
+    def _recognisers(self) -> tuple[list[Embedder], Panel | None]:
+        """Those that say who is the same person in many photos, which are all that the panel knows, and the panel."""
+        embedders, panel = self._embedders(), self._panel()
+        return [embedder for embedder in embedders if panel is None or panel.knows(embedder.id)], panel
 
     def _panel(self) -> Panel | None:
         """The embedders' joint calibration; None when the manifest has none, or not all of its embedders are here."""

@@ -127,10 +127,9 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
     if recipe is not None:
         recipe = complete(recipe, studio.method_options(recipe.checkpoint))
     checkpoint, ensemble = settings.recipe.checkpoint, known.of_row(studio, settings)
+    # where the wish makes nobody, other faces do, which are made again where nothing was written
     if recipe is not None and studio.makes_people(recipe.checkpoint):
-        checkpoint = (
-            recipe.checkpoint
-        )  # else the other faces, which are made again where nothing was written, need the run's
+        checkpoint = recipe.checkpoint
     cast = ensemble.recast(row.path, checkpoint, record) if ensemble is not None else None
 
     def work(photo: Photo, shown: Photo | None, progress: Progress) -> Any:

@@ -73,7 +73,7 @@ class Run:
         panel: Any = None,
         nearest: Any = None,
     ) -> Album:
-        album = Album(PEOPLE, [self.judge], panel, secret, nearest)  # type: ignore[list-item]
+        album = Album(PEOPLE, lambda: ([self.judge], panel), secret, nearest)  # type: ignore[list-item]
         album.look([self.paths[n] for n in (order or range(len(self.paths)))], self.find, Progress())
         for number, record in (records or {}).items():
             album.keep(self.paths[number], record)
@@ -179,7 +179,7 @@ def test_what_cannot_be_read_is_passed_over_and_a_photo_is_looked_at_once(tmp_pa
     copy = tmp_path / "copy.png"
     copy.write_bytes(run.paths[0].read_bytes())
     run.paths = [broken, *run.paths, copy]
-    album = Album(PEOPLE, [run.judge], None, SECRET)  # type: ignore[list-item]
+    album = Album(PEOPLE, lambda: ([run.judge], None), SECRET)  # type: ignore[list-item]
     album.look(run.paths, run.find, Progress())
     album.assign(Progress())
     assert run.judge.calls == 2 and album.people == 2
@@ -198,7 +198,7 @@ def test_it_stops_when_asked(tmp_path: Path) -> None:
         progress.cancel()
         return run.find(photo, progress)
 
-    album = Album(PEOPLE, [run.judge], None, SECRET)  # type: ignore[list-item]
+    album = Album(PEOPLE, lambda: ([run.judge], None), SECRET)  # type: ignore[list-item]
     with pytest.raises(Cancelled):
         album.look(run.paths, find, progress)
     assert run.judge.calls == 0 or run.judge.calls == 1
@@ -217,7 +217,7 @@ def test_who_was_stopped_goes_on_where_it_was_and_looks_at_nothing_twice(tmp_pat
             progress.cancel()
         return run.find(photo, progress)
 
-    album = Album(PEOPLE, [run.judge], None, SECRET)  # type: ignore[list-item]
+    album = Album(PEOPLE, lambda: ([run.judge], None), SECRET)  # type: ignore[list-item]
     with pytest.raises(Cancelled):
         album.look(paths, find, progress)
     told: list[str] = []

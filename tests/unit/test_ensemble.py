@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from facestudio.planning import Item, Plan
 from facestudio.progress import Cancelled, Progress
 from facestudio.studio import Studio
 from tests.fakes import SlowRestorer
-from tests.unit.test_album import PEOPLE, SECRET, SHOWN, Run
+from tests.unit.test_album import PEOPLE, SECRET, SHOWN, Knowing, Run
 from tests.unit.test_people import training_people
 
 RUN, OTHER = "starter-redraw", "starter-decouple"
@@ -56,7 +58,7 @@ class Two(Studio):
         self.methods = {RUN: Replacing(PEOPLE), OTHER: Replacing(others())}
 
     def album(self, checkpoint_id: str, secret: Any, similar: bool = False) -> Album:
-        return Album(self.methods[checkpoint_id].people, [self.run.judge], None, secret)  # type: ignore[list-item]
+        return Album(self.methods[checkpoint_id].people, lambda: ([self.run.judge], None), secret)  # type: ignore[list-item]
 
     def _method(self, checkpoint_id: str) -> Any:
         return self.methods[checkpoint_id]
@@ -86,6 +88,45 @@ def test_another_checkpoint_has_people_of_its_own_for_the_same_tokens(run: Run) 
             wanted = method.people.draw(SECRET.seed(token))
             assert cast.token(index) == token and method.persons[-1].embedder == method.people.embedder
             assert np.array_equal(method.persons[-1].embedding, wanted.embedding)
+
+
+def test_an_open_ensemble_holds_no_network_and_goes_on_with_what_is_loaded_elsewhere_by_then(run: Run) -> None:
+    class Moved(Studio):
+        """Loads recognisers anew for each device, as the facade does."""
+
+        def _method(self, checkpoint_id: str) -> Any:
+            return Replacing(PEOPLE)
+
+        def _embedders(self) -> list[Any]:
+            return [self._keep("judge", lambda: Knowing(SHOWN))]
+
+        def _panel(self) -> None:
+            return None
+
+    studio = Moved("cpu")
+    ensemble = Ensemble(studio, RUN, SECRET)
+    items, found = plan(run).items, list[Path]()
+
+    def find(photo: Any, progress: Progress) -> Any:
+        if photo.path == run.paths[2] and len(found) == 2:
+            found.append(photo.path)
+            raise Cancelled
+        found.append(photo.path)
+        return run.find(photo, progress)
+
+    with pytest.raises(Cancelled):
+        ensemble.gather(Plan(items), find, Progress())
+    (first,) = studio._embedders()
+    calls, held = first.calls, weakref.ref(first)
+    del first
+    studio.use_device("auto")
+    gc.collect()
+    assert calls == 2 and held() is None, "nothing keeps what was loaded before"
+    ensemble.gather(Plan(items), find, Progress())
+    (second,) = studio._embedders()
+    assert second.calls == 2 and found == [*run.paths[:3], *run.paths[2:]], "who was seen is not looked for again"
+    assert ensemble.album is not None
+    assert run.persons(ensemble.album) == run.persons(run.album())
 
 
 def test_as_long_as_the_look_for_people_is_not_done_the_record_says_who_it_was(run: Run) -> None:
