@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from facestudio.errors import UsageError
+from facestudio.files import real, shown
 from facestudio.pages import BEGINNING, check_ours, escaped, harmless, page, write_text
 from facestudio.reporting import read_records
 
@@ -27,6 +29,15 @@ def check_tables(table: Path, page: Path) -> None:
     """UsageError when one of the files is there and is something else, which would be lost."""
     check_ours(table, '"photo","result"')
     check_ours(page, BEGINNING)
+
+
+def check_apart(report: Path, *others: object) -> None:
+    """UsageError when one of the `others`, as far as they are paths, is the report, its table or its page."""
+    for other in others:
+        if isinstance(other, Path) and real(other) in map(real, (report, *tables_of(report))):
+            raise UsageError(
+                f"{shown(other)} would be a file of the report as well.", hint="Choose another name for either of them."
+            )
 
 
 def tables_of(report: Path) -> tuple[Path, Path]:
@@ -70,6 +81,10 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
     if attention:
         lines = "".join(f"<li>{escaped(r['input'])}: {escaped(r['error'] or r['status'])}</li>" for r in attention)
         parts.append(f"<h2>To be looked at by a person</h2><ul>{lines}</ul>")
+    kept = [record for record in records if record.get("kept")]
+    if kept:
+        lines = "".join(f"<li>{escaped(r['input'])}: {escaped(r['kept'])}</li>" for r in kept)
+        parts.append(f"<h2>Results that were there, and were kept</h2><ul>{lines}</ul>")
     left = [record for record in records if any(face["status"] == LEFT for face in record["faces"])]
     if left:
         lines = "".join(f"<li>{escaped(r['input'])}: {escaped(r['error'])}</li>" for r in left)

@@ -35,7 +35,7 @@ from facestudio.pipeline import Result
 from facestudio.planning import numbered, survey
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
-from facestudio.report_tables import check_tables, tables_of, write_tables
+from facestudio.report_tables import check_apart, check_tables, tables_of, write_tables
 from facestudio.reporting import report_of
 from facestudio.studio import ALL, Studio, options_of
 
@@ -128,6 +128,7 @@ def anonymize(
         raise UsageError(f"The report {report} names the originals; keep it apart from {output}.")
     tables = tables_of(report)
     check_tables(*tables)
+    check_apart(report, names, key)
     check_engine(engine, workers, asked.boxes)
     check_people(studio, entry.id, output, consistent=consistent, similar=similar, key=key, resume=resume)
     if names is not None:

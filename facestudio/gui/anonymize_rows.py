@@ -71,6 +71,17 @@ class Row:
         return TO_DO if self.record is None else str(self.record["status"])
 
     @property
+    def line(self) -> Mapping[str, Any] | None:
+        """What the report says of it: its record, and why a result that is another one's was kept; None when nothing is known."""
+        if not self.doubt:
+            return self.record
+        if self.record is not None:
+            return {**self.record, "kept": DOUBTS[self.doubt]}
+        name = self.item.label if self.item is not None else ""
+        nothing = {"output": None, "error": DOUBTS[self.doubt], "seconds": 0.0, "recipe": None, "faces": []}
+        return {"input": name or str(self.path), "status": FAILED, **nothing}
+
+    @property
     def reviewable(self) -> bool:
         """Whether there is something to look at: what was done to it is known."""
         return self.item is not None and self.record is not None and self.record["recipe"] is not None

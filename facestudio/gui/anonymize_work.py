@@ -133,9 +133,9 @@ def list_rows(studio: Studio, given: Sequence[Path], out: Path, asked: Asked, pr
     planned = survey(given, out)
     settings = known_settings(studio, asked, out)
     roots = [path for path in given if os.path.isdir(path)]
-    left = [_left_row(left, roots) for left in planned.left_out]
     if asked.names is not None:
         planned = numbered(planned, out, asked.names, write=False)
+    left = [_left_row(left, roots) for left in planned.left_out]
     rows = [Row(item.source, _name(item.source, roots), item) for item in planned.items]
     return known_rows(rows, out, settings, progress) + left
 
@@ -167,7 +167,7 @@ def _unknown(row: Row) -> Row:
 
 
 def _left_row(left: LeftOut, roots: Sequence[Path]) -> Row:
-    record = {"input": str(left.path), "output": None, "status": "left out", "error": left.reason}
+    record = {"input": left.label or str(left.path), "output": None, "status": "left out", "error": left.reason}
     return Row(left.path, _name(left.path, roots), None, {**record, "recipe": None, "faces": []})
 
 
@@ -220,11 +220,12 @@ def run(
     """
     from facestudio import batch
     from facestudio.journal import Journal
-    from facestudio.report_tables import check_tables, tables_of, write_tables
+    from facestudio.report_tables import check_apart, check_tables, tables_of, write_tables
 
     report = report_of(out)
     make_folder(out)
     check_tables(*tables_of(report))
+    check_apart(report, asked.names, asked.secret)
     items = [row.item for row in rows if row.item is not None]
     left = [LeftOut(row.path, (row.record or {})["error"]) for row in rows if row.item is None]
     planned = Plan(tuple(items), tuple(left))
@@ -280,7 +281,7 @@ def run(
         )
     finally:
         if report.is_file():
-            write_records(report, [*read_records(report), *(dict(row.record) for row in kept if row.record)])
+            write_records(report, [*read_records(report), *(dict(row.line) for row in kept if row.line)])
             write_tables(report)
     return made
 

@@ -341,12 +341,12 @@ class Anonymizing(Workplace):
     @property
     def reported(self) -> bool:
         """Whether there is anything to report."""
-        return any(row.record is not None for row in self.rows)
+        return any(row.line is not None for row in self.rows)
 
     @property
     def records(self) -> list[Mapping[str, Any]]:
         """The lines of the report on all photos of which something is known."""
-        return [row.record for row in self.rows if row.record is not None]
+        return [row.line for row in self.rows if row.line is not None]
 
     def export(self, target: Path) -> None:
         """Write the report as `target`, and its table and page beside it."""

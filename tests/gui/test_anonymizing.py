@@ -374,6 +374,45 @@ def test_results_of_other_settings_are_asked_about(
     assert (page.run.output / "a.png").read_bytes() != kept
 
 
+def test_what_was_in_the_way_and_kept_stands_in_the_report(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path, tmp_path: Path
+) -> None:
+    out = album.with_name("holiday-anonymized")
+    draw(out / "a.png", 5)  # with a face, and made by no run
+    opened(qtbot, window, album / "a.png", album / "empty.png")
+    page.run.choose_output(out)
+    qtbot.waitUntil(lambda: bool(page.run.rows) and not page.run.listing, timeout=PATIENCE)
+    QTest.mouseClick(page.panel.button, LEFT)
+    answer(qtbot, window, "Keep what is there")
+    qtbot.waitUntil(lambda: cell(page, "empty.png", STATUS) == "No face" and not page.run.doing, timeout=PATIENCE)
+    assert page.run.report is not None
+    assert records(page.run.report)["a.png"]["status"] == "failed", "nothing says what that file shows"
+    assert "a.png: A file with the name of its result" in page.run.report.with_suffix(".html").read_text()
+    draw(album / "empty.png", 6)
+    opened(qtbot, window, album / "a.png", album / "empty.png")
+    copy = tmp_path / "copy.jsonl"
+    with qtbot.waitSignal(page.run.exported, timeout=PATIENCE):
+        page.run.export(copy)
+    found = records(copy)
+    assert found["a.png"]["status"] == "failed" and found["empty.png"]["kept"].startswith("The photo is another one")
+
+
+def test_a_report_saved_before_the_run_names_nothing_where_names_are_numbers(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path, tmp_path: Path
+) -> None:
+    (album / "jane.png").symlink_to("a.png")
+    (album / "jane.txt").write_text("Jane")
+    page.run.choices.choose_names(tmp_path / "names.csv")
+    opened(qtbot, window, album)
+    copy = tmp_path / "copy.jsonl"
+    with qtbot.waitSignal(page.run.exported, timeout=PATIENCE):
+        page.run.export(copy)
+    assert "left out" in copy.read_text()
+    for suffix in (".jsonl", ".csv", ".html"):
+        words = copy.with_suffix(suffix).read_text()
+        assert not any(name in words for name in ("jane", "a.png", "holiday"))
+
+
 def test_a_photo_of_which_nothing_was_written_is_made_again_to_be_looked_at(
     qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path, studio: HidingStudio
 ) -> None:

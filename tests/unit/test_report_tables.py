@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from facestudio.errors import UsageError
-from facestudio.report_tables import check_tables, write_page, write_table
+from facestudio.report_tables import check_apart, check_tables, write_page, write_table
 
 FACE = {
     "box": [1.5, 2.0, 30.0, 40.0],
@@ -98,6 +98,23 @@ def test_the_page_stands_alone_and_shows_names_as_they_are(report: Path, tmp_pat
         assert words in page.words
     looked_at = page.words.split("To be looked at by a person")[1].split("All faces")[0]
     assert "=cmd|calc.jpg: It is damaged & lost." in looked_at and "a.jpg:" not in looked_at.replace("calc.jpg:", "")
+
+
+def test_a_result_that_was_kept_is_said_to_be_another_ones(tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    kept = line("b.jpg", kept="The photo is another one than the result was made of.")
+    report.write_text("".join(json.dumps(each) + "\n" for each in (line("a.jpg"), kept)), encoding="utf-8")
+    page = Page()
+    page.feed(write_page(report, tmp_path / "report.html").read_text(encoding="utf-8"))
+    said = page.words.split("were kept")[1].split("All faces")[0]
+    assert "b.jpg: The photo is another one" in said and "a.jpg" not in said
+
+
+@pytest.mark.parametrize("name", ["run.csv", "run.html", "run.jsonl", "./run.csv"])
+def test_nothing_else_has_the_name_of_a_file_of_the_report(tmp_path: Path, name: str) -> None:
+    check_apart(tmp_path / "run.jsonl", tmp_path / "names.csv", None, tmp_path / "key", "no path")
+    with pytest.raises(UsageError, match="would be a file of the report as well"):
+        check_apart(tmp_path / "run.jsonl", None, tmp_path / name)
 
 
 def test_they_are_written_anew_but_never_over_something_else(report: Path, tmp_path: Path) -> None:
