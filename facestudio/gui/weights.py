@@ -6,7 +6,8 @@ is closed. The GUI thread only, but for the functions at the end, which are jobs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -106,12 +107,12 @@ class Weights(QObject):
 
     def download(self, id: str, accept: bool = False) -> None:
         """Fetch what is missing of published weights; `accept` says that the user has just accepted the licence."""
-        self._begin(id, "Downloading", partial(get, id, accept), self._renew)
+        self._begin(id, "Downloading", partial(get, self._studio, id, accept), self._renew)
 
     def import_files(self, id: str, paths: Sequence[Path], any_hash: bool = False) -> None:
         """Make weights of files that are here already."""
         self._anyway = None if any_hash else partial(self.import_files, id, tuple(paths), True)
-        self._begin(id, "Importing", partial(import_files, id, tuple(paths), any_hash), self._renew)
+        self._begin(id, "Importing", partial(import_files, self._studio, id, tuple(paths), any_hash), self._renew)
 
     def verify(self, id: str) -> None:
         """Hash the files."""
@@ -119,7 +120,7 @@ class Weights(QObject):
 
     def remove(self, id: str) -> None:
         """Delete the files."""
-        self._begin(id, "Removing", partial(remove, id), self._renew)
+        self._begin(id, "Removing", partial(remove, self._studio, id), self._renew)
 
     def calibrate(self, id: str, folder: Path) -> None:
         """Measure what a recogniser's cosines mean by photos of people in `folder`."""
@@ -172,7 +173,6 @@ class Weights(QObject):
         """Other weights are here now."""
         id, words = told
         self._verified.pop(id, None)
-        self._studio.forget(id)
         self.notified.emit(words, None)
         self.renewed.emit()
 
@@ -220,18 +220,32 @@ def rows(studio: Studio, verified: Mapping[str, str], progress: Progress) -> tup
     return tuple(sorted(found, key=lambda row: not row.entry.published))
 
 
-def get(id: str, accept: bool, progress: Progress) -> tuple[str, str]:
+@contextmanager
+def _exchanging(studio: Studio, id: str) -> Iterator[None]:
+    """Files of a checkpoint change in here: what was loaded of them is forgotten, however it ends, as some may have changed.
+
+    Here because it waits for whatever is being loaded, which may be of the files before.
+    """
+    try:
+        yield
+    finally:
+        studio.forget(id)
+
+
+def get(studio: Studio, id: str, accept: bool, progress: Progress) -> tuple[str, str]:
     """Download; the id, and what to tell."""
     entry = checkpoints.checkpoint(id)
     if accept:
         store.accept(id, entry.licence)
-    importing.get(entry, progress)
+    with _exchanging(studio, id):
+        importing.get(entry, progress)
     return id, f"{entry.title} is here."
 
 
-def import_files(id: str, paths: Sequence[Path], any_hash: bool, progress: Progress) -> tuple[str, str]:
+def import_files(studio: Studio, id: str, paths: Sequence[Path], any_hash: bool, progress: Progress) -> tuple[str, str]:
     """Import; the id, and what to tell."""
-    importing.import_files(checkpoints.checkpoint(id), paths, progress, any_hash=any_hash)
+    with _exchanging(studio, id):
+        importing.import_files(checkpoints.checkpoint(id), paths, progress, any_hash=any_hash)
     entry = checkpoints.checkpoint(id)
     lacking = importing.listed(importing.names(entry, missing=True))
     return id, f"{entry.title} is here in part; {lacking} missing." if lacking else f"{entry.title} is here."
@@ -259,7 +273,9 @@ def uncalibrate(studio: Studio, id: str, progress: Progress) -> tuple[str, str]:
     return id, f"The calibration of {checkpoints.checkpoint(id).title} was forgotten; it judges no more."
 
 
-def remove(id: str, progress: Progress) -> tuple[str, str]:
+def remove(studio: Studio, id: str, progress: Progress) -> tuple[str, str]:
     """Delete the files; the id, and what to tell."""
     entry = checkpoints.checkpoint(id)
-    return id, f"{entry.title} was removed; {store.in_words(importing.remove(entry))} are free again."
+    with _exchanging(studio, id):
+        freed = importing.remove(entry)
+    return id, f"{entry.title} was removed; {store.in_words(freed)} are free again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -209,6 +210,54 @@ def test_what_is_imported_is_offered_at_once_and_the_choice_stays(
     session.look_again()
     qtbot.waitUntil(lambda: session.offer is not None and session.offer.checkpoint.id == "slow-checkpoint")
     idle(qtbot, window)
+
+
+def test_what_was_loaded_is_forgotten_behind_what_is_being_loaded_and_nobody_waits_but_the_worker(
+    qtbot: QtBot, window: MainWindow, studio: FakeStudio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    asked, forget = threading.Event(), studio.forget
+
+    def watched(id: str) -> None:
+        threads.append(threading.current_thread().name)
+        asked.set()
+        forget(id)
+
+    monkeypatch.setattr(studio, "forget", watched)
+    loading, go_on = threading.Event(), threading.Event()
+
+    def load() -> str:
+        loading.set()
+        assert go_on.wait(60)
+        return "of the files before"
+
+    opened(qtbot, window)
+    weights = window.session.weights
+    job = window.session.compute.submit(lambda progress: studio._keep("method tiny", load))
+    with qtbot.waitSignal(job.finished, timeout=60_000):
+        assert loading.wait(20)
+        weights.import_files("tiny", [tmp_path / "tiny.ckpt"])
+        qtbot.waitUntil(asked.is_set, timeout=20_000)
+        qtbot.wait(20)
+        assert weights.doing, "it waits, and the window does not"
+        go_on.set()
+    idle(qtbot, window)
+    assert threading.main_thread().name not in threads and threads
+    assert "method tiny" not in studio._kept
+
+
+def test_what_was_loaded_is_forgotten_when_only_some_of_its_files_came(
+    qtbot: QtBot, window: MainWindow, studio: FakeStudio, tmp_path: Path
+) -> None:
+    dialog = opened(qtbot, window, "pair")
+    published.write_pair(tmp_path / "pair")
+    (tmp_path / "pair" / "second.pth").write_bytes(b"\x80nonsense")
+    studio._kept["method pair"] = object()
+    with qtbot.waitSignal(window.session.weights.failed):
+        drop(dialog, tmp_path / "pair")
+    idle(qtbot, window)
+    dialog.findChildren(ErrorDialog)[0].reject()
+    assert dialog.state.text() == "Here in part; second.pth missing." and "method pair" not in studio._kept
 
 
 def test_verifying_finds_what_the_size_does_not_show(
