@@ -66,6 +66,8 @@ class AnonymizedFace(FaceResult):
         return {
             "method": self.method or None,
             "found_again": None if self.found_again is None else round(self.found_again.score, 4),
+            "changed_below": {name: round(verdict.changed_below, 5) for name, verdict in self.verdicts.items()},
+            "far": {name: verdict.far for name, verdict in self.verdicts.items()},
             "tries": [
                 {
                     "method": one.method,
@@ -137,7 +139,8 @@ class Anonymized(Result):
                     "score": round(face.score, 4),
                 }
                 for face in self.missed
-            ]
+            ],
+            **({"notes": list(self.before.notes)} if self.before.notes else {}),
         }
 
     @staticmethod

@@ -16,11 +16,13 @@ from typing import Any
 from facestudio.errors import UsageError
 from facestudio.files import real, shown
 from facestudio.pages import BEGINNING, check_ours, escaped, harmless, page, write_text
+from facestudio.report_facts import faces_said, judged, made_by
 from facestudio.reporting import read_records
 
 _COLUMNS = (
     *("photo", "result", "photo status", "face", "face status", "shown by", "tries", "verdict"),
     *("quality before", "quality after", "score", "found again", "left", "top", "right", "bottom", "remark"),
+    "of the photo",
 )
 _ATTENTION, LEFT = ("failed", "needs review"), "left as is"
 
@@ -71,24 +73,27 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
     rows = list(_rows(records))
     judges = _judges(rows)
     count = Counter(record["status"] for record in records)
+    faces = faces_said(records)
     head = ["Photo", "Status", "Face", "Shown by", "Tries", *judges, "Remark"]
     parts = [
-        f"<p>{escaped(', '.join(f'{number} {status}' for status, number in sorted(count.items())))}</p>",
+        f"<p>Photos: {escaped(', '.join(f'{number} {status}' for status, number in sorted(count.items())))}</p>",
+        *((f"<p>Faces: {escaped(faces)}</p>",) if faces else ()),
+        *(f"<p>{escaped(sentence)}</p>" for sentence in made_by(records)),
         "<p>For each recogniser: the cosine of the face before and after, 1 for the same picture, about 0 for strangers; in "
         "brackets the one from which it says “same person”.</p>",
     ]
-    attention = [record for record in records if record["status"] in _ATTENTION]
-    if attention:
-        lines = "".join(f"<li>{escaped(r['input'])}: {escaped(r['error'] or r['status'])}</li>" for r in attention)
-        parts.append(f"<h2>To be looked at by a person</h2><ul>{lines}</ul>")
-    kept = [record for record in records if record.get("kept")]
-    if kept:
-        lines = "".join(f"<li>{escaped(r['input'])}: {escaped(r['kept'])}</li>" for r in kept)
-        parts.append(f"<h2>Results that were there, and were kept</h2><ul>{lines}</ul>")
-    left = [record for record in records if any(face["status"] == LEFT for face in record["faces"])]
-    if left:
-        lines = "".join(f"<li>{escaped(r['input'])}: {escaped(r['error'])}</li>" for r in left)
-        parts.append(f"<h2>Left as they are by a person, and not verified</h2><ul>{lines}</ul>")
+    lists = {
+        "To be looked at by a person": {
+            r["input"]: r["error"] or r["status"] for r in records if r["status"] in _ATTENTION
+        },
+        "Results that were there, and were kept": {r["input"]: r["kept"] for r in records if r.get("kept")},
+        "Left as they are by a person, and not verified": {
+            r["input"]: r["error"] for r in records if any(face["status"] == LEFT for face in r["faces"])
+        },
+        "Not all of the file is in the result": {r["input"]: " ".join(r["notes"]) for r in records if r.get("notes")},
+    }
+    parts += [_list(heading, lines) for heading, lines in lists.items() if lines]
+    parts.append(judged(records))
     parts.append(
         "<h2>All faces</h2><table><thead><tr>"
         + "".join(f"<th>{escaped(name)}</th>" for name in head)
@@ -97,6 +102,12 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
     parts += [_page_row(row, judges) for row in rows]
     parts.append("</tbody></table>")
     return write_text(target, page(title, "\n".join(parts)))
+
+
+def _list(heading: str, lines: Mapping[str, Any]) -> str:
+    """What is to be said of some photos, by their names."""
+    said = "".join(f"<li>{escaped(photo)}: {escaped(words)}</li>" for photo, words in lines.items())
+    return f"<h2>{escaped(heading)}</h2><ul>{said}</ul>"
 
 
 def _page_row(row: Mapping[str, Any], judges: Sequence[str]) -> str:
@@ -124,6 +135,7 @@ def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             "shown by": "",
             "tries": "",
             "remark": record["error"] or "",
+            "of the photo": " ".join(record.get("notes", ())),
             "judges": {},
         }
         for index, face in enumerate(record["faces"]):

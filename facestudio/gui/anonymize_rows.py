@@ -78,7 +78,13 @@ class Row:
         if self.record is not None:
             return {**self.record, "kept": DOUBTS[self.doubt]}
         name = self.item.label if self.item is not None else ""
-        nothing = {"output": None, "error": DOUBTS[self.doubt], "seconds": 0.0, "recipe": None, "faces": []}
+        nothing: dict[str, Any] = {
+            "output": None,
+            "error": DOUBTS[self.doubt],
+            "seconds": 0.0,
+            "recipe": None,
+            "faces": [],
+        }
         return {"input": name or str(self.path), "status": FAILED, **nothing}
 
     @property

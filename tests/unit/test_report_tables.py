@@ -100,6 +100,34 @@ def test_the_page_stands_alone_and_shows_names_as_they_are(report: Path, tmp_pat
     assert "=cmd|calc.jpg: It is damaged & lost." in looked_at and "a.jpg:" not in looked_at.replace("calc.jpg:", "")
 
 
+def test_the_page_says_how_it_was_done_and_how_cosines_are_spread(tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    limits = {"changed_below": {"judge-a": 0.15, "judge-b": 0.16}, "far": {"judge-a": 1e-3, "judge-b": 1e-3}}
+    known = FACE | limits | {"status": "needs review", "similarity": {"judge-a": 0.45, "judge-b": 0.2}}
+    recipe = {"checkpoint": "w", "method": "m", "options": {"radius": 3.0}, "seed": 7, "version": "0.1.0"}
+    several = ["It holds several pictures; only the first one is used."]
+    lines = [
+        line("a.tif", "needs review", (FACE | limits, known), recipe=recipe, notes=several),
+        line("b.jpg", faces=(FACE | limits, FACE | {"status": "skipped", "similarity": {}}), recipe=recipe),
+        line("of before.jpg"),
+    ]
+    report.write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
+    page = Page()
+    page.feed(write_page(report, tmp_path / "report.html").read_text(encoding="utf-8"))
+    for words in (
+        "Photos: 1 needs review, 2 verified",
+        "Faces: 1 needs review, 1 skipped, 3 verified",
+        "2 photos: method m (w), radius 3.0; seed 7; Face Studio 0.1.0",
+        f"a.tif: {several[0]}",
+    ):
+        assert words in page.words
+    assert [part.strip() for part in page.words.split("judge-a\n")[1].splitlines()[:7]] == [
+        *("3", "0.18", "0.45", "1 from 0.15 on (0.333)", "0.1", "1 from 0.40 on (0.333)", "0.001")
+    ]
+    with write_table(report, tmp_path / "report.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["of the photo"] for row in csv.DictReader(file)] == [several[0], several[0], "", "", ""]
+
+
 def test_a_result_that_was_kept_is_said_to_be_another_ones(tmp_path: Path) -> None:
     report = tmp_path / "report.jsonl"
     kept = line("b.jpg", kept="The photo is another one than the result was made of.")
