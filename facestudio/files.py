@@ -30,6 +30,15 @@ def shown(path: Path | str) -> str:
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 12]}…{name[-10:]}"
 
 
+def is_text(path: Path) -> bool:
+    """Whether the name of `path` is text, so that it can be written down and read again; some names are other bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def open_regular(path: Path) -> IO[bytes]:
     """Open an existing regular file for reading; UnreadablePhoto in one sentence when there is none."""
     name = shown(path)

@@ -22,6 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow
 
+from facestudio.formats import supported_suffix
 from facestudio.gui import window_settings
 from facestudio.gui.actions import ANONYMIZE, GENERATE, RESTORE, Actions
 from facestudio.gui.anonymizing import Anonymizing
@@ -268,7 +269,9 @@ class MainWindow(QMainWindow):
         name, _ = QFileDialog.getSaveFileName(self, "Save the result", str(start), WRITTEN)
         if name:
             path = Path(name)
-            self.session.save_as(path if path.suffix else path.with_suffix(start.suffix))
+            known = supported_suffix(path) or path.suffix == start.suffix
+            whole = path if known else path.with_name(path.name + start.suffix)
+            self.session.save_as(whole, overwrite=whole == path)  # the dialog asked about `path` alone
         else:
             self.leaving.forget()
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from facestudio import keeping
 from facestudio.errors import UnwritableOutput
+from facestudio.files import shown
+from facestudio.formats import SUFFIXES
 from facestudio.gui.history import Step
 from facestudio.gui.runs import Picture
 from facestudio.keeping import keep, stem
@@ -42,13 +44,20 @@ def save_beside(step: Step, source: Path) -> Path:
     raise UnwritableOutput(f"Every name beside {source.name} is taken.", hint="Use Save as and choose another folder.")
 
 
-def save_as(step: Step, target: Path, source: Path | None) -> Path:
-    """Save as `target`, which the user has agreed to replace if it exists, unless it is the original."""
+def save_as(step: Step, target: Path, source: Path | None, overwrite: bool = True) -> Path:
+    """Save as `target`, unless it is the original; the user has agreed to replace it if it exists, or not to `overwrite`."""
     if source is not None and _same(target, source):
         raise UnwritableOutput(
             "The original photo is never written over.", hint="Choose another name or another folder for the result."
         )
-    return step.result.after.save(target, recipe=step.result.recipe, overwrite=True)
+    return step.result.after.save(target, recipe=step.result.recipe, overwrite=overwrite)
+
+
+def told(step: Step, path: Path) -> tuple[Step, Path, str]:
+    """What was saved and where, and in words that it was, and what of it such a file cannot hold."""
+    lost = step.result.before.losses(SUFFIXES.get(path.suffix.lower()))
+    words = ". ".join((f"Saved as {shown(path)}", *(sentence.removesuffix(".") for sentence in lost)))
+    return step, path, words
 
 
 def _same(a: Path, b: Path) -> bool:

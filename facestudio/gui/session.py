@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QImage
 
+from facestudio.files import is_text, shown
 from facestudio.gui import saving, work
 from facestudio.gui.enlarging import Enlarging
 from facestudio.gui.files import PhotoFiles
@@ -107,11 +108,11 @@ class Session(Workplace):
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Open photos and folders: the first photo is shown, several are listed."""
         if paths:
-            self._open(paths[0].name, partial(work.list_photos, tuple(paths)), self._take_list)
+            self._open(shown(paths[0]), partial(work.list_photos, tuple(paths)), self._take_list)
 
     def open(self, path: Path) -> None:
         """Open one photo and leave the list as it is."""
-        self._open(path.name, partial(work.open_photo, self.studio, path), self._take_photo)
+        self._open(shown(path), partial(work.open_photo, self.studio, path), self._take_photo)
 
     def paste(self, image: QImage) -> None:
         """Open a picture from the clipboard."""
@@ -156,7 +157,8 @@ class Session(Workplace):
             self.files.show(())
         if opened.source is not None:
             recents = [opened.source, *(path for path in self.recents if path != opened.source)]
-            self.settings.setValue("recents", [str(path) for path in recents[:RECENTS]])
+            names = [str(path) for path in recents if is_text(path)]
+            self.settings.setValue("recents", names[:RECENTS])
             self.recents_changed.emit()
         self._set_opening("")
         self.photo_changed.emit()
@@ -339,14 +341,14 @@ class Session(Workplace):
         if self.can_save and self.opened is not None and self.opened.source is not None:
             step, source = self.history.current, self.opened.source
             assert step is not None
-            self._save(step, lambda progress: (step, saving.save_beside(step, source)))
+            self._save(step, lambda progress: saving.told(step, saving.save_beside(step, source)))
 
-    def save_as(self, target: Path) -> None:
-        """Save the shown result as `target`."""
+    def save_as(self, target: Path, overwrite: bool = True) -> None:
+        """Save the shown result as `target`, which may be replaced with `overwrite`."""
         if self.can_save and self.opened is not None:
             step, source = self.history.current, self.opened.source
             assert step is not None
-            self._save(step, lambda progress: (step, saving.save_as(step, target, source)))
+            self._save(step, lambda progress: saving.told(step, saving.save_as(step, target, source, overwrite)))
 
     def _save(self, step: Step, job: Callable[[Progress], object]) -> None:
         self.saving = True
@@ -355,12 +357,12 @@ class Session(Workplace):
         self.work_changed.emit()
 
     @Slot(object)
-    def _take_saved(self, saved: tuple[Step, Path]) -> None:
-        step, path = saved
+    def _take_saved(self, saved: tuple[Step, Path, str]) -> None:
+        step, path, words = saved
         self.saving = False
         self.history.mark_saved(step)
         self.work_changed.emit()
-        self.notified.emit(f"Saved as {path.name}", path)
+        self.notified.emit(words, path)
         self.saved.emit(path)
 
     @Slot(Exception)

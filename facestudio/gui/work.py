@@ -15,6 +15,7 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice
 from PySide6.QtGui import QImage, QImageWriter
 
 from facestudio.errors import FaceStudioError, NoFaceFound, PhotoError, UsageError
+from facestudio.files import shown
 from facestudio.gui import quiet_torch
 from facestudio.gui.qimage import Pyramid, fitted, pyramid, square
 from facestudio.photo import Photo
@@ -111,7 +112,7 @@ def open_photo(studio: Studio, path: Path, progress: Progress) -> Opened:
     """Read `path` and make what the viewer paints from."""
     photo = studio.open(path)
     progress.check()
-    return Opened(photo, pyramid(photo.pixels, progress.check), path, path.name)
+    return Opened(photo, pyramid(photo.pixels, progress.check), path, shown(path))
 
 
 def open_pasted(studio: Studio, image: QImage, progress: Progress) -> Opened:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -519,6 +520,58 @@ def test_saving_as_refuses_the_original(
         window.commands["save_as"].trigger()
     with Image.open(other) as picture:
         assert picture.format == "PNG"
+
+
+def test_what_the_format_cannot_hold_is_said_when_it_is_saved(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "clear.png"
+    picture = Image.fromarray(fakes.picture(360, 600))
+    picture.putalpha(Image.new("L", picture.size, 200))
+    picture.save(source)
+    open_photo(qtbot, window, source)
+    restore(qtbot, window)
+    target = tmp_path / "flat.bmp"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(target), ""))
+    with qtbot.waitSignal(window.session.saved, timeout=5000):
+        window.commands["save_as"].trigger()
+    assert toast(window).startswith("Saved as flat.bmp. BMP has no transparency") and "AI had a hand" in toast(window)
+    label = window.workspace.toast.label
+    assert label.text() == toast(window) and label.height() >= label.heightForWidth(label.width())
+    high = window.workspace.toast.height()
+    window.workspace.toast.tell("Short.")
+    assert label.height() < high / 2 and window.workspace.toast.height() < high
+
+
+def test_a_name_without_an_ending_gets_one_and_replaces_nothing(
+    qtbot: QtBot, window: MainWindow, photo_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = photo_path.with_name("scan.1931.jpg")
+    open_photo(qtbot, window, draw(photo_path))
+    taken.write_bytes(b"somebody's file")
+    restore(qtbot, window)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(photo_path.with_name("scan.1931")), ""))
+    window.commands["save_as"].trigger()  # the dialog did not ask about the name with the ending
+    dialog(qtbot, window, ErrorDialog).close()
+    assert taken.read_bytes() == b"somebody's file"
+    taken.unlink()
+    with qtbot.waitSignal(window.session.saved, timeout=5000):
+        window.commands["save_as"].trigger()
+    with Image.open(taken) as saved:
+        assert saved.format == "JPEG"
+
+
+def test_a_name_that_is_no_text_is_opened_shown_on_one_line_and_not_remembered(
+    qtbot: QtBot, window: MainWindow, photo_path: Path
+) -> None:
+    odd = draw(photo_path).with_name(os.fsdecode(b"two\nlines \xe9.jpg"))
+    try:
+        photo_path.rename(odd)
+    except OSError:
+        pytest.skip("no such names here")
+    open_photo(qtbot, window, odd)
+    assert "two?lines ?.jpg" in window.windowTitle()
+    assert window.session.recents == []
 
 
 # ---- the viewer

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
+from facestudio.files import shown
 from facestudio.gui.session import Session
 from facestudio.gui.theme import Theme
 
@@ -57,7 +58,7 @@ class FilesList(QWidget):
         self.list.clear()
         self._items = {}
         for path in self._session.files.paths:
-            item = QListWidgetItem(self._theme.icon("file", "muted"), path.name)
+            item = QListWidgetItem(self._theme.icon("file", "muted"), shown(path))
             item.setData(Qt.ItemDataRole.UserRole, path)
             item.setToolTip(str(path))
             self.list.addItem(item)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer, QUrl, Slot
+from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
@@ -21,11 +21,12 @@ class Toast(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.label = QLabel()
         self.label.setTextFormat(Qt.TextFormat.PlainText)
+        self.label.setWordWrap(True)
         self.folder = QPushButton("Show the folder")
         self.folder.clicked.connect(self.open_folder)
         self._path: Path | None = None
         self._words = ""
-        layout = QHBoxLayout(self)
+        self._layout = layout = QHBoxLayout(self)
         layout.setContentsMargins(16, 9, 12, 9)
         layout.setSpacing(10)
         layout.addWidget(self.label)
@@ -61,10 +62,14 @@ class Toast(QWidget):
 
     def _place(self) -> None:
         parent = self.parentWidget()
-        if parent is not None:
+        if parent is not None and self._words:
             room = max(parent.width() - 24, 160)
             room_for_words = room - 40 - (0 if self._path is None else self.folder.sizeHint().width() + 10)
-            mode = Qt.TextElideMode.ElideMiddle
-            self.label.setText(self.label.fontMetrics().elidedText(self._words, mode, room_for_words))
+            wide = min(self.label.fontMetrics().horizontalAdvance(self._words) + 2, room_for_words)
+            self.label.setText(self._words)
+            box = QRect(0, 0, wide, parent.height())
+            box = self.label.fontMetrics().boundingRect(box, Qt.TextFlag.TextWordWrap, self._words)
+            self.label.setFixedSize(wide, box.height())
+            self._layout.activate()  # or it would stay as high as the message before
             self.adjustSize()
             self.move((parent.width() - self.width()) // 2, 14)
