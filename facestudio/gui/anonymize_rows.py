@@ -132,6 +132,7 @@ class Row:
         if not words:
             telling = [(n, face) for n, face in enumerate(record["faces"], 1) if face["notes"] and _asks(face)]
             words = [f"Face {n}: {face['notes'][0]}" for n, face in telling]
+        words += record.get("notes", ())
         return " ".join(words)
 
 

@@ -22,7 +22,7 @@ from facestudio.errors import UsageError
 from facestudio.files import same_file
 from facestudio.gui import anonymize_work as work
 from facestudio.gui.anonymize_choices import Choices
-from facestudio.gui.anonymize_rows import LEFT_OUT, REVIEW, TO_DO, WORKING, Row, counts
+from facestudio.gui.anonymize_rows import FAILED, LEFT_OUT, REVIEW, TO_DO, WORKING, Row, counts
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.workplace import Workplace, counted
 from facestudio.methods.base import method_title
@@ -310,11 +310,9 @@ class Anonymizing(Workplace):
 
     @Slot(object)
     def _take_end(self, made: int) -> None:
-        attention = self.counts.get(REVIEW, 0)
-        words = f"Done: {counted(made, 'photo')} anonymized"
-        self.notified.emit(
-            f"{words}; {counted(attention, 'photo')} to be looked at" if attention else words, self.report
-        )
+        found = {"failed": self.counts.get(FAILED, 0), "to be looked at": self.counts.get(REVIEW, 0)}
+        doubts = "".join(f"; {number} {what}" for what, number in found.items() if number)
+        self.notified.emit(f"Done: {counted(made, 'photo')}{doubts or ' anonymized'}", self.report)
 
     @Slot()
     def _work_cancelled(self) -> None:

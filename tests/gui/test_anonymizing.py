@@ -211,7 +211,7 @@ def test_a_folder_is_anonymized_reviewed_and_reported(
     assert float(cell(page, "a.png", WORST)) < 0.4
     qtbot.waitUntil(lambda: cell(page, "a.png", AFTER, PICTURE) is not None, timeout=PATIENCE)
     assert {p.name for p in out.rglob("*") if p.is_file()} == {"a.png", "crowd.png", "empty.png", "b.jpg"}
-    assert told == ["Done: 5 photos anonymized; 1 photo to be looked at"]
+    assert told == ["Done: 5 photos; 1 failed; 1 to be looked at"]
 
     # only what needs review
     assert [button.text() for button in page.filter.buttons.values()][:2] == ["All  6", "Needs review  1"]

@@ -40,6 +40,8 @@ def row(status: str | None = None, *faces: dict[str, Any], **more: Any) -> Row:
         ),
         (row("needs review", face(), possible_missed_faces=[{}, {}]), "2 possible missed faces."),
         (row("failed", error="It is damaged.", recipe=None, output=None), "It is damaged."),
+        (row("verified", face(a=0.4), notes=["It holds several pictures."]), "It holds several pictures."),
+        (row("needs review", face(), possible_missed_faces=[{}], notes=["B."]), "1 possible missed face. B."),
         (row(doubt="other settings"), "Its result was made with other settings."),
     ],
 )
