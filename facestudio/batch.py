@@ -23,7 +23,7 @@ from typing import IO, Any, Protocol, TypeVar
 from facestudio.errors import DiskFull, FaceStudioError, NoFaceFound, UnwritableOutput
 from facestudio.files import hidden_name, real, same_file, shown, write_beside
 from facestudio.formats import DECODER_ERRORS, open_image
-from facestudio.journal import CHANGED, DAMAGED, DONE, OTHER, Journal, sha256_of
+from facestudio.journal import CHANGED, DAMAGED, DONE, OTHER, Journal, sha256_of, stamp_of
 from facestudio.photo import SUFFIXES, Photo
 from facestudio.pipeline import FaceResult, Result
 from facestudio.planning import Item, Plan, find_photos, plan, suffix_of, survey
@@ -213,6 +213,7 @@ class _Run:
         self._elsewhere = elsewhere
         self._sources = {real(item.source) for item in planned.items}
         self._taken: set[Path] = set()
+        self._stamps: dict[Path, tuple[int, int]] = {}  # of photos before they are read
 
     def outcomes(self, done: Callable[[Outcome], None]) -> list[Outcome]:
         """Do it; `done` is told of each outcome."""
@@ -333,6 +334,7 @@ class _Run:
 
     def _check(self, item: Item, known: str) -> None:
         """Raise UnwritableOutput when the result of `item` must not be written, before any work is done on it."""
+        self._stamps[item.source] = stamp_of(item.source)
         if real(item.target) in self._sources or same_file(item.target, item.source):
             raise UnwritableOutput(
                 f"The result of {item.source.name} would replace an input.", hint="Choose another folder."
@@ -394,7 +396,8 @@ class _Run:
                 final = replace(outcome, seconds=time.perf_counter() - started)
             if self._journal is not None:
                 file.seek(0)
-                self._journal.write(item.source, final.record(), item.target, sha256_of(file))
+                stamp, content = self._stamps.get(item.source), sha256_of(file)
+                self._journal.write(item.source, final.record(), item.target, content, stamp)
 
         token = self._journal.token if self._journal is not None else ""
         self._when_there_is_room(lambda: save(check, token))
@@ -404,9 +407,9 @@ class _Run:
 
     def _remember(self, outcome: Outcome, item: Item) -> None:
         """Enter an outcome without a file; what failed is tried again by the next run."""
-        journal = self._journal
+        journal, stamp = self._journal, self._stamps.get(item.source)
         if journal is not None and outcome.status != "failed":
-            self._when_there_is_room(lambda: journal.write(item.source, outcome.record()))
+            self._when_there_is_room(lambda: journal.write(item.source, outcome.record(), stamp=stamp))
 
     def _when_there_is_room(self, action: Callable[[], T]) -> T:
         """`action`, once more every few seconds while the disk is full."""

@@ -103,7 +103,7 @@ class Journal:
             return DAMAGED
         if settings != self._settings:
             return OTHER
-        return DONE if (size, changed_ns) == _stamp(source) else CHANGED
+        return DONE if (size, changed_ns) == stamp_of(source) else CHANGED
 
     def record(self, source: Path) -> dict[str, Any]:
         """What was said of `source` when its result was written."""
@@ -120,9 +120,19 @@ class Journal:
             raise KeyError(source)
         return str(row[2])
 
-    def write(self, source: Path, record: dict[str, Any], target: Path | None = None, sha256: str = "") -> None:
-        """Remember `record` of `source`, and the result that is about to be named `target`; on the disk when this returns."""
-        size, changed_ns = _stamp(source)
+    def write(
+        self,
+        source: Path,
+        record: dict[str, Any],
+        target: Path | None = None,
+        sha256: str = "",
+        stamp: tuple[int, int] | None = None,
+    ) -> None:
+        """Remember `record` of `source`, and the result that is about to be named `target`; on the disk when this returns.
+
+        `stamp` is that of the file before it was read, so that one that changed meanwhile is not taken for done; None: of now.
+        """
+        size, changed_ns = stamp or stamp_of(source)
         values = (
             *(_name(source), size, changed_ns, self._settings),
             *(None if target is None else _name(target), sha256 or None, json.dumps(record)),
@@ -211,7 +221,7 @@ def _name(path: Path) -> bytes:
     return os.fsencode(os.path.realpath(path.parent) + os.sep + path.name)
 
 
-def _stamp(source: Path) -> tuple[int, int]:
+def stamp_of(source: Path) -> tuple[int, int]:
     """Size and time of change of a photo's file, zeros when it is not there."""
     try:
         status = os.stat(source)

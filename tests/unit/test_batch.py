@@ -301,6 +301,21 @@ def test_what_was_made_otherwise_is_not_taken_for_done(album: Path, tmp_path: Pa
     assert again.status == "ok" and again.earlier is None
 
 
+def test_a_photo_that_changes_while_it_is_worked_on_is_not_taken_for_done(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def slow(photo: Photo, progress: Progress) -> Result:
+        assert photo.path is not None
+        shot(photo.path, 77)  # a newer one comes, from another machine
+        return work(photo, progress)
+
+    batch.run([album / "a.png"], out / "a.png", slow, journal=Journal(out / "a.png", "negative"), resume=True)
+    (again,) = batch.run(
+        [album / "a.png"], out / "a.png", work, journal=Journal(out / "a.png", "negative"), resume=True
+    )
+    assert again.earlier is None and "another one" in (again.error or "")
+
+
 def test_without_resume_nothing_is_believed_and_the_way_out_is_named(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     resumed(album, out)
