@@ -37,7 +37,7 @@ from facestudio.whom import Anybody
 PRIOR, JUDGE = "starter-prior", "starter-embedder-b"
 NEAR = 0.25  # of the eyes' distance
 NEIGHBOURS = 3
-GUIDANCE = (1.0, 2.0, 3.0, 4.0)
+LIKENESS = ((2.0, 0.0), (2.0, 1.0), (2.0, 0.5), (3.0, 1.0))  # guidance, and how far a face is led nearer
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:
@@ -76,7 +76,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=Path("../shared"))
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
-    parser.add_argument("--samples", type=int, default=500)
+    parser.add_argument("--samples", type=int, default=500, help="pictures of nobody; 0 measures likeness alone")
     parser.add_argument("--people", type=int, default=40)
     parser.add_argument("--each", type=int, default=4)
     parser.add_argument("--sheets", type=Path)
@@ -89,12 +89,27 @@ def main() -> None:
     usual = landmarks[training].mean(0)
     studio.prepare(PRIOR)
 
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    say(f"{datetime.date.today()}, {commit.stdout.strip()}, {device.describe(device.resolve('auto'))}")
+    if arguments.samples:
+        of_nobody(studio, faces, training, validation, usual, arguments, say)
+    of_people(studio, faces, validation, landmarks, usual, arguments, say)
+
+
+def of_nobody(
+    studio: Studio,
+    faces: Any,
+    training: np.ndarray,
+    validation: np.ndarray,
+    usual: np.ndarray,
+    arguments: Any,
+    say: Any,
+) -> None:
+    """How good pictures of nobody are, and whether they are somebody."""
     began = time.perf_counter()
     eight = drawn(studio, 8)
     seconds = time.perf_counter() - began
     samples = np.concatenate([eight, drawn(studio, arguments.samples - 8, seed=8)])
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    say(f"{datetime.date.today()}, {commit.stdout.strip()}, {device.describe(device.resolve('auto'))}")
     say(f"\n| of {len(samples)} pictures of nobody | |\n|---|---|")
     say(f"| eight pictures with default options | {seconds:.1f} s |")
     found = well_detected(studio, samples, usual)
@@ -131,18 +146,29 @@ def main() -> None:
         )
         write(arguments.sheets / "nearest.png", sheet(beside[:64], 4))
 
+
+def of_people(
+    studio: Studio,
+    faces: Any,
+    validation: np.ndarray,
+    landmarks: np.ndarray,
+    usual: np.ndarray,
+    arguments: Any,
+    say: Any,
+) -> None:
+    """How alike pictures of held-out people are, by who took no part, for the settings of LIKENESS."""
     wild = [i for i in validation if faces.rows[i]["source"] == "celeba_wild"]
     people = {str(faces.identity[i]): i for i in wild}
     chosen = list(people.values())[: arguments.people]
     teacher = teachers.Ms1m(arguments.root / "teachers")
-    say("\n| guidance | detected | B | C | MS1M teacher |\n|---|---|---|---|---|")
-    for guidance in GUIDANCE:
+    say("\n| guidance | nearer | detected | B | C | MS1M teacher |\n|---|---|---|---|---|---|")
+    for guidance, nearer in LIKENESS:
         cosines: dict[str, list[float]] = {}
         made, good = [], []
         for number, index in enumerate(chosen):
             photo = Photo.from_pixels(np.asarray(faces.pixels[index]))
             face = Face(np.array([60, 60, 200, 220], float), landmarks[index], 1.0)
-            portraits = drawn(studio, arguments.each, (photo, face), 1000 * number, guidance=guidance)
+            portraits = drawn(studio, arguments.each, (photo, face), 1000 * number, guidance=guidance, nearer=nearer)
             made.append(np.concatenate([photo.pixels[None], portraits]))
             seen = well_detected(studio, portraits, usual)
             good += [one is not None for one in seen]
@@ -156,9 +182,12 @@ def main() -> None:
                 a, b = teacher.embed_faces(both, points)
                 cosines.setdefault("teacher", []).append(float(a @ b))
         columns = [f"{np.mean(values):.3f}" for values in cosines.values()]
-        say(f"| {guidance:g} | {np.mean(good):.3f} | {' | '.join(columns)} |")
+        say(f"| {guidance:g} | {nearer:g} | {np.mean(good):.3f} | {' | '.join(columns)} |")
         if arguments.sheets:
-            write(arguments.sheets / f"people-{guidance:g}.png", sheet(np.concatenate(made), 1 + arguments.each))
+            write(
+                arguments.sheets / f"people-{guidance:g}-{nearer:g}.png",
+                sheet(np.concatenate(made), 1 + arguments.each),
+            )
 
 
 if __name__ == "__main__":

@@ -53,6 +53,8 @@ def draw(
     seeds: Sequence[int] = (),
     push: Tensor | None = None,
     lines: float = 0.0,
+    lead: Callable[[Tensor], Tensor] | None = None,
+    led: Callable[[Sequence[float]], Sequence[int]] = lambda shares: range(len(shares)),
 ) -> Tensor:
     """Latents (B, C, h, w) of mean 0 and variance 1.
 
@@ -65,6 +67,8 @@ def draw(
         seeds: those of the `start`, for "lcm", which draws more noise after each step.
         push: (B, C, h, w), how far the middle of what is drawn is moved, for our own prior; None moves nothing.
         lines: 0 takes the prior's word on the sketch; above, away from what it says without one. Without one it has no effect.
+        lead: makes of the clean guesses (B, C, h, w) what the step is to lead to instead; at the levels that `led` chooses by the
+            shares of signal that they have.
 
     Cancelled when `progress` is told to stop, between two steps.
     """
@@ -75,11 +79,14 @@ def draw(
     latents = start * steps.init_noise_sigma
     shares = steps.alphas_cumprod
     more = {"generator": _further(seeds, start)} if isinstance(steps, LCMScheduler) else {}
+    at = {int(steps.timesteps[place]) for place in led([float(shares[int(time)]) for time in steps.timesteps])}
     for time in progress.track(list(steps.timesteps), "Denoising"):
         guess = tell(steps.scale_model_input(latents, time), time.expand(len(latents)).to(latents.device))
+        share, kind = float(shares[int(time)]), steps.config.prediction_type
+        if lead is not None and int(time) in at:
+            guess = leading(latents, lead(clean(latents, guess, share, kind)), share, kind)
         if seen is not None:
-            share = float(shares[int(time)])
-            progress.preview(partial(_preview, seen, clean(latents, guess, share, steps.config.prediction_type)))
+            progress.preview(partial(_preview, seen, clean(latents, guess, share, kind)))
         latents = steps.step(guess, time, latents, **more).prev_sample
     return latents
 
@@ -90,6 +97,13 @@ def clean(noisy: Tensor, guess: Tensor, share: float, kind: str) -> Tensor:
     if kind == "epsilon":
         return (noisy - (1 - share) ** 0.5 * guess) / share**0.5
     return share**0.5 * noisy - (1 - share) ** 0.5 * guess
+
+
+def leading(noisy: Tensor, wanted: Tensor, share: float, kind: str) -> Tensor:
+    """The guess of `kind` by which `clean` would make `wanted` of `noisy`."""
+    if kind == "epsilon":
+        return (noisy - share**0.5 * wanted) / (1 - share) ** 0.5
+    return (share**0.5 * noisy - wanted) / (1 - share) ** 0.5
 
 
 def told(

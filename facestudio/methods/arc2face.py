@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from facestudio import checkpoints
 from facestudio.checkpoints import Checkpoint
 from facestudio.device import run_batched
-from facestudio.faces.face import FFHQ_256, FFHQ_512
-from facestudio.faces.loading import load_used
+from facestudio.faces.align import similarity_transform
+from facestudio.faces.face import ARCFACE_112, FFHQ_256, FFHQ_512
+from facestudio.faces.loading import load_network, load_used
 from facestudio.faces.sketch import sketch
 from facestudio.methods import carriers
 from facestudio.methods.base import Wish, wishes_of
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 PREVIEW = 128  # pixels of a face in a preview
 DRAFT = 3  # steps of a draft
 QUICKEST = 2  # the same of a consistency model
+RATE = 0.01  # length of a step nearer; three times that begins to leave marks
 MOST_CONSISTENT = 50  # steps that a consistency model can be asked for
 
 
@@ -90,6 +93,18 @@ class Options:
         needs=PHOTO,
     )
     lines: float = lines_option()
+    nearer: float = option(
+        1.0,
+        title="Nearer",
+        help="How far a face is led, while it is drawn, to what the recogniser knows the person by: more is more alike by every "
+        "recogniser, and too much leaves marks. With lcm, and with a slider that is moved, it has no effect.",
+        needs=PERSON,
+        minimum=0.0,
+        maximum=3.0,
+        step=0.25,
+        before=0.0,
+        rare=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -139,6 +154,7 @@ class Arc2Face:
         self.embedder = next(iter(checkpoint.conditioned_on), "")
         self._carrier = carrier
         self._device = device
+        self._recogniser: Any = None
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: str) -> Self:
@@ -158,6 +174,8 @@ class Arc2Face:
 
     def draft(self, options: Any) -> Any:
         """`options` with few steps of the sampler that needs the fewest; see `Drafting`."""
+        if hasattr(options, "nearer"):
+            options = replace(options, nearer=0.0)
         if self._carrier.few_steps is not None:
             return replace(options, steps=QUICKEST, sampler="lcm")
         sampler = "dpm" if options.sampler == "ddim" else options.sampler
@@ -179,8 +197,39 @@ class Arc2Face:
         steps.set_timesteps(options.steps)
         push = self._push(wishes)
         seen = self._sheet if options.steps > DRAFT else None  # a preview takes as long as one of so few steps
-        latents = draw(prior, steps, start, who, guidance, lines, progress, seen, seeds, push, strict)
+        more = self._lead(items, options, progress)
+        latents = draw(prior, steps, start, who, guidance, lines, progress, seen, seeds, push, strict, **more)
         return list(self._pixels(latents))
+
+    def _lead(self, items: list[tuple[Wish, int]], options: Any, progress: Progress) -> dict[str, Any]:
+        """What leads the faces nearer to their people, as `draw` takes it; nothing where nobody is led."""
+        import torch
+
+        from facestudio.diffusion.nearing import Pull, nearer
+
+        led = [wish.identity is not None and wish.push is None for wish, _ in items]
+        if options.sampler == "lcm" or not getattr(options, "nearer", 0) or not any(led):
+            return {}
+        pull = Pull(rate=RATE * options.nearer)
+        oracles = [self._oracle(wish.identity) if leads else None for (wish, _), leads in zip(items, led, strict=True)]
+        chances = [torch.Generator().manual_seed(seed) for _, seed in items]
+
+        def lead(latents: Tensor) -> Tensor:
+            return nearer(latents, self._carrier.decode, oracles, pull.rate, chances, progress)
+
+        return {"lead": lead, "led": pull.among}
+
+    def _oracle(self, identity: Any) -> Any:
+        """What knows the person, for diffusion/nearing.py."""
+        import torch
+
+        from facestudio.diffusion.guiding import Oracle
+
+        if self._recogniser is None:
+            self._recogniser = load_network(checkpoints.checkpoint(self.embedder), self._device)
+        frame = similarity_transform(ARCFACE_112.points, self.template.points).astype(np.float32)
+        known = torch.from_numpy(np.array(identity.embedding, np.float32)).to(self._device)
+        return Oracle(self._recogniser, torch.from_numpy(frame).to(self._device), ARCFACE_112.size, known, 1.0)
 
     def _who(self, wishes: list[Wish], seeds: list[int]) -> Tensor | None:
         """The embeddings (B, D) that the prior hears; None for nobody."""

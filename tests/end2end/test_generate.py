@@ -248,6 +248,10 @@ def test_a_person_steers_what_is_drawn(generate: Callable[..., int], portrait: P
         (["--from", "full.png", "-o", "full.png", "--count", "1", "--overwrite"], 2, "drawn from"),
         (["--from", "full.png", "-o", "out", "--face", "3"], 2, "no face 3"),
         (["-o", "full.png", "--count", "1"], 1, "exists already"),
+        (["-o", "out", "--face", "1"], 2, "name the photo by --from"),
+        (["-o", "out", "--seed", str(2**63)], 2, "less than or equal to"),
+        (["-o", "out", "--seed", str(2**63 - 1), "--count", "2"], 2, "A seed is a whole number from 0 to"),
+        (["-o", "out", "--seed", str(2**63 - 1), "--count", "2", "--anybody"], 2, "A seed is a whole number from 0 to"),
         (["--from", "full.png", "--person", "3", "-o", "out"], 2, "do not go together"),
         (["--anybody", "--person", "3", "-o", "out"], 2, "do not go together"),
         (["--vary", "0.2", "-o", "out"], 2, "--person"),
@@ -290,3 +294,15 @@ def test_the_shipped_prior_draws_faces_of_nobody_and_of_a_person(portrait: Path,
         (face,) = record["faces"]
         assert "starter-embedder-a" not in face["similarity"], "it is what the prior listens to"
         assert min(face["similarity"].values()) > 0.1, "a stranger is near 0"
+
+
+def test_a_face_that_is_led_nearer_is_more_like_the_person_by_who_took_no_part(portrait: Path, tmp_path: Path) -> None:
+    found = []
+    for nearer in ("0", "1"):
+        report = tmp_path / f"{nearer}.jsonl"
+        more = ["--from", str(portrait), "--report", str(report), "--steps", "8", "--nearer", nearer, "--count", "1"]
+        assert run(["generate", "--quiet", *more, "-o", str(tmp_path / nearer)]) == 0
+        (face,) = json.loads(report.read_text().splitlines()[-1])["faces"]
+        found.append(face["similarity"])
+    assert set(found[0]) == set(found[1]) == {"starter-embedder-b", "starter-embedder-c"}
+    assert all(found[1][judge] > found[0][judge] + 0.03 for judge in found[0])
