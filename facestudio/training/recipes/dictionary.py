@@ -42,7 +42,7 @@ class Recipe(estimator.Recipe):
     )
     config: dict[str, Any] = {"widths": [64, 128, 256, 384], "blocks": 1, "unshuffle": 4, "entries": 64}
     identity_weight = 0.4
-    small = 0  # boxes need landmarks
+    small_ones = 0  # boxes need landmarks
     sampled = 3000  # faces that the dictionaries are made of
     shaken = 3.0  # px that a box may be off
 

@@ -38,14 +38,14 @@ class Recipe:
     conditioned_on = (EMBEDDER,)
     settings = Settings(
         batch=8,
-        lr=3e-4,
-        muon=5e-4,
+        lr=2e-4,
+        muon=3e-4,
         outer=("head", "tail", "places", "told", "seen"),
         added=("told", "seen"),
         ema=0.999,
         weight_decay=0.0,
-        cooldown=0.9,
-        validate_minutes=15,
+        cooldown=1.0,
+        validate_minutes=10,
     )
     config: dict[str, Any] = {
         "widths": [64, 128, 256, 384],
@@ -59,9 +59,9 @@ class Recipe:
         "CASIA-WebFace"
     )
     gradient_weight = 0.5
-    identity_weight = 0.3
+    identity_weight = 0.2
     judged = 4  # faces of a batch, the last ones, whose identity counts
-    small = 2  # faces of a batch, the last ones, that are small
+    small_ones = 2  # faces of a batch, the last ones, that are small
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.root, self.cache = root, cache
@@ -82,7 +82,7 @@ class Recipe:
         return network
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        _ = self.small and self.small_faces  # before any thread needs them
+        _ = self.small_ones and self.small_faces  # before any thread needs them
         return data.prefetch(self.batch, seed, workers=2)
 
     def batch(self, random: np.random.Generator) -> dict[str, Tensor]:
@@ -95,7 +95,7 @@ class Recipe:
         bad = np.empty_like(clean)
         for slot in range(self.settings.batch):
             mirrored = random.random() < 0.5
-            if slot < self.settings.batch - self.small:
+            if slot < self.settings.batch - self.small_ones:
                 index = int(random.choice(self.training))
                 pixels, how = self.faces.pixels[index], draw(random)
                 which.append((index, mirrored))
@@ -113,12 +113,15 @@ class Recipe:
         return self.compared(guess, batch["clean"])
 
     def compared(self, guess: Tensor, clean: Tensor) -> tuple[Tensor, dict[str, float]]:
-        """The loss of `guess` (B, 3, 256, 256) beside `clean`, and its terms; the last `self.small` are compared small."""
-        whole = len(clean) - self.small
+        """The loss of `guess` (B, 3, 256, 256) beside `clean`, and its terms; the last `self.small_ones` are compared small."""
+        whole = len(clean) - self.small_ones
         off = self.apart(guess[:whole], clean[:whole]) * whole
-        if self.small:
+        if self.small_ones:
             less = [functional.avg_pool2d(faces[whole:], small.TRUE) for faces in (guess, clean)]
-            off = off + self.apart(less[0], less[1]) * self.small
+            off = off + self.apart(less[0], less[1]) * self.small_ones
+            # nothing but the recogniser would look at what is finer in these, and it can be pleased by patterns that nobody sees
+            coarse = [functional.interpolate(faces, scale_factor=float(small.TRUE), mode="bilinear") for faces in less]
+            guess, clean = torch.cat([guess[:whole], coarse[0]]), torch.cat([clean[:whole], coarse[1]])
         with torch.no_grad():
             person = self.who(clean[-self.judged :])
         unlike = (1 - (self.who(guess[-self.judged :]) * person).sum(1)).mean()
