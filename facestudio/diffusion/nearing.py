@@ -2,8 +2,8 @@
 
 Paper: Bansal et al., "Universal Guidance for Diffusion Models", CVPR workshops 2023 (its backward guidance: gradient steps on the
 clean guess of a denoising step, none through the prior); guiding.py does the opposite until somebody is content. Steps are of a
-fixed, small length: long ones please the recogniser by scribbles that anybody sees. It looks through a frame that is moved, turned
-and scaled a little, and otherwise each time, so that no single pixel can please it. Torch only.
+fixed, small length: long ones please the recogniser by scribbles that anybody sees. It looks through a frame that is moved,
+turned and scaled a little, otherwise each time, so that no single pixel can please it. Torch only.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ class Options:
         1.0,
         title="Nearer",
         help="How far a face is led, while it is drawn, to what the recogniser knows the person by: more is more alike by every "
-        "recogniser, and too much leaves marks. With lcm, and with a slider that is moved, it has no effect.",
+        "recogniser, and too much leaves marks. With lcm it has no effect.",
         needs=PERSON,
         minimum=0.0,
         maximum=3.0,
@@ -207,7 +207,7 @@ class Arc2Face:
 
         from facestudio.diffusion.nearing import Pull, nearer
 
-        led = [wish.identity is not None and wish.push is None for wish, _ in items]
+        led = [wish.identity is not None for wish, _ in items]
         if options.sampler == "lcm" or not getattr(options, "nearer", 0) or not any(led):
             return {}
         pull = Pull(rate=RATE * options.nearer)
