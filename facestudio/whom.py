@@ -85,6 +85,9 @@ class Shot:
     seed: int
     who: Who | None = None
 
+    def __post_init__(self) -> None:
+        _check_seed(self.seed)
+
 
 def shots(seed: int, count: int, who: Who | None = None, vary: float = 0.0) -> tuple[Shot, ...]:
     """`count` pictures from `seed` on: each of a person of its own, or all of `who`, `vary` away from them."""
@@ -149,7 +152,7 @@ def depth(who: Who) -> int:
 
 def _check_seed(seed: Any) -> None:
     if type(seed) is not int or not 0 <= seed <= LARGEST:
-        raise UsageError(f"A person's seed is a whole number from 0 on, not {seed!r}.")
+        raise UsageError(f"A seed is a whole number from 0 to {LARGEST}, not {seed!r}.")
 
 
 def _check_share(share: Any, most: float, words: str) -> None:

@@ -36,7 +36,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.reporting import ReportFile
 from facestudio.studio import ALL, Studio, options_of
-from facestudio.whom import WIDEST, Anybody, Shot, shots
+from facestudio.whom import LARGEST, WIDEST, Anybody, Shot, shots
 
 
 def generate(
@@ -112,7 +112,9 @@ def generate(
     judges: Judges = ALL,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, help="Of the first picture; each has the next one. Default: 0.", show_default=False),
+        typer.Option(
+            min=0, max=LARGEST, help="Of the first picture; each has the next one. Default: 0.", show_default=False
+        ),
     ] = None,
     extras: Annotated[
         bool,
@@ -152,6 +154,8 @@ def generate(
         moving = replace(recipe, sliders=moved)
         return populate(screen, studio, output, moving, asked, format, overwrite, single)
     asked.check_none()
+    if face and source is None:
+        raise UsageError("--face says which face of a photo is drawn; name the photo by --from.")
     cast.check({"--from": source, "--recipe": again})
     if before is not None:
         recipe = replace(before, checkpoint=entry.id, method=recipe.method, options=recipe.options)

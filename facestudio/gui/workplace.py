@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, Signal, Slot
 
 from facestudio.errors import UsageError
+from facestudio.generating import MOST
 from facestudio.gui import work
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.work import Offer
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
+from facestudio.whom import LARGEST
 
 if TYPE_CHECKING:
     from facestudio.studio import Studio
 
-LARGEST_SEED = 2**31 - 1
+LARGEST_SEED = LARGEST - MOST  # so that each picture of a gallery has a seed
+LARGEST_DRAWN = 2**31 - 1  # of a seed by chance, which people can read
 FINDING = "finding faces"
 LOOKING = "looking at another photo"
 
@@ -81,6 +84,8 @@ class Workplace(QObject):
         self.options[name] = value
 
     def set_seed(self, seed: int) -> None:
+        """Draw from `seed` on; from the nearest that is allowed, where a file asks for another."""
+        seed = min(max(seed, 0), LARGEST_SEED)
         if seed != self.seed:
             self.seed = seed
             self.seed_changed.emit()
@@ -88,7 +93,7 @@ class Workplace(QObject):
     @Slot()
     def shuffle_seed(self) -> None:
         """Choose a seed by chance."""
-        self.set_seed(random.randint(0, LARGEST_SEED))
+        self.set_seed(random.randint(0, LARGEST_DRAWN))
 
     def _learn_offers(self, goal: str) -> None:
         """Look which checkpoints there are for `goal`: "keep", "change" or "create"."""

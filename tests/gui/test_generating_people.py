@@ -28,7 +28,7 @@ from facestudio.gui.workspaces.generate import GRID, LARGE, GenerateWorkspace
 from facestudio.keeping import keep, recipe_of
 from facestudio.methods import arc2face
 from facestudio.networks.people import People
-from facestudio.whom import Anybody, Between, Drawn, Near, Shot
+from facestudio.whom import LARGEST, Anybody, Between, Drawn, Near, Shot
 from tests import fakes
 from tests.gui.conftest import FakeStudio, Painter
 from tests.gui.test_generating import CONTROL, LEFT, choose_folder, click, ended, made, toast, with_person
@@ -425,6 +425,50 @@ def test_the_number_of_steps_follows_what_the_sampler_takes(
     qtbot.waitUntil(lambda: toast(page).startswith("The settings are those"))
     assert "but for steps, which these weights do not take" in toast(page)
     assert (making.options["sampler"], making.options["steps"]) == ("lcm", 20)
+
+
+def test_a_seed_of_the_command_line_may_be_larger_than_the_windows_own(
+    window: MainWindow, page: GenerateWorkspace, qtbot: QtBot, tmp_path: Path
+) -> None:
+    large, field = 2**62 + 1, page.panel.seed
+    path = fakes.write_picture(tmp_path / "one.png", fakes.picture())
+    assert page.making.recipe is not None
+    recipe = replace(page.making.recipe, seed=large, person=Drawn(large))
+    path.with_suffix(".json").write_text(recipe.to_json())
+    page.making.use_recipe(path.with_suffix(".json"))
+    qtbot.waitUntil(lambda: toast(page).startswith("The settings are those"))
+    assert (field.value(), field.text(), page.making.seed) == (large, str(large), large)
+    QTest.mouseClick(page.panel.button, LEFT)
+    ended(qtbot, page)
+    assert page.making.pictures[0].portrait.recipe == recipe
+    page.making.vary()
+    qtbot.waitUntil(lambda: not page.making.doing)
+    assert page.making.pictures[0].seed == large + 1
+    page.making.set_seed(LARGEST)
+    assert field.value() + MOST == LARGEST, "each of a gallery has a seed"
+    page.making.set_seed(-3)
+    assert field.value() == page.making.seed == 0
+
+
+def test_a_seed_is_written_and_stepped(page: GenerateWorkspace, qtbot: QtBot) -> None:
+    field, making = page.panel.seed, page.making
+    field.selectAll()
+    QTest.keyClicks(field, "5000000000")
+    assert making.seed == 5000000000
+    QTest.keyClicks(field, "x-.0")
+    assert (field.text(), making.seed) == ("50000000000", 50000000000)
+    QTest.keyClicks(field, "0" * 30)
+    assert making.seed <= LARGEST and len(field.text()) <= len(str(LARGEST))
+    field.selectAll()
+    QTest.keyClick(field, Qt.Key.Key_Backspace)
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert field.text() == str(making.seed), "nothing is no seed"
+    field.setValue(7)
+    QTest.keyClick(field, Qt.Key.Key_Up)
+    assert (field.text(), making.seed) == ("8", 8)
+    field.setValue(0)
+    QTest.keyClick(field, Qt.Key.Key_Down)
+    assert (field.text(), making.seed) == ("0", 0)
 
 
 def test_a_picture_without_a_recipe_is_explained(

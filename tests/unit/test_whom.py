@@ -9,7 +9,21 @@ import pytest
 
 from facestudio.errors import UsageError
 from facestudio.recipe import Recipe
-from facestudio.whom import DEEPEST, Anybody, Between, Drawn, Near, Shot, Who, depth, from_value, shots, to_value, walk
+from facestudio.whom import (
+    DEEPEST,
+    LARGEST,
+    Anybody,
+    Between,
+    Drawn,
+    Near,
+    Shot,
+    Who,
+    depth,
+    from_value,
+    shots,
+    to_value,
+    walk,
+)
 
 PEOPLE = (
     Anybody(),
@@ -84,6 +98,13 @@ def test_something_else_is_refused(value: Any) -> None:
         from_value(value)
     with pytest.raises(UsageError):
         Recipe.from_json(json.dumps({**json.loads(Recipe("c", "m").to_json()), "person": value}))
+
+
+def test_a_seed_that_no_chance_takes_is_refused() -> None:
+    assert shots(LARGEST, 1)[0].seed == LARGEST
+    for make in (lambda: shots(LARGEST, 2), lambda: Shot(-1), lambda: Drawn(LARGEST + 1)):
+        with pytest.raises(UsageError, match=f"from 0 to {LARGEST}"):
+            make()
 
 
 def test_what_nests_without_end_is_refused() -> None:

@@ -23,14 +23,14 @@ from facestudio.datasets.running import Shard
 from facestudio.gui.populating import Populating
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.fold import Fold
-from facestudio.gui.workplace import LARGEST_SEED
+from facestudio.gui.widgets.seed_box import SeedBox
 from facestudio.populating import MOST_PEOPLE, MOST_PICTURES, Order
 
 WHAT = (
     "Each person gets a folder of pictures. Recognisers that the method does not listen to say how well people are told "
     "apart, and draw again what shows somebody else; tables and a report hold what they say."
 )
-NUMBER = 96  # px of a field for a number
+NUMBER, SEED = 96, 180  # px of a field for a number, and for a seed, which may be long
 MOST_PARTS = 1000
 
 
@@ -45,7 +45,9 @@ class DatasetForm(QWidget):
         self.last.setToolTip("It was begun and never finished: take its settings and go on where it stopped")
         self.people = _number(1, MOST_PEOPLE, "People")
         self.pictures = _number(1, MOST_PICTURES, "Pictures of each")
-        self.seed = _number(0, LARGEST_SEED, "Seed")
+        self.seed = SeedBox()
+        self.seed.setFixedWidth(SEED)
+        self.seed.setAccessibleName("Seed")
         self.seed.setToolTip("The same seed, number and settings draw the same people, on every machine")
         self.dice = QToolButton()
         self.dice.setIconSize(QSize(20, 20))

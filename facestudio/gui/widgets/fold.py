@@ -11,17 +11,18 @@ from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
-KEYS = {
+KEYS: dict[int, bool | None] = {
     **{Qt.Key.Key_Return: None, Qt.Key.Key_Enter: None},  # the other way round, as Space does
     **{Qt.Key.Key_Right: True, Qt.Key.Key_Left: False},  # as in a tree
 }
+USUAL = "What few people change; all of it is as usual"
 
 
 class FoldTitle(QToolButton):
     """The words that open and close a fold, by a click, Space, Enter, or Right and Left."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = Qt.Key(event.key())
+        key = event.key()
         if key not in KEYS:
             super().keyPressEvent(event)
         elif KEYS[key] in (None, not self.isChecked()):
@@ -89,7 +90,7 @@ class Fold(QWidget):
     def _say(self) -> None:
         count = len(self._unusual)
         self.title.setText(f"{self._words} \N{MIDDLE DOT} {count} changed" if count else self._words)
-        self.title.setToolTip(f"Not as usual: {', '.join(sorted(self._unusual))}" if count else "")
+        self.title.setToolTip(f"Not as usual: {', '.join(sorted(self._unusual))}" if count else USUAL)
 
     @Slot(bool)
     def _choose(self, on: bool) -> None:

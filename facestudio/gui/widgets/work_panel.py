@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
-    QSpinBox,
     QStackedWidget,
     QToolButton,
     QVBoxLayout,
@@ -24,7 +23,8 @@ from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.fold import Fold
 from facestudio.gui.widgets.job_bar import JobBar
 from facestudio.gui.widgets.options_form import OptionsForm
-from facestudio.gui.workplace import LARGEST_SEED, Workplace
+from facestudio.gui.widgets.seed_box import SeedBox
+from facestudio.gui.workplace import Workplace
 from facestudio.methods.base import method_title
 
 SIDE = 300
@@ -58,8 +58,7 @@ class WorkPanel(QWidget):
         self.options = OptionsForm(session)
         self.more = Fold("MORE", self.options.rare)
         self.more.opened.connect(self._show_more)
-        self.seed = QSpinBox()
-        self.seed.setRange(0, LARGEST_SEED)
+        self.seed = SeedBox()
         self.seed.lineEdit().setTextMargins(6, 0, 6, 0)
         self.seed.setAccessibleName("Seed")
         self.seed.valueChanged.connect(session.set_seed)
