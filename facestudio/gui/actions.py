@@ -70,6 +70,7 @@ SPECS: tuple[Spec, ...] = (
     Spec("select_all", "&Edit", "Select &all pictures", ("Ctrl+A",), line=True, place=GENERATE),
     Spec("select_none", "&Edit", "Select &no picture", ("Ctrl+Shift+A",), place=GENERATE),
     Spec("restore", "&Photo", "&Restore", ("Ctrl+R", "Ctrl+Return"), "restore", place=RESTORE),
+    Spec("restore_all", "&Photo", "Restore a&ll photos…", ("Ctrl+Alt+R",), place=RESTORE),
     Spec("stop", "&Photo", "&Stop", ("Esc",), "stop", place=RESTORE),
     Spec("add_face", "&Photo", "Add a &missed face…", ("F4",), "add-face", True, line=True, place=RESTORE),
     Spec("find_faces", "&Photo", "&Find faces again", ("F5",), place=RESTORE),

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from facestudio.gui.comparing import Comparing
+from facestudio.gui.list_work import Restored
 from facestudio.gui.widgets.about import show_about
 from facestudio.gui.widgets.compare_dialog import CompareDialog
 from facestudio.gui.widgets.dataset_dialog import DatasetDialog
 from facestudio.gui.widgets.distributions import DistributionsDialog
+from facestudio.gui.widgets.list_outcome import ListOutcomeDialog
 from facestudio.gui.widgets.shortcuts import ShortcutsDialog
 from facestudio.gui.widgets.weights_dialog import WeightsDialog
 from facestudio.gui.work import Found
@@ -73,6 +75,12 @@ class Dialogs(QObject):
         if self._dataset is None:  # kept, because a run may outlive its being seen
             self._dataset = DatasetDialog(self._window.populating, self._theme, self._window)
         self._dataset.show_it()
+
+    @Slot(object)
+    def show_all_restored(self, restored: Restored) -> None:
+        """Show which photos of the list are not there, or not whole, if there are any."""
+        if restored.reasons:
+            ListOutcomeDialog(restored, self._window).open()
 
     @Slot()
     def show_about(self) -> None:

@@ -22,21 +22,25 @@ if TYPE_CHECKING:
 
 
 class PhotoFiles(QObject):
-    """A list of paths. `changed` when it is another list, `thumbnail_made` with path, image or None, and the reason."""
+    """A list of paths. `changed` when it is another list, `thumbnail_made` with path, image or None, and the reason, `marked`
+    with a path and the words for what became of it."""
 
     changed = Signal()
     thumbnail_made = Signal(object, object, str)
+    marked = Signal(object, str)
 
     def __init__(self, studio: Studio, light: JobQueue, parent: QObject) -> None:
         super().__init__(parent)
         self.paths: tuple[Path, ...] = ()
+        self.given: tuple[Path, ...] = ()  # the folders and files that these were found in
         self._studio, self._light = studio, light
         self._made: dict[Path, tuple[QImage | None, str]] = {}
         self._wanted: list[Path] = []
         self._job: Job | None = None
 
-    def show(self, paths: Sequence[Path]) -> None:
-        """Make `paths` the list."""
+    def show(self, paths: Sequence[Path], given: Sequence[Path] = ()) -> None:
+        """Make `paths` the list, found in the folders and files `given`."""
+        self.given = tuple(given or paths)
         if tuple(paths) == self.paths:
             return
         self.paths = tuple(paths)
@@ -49,6 +53,12 @@ class PhotoFiles(QObject):
             return None
         index = self.paths.index(path) + step
         return self.paths[index] if 0 <= index < len(self.paths) else None
+
+    @Slot(object, str)
+    def mark(self, path: Path, words: str) -> None:
+        """Say what became of `path`."""
+        if path in self.paths:
+            self.marked.emit(path, words)
 
     def want(self, paths: Sequence[Path]) -> None:
         """Make the thumbnails of `paths` next: what is visible now."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QMessageBox
 
-from facestudio.gui.session import RESTORING
+from facestudio.gui.session import RESTORING, RESTORING_ALL
 from facestudio.gui.widgets.question import Answers, ask
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Leaving(QObject):
         """Do `then`, which shows another photo, unless the user wants to keep what would be lost."""
         if self._session.saving:
             self._after_saving = partial(self.leave_photo, then)
-        elif self._session.doing == RESTORING:
+        elif self._session.doing in (RESTORING, RESTORING_ALL):
             self._ask_about_work("Stop and open", then)
         elif self._session.unsaved:
             self._ask_about_result(then)
@@ -55,7 +55,7 @@ class Leaving(QObject):
             return True
         if session.saving or making.saving:
             self._after_saving = self._window.close  # a file that is being written is finished first
-        elif session.doing == RESTORING and WORK not in self._given_up:
+        elif session.doing in (RESTORING, RESTORING_ALL) and WORK not in self._given_up:
             self._ask_about_work("Stop and close", partial(self._give_up, WORK))
         elif self._window.anonymizing.running and RUN not in self._given_up:
             self._window.workspaces.show_anonymize()
@@ -95,8 +95,11 @@ class Leaving(QObject):
             stop: (Role.DestructiveRole, partial(self._stop_and, then)),
             "Keep running": (Role.RejectRole, self._stay),
         }
-        words = "If it is stopped, nothing of it is kept."
-        ask(self._window, "The restoration is still running", words, answers)
+        many = self._session.doing == RESTORING_ALL
+        kept = "What is done stays. Restore all into the same folder to go on, today or another day."
+        words = kept if many else "If it is stopped, nothing of it is kept."
+        title = "Photos are still being restored" if many else "The restoration is still running"
+        ask(self._window, title, words, answers)
 
     def _ask_about_run(self) -> None:
         answers: Answers = {

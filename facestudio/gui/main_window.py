@@ -98,6 +98,7 @@ class MainWindow(QMainWindow):
             "tick_all": session.select_all,
             "tick_none": session.select_none,
             "restore": session.restore,
+            "restore_all": self.choose_folder_for_all,
             "stop": self._stop,
             "find_faces": session.find_faces,
             "shuffle_seed": session.shuffle_seed,
@@ -139,6 +140,8 @@ class MainWindow(QMainWindow):
         self.workspace.drop_zone.open_asked.connect(self.choose_photos)
         self.workspace.drop_zone.folder_asked.connect(self.choose_folder)
         self.workspace.files.asked.connect(self.open_listed)
+        self.workspace.files.all_asked.connect(self.choose_folder_for_all)
+        session.all_restored.connect(dialogs.show_all_restored)
         viewer.view_changed.connect(self._show_zoom)
         viewer.original_changed.connect(self._mark_original)
         viewer.mode_changed.connect(self._mark_mode)
@@ -275,6 +278,14 @@ class MainWindow(QMainWindow):
         else:
             self.leaving.forget()
 
+    @Slot()
+    def choose_folder_for_all(self) -> None:
+        """Ask for the folder into which the photos of the list are restored."""
+        title = f"A folder for {len(self.session.files.paths)} restored photos"
+        name = QFileDialog.getExistingDirectory(self, title, self.folder())
+        if name:
+            self.session.restore_all(Path(name))
+
     @Slot(Exception)
     def _show_failure(self, error: Exception) -> None:
         show_error(self, error)
@@ -356,6 +367,7 @@ class MainWindow(QMainWindow):
                 "undo": history.can_undo and not doing,
                 "redo": history.can_redo and not doing,
                 "restore": not session.obstacle,
+                "restore_all": not session.obstacle_to_all,
                 "stop": (bool(doing) and not session.stopping) or self.viewer.drawing.active,
                 "add_face": session.can_add,
                 "figures": bool(session.judged),

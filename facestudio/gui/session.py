@@ -16,11 +16,12 @@ from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QImage
 
 from facestudio.files import is_text, shown
-from facestudio.gui import saving, work
+from facestudio.gui import list_work, saving, work
 from facestudio.gui.enlarging import Enlarging
 from facestudio.gui.files import PhotoFiles
 from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
+from facestudio.gui.list_work import Restored
 from facestudio.gui.reference import Reference
 from facestudio.gui.weights import Weights
 from facestudio.gui.work import Added, Found, Listed, Opened
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from facestudio.studio import Studio
 
 RECENTS = 9
-ADDING, RESTORING = "adding a face", "restoring"
+ADDING, RESTORING, RESTORING_ALL = "adding a face", "restoring", "restoring all"
 
 
 class Session(Workplace):
@@ -47,6 +48,8 @@ class Session(Workplace):
     recents_changed = Signal()
     opening_changed = Signal()
     saved = Signal(object)  # path
+    all_restored = Signal(object)  # a list_work.Restored
+    outcome_told = Signal(object, str)  # a path and what became of it; comes from a worker
 
     def __init__(self, studio: Studio, settings: QSettings, parent: QObject | None = None) -> None:
         super().__init__(studio, JobQueue("compute", 1), JobQueue("light", 2), parent)
@@ -57,6 +60,7 @@ class Session(Workplace):
         self.weights.renewed.connect(self.look_again)
         self.weights.notified.connect(self.notified)
         self.files = PhotoFiles(studio, self.light, self)
+        self.outcome_told.connect(self.files.mark)
         self.history = History()
         self.reference = Reference(self)
         self.enlarging = Enlarging(self)
@@ -67,6 +71,7 @@ class Session(Workplace):
         self.opening = ""  # name of what is being opened
         self.saving = False
         self._opening_job: Job | None = None
+        self._out: Path | None = None  # where all photos go
 
     # ---- starting and ending
 
@@ -137,7 +142,7 @@ class Session(Workplace):
     @Slot(object)
     def _take_list(self, listed: Listed) -> None:
         self._opening_job = None
-        self.files.show(listed.paths if listed.several else ())
+        self.files.show(listed.paths if listed.several else (), listed.given)
         self.open(listed.paths[0])
 
     @Slot(Exception)
@@ -181,7 +186,7 @@ class Session(Workplace):
     @Slot()
     def find_faces(self) -> None:
         """Look for the faces of the photo; results made with the faces of before are forgotten."""
-        if self.opened is None or self._doing == RESTORING:
+        if self.opened is None or self._doing in (RESTORING, RESTORING_ALL):
             return
         self._stop_work_now()
         self._begin(FINDING, partial(work.find_faces, self.studio, self.opened.photo), self._take_faces)
@@ -306,6 +311,37 @@ class Session(Workplace):
         words = f"Restored {done} {'face' if done == 1 else 'faces'} in {step.result.seconds:.1f} s"
         self.notified.emit(f"{words}; {failed} could not be restored" if failed else words, None)
 
+    @property
+    def obstacle_to_all(self) -> str:
+        """Why the photos of the list cannot all be restored now, in a few words; "" when they can."""
+        if len(self.files.paths) < 2:
+            return "Open a folder first."
+        if self.offer is None:
+            return "There are no weights that restore a face."
+        return self.busy or ("A reference is for one photo; remove it first." if self.reference.used else "")
+
+    def restore_all(self, out: Path) -> None:
+        """Restore every face of the photos of the list into the folder `out`; what was done there before is gone on with."""
+        recipe = self.recipe
+        if self.obstacle_to_all or recipe is None:
+            return
+        self._out = out
+        todo = partial(list_work.restore_all, self.studio, self.files.given, out, recipe, self.outcome_told.emit)
+        self._begin(RESTORING_ALL, todo, self._take_all)
+
+    @Slot(object)
+    def _take_all(self, restored: Restored) -> None:
+        self.notified.emit(restored.words, restored.out / "photos")
+        self.all_restored.emit(restored)
+
+    @Slot()
+    def _work_cancelled(self) -> None:
+        if self._doing == RESTORING_ALL and self._out is not None:
+            words = f"Stopped. What was finished is in {shown(self._out)}; restore all into it again to go on."
+            self.notified.emit(words, self._out / "photos")
+        else:
+            super()._work_cancelled()
+
     @Slot()
     def undo(self) -> None:
         """Take the last result, or the last face that was added, back."""
@@ -362,6 +398,8 @@ class Session(Workplace):
         self.saving = False
         self.history.mark_saved(step)
         self.work_changed.emit()
+        if self.opened is not None and step.photo is self.opened.photo and self.opened.source is not None:
+            self.files.mark(self.opened.source, "saved")
         self.notified.emit(words, path)
         self.saved.emit(path)
 

@@ -79,10 +79,11 @@ class Offer:
 
 @dataclass(frozen=True)
 class Listed:
-    """Photos that were asked for: `paths` in order; `several` when a folder or more than one file was given."""
+    """Photos that were asked for: `paths` in order; `several` when a folder or more than one file was `given`."""
 
     paths: tuple[Path, ...]
     several: bool
+    given: tuple[Path, ...] = ()
 
 
 def list_photos(given: Sequence[Path], progress: Progress) -> Listed:
@@ -105,7 +106,7 @@ def list_photos(given: Sequence[Path], progress: Progress) -> Listed:
         )
     unique = dict.fromkeys(paths)
     ordered = sorted(unique, key=lambda path: (path.name.casefold(), str(path))) if several else list(unique)
-    return Listed(tuple(ordered), several and len(ordered) > 1)
+    return Listed(tuple(ordered), several and len(ordered) > 1, tuple(given))
 
 
 def open_photo(studio: Studio, path: Path, progress: Progress) -> Opened:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
-from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from facestudio.files import shown
 from facestudio.gui.session import Session
@@ -20,6 +20,7 @@ class FilesList(QWidget):
     """Shows the session's files."""
 
     asked = Signal(object)  # a path the user wants to open
+    all_asked = Signal()  # the user wants all of them restored
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -49,9 +50,21 @@ class FilesList(QWidget):
         title.addWidget(self.title)
         layout.addLayout(title)
         layout.addWidget(self.list, 1)
+        self.all = QPushButton("Restore all…")
+        self.all.setToolTip("Restore every photo of the list into a folder (Ctrl+Alt+R)")
+        self.all.clicked.connect(self.all_asked)
+        foot = QVBoxLayout()
+        foot.setContentsMargins(12, 8, 12, 10)
+        foot.addWidget(self.all)
+        layout.addLayout(foot)
         session.files.changed.connect(self._rebuild)
         session.files.thumbnail_made.connect(self._take_thumbnail)
+        session.files.marked.connect(self._mark)
         session.photo_changed.connect(self.mark_current)
+        for changed in (session.work_changed, session.recipe_changed, session.offers_changed, session.files.changed):
+            changed.connect(self._show_what_can_be_done)
+        session.reference.changed.connect(self._show_what_can_be_done)
+        self._show_what_can_be_done()
 
     @Slot()
     def _rebuild(self) -> None:
@@ -92,6 +105,16 @@ class FilesList(QWidget):
             item.setToolTip(f"{path}\n{reason}")
         else:
             item.setIcon(QIcon(QPixmap.fromImage(image)))
+
+    @Slot(object, str)
+    def _mark(self, path: Path, words: str) -> None:
+        item = self._items.get(path)
+        if item is not None:
+            item.setText(f"{shown(path)}\n{words}")
+
+    @Slot()
+    def _show_what_can_be_done(self) -> None:
+        self.all.setEnabled(not self._session.obstacle_to_all)
 
     @Slot()
     def _want_visible(self) -> None:

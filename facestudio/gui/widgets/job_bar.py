@@ -66,7 +66,7 @@ class JobBar(QWidget):
     def _show_update(self, update: Update) -> None:
         self.bar.setRange(0, STEPS)
         self.bar.setValue(round(update.fraction * STEPS))
-        self.stage.setText(update.stage)
+        self.stage.setText(update.tally or update.stage)
         self.left.setText(time_left(update.remaining))
 
 

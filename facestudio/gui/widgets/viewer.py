@@ -125,7 +125,7 @@ class Viewer(QWidget):
 
     @Slot(object)
     def _take_update(self, update: Update) -> None:
-        if update.preview is not None:
+        if update.preview is not None and self._session.doing == RESTORING:  # of all photos, it is another one's
             pixels = np.asarray(getattr(update.preview, "pixels", update.preview))
             self._preview = to_qimage(pixels)
             self.update()

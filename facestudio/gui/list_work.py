@@ -1,0 +1,88 @@
+"""The photos of the list restored into a folder: one job on the compute queue, by the recipe that the panel shows.
+
+Beside `work`, because it is many photos: `batch` does them one after the other, one that fails stops no other, and a journal lets
+the same folder be gone on with. Nothing here touches a widget.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facestudio.errors import UsageError
+from facestudio.files import shown
+from facestudio.progress import Progress
+
+if TYPE_CHECKING:
+    from facestudio.batch import Outcome
+    from facestudio.photo import Photo
+    from facestudio.pipeline import Result
+    from facestudio.recipe import Recipe
+    from facestudio.studio import Studio
+
+WORDS = {"ok": "restored", "partial": "restored in part", "skipped": "without a face", "failed": "failed"}
+_GOOD = ("ok", "partial")
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What became of all photos: the folder `out`, and an outcome for each."""
+
+    out: Path
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def words(self) -> str:
+        """How many came out how, in a sentence."""
+        number = sum(outcome.status in _GOOD for outcome in self.outcomes)
+        said = f"Restored {number} of {len(self.outcomes)} photos into {shown(self.out)}"
+        counts = {words: sum(o.status == status for o in self.outcomes) for status, words in WORDS.items()}
+        rest = [f"{count} {words}" for words, count in counts.items() if count and words != WORDS["ok"]]
+        return "; ".join([said, *([", ".join(rest)] if rest else [])])
+
+    @property
+    def reasons(self) -> tuple[tuple[Path, str], ...]:
+        """The photos that are not there, or not whole, and why."""
+        return tuple((outcome.source, outcome.error) for outcome in self.outcomes if outcome.error)
+
+
+def restore_all(
+    studio: Studio,
+    given: Sequence[Path],
+    out: Path,
+    recipe: Recipe,
+    told: Callable[[Path, str], None],
+    progress: Progress,
+) -> Restored:
+    """Restore every face of the photos that are `given`, and of those in folders, into the folder `out`, which keeps their tree.
+
+    `told` hears of each photo what became of it, on this thread. What a run by the same recipe has done there before is kept;
+    other files are not replaced. UsageError when `out` cannot be the folder for these photos.
+    """
+    from facestudio import batch
+    from facestudio.journal import Journal
+
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{shown(out)} is a file.", hint="Choose a folder.")
+
+    def work(photo: Photo, progress: Progress) -> Result:
+        return studio.restore(photo, studio.detect(photo, progress), recipe, None, progress)
+
+    def done(outcome: Outcome) -> None:
+        told(outcome.source, WORDS.get(outcome.status, outcome.status))
+
+    settings = " ".join([recipe.to_json(), f"{studio.far:g}", *studio.own_judges()])
+    outcomes = batch.run(
+        given,
+        out,
+        work,
+        progress=progress,
+        planned=batch.Plan(batch.survey(given, out).items),
+        max_megapixels=studio.max_megapixels,
+        done=done,
+        journal=Journal(out, settings),
+        resume=True,
+    )
+    return Restored(out, tuple(outcomes))

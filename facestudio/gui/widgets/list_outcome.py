@@ -1,0 +1,37 @@
+"""What became of the photos of the list: which are not there, or not whole, and why. Shown when there are any."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from facestudio.files import shown
+from facestudio.gui.list_work import Restored
+
+
+class ListOutcomeDialog(QDialog):
+    """The sentence that sums up, and a line for each photo with a reason."""
+
+    def __init__(self, restored: Restored, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowTitle("Restored photos")
+        self.resize(620, 380)
+        title = QLabel(restored.words)
+        title.setObjectName("dialogTitle")
+        title.setTextFormat(Qt.TextFormat.PlainText)
+        title.setWordWrap(True)
+        self.list = QListWidget()
+        self.list.setAccessibleName("Photos that are not there or not whole")
+        self.list.setWordWrap(True)
+        for path, reason in restored.reasons:
+            item = QListWidgetItem(f"{shown(path)}\n{reason}")
+            item.setToolTip(str(path))
+            self.list.addItem(item)
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons.rejected.connect(self.reject)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(20, 18, 20, 16)
+        column.setSpacing(12)
+        for widget in (title, self.list, buttons):
+            column.addWidget(widget)

@@ -1,0 +1,136 @@
+"""All photos of the list restored into a folder, through the window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from facestudio.gui.errors import ErrorDialog
+from facestudio.gui.main_window import MainWindow
+from facestudio.gui.session import RESTORING_ALL
+from facestudio.gui.widgets.list_outcome import ListOutcomeDialog
+from tests import fakes
+from tests.gui.conftest import FakeStudio, draw, is_open, open_photo
+from tests.gui.test_window import answer, dialog, toast
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """Two photos of one name in two folders, one without a face, one damaged, and something else."""
+    folder = tmp_path / "album"
+    draw(folder / "a.jpg")
+    draw(folder / "summer" / "a.jpg", 1)
+    draw(folder / "empty.png", 2)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is no picture")
+    (folder / "notes.txt").write_text("not a photo")
+    return folder
+
+
+def open_album(qtbot: QtBot, window: MainWindow, album: Path) -> None:
+    window.open_paths([album])
+    qtbot.waitUntil(lambda: window.session.looked and not window.session.doing and is_open(window, album / "a.jpg"))
+
+
+def restore_all(window: MainWindow, out: Path, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(out))
+    window.commands["restore_all"].trigger()
+
+
+def names(out: Path) -> set[str]:
+    return {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+
+
+def lines(window: MainWindow) -> list[str]:
+    shown = window.workspace.files.list
+    return [shown.item(row).text() for row in range(shown.count())]
+
+
+def test_every_photo_is_restored_into_a_folder_and_the_others_are_listed_with_reasons(
+    qtbot: QtBot, window: MainWindow, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = {path: path.read_bytes() for path in album.rglob("*") if path.is_file()}
+    open_album(qtbot, window, album)
+    out = tmp_path / "out"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(out))
+    QTest.keyClick(window, Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+    shown = dialog(qtbot, window, ListOutcomeDialog)
+    assert isinstance(shown, ListOutcomeDialog)
+    told = [shown.list.item(row).text() for row in range(shown.list.count())]
+    assert len(told) == 2 and told[0].startswith("broken.jpg\n") and told[1].startswith("empty.png\nNo face")
+    shown.reject()
+    assert toast(window) == "Restored 2 of 4 photos into out; 1 without a face, 1 failed"
+    assert names(out) == {"a.jpg", "summer/a.jpg"}
+    assert {path: path.read_bytes() for path in before} == before
+    assert sorted(lines(window)) == [
+        *("a.jpg\nrestored", "a.jpg\nrestored", "broken.jpg\nfailed", "empty.png\nwithout a face")
+    ]
+    for name in names(out):
+        with Image.open(out / name) as made, Image.open(album / name) as original:
+            assert made.size == original.size and made.tobytes() != original.tobytes()
+    assert is_open(window, album / "a.jpg") and not window.session.unsaved
+
+
+def test_it_is_stopped_after_a_photo_and_gone_on_with(
+    qtbot: QtBot,
+    window: MainWindow,
+    studio: FakeStudio,
+    album: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    open_album(qtbot, window, album)
+    out = tmp_path / "out"
+    studio.restorer = fakes.SlowRestorer(steps=400, seconds=0.005)
+    with qtbot.waitSignal(window.session.progressed, timeout=5000):
+        restore_all(window, out, monkeypatch)
+    assert window.session.doing == RESTORING_ALL and not window.commands["restore"].isEnabled()
+    assert not window.workspace.files.all.isEnabled() and not window.commands["find_faces"].isEnabled()
+    qtbot.waitUntil(lambda: "of 4 photos" in window.workspace.panel.job_bar.stage.text(), timeout=5000)
+    assert window.viewer._preview is None  # it would be another photo's
+    window.open_next()
+    answer(qtbot, window, "Keep running")
+    assert window.session.doing == RESTORING_ALL and is_open(window, album / "a.jpg")
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not window.session.doing, timeout=5000)
+    assert toast(window) == "Stopped. What was finished is in out; restore all into it again to go on."
+    assert not names(out)
+
+    studio.restorer = fakes.SlowRestorer()
+    with qtbot.waitSignal(window.session.all_restored, timeout=10000):
+        restore_all(window, out, monkeypatch)
+    dialog(qtbot, window, ListOutcomeDialog).reject()
+    stamps = {name: (out / name).stat().st_mtime_ns for name in names(out)}
+    done = studio.restorer.finished
+    qtbot.waitUntil(lambda: not window.session.doing)
+    with qtbot.waitSignal(window.session.all_restored, timeout=10000):
+        window.workspace.files.all.click()
+    assert {name: (out / name).stat().st_mtime_ns for name in names(out)} == stamps
+    assert studio.restorer.finished == done and "Restored 2 of 4" in toast(window)
+
+
+def test_a_folder_among_the_photos_is_refused_and_one_photo_has_no_list(
+    qtbot: QtBot, window: MainWindow, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_photo(qtbot, window, album / "summer" / "a.jpg")
+    assert not window.commands["restore_all"].isEnabled()
+    open_album(qtbot, window, album)
+    assert window.commands["restore_all"].isEnabled() and window.workspace.files.all.isVisible()
+    restore_all(window, album / "out", monkeypatch)
+    error = dialog(qtbot, window, ErrorDialog)
+    error.close()
+    assert not (album / "out").exists() and not window.session.doing
+
+
+def test_what_is_saved_by_hand_is_marked_in_the_list(qtbot: QtBot, window: MainWindow, album: Path) -> None:
+    open_album(qtbot, window, album)
+    with qtbot.waitSignal(window.session.result_changed, timeout=5000):
+        window.session.restore()
+    with qtbot.waitSignal(window.session.saved, timeout=5000):
+        window.commands["save"].trigger()
+    assert lines(window).count("a.jpg\nsaved") == 1
