@@ -143,7 +143,7 @@ class Session(Workplace):
     def _take_list(self, listed: Listed) -> None:
         self._opening_job = None
         self.files.show(listed.paths if listed.several else (), listed.given)
-        self.open(listed.paths[0])
+        self._open(shown(listed.paths[0]), partial(work.open_first, self.studio, listed.paths), self._take_photo)
 
     @Slot(Exception)
     def _opening_failed(self, error: Exception) -> None:

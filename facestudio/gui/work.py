@@ -116,6 +116,19 @@ def open_photo(studio: Studio, path: Path, progress: Progress) -> Opened:
     return Opened(photo, pyramid(photo.pixels, progress.check), path, shown(path))
 
 
+def open_first(studio: Studio, paths: Sequence[Path], progress: Progress) -> Opened:
+    """The first of `paths` that can be read; when none can, why the first cannot. The list says which are broken."""
+    reason: PhotoError | None = None
+    for path in paths:
+        progress.check()
+        try:
+            return open_photo(studio, path, progress)
+        except PhotoError as error:
+            reason = reason or error
+    assert reason is not None
+    raise reason
+
+
 def open_pasted(studio: Studio, image: QImage, progress: Progress) -> Opened:
     """A picture from the clipboard; it goes the way of a file's bytes, so that all the checks of files hold for it."""
     data = QByteArray()

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog
+from PySide6.QtWidgets import QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
 from facestudio.gui.errors import ErrorDialog
@@ -134,3 +134,17 @@ def test_what_is_saved_by_hand_is_marked_in_the_list(qtbot: QtBot, window: MainW
     with qtbot.waitSignal(window.session.saved, timeout=5000):
         window.commands["save"].trigger()
     assert lines(window).count("a.jpg\nsaved") == 1
+
+
+def test_a_folder_whose_first_photo_is_damaged_opens_at_the_next(qtbot: QtBot, window: MainWindow, album: Path) -> None:
+    (album / "a.jpg").write_bytes(b"")
+    (album / "summer" / "a.jpg").unlink()
+    window.open_paths([album])
+    qtbot.waitUntil(lambda: is_open(window, album / "empty.png"))
+    assert not window.findChildren(ErrorDialog) and lines(window) == ["a.jpg", "broken.jpg", "empty.png"]
+    qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
+    (album / "empty.png").unlink()
+    window.open_paths([album])
+    error = dialog(qtbot, window, ErrorDialog)
+    assert any("a.jpg is empty" in label.text() for label in error.findChildren(QLabel))
+    error.close()
