@@ -24,6 +24,10 @@ _COLUMNS = (
     *("quality before", "quality after", "score", "found again", "left", "top", "right", "bottom", "remark"),
     "of the photo",
 )
+_ONLY_FOUND = (
+    "All of this is about faces that were found. One that the detector does not see is neither changed nor pointed out: small, "
+    "blurred, hidden or turned away ones can be. Look through the results before they are given away."
+)
 _ATTENTION, LEFT = ("failed", "needs review"), "left as is"
 
 
@@ -79,6 +83,7 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
         f"<p>Photos: {escaped(', '.join(f'{number} {status}' for status, number in sorted(count.items())))}</p>",
         *((f"<p>Faces: {escaped(faces)}</p>",) if faces else ()),
         *(f"<p>{escaped(sentence)}</p>" for sentence in made_by(records)),
+        f"<p>{_ONLY_FOUND}</p>",
         "<p>For each recogniser: the cosine of the face before and after, 1 for the same picture, about 0 for strangers; in "
         "brackets the one from which it says “same person”.</p>",
     ]

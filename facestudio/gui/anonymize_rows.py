@@ -22,7 +22,7 @@ TONES = {
     **{TO_DO: "muted", WORKING: "link", NOBODY: "text", SKIPPED: "muted", LEFT_OUT: "muted"},
 }
 MEANINGS = {
-    VERIFIED: "No recogniser knows anybody in it any more.",
+    VERIFIED: "No recogniser knows any of the faces any more that were found in it.",
     FALLBACK: "A face could not be verified by the method, so it is hidden.",
     REVIEW: "A person must look at it.",
     FAILED: "It could not be done.",

@@ -117,6 +117,7 @@ def test_the_page_says_how_it_was_done_and_how_cosines_are_spread(tmp_path: Path
     for words in (
         "Photos: 1 needs review, 2 verified",
         "Faces: 1 needs review, 1 skipped, 3 verified",
+        "is neither changed nor pointed out",
         "2 photos: method m (w), radius 3.0; seed 7; Face Studio 0.1.0",
         f"a.tif: {several[0]}",
     ):
