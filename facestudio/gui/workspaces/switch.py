@@ -6,6 +6,7 @@ from PySide6.QtCore import Signal, Slot
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from facestudio.gui.actions import ANONYMIZE, GENERATE, RESTORE, Actions
+from facestudio.gui.widgets.reading_order import step
 from facestudio.gui.workspaces.anonymize import AnonymizeWorkspace
 from facestudio.gui.workspaces.generate import GenerateWorkspace
 from facestudio.gui.workspaces.restore import RestoreWorkspace
@@ -38,6 +39,11 @@ class Workspaces(QStackedWidget):
         commands["to_generate"].triggered.connect(self.show_generate)
         commands["to_anonymize"].triggered.connect(self.show_anonymize)
         self._mark()
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        """Tab and Shift+Tab: to what comes next in the workspace as one reads."""
+        page = self.currentWidget()
+        return page is not None and step(page, self.window().focusWidget(), next)
 
     @Slot()
     def show_restore(self) -> None:
