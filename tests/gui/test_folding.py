@@ -102,14 +102,14 @@ def test_it_stays_as_somebody_left_it(qtbot: QtBot, make_window: Callable[[], Ma
 def test_what_is_not_as_usual_opens_it_and_is_counted(panel: AnonymizePanel) -> None:
     more, steps = panel.more, panel.options.rows["steps"]
     steps.set_value(30)
-    assert more.body.isVisible() and more.title.text() == "MORE \N{MIDDLE DOT} 1 changed"
+    assert more.body.isVisible() and more.title.text() == "MORE \N{MIDDLE DOT} 1 CHANGED"
     assert more.title.toolTip() == "Not as usual: Steps"
     more.title.click()
-    assert not more.body.isVisible() and "1 changed" in more.title.text(), "somebody wants it so, and it is still said"
+    assert not more.body.isVisible() and "1 CHANGED" in more.title.text(), "somebody wants it so, and it is still said"
     steps.set_value(31)
     assert not more.body.isVisible(), "they know of that one"
     panel.metadata.setCurrentIndex(2)
-    assert more.body.isVisible() and more.title.text().endswith("2 changed")
+    assert more.body.isVisible() and more.title.text().endswith("2 CHANGED")
     panel.options.reset()
     panel.metadata.setCurrentIndex(0)
     assert more.body.isVisible() and more.title.text() == "MORE", "nothing jumps away under somebody's hand"
@@ -162,7 +162,7 @@ def test_a_recipe_with_a_rare_option_opens_it_in_generate(
     assert not seen(panel.options.rows["steps"])
     page.making.use_recipe(path)
     qtbot.waitUntil(lambda: panel.options.rows["steps"].value == 33)
-    assert seen(panel.options.rows["steps"]) and "1 changed" in panel.more.title.text()
+    assert seen(panel.options.rows["steps"]) and "1 CHANGED" in panel.more.title.text()
 
 
 def test_restore_shows_no_fold_where_no_option_is_rare(make_window: Callable[[], MainWindow]) -> None:

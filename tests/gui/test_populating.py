@@ -239,6 +239,11 @@ def test_the_settings_of_generate_are_taken_as_they_stand(
     assert (settings["seed"], settings["vary"], settings["tries"]) == (9, 0.1, 1)
 
 
+def ground(button: QPushButton) -> str:
+    """The colour that `button` is filled with."""
+    return button.grab().toImage().pixelColor(6, button.height() // 2).name()
+
+
 def test_a_part_is_drawn_when_machines_share_it(qtbot: QtBot, shown: DatasetDialog, out: Path) -> None:
     ask(qtbot, shown, out)
     assert not shown.form.parts.isVisible(), "folded away"
@@ -246,9 +251,13 @@ def test_a_part_is_drawn_when_machines_share_it(qtbot: QtBot, shown: DatasetDial
     shown.form.parts.setValue(3)
     known(qtbot, shown)
     assert "2 people cannot be drawn in 3 parts." in shown.form.problem.text() and not shown.start.isEnabled()
+    assert shown.form.more.title.text() == "More \N{MIDDLE DOT} 1 changed"
+    accent = shown.form._theme.colour("accent").name()
+    assert ground(shown.start) != accent, "a button that does nothing looks so"
     shown.form.parts.setValue(2)
     shown.form.part.setValue(2)
     known(qtbot, shown)
+    assert ground(shown.start) == accent
     assert shown.form.estimate.text().startswith("2 pictures.")
     click(shown.start)
     ended(qtbot, shown)
@@ -285,11 +294,14 @@ def test_it_stops_at_the_next_step_and_goes_on(
 
 def test_it_can_be_paused(qtbot: QtBot, shown: DatasetDialog, studio: DatasetStudio, out: Path) -> None:
     assert isinstance(studio.texture, Gated)
-    studio.texture.more = 0
+    studio.texture.more = 2
     ask(qtbot, shown, out)
     click(shown.start)
+    qtbot.waitUntil(lambda: bool(shown.populating.tally), timeout=60000)
+    assert shown.run.tally.text() == " ", "the bar says it, once"
     click(shown.run.bar.pause)
     assert shown.run.bar.stage.text() == "Paused" and shown.run.bar.pause.text() == "Go on"
+    assert shown.run.tally.text() == shown.populating.tally
     studio.texture.more = 100
     QTest.keyClick(shown, Qt.Key.Key_P, CONTROL)
     assert not shown.populating.paused

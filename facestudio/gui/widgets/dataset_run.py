@@ -6,6 +6,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QPixmap
 from PySide6.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from facestudio.datasets.asking import people
 from facestudio.gui.populate_work import SHOWN, SIDE, Outcome, Shown
 from facestudio.gui.populating import Populating
 from facestudio.gui.theme import Theme
@@ -54,7 +55,8 @@ class DatasetRun(QWidget):
         column.addWidget(self.name)
         column.addStretch(1)
         column.addWidget(self.about)
-        populating.progressed.connect(self._show_tally)
+        for changed in (populating.progressed, populating.work_changed):
+            changed.connect(self._show_tally)
         populating.shown.connect(self._show_person)
         populating.asked_changed.connect(self.refresh)
         self.refresh()
@@ -64,7 +66,7 @@ class DatasetRun(QWidget):
         """Show what is made; a run that begins has drawn nobody yet."""
         wanted = self._populating.run_of
         if wanted is not None:
-            self.title.setText(f"Making {wanted.order.people} people in {wanted.out.name}")
+            self.title.setText(f"Making {people(wanted.order.people)} in {wanted.out.name}")
         if not self._populating.tally:
             self.tally.setText(" ")
             self.name.clear()
@@ -73,7 +75,9 @@ class DatasetRun(QWidget):
 
     @Slot()
     def _show_tally(self) -> None:
-        self.tally.setText(self._populating.tally or " ")
+        """While it waits or stops, the bar says that, and how far it is stands here."""
+        populating = self._populating
+        self.tally.setText(populating.tally if populating.paused or populating.stopping else " ")
 
     @Slot(object)
     def _show_person(self, shown: Shown) -> None:

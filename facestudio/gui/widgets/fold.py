@@ -89,7 +89,8 @@ class Fold(QWidget):
 
     def _say(self) -> None:
         count = len(self._unusual)
-        self.title.setText(f"{self._words} \N{MIDDLE DOT} {count} changed" if count else self._words)
+        words = f"{self._words} \N{MIDDLE DOT} {count} changed" if count else self._words
+        self.title.setText(words.upper() if self._words.isupper() else words)
         self.title.setToolTip(f"Not as usual: {', '.join(sorted(self._unusual))}" if count else USUAL)
 
     @Slot(bool)
