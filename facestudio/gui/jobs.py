@@ -102,6 +102,7 @@ class JobQueue(QObject):
         super().__init__(parent)
         self._pool = ThreadPoolExecutor(lanes, thread_name_prefix=name)
         self._live: dict[Job, Future[None]] = {}
+        self._closed = False
 
     @property
     def live(self) -> int:
@@ -109,10 +110,17 @@ class JobQueue(QObject):
         return len(self._live)
 
     def submit(self, work: Callable[[Progress], object]) -> Job:
-        """Start `work` when a lane is free. Signals come through the event loop, so never before the caller connects."""
+        """Start `work` when a lane is free. Signals come through the event loop, so never before the caller connects.
+
+        After `shutdown` it is not begun, and told as cancelled: what others did can still ask for work then.
+        """
         job = Job(work, self)
-        self._live[job] = self._pool.submit(job.run)
         job.ended.connect(self._forget)
+        if self._closed:
+            job.cancel()
+            job.run()
+        else:
+            self._live[job] = self._pool.submit(job.run)
         return job
 
     def cancel_all(self) -> None:
@@ -122,6 +130,7 @@ class JobQueue(QObject):
 
     def shutdown(self, timeout: float = 5.0) -> bool:
         """Stop every job and the threads; False when a job did not stop within `timeout` seconds."""
+        self._closed = True
         self.cancel_all()
         stopped = not wait(self._live.values(), timeout).not_done
         self._pool.shutdown(wait=stopped)

@@ -146,3 +146,16 @@ def test_calling_qt_loses_no_reference_to_none(queue: JobQueue) -> None:
     for _ in range(1000):
         queue.parent()
     assert sys.getrefcount(None) > before - 500
+
+
+def test_work_that_is_asked_for_after_the_end_is_not_begun_and_told_as_cancelled(qtbot: QtBot) -> None:
+    ended = JobQueue("compute")
+    assert ended.shutdown()
+    begun: list[Progress] = []
+    job = ended.submit(begun.append)
+    told: list[str] = []
+    job.failed.connect(lambda error: told.append("failed"))
+    job.cancelled.connect(lambda: told.append("cancelled"))
+    with qtbot.waitSignal(job.ended, timeout=3000):
+        pass
+    assert told == ["cancelled"] and not begun and ended.live == 0
