@@ -10,9 +10,10 @@ from typing import Any
 from facestudio.errors import UsageError
 from facestudio.keeping import recipe_of
 from facestudio.recipe import Recipe
-from facestudio.whom import Anybody, Drawn, Shot, Who, shots, walk
+from facestudio.whom import LARGEST, Anybody, Drawn, Shot, Who, shots, walk
 
 STEPS = 8  # of a walk
+LONGEST = 100  # digits of a seed that are looked at
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Cast:
 def _reached(words: str) -> tuple[Who, int]:
     """The person that a seed, or a picture's file, names, and the seed of the picture."""
     if words.isdecimal():
+        if len(words) > LONGEST:  # Python makes no number of thousands of digits
+            raise UsageError(f"A seed is a whole number from 0 to {LARGEST}, not one of {len(words)} digits.")
         return Drawn(int(words)), 0
     recipe = recipe_of(Path(words))
     if recipe.reference:
