@@ -232,6 +232,10 @@ class Actions:
         for spec in SPECS:
             if spec.icon:
                 self[spec.name].setIcon(theme.icon(spec.icon))
+        more = self.tools.findChild(QToolButton, "qt_toolbar_ext_button")  # Qt's own arrow is black in every theme
+        if more is not None:
+            more.setIcon(theme.icon("more"))
+            more.setToolTip("More tools")
 
     def enable(self, states: Mapping[str, bool]) -> None:
         """Enable or disable actions by name."""

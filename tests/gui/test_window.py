@@ -15,7 +15,7 @@ from PIL import Image
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QKeySequence, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QMessageBox, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QMessageBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from facestudio.errors import UnreadablePhoto
@@ -901,3 +901,14 @@ def test_losing_focus_ends_the_hold(qtbot: QtBot, window: MainWindow, photo_path
     other.activateWindow()
     QApplication.sendEvent(window, QEvent(QEvent.Type.ActivationChange))
     qtbot.waitUntil(lambda: window.isActiveWindow() or not window.viewer.original)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_tools_that_have_no_room_are_behind_an_arrow_that_is_seen(window: MainWindow, qtbot: QtBot, theme: str) -> None:
+    window.commands[f"theme_{theme}"].trigger()
+    window.resize(800, 600)
+    more = window.commands.tools.findChild(QToolButton, "qt_toolbar_ext_button")
+    assert more is not None
+    qtbot.waitUntil(more.isVisible)
+    pixels = to_pixels(more.grab().toImage()).astype(int)
+    assert np.ptp(pixels.mean(axis=2)) > 100
