@@ -6,6 +6,7 @@ of the original's metadata is kept; and a run that was cut off goes on.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,14 +26,14 @@ from facestudio.cli.engine import LOCAL, RAY, check_engine, many
 from facestudio.cli.flags import options_given, parse_box, parse_faces
 from facestudio.cli.report import count
 from facestudio.ensemble import Ensemble
-from facestudio.errors import DiskFull, UsageError
+from facestudio.errors import DiskFull, UnwritableOutput, UsageError
 from facestudio.files import real
 from facestudio.journal import Journal
 from facestudio.metadata import POLICIES
 from facestudio.methods.base import method_class, method_name
 from facestudio.photo import Photo
 from facestudio.pipeline import Result
-from facestudio.planning import numbered, survey
+from facestudio.planning import Plan, numbered, survey
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.report_tables import check_apart, check_tables, tables_of, write_tables
@@ -133,6 +134,8 @@ def anonymize(
     check_people(studio, entry.id, output, consistent=consistent, similar=similar, key=key, resume=resume)
     if names is not None:
         planned = numbered(planned, output, names)
+    if not (overwrite or resume):
+        _keep_report(report, planned, output)
     secret = the_secret(key, screen) if consistent else None
     settings = Settings(
         *(recipe, faces, tuple(box or ()), tries, NO_FALLBACK if hiding is None else hiding),
@@ -228,6 +231,17 @@ def _hiding(studio: Studio, method: str) -> Checkpoint:
         known = ", ".join(method_name(entry) for entry in hiding)
         raise UsageError(f"--fallback takes none or a method that hides faces ({known}), not {method}.")
     return found
+
+
+def _keep_report(report: Path, planned: Plan, output: Path) -> None:
+    """UnwritableOutput when `report` is there and speaks of results that this run would refuse to make again: all that it would
+    say instead is that they exist."""
+    taken = sum(os.path.lexists(item.target) for item in planned.items)
+    if taken and report.is_file():
+        raise UnwritableOutput(
+            f"In {output} there are results of {count(taken, 'photo')} already, and {report} tells of them.",
+            hint="Use --resume to go on with that run, --overwrite to replace its results, or another --report.",
+        )
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

@@ -273,3 +273,20 @@ def test_killed_and_resumed_the_command_does_the_rest(tmp_path: Path, own_folder
     assert {name: after[name] for name in before} == before
     told = records(tmp_path / "out-report.jsonl")
     assert [told[f"{n}.png"]["status"] for n in range(3)] == ["verified"] * 3
+
+
+def test_a_run_that_would_only_be_refused_leaves_the_report_as_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    telling(tmp_path / "friend.png")
+    command = ["anonymize", str(tmp_path / "friend.png"), "-o", str(tmp_path / "out"), "--method", "solid", "--quiet"]
+    command += ["--report", str(tmp_path / "r.jsonl")]
+    run(command)
+    before = (tmp_path / "r.jsonl").read_bytes()
+    assert json.loads(before)["status"] != "failed"
+    capsys.readouterr()
+    assert run(command) == 1
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "results of 1 photo already" in said and "--resume" in said and "--report" in said
+    assert (tmp_path / "r.jsonl").read_bytes() == before
+    assert run([*command, "--resume"]) == run([*command, "--overwrite"])
