@@ -13,7 +13,7 @@ import torch
 import typer
 
 from facestudio.training import export as exporting
-from facestudio.training.loop import train
+from facestudio.training.loop import blend, train
 
 app = typer.Typer(add_completion=False)
 
@@ -35,6 +35,10 @@ def main(
     fresh: Annotated[
         bool, typer.Option(help="do not go on from the shipped weights when there is no checkpoint")
     ] = False,
+    mixed: Annotated[
+        float | None,
+        typer.Option(help="share 0..1 of what was trained, the rest of the weights that ship: their mean is exported"),
+    ] = None,
     config: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the network's config, for a trial; may be given again")
     ] = None,
@@ -59,6 +63,9 @@ def main(
         figures = made.fit(folder)
     else:
         figures = train(made, folder, minutes, device, None if fresh else exporting.start(made, weights))
+        if mixed is not None:
+            blend(folder, weights / f"{made.id}.safetensors", mixed)
+            figures = train(made, folder, 0, device)
     if export:
         exporting.export(made, folder, figures, weights)
 

@@ -197,6 +197,24 @@ def fill(network: nn.Module, weights: Path, added: tuple[str, ...] = ()) -> bool
 
 
 @torch.no_grad()
+def blend(folder: Path, weights: Path, share: float) -> None:
+    """Make the averaged weights of the run in `folder` a mean: `share` of them, the rest of `weights` that it went on from.
+
+    Between two optima of one basin lies a better one (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). What
+    `weights` lack began at 0, and is taken for that.
+    """
+    last = folder / "last.pt"
+    saved = torch.load(last, map_location="cpu", weights_only=True)
+    before = load_file(weights)
+    for key, value in saved["average"].items():
+        if value.is_floating_point():
+            value.mul_(share).add_(before[key].to(value.dtype) * (1 - share) if key in before else 0)
+    partial = last.with_suffix(".part")
+    torch.save(saved, partial)
+    os.replace(partial, last)
+
+
+@torch.no_grad()
 def update(average: nn.Module, network: nn.Module, decay: float) -> None:
     """Exponential moving average of weights and buffers, in place."""
     for mine, theirs in zip(average.state_dict().values(), network.state_dict().values(), strict=True):

@@ -19,7 +19,7 @@ from facestudio.checkpoints import load_into, load_manifest, verify
 from facestudio.networks.estimator import EstimatorUNet
 from facestudio.training import data, export, metrics
 from facestudio.training.__main__ import setting
-from facestudio.training.loop import Settings, Taught, fill, train, update
+from facestudio.training.loop import Settings, Taught, blend, fill, train, update
 from facestudio.training.recipes import detector as detector_recipe
 from facestudio.training.recipes.landmarks import mirrored_order
 
@@ -125,6 +125,18 @@ def test_training_goes_on_from_the_shipped_weights(tmp_path: Path) -> None:
     assert again["error"] == pytest.approx(figures["error"], abs=1e-3)
     assert torch.load(tmp_path / "new" / "last.pt", weights_only=True)["state"] == begin.state
     assert export.start(recipe, tmp_path / "nowhere") is None
+
+
+def test_weights_are_mixed_with_those_that_they_went_on_from(tmp_path: Path) -> None:
+    before = {"a": torch.tensor([1.0, 3.0]).half()}
+    save_file(before, tmp_path / "before.safetensors")
+    average = {"a": torch.tensor([3.0, 3.0]), "new": torch.tensor([4.0]), "steps": torch.tensor(7)}
+    torch.save({"average": average, "network": average, "state": {"step": 5}}, tmp_path / "last.pt")
+    blend(tmp_path, tmp_path / "before.safetensors", 0.25)
+    saved = torch.load(tmp_path / "last.pt", weights_only=True)
+    assert saved["average"]["a"].tolist() == [1.5, 3.0]
+    assert saved["average"]["new"].tolist() == [1.0], "it began at nothing"
+    assert saved["average"]["steps"] == 7 and saved["state"] == {"step": 5}
 
 
 class TaughtRecipe(TinyRecipe):

@@ -55,8 +55,8 @@ class Recipe:
         "onlooker": {"dimensions": 512, "maps": [256, 256]},
     }
     trained_on = (
-        "CelebA (in the wild), FFHQ, StyleGAN2 and StyleGAN3 faces, 256 px; identity term by a MobileFaceNet trained on "
-        "CASIA-WebFace"
+        "CelebA (in the wild, and aligned small ones), FFHQ, StyleGAN2 and StyleGAN3 faces, up to 256 px; identity term by a "
+        "MobileFaceNet trained on CASIA-WebFace"
     )
     gradient_weight = 0.5
     identity_weight = 0.2

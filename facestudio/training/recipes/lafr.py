@@ -191,7 +191,9 @@ class Recipe(Standing):
             terms |= {"apart": apart.item(), "codes": used, "opening": made.adapter.opening.mean().item()}
         some = slice(self.decoded)
         if second:
-            latents = one_step(prior, aligned.latents, made.time, partial(made.update, prior), self.person(batch["bad"]))
+            latents = one_step(
+                prior, aligned.latents, made.time, partial(made.update, prior), self.person(batch["bad"])
+            )
             stepped = ((latents - clean) * loud).abs().mean()
             alike, more = self.alike(self.decode(latents[some]), batch["clean"][some])
             loss = loss + self.latent_weight * stepped + alike
