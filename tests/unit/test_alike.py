@@ -68,13 +68,13 @@ def test_embeddings_and_recipe_stand_beside_the_picture(gallery: Gallery, tmp_pa
 
 
 def test_a_recipe_of_before_an_option_draws_as_then(tmp_path: Path) -> None:
-    """Pictures of the starter's prior followed a sketch no more strictly than the prior before there was `lines`."""
+    """Before there was `lines`, a sketch was followed as the prior does, and nobody was led before there was `nearer`."""
     old = Recipe("starter-prior", "arc2face", {"guidance": 3.0, "steps": 12, "sampler": "dpm", "hold_pose": True}, 7)
     (tmp_path / "old.json").write_text(old.to_json())
     found = recipe_of(tmp_path / "old.json")
-    assert found == replace(old, options={**old.options, "lines": 0.0})
-    assert options_of(Options, found.options) == Options(3.0, 12, "dpm", True, 0.0)
-    new = replace(old, options={**old.options, "lines": 2.0})
+    assert found == replace(old, options={**old.options, "lines": 0.0, "nearer": 0.0})
+    assert options_of(Options, found.options) == Options(3.0, 12, "dpm", True, 0.0, 0.0)
+    new = replace(old, options={**old.options, "lines": 2.0, "nearer": 0.5})
     unknown = replace(old, checkpoint="of-somebody-else")
     for recipe in (new, unknown):
         (tmp_path / "new.json").write_text(recipe.to_json())

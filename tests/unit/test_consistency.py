@@ -255,9 +255,11 @@ def test_a_consistency_model_draws_in_one_step_and_is_asked_once(store: Path) ->
     assert np.array_equal(one, made(wish, [5], Options(steps=1, sampler="lcm"), Progress())[0])
     assert not np.array_equal(one, made(wish, [5], Options(steps=1, sampler="lcm", guidance=6.0), Progress())[0])
     assert not np.array_equal(one, made(wish, [6], Options(steps=1, sampler="lcm"), Progress())[0])
-    plain = made(wish, [5], Options(steps=4), Progress())[0]
+    plain = made(wish, [5], Options(steps=4, nearer=0.0), Progress())[0]
     made(wish, [5], Options(steps=2, sampler="lcm"), Progress())
-    assert np.array_equal(plain, made(wish, [5], Options(steps=4), Progress())[0]), "the prior stays as it is"
+    assert np.array_equal(plain, made(wish, [5], Options(steps=4, nearer=0.0), Progress())[0]), (
+        "the prior stays as it is"
+    )
     progress = Progress(lambda update: progress.cancel(), every=0)
     with pytest.raises(Cancelled):
         made(wish, [5], Options(steps=4, sampler="lcm"), progress)
@@ -278,8 +280,10 @@ def test_it_takes_as_many_steps_as_are_asked_for_and_refuses_more_than_it_can(st
 
 def test_drafts_are_drawn_by_it_where_it_is(store: Path) -> None:
     asked = Options(steps=40, sampler="ddim", guidance=3.0)
-    assert method(store, lcm="starter-lcm").draft(asked) == Options(steps=QUICKEST, sampler="lcm", guidance=3.0)
-    assert method(store).draft(asked) == Options(steps=DRAFT, sampler="dpm", guidance=3.0)
+    assert method(store, lcm="starter-lcm").draft(asked) == Options(
+        steps=QUICKEST, sampler="lcm", guidance=3.0, nearer=0.0
+    )
+    assert method(store).draft(asked) == Options(steps=DRAFT, sampler="dpm", guidance=3.0, nearer=0.0)
 
 
 def test_it_is_refused_beside_another_prior(store: Path, prior: FacePrior) -> None:

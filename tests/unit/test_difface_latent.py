@@ -19,6 +19,7 @@ from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.methods.base import Guided, Restorer, method_class, method_name, method_title
 from facestudio.methods.crops import held
 from facestudio.methods.difface import LatentDifFace, LatentOptions
+from facestudio.methods.quick import Options as QuickOptions
 from facestudio.methods.quick import Quick
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.estimator import EstimatorUNet
@@ -65,7 +66,8 @@ def test_what_ships_is_the_method_difface_of_three_other_checkpoints() -> None:
     entry = checkpoint("starter-difface")
     assert method_title(method_name(entry)) == "DifFace" and method_title("quick") == "Quick"
     assert method_name(entry) == "difface" and method_class(entry) is LatentDifFace
-    assert entry.here and not entry.published and entry.goal == "keep" and not entry.conditioned_on
+    assert entry.here and not entry.published and entry.goal == "keep"
+    assert entry.conditioned_on == (EMBEDDER,), "its estimator listens to it"
     assert {role: checkpoint(id).architecture for role, id in entry.uses.items()} == {
         "prior": "prior:FacePrior",
         "autoencoder": "autoencoder:FaceAutoencoder",
@@ -94,7 +96,12 @@ def test_the_same_seed_and_crop_give_the_same_face(method: LatentDifFace, sample
 def test_without_realism_it_is_quick(method: LatentDifFace) -> None:
     quick = Quick(Checkpoint("tiny"), method._estimator)
     face = crop()
-    assert distance(method(face, LatentOptions(realism=0.0), Progress(), 7), quick(face, None, Progress(), 0)) == 0
+    assert (
+        distance(
+            method(face, LatentOptions(realism=0.0), Progress(), 7), quick(face, QuickOptions(grain=0.0), Progress(), 0)
+        )
+        == 0
+    )
 
 
 @pytest.mark.parametrize("sampler", ["dpm", "ddim"])
@@ -125,7 +132,7 @@ def test_a_reference_says_who_it_is_and_its_embedder_no_longer_judges(method: La
     face, options = crop(), LatentOptions(steps=3, realism=0.8)
     nobody = method(face, options, Progress(), 7)
     told = method.guided(somebody())
-    assert told.checkpoint.conditioned_on == (EMBEDDER,) and method.checkpoint.conditioned_on == ()
+    assert told.checkpoint.conditioned_on == (EMBEDDER,)
     assert distance(told(face, options, Progress(), 7), nobody) > 0.1
     stricter = told(face, replace(options, guidance=6.0), Progress(), 7)
     assert distance(stricter, nobody) > distance(told(face, replace(options, guidance=1.0), Progress(), 7), nobody)
