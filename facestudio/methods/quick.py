@@ -72,7 +72,10 @@ class Quick:
         for face in aligned:
             if face.template.size != self.template.size:
                 raise ValueError(f"quick works on {self.template.name}, not {face.template.name}")
-        smooth = [face.with_pixels(without_grain(face.pixels, options.grain)) for face in aligned]
+        smooth = []
+        for face in aligned:
+            progress.check()
+            smooth.append(face.with_pixels(without_grain(face.pixels, options.grain)))
         restored = run_batched(self._estimate, smooth, len(aligned), progress)
         progress.preview(lambda: restored[0])
         return [face.with_pixels(pixels) for face, pixels in zip(aligned, restored, strict=True)]
