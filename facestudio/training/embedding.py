@@ -23,6 +23,7 @@ from facestudio.training.degradation import Degradation, degrade
 from facestudio.training.identity_data import STEP, IdentityFaces, all_crops, asked, identity_faces
 from facestudio.training.loop import Settings, Taught
 from facestudio.training.losses import NOBODY, Adaptive, Margin, MarginHead, UnifiedNegatives
+from facestudio.training.mixtures import Mixtures, mixtures
 
 CHANNELS = 128  # of one teacher's maps and embedding
 WILD = "celeba_wild"  # large faces of few people: what the bars are stated for
@@ -111,6 +112,8 @@ class EmbedderRecipe:
     map_weight = 1.0
     embedding_weight = 4.0
     relation_weight = 10.0
+    mixed_share = 0.0  # of the batch: faces made of two; for recipes of one teacher
+    mixed_count = 20_000
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.root, self.cache = root, cache
@@ -126,49 +129,70 @@ class EmbedderRecipe:
         """The teachers' answers too; asks them on the first use."""
         return identity_faces(self.root, self.cache)
 
+    @cached_property
+    def mixed(self) -> Mixtures:
+        return mixtures(self.root, self.cache, self.teachers[0], self.crops, self.training, self.mixed_count)
+
     def answers(self, rows: np.ndarray) -> np.ndarray:
         """What the recipe's teachers say of `rows` of the tables: unit vectors (n, 128 a teacher) float32."""
         side_by_side = [getattr(self.faces, name)[rows] for name in self.teachers]
         return np.concatenate(side_by_side, axis=1).astype(np.float32) / np.float32(np.sqrt(len(side_by_side)))
 
     def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
-        _ = self.faces  # before any thread needs it
+        _ = self.faces, self.mixed_share and self.mixed  # before any thread needs them
         return data.prefetch(self.batch, seed, workers=2)
 
     def batch(self, random: np.random.Generator) -> dict[str, Tensor]:
         """Disturbed crops with the teachers' answers to the undisturbed ones; `weight` says how well the maps fit."""
         size = self.settings.batch
-        crops = np.empty((size, 112, 112, 3), np.uint8)
-        rows = np.empty(size, np.int64)
-        weight = np.ones(size, np.float32)
-        chosen = np.sort(random.choice(self.training, size, replace=len(self.training) < size))
-        for slot, index in enumerate(chosen):
-            mirrored = int(random.random() < 0.5)
-            rows[slot] = 2 * index + mirrored
-            crop = self.crops[index]
-            crop = np.ascontiguousarray(crop[:, ::-1] if mirrored else crop)
-            if random.random() < self.moved_share:
-                matrix = cv2.getRotationMatrix2D((55.5, 55.5), random.uniform(-5, 5), random.uniform(0.93, 1.07))
-                matrix[:, 2] = matrix[:, 2] + random.uniform(-3, 3, 2)
-                crop = cv2.warpAffine(crop, matrix, (112, 112), borderMode=cv2.BORDER_REFLECT)
-                weight[slot] = 0.0  # the maps would not fit
-            if random.random() < 0.3:
-                gain, bias = random.uniform(0.7, 1.25), random.uniform(-20, 20)
-                tint = random.uniform(0.92, 1.08, 3)
-                crop = np.clip(crop * (gain * tint) + bias, 0, 255).astype(np.uint8)
-            if random.random() < self.degraded_share:
-                crop = degrade(crop, draw112(random))
-                weight[slot] *= 0.3
-            crops[slot] = crop
-        return {
-            "crops": metrics.tensor(crops).contiguous(memory_format=torch.channels_last),
-            "target": torch.from_numpy(self.answers(rows)) @ self.isometry,
-            "middle": torch.from_numpy(self.faces.middle[rows, self.channels]),
-            "late": torch.from_numpy(self.faces.late[rows, self.channels]),
-            "weight": torch.from_numpy(weight),
-            "label": torch.from_numpy(self.labels[chosen]),
-            "person": torch.from_numpy(self.people[chosen]),
+        drawn = round(self.mixed_share * size)
+        chosen = np.sort(random.choice(self.training, size - drawn, replace=len(self.training) < size - drawn))
+        mirrored = random.integers(0, 2, len(chosen))
+        rows = 2 * chosen + mirrored
+        faces = [
+            self.crops[index][:, ::-1] if flip else self.crops[index]
+            for index, flip in zip(chosen, mirrored, strict=True)
+        ]
+        parts = {
+            "target": [self.answers(rows)],
+            "middle": [self.faces.middle[rows, self.channels]],
+            "late": [self.faces.late[rows, self.channels]],
+            "label": [self.labels[chosen]],
+            "person": [self.people[chosen]],
         }
+        if drawn:
+            made = np.sort(random.choice(self.mixed_count, drawn, replace=self.mixed_count < drawn))
+            faces += [self.mixed.crops[index] for index in made]
+            parts["target"].append(self.mixed.embedding[made])
+            parts["middle"].append(self.mixed.middle[made])
+            parts["late"].append(self.mixed.late[made])
+            parts["label"].append(np.full(drawn, NOBODY, np.int64))
+            parts["person"].append(len(self.crops) + made)
+        crops, weight = zip(*(self.disturbed(face, random) for face in faces), strict=True)
+        whole = {name: torch.from_numpy(np.concatenate(values)) for name, values in parts.items()}
+        return whole | {
+            "crops": metrics.tensor(np.stack(crops)).contiguous(memory_format=torch.channels_last),
+            "target": whole["target"] @ self.isometry,
+            "weight": torch.tensor(weight, dtype=torch.float32),
+        }
+
+    def disturbed(self, crop: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, float]:
+        """`crop` (112, 112, 3) moved, tinted, degraded or none of these, and how well the teacher's maps still fit, 0..1."""
+        weight = 1.0
+        crop = np.ascontiguousarray(crop)
+        if random.random() < self.moved_share:
+            matrix = cv2.getRotationMatrix2D((55.5, 55.5), random.uniform(-5, 5), random.uniform(0.93, 1.07))
+            matrix[:, 2] = matrix[:, 2] + random.uniform(-3, 3, 2)
+            crop = cv2.warpAffine(crop, matrix, (112, 112), borderMode=cv2.BORDER_REFLECT)
+            weight = 0.0
+        if random.random() < 0.3:
+            gain, bias = random.uniform(0.7, 1.25), random.uniform(-20, 20)
+            tint = random.uniform(0.92, 1.08, 3)
+            crop = np.clip(crop * (gain * tint) + bias, 0, 255).astype(np.uint8)
+        if random.random() < self.degraded_share:
+            crop = degrade(crop, draw112(random))
+            weight *= 0.3
+        return crop, weight
 
     def taught(self, weight: Tensor) -> Tensor | None:
         """Which samples (B,) get the teachers' maps handed over, only ones whose maps fit; None when that time is over."""

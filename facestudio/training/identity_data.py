@@ -126,46 +126,69 @@ def identity_faces(root: Path, cache: Path) -> IdentityFaces:
     return IdentityFaces(crops, identity, source, **loaded)
 
 
-def ask_teachers(root: Path, crops: np.ndarray, out: Mapping[str, np.ndarray], batch: int = 32) -> None:
-    """Fill the tables of `identity_faces`; the normalisation of each channel comes from the first 512 faces."""
-    ms1m = teachers.Ms1m(root / "teachers", MS1M_TAPS)
-    casia = teachers.Casia(root / "teachers")
+class Teacher:
+    """A teacher that answers about (B, 112, 112, 3) uint8 crops: unit embeddings, and maps as signed bytes.
 
-    def ask(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        first, middle, late = ms1m(images)
+    Args:
+        name: "ms1m" or "casia"; root: folder with teachers/.
+        probe: (N, 112, 112, 3) crops, of whose maps each channel's mean and deviation are taken.
+    """
+
+    # columns of the maps at strides 8 and 16 that it sees; the others are 0 and must not count
+    columns = {"ms1m": (slice(0, 14), slice(0, 7)), "casia": (slice(1, 13), slice(0, 6))}
+
+    def __init__(self, name: str, root: Path, probe: np.ndarray, batch: int = 32) -> None:
+        self.seen = self.columns[name]
+        self.network = (
+            teachers.Ms1m(root / "teachers", MS1M_TAPS) if name == "ms1m" else teachers.Casia(root / "teachers")
+        )
+        heard = [self.hear(probe[n : n + batch])[1:] for n in range(0, len(probe), batch)]
+        maps = [
+            np.concatenate(parts)[..., columns]
+            for parts, columns in zip(zip(*heard, strict=True), self.seen, strict=True)
+        ]
+        self.mean = [part.mean((0, 2, 3))[:, None, None] for part in maps]
+        self.std = [part.std((0, 2, 3))[:, None, None] for part in maps]
+
+    def hear(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(B, 128) unit embeddings, (B, 128, 14, 14) and (B, 128, 7, 7) maps as the network makes them."""
+        if isinstance(self.network, teachers.Ms1m):
+            first, middle, late = self.network(images)
+            return first, middle, late
         x = torch.from_numpy((images[:, :, 8:104].astype(np.float32) - 127.5) / 128).permute(0, 3, 1, 2)
         with torch.inference_mode():
-            raw, maps = casia(x.contiguous(memory_format=torch.channels_last))
-        second = torch.nn.functional.normalize(raw, dim=1).numpy()
-        middles = np.zeros((len(images), 256, 14, 14), np.float32)
-        lates = np.zeros((len(images), 256, 7, 7), np.float32)
-        middles[:, :128], middles[:, 128:, :, 1:13] = middle, maps[1].numpy()
-        lates[:, :128], lates[:, 128:, :, :6] = late, maps[2].numpy()
-        return first, second, middles, lates
+            raw, maps = self.network(x.contiguous(memory_format=torch.channels_last))
+        wide = [np.zeros((len(images), 128, side, side), np.float32) for side in (14, 7)]
+        for part, seen, columns in zip(wide, maps[1:3], self.seen, strict=True):
+            part[..., columns] = seen.numpy()
+        return torch.nn.functional.normalize(raw, dim=1).numpy(), wide[0], wide[1]
 
-    probe = np.random.default_rng(0).permutation(len(crops))[:512]
-    answers = [ask(np.stack([crops[i] for i in np.sort(probe[n : n + batch])])) for n in range(0, 512, batch)]
-    scale = {}
-    for name, column in (("middle", 2), ("late", 3)):
-        maps = np.concatenate([answer[column] for answer in answers])
-        # the columns that the CASIA teacher lacks are zeros and must not count
-        parts = [maps[:, :128], maps[:, 128:, :, 1:13] if name == "middle" else maps[:, 128:, :, :6]]
-        mean = np.concatenate([p.mean((0, 2, 3)) for p in parts])[:, None, None]
-        std = np.concatenate([p.std((0, 2, 3)) for p in parts])[:, None, None]
-        scale[name] = (mean, std)
+    def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The same, the maps normalised and kept as (value * STEP) int8."""
+        embedding, *maps = self.hear(images)
+        kept = []
+        for part, mean, std, columns in zip(maps, self.mean, self.std, self.seen, strict=True):
+            levels = np.zeros(part.shape, np.int8)
+            scaled = (part - mean) / std * STEP
+            levels[..., columns] = np.clip(np.rint(scaled), -127, 127).astype(np.int8)[..., columns]
+            kept.append(levels)
+        return embedding, kept[0], kept[1]
+
+
+def probe_of(crops: np.ndarray) -> np.ndarray:
+    """The 512 of `crops` that say how large the teachers' maps are; always the same ones."""
+    return crops[np.sort(np.random.default_rng(0).permutation(len(crops))[:512])]
+
+
+def ask_teachers(root: Path, crops: np.ndarray, out: Mapping[str, np.ndarray], batch: int = 32) -> None:
+    """Fill the tables of `identity_faces`; the normalisation of each channel comes from 512 of the faces."""
+    probe = probe_of(crops)
+    both = {name: Teacher(name, root, probe) for name in ("ms1m", "casia")}
     for start in range(0, len(crops), batch):
         plain = np.asarray(crops[start : start + batch])
         images = np.stack([plain, plain[:, :, ::-1]], axis=1).reshape(-1, 112, 112, 3)
-        first, second, middle, late = ask(images)
         rows = slice(2 * start, 2 * start + len(images))
-        out["ms1m"][rows], out["casia"][rows] = first, second
-        for name, maps in (("middle", middle), ("late", late)):
-            mean, std = scale[name]
-            levels = np.clip(np.rint((maps - mean) / std * STEP), -127, 127).astype(np.int8)
-            if name == "middle":
-                levels[:, 128:, :, 0] = levels[:, 128:, :, 13] = 0
-            else:
-                levels[:, 128:, :, 6] = 0
-            out[name][rows] = levels
+        for name, channels in (("ms1m", slice(0, 128)), ("casia", slice(128, 256))):
+            out[name][rows], out["middle"][rows, channels], out["late"][rows, channels] = both[name](images)
         if start % (batch * 50) == 0:
             log.info("teachers asked about %d of %d faces", start, len(crops))

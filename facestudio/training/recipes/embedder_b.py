@@ -46,6 +46,7 @@ class Recipe(Distilled):
     target_seed = 8
     margin = CosFace(32.0, 0.35)
     forced_until = 30_000
+    mixed_share = 0.5
 
     def bare(self) -> nn.Module:
         return IResNet(**self.config)

@@ -46,6 +46,7 @@ class Recipe(Distilled):
     target_seed = 9
     exit_weight = 0.25
     forced_until = 30_000
+    mixed_share = 0.5
     columns = slice(1, 13)
     late_columns = slice(0, 6)
 
