@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar
 
@@ -162,6 +163,7 @@ def run(
     resume: bool = False,
     waiting: Callable[[DiskFull], None] | None = None,
     elsewhere: Elsewhere | None = None,
+    reading: Callable[[Path], Photo] | None = None,
 ) -> list[Outcome]:
     """Do `work` on every photo of `inputs` and write the results under `out`.
 
@@ -176,6 +178,7 @@ def run(
         waiting: told when the disk is full, again and again; the run then waits until there is room. None: a result that
             has no room fails.
         elsewhere: does the work instead of `work`, of all photos that are to be done; they end in any order.
+        reading: opens each photo instead of `Photo.open`.
 
     UsageError and an unwritable report are raised before anything is written. Cancelled passes through; what was finished stays.
     """
@@ -185,8 +188,9 @@ def run(
         if journal is not None:
             stack.enter_context(journal)
         file = stack.enter_context(ReportFile(report, {real(item.source) for item in planned.items}))
+        reading = reading or partial(Photo.open, max_megapixels=max_megapixels)
         runner = _Run(
-            *(work, writing, planned, journal, resume, file, progress or Progress(), max_megapixels, waiting, elsewhere)
+            *(work, writing, planned, journal, resume, file, progress or Progress(), reading, waiting, elsewhere)
         )
         return runner.outcomes(done)
 
@@ -203,13 +207,13 @@ class _Run:
         resume: bool,
         report: ReportFile,
         progress: Progress,
-        max_megapixels: float,
+        reading: Callable[[Path], Photo],
         waiting: Callable[[DiskFull], None] | None,
         elsewhere: Elsewhere | None,
     ) -> None:
         self._work, self._writing, self._planned = work, writing, planned
         self._journal, self._resume, self._report = journal, resume, report
-        self._progress, self._max_megapixels, self._waiting = progress, max_megapixels, waiting
+        self._progress, self._reading, self._waiting = progress, reading, waiting
         self._elsewhere = elsewhere
         self._sources = {real(item.source) for item in planned.items}
         self._taken: set[Path] = set()
@@ -280,7 +284,7 @@ class _Run:
         result: Result | None = None
         try:
             self._check(item, known)
-            photo = Photo.open(item.source, max_megapixels=self._max_megapixels)
+            photo = self._reading(item.source)
             result = self._work(photo, self._progress)
             made = Outcome(item.source, None, result.status, result.error, 0.0, "", result, item.label)
             if result.writable:

@@ -6,16 +6,17 @@ knows no window, no saving and no colour arithmetic.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 import numpy as np
 from PIL import Image
 
 from facestudio.colour import Colour, to_srgb
-from facestudio.errors import UnreadablePhoto
+from facestudio.errors import DamagedPhoto, UnreadablePhoto
 from facestudio.formats import DECODER_ERRORS, WORDS, open_image
 from facestudio.metadata import Metadata, collect
+from facestudio.salvaging import SALVAGED, Damage, salvage
 
 # how many first bytes tell what a file is when it is none of ours
 _KINDS = (
@@ -56,7 +57,8 @@ _TURNS = {  # EXIF orientation: transpose, then flip up-down, then flip left-rig
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """What a file held: `colour.srgb` upright, `alpha` (H, W) uint8 or None, and what to remember of it."""
+    """What a file held: `colour.srgb` upright, `alpha` (H, W) uint8 or None, and what to remember of it; `damage` of a file that
+    was salvaged."""
 
     colour: Colour
     alpha: np.ndarray | None
@@ -65,10 +67,14 @@ class Decoded:
     lossless: bool
     metadata: Metadata
     notes: tuple[str, ...]
+    damage: Damage | None = None
 
 
-def decode(file: IO[bytes], name: str, max_megapixels: float) -> Decoded:
-    """Decode the photo in `file`; UnreadablePhoto in one sentence about `name` when that cannot be done."""
+def decode(file: IO[bytes], name: str, max_megapixels: float, salvaged: bool = False) -> Decoded:
+    """Decode the photo in `file`; UnreadablePhoto in one sentence about `name` when that cannot be done.
+
+    DamagedPhoto when part of it may be readable; with `salvaged` that part is read, and it is said which.
+    """
     try:
         image = open_image(file)
     except DECODER_ERRORS as error:
@@ -84,12 +90,32 @@ def decode(file: IO[bytes], name: str, max_megapixels: float) -> Decoded:
             message = f"{name} is too large for this computer's memory."
             raise UnreadablePhoto(message, hint="Make the photo smaller first.") from error
         except DECODER_ERRORS as error:
+            if salvaged and image.format in SALVAGED:
+                return _salvaged(file, name, max_megapixels)
             message = f"{name} is damaged or incomplete."
-            raise UnreadablePhoto(message, hint="Copy it again from where it came from.") from error
+            kind = DamagedPhoto if image.format in SALVAGED else UnreadablePhoto
+            raise kind(message, hint="Copy it again from where it came from.") from error
+
+
+def _salvaged(file: IO[bytes], name: str, max_megapixels: float) -> Decoded:
+    """What can be read of a damaged file."""
+    try:
+        image, unread, coarse = salvage(file)
+        _check_size(image.size, name, max_megapixels)
+        decoded = _decoded(image, file, name, _bits(image))
+        damage = Damage(upright(unread, decoded.metadata.orientation), coarse)
+    except MemoryError as error:
+        message = f"{name} is too large for this computer's memory."
+        raise UnreadablePhoto(message, hint="Make the photo smaller first.") from error
+    except DECODER_ERRORS as error:
+        message = f"{name} is damaged, and nothing of its picture can be read."
+        raise UnreadablePhoto(message, hint="Copy it again from where it came from.") from error
+    return replace(decoded, damage=damage, notes=(damage.sentence, *decoded.notes))
 
 
 def _decoded(image: Image.Image, file: IO[bytes], name: str, bits: int) -> Decoded:
     notes = []
+    native, mode, alpha = _pixels(image, name, bits)
     format = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
     lossless = _is_lossless(image, format, file)
     profile = image.info.get("icc_profile") or None
@@ -104,7 +130,6 @@ def _decoded(image: Image.Image, file: IO[bytes], name: str, bits: int) -> Decod
         )
     metadata = collect(image, format)
     orientation = metadata.orientation
-    native, mode, alpha = _pixels(image, name, bits)
     colour, note = to_srgb(upright(native, orientation), mode, profile)
     if alpha is not None:
         alpha = upright(alpha, orientation)

@@ -4,6 +4,7 @@
     ├── UsageError              asked for something that makes no sense: a wrong option, path or name
     ├── PhotoError              a photo that cannot be used
     │   └── UnreadablePhoto     its file cannot be read: damaged, mislabelled, too large, not a photo
+    │       └── DamagedPhoto    it is a photo's, but not whole: perhaps part of it can be read, for whoever wants that
     ├── NoFaceFound             the photo is fine, but nobody is in it
     ├── UnwritableOutput        a result that must not or cannot be written where it was asked for
     │   └── DiskFull            there is no room for it; there may be later
@@ -20,6 +21,8 @@ error: see `progress.Cancelled`.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class FaceStudioError(Exception):
@@ -40,6 +43,16 @@ class PhotoError(FaceStudioError):
 
 class UnreadablePhoto(PhotoError):
     """A photo's file cannot be read."""
+
+
+class DamagedPhoto(UnreadablePhoto):
+    """A photo's file is damaged or incomplete; asked to salvage it, `Photo.open` may read part of it.
+
+    Attributes:
+        path: of the file; None for one that is not on a disk.
+    """
+
+    path: Path | None = None
 
 
 class NoFaceFound(FaceStudioError):

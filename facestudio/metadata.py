@@ -265,6 +265,9 @@ def _comment(found: Any) -> bytes | None:
 
 
 def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:
-    texts = getattr(image, "text", {})
+    try:
+        texts = getattr(image, "text", {})
+    except DECODER_ERRORS:  # those behind the pixels of a damaged file
+        texts = {key: text for key, text in image.info.items() if isinstance(text, str)}
     said = {str(key): str(text) for key, text in texts.items() if not str(key).lower().startswith(_NOT_TEXTS)}
     return tuple((key, text) for key, text in said.items() if not xmp.is_picture(text))

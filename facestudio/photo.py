@@ -21,10 +21,11 @@ import numpy as np
 from facestudio.colour import Colour, enlarged
 from facestudio.decoding import Decoded, decode
 from facestudio.encoding import Picture, encode
-from facestudio.errors import UnreadablePhoto, UnwritableOutput, UsageError
+from facestudio.errors import DamagedPhoto, UnreadablePhoto, UnwritableOutput, UsageError
 from facestudio.files import open_regular, same_file, shown, write_beside
 from facestudio.formats import SUFFIXES, WITH_CMYK, WITHOUT_ALPHA, WORDS, format_name, supported_suffix
 from facestudio.metadata import Metadata, for_output
+from facestudio.salvaging import Damage
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,6 +53,7 @@ class Photo:
         colour: what the file held in its own colour space; metadata: what it said about the photo.
         lossless: whether its file was stored without loss.
         synthetic: whether all of it was made, so that it shows nobody; saved files say so.
+        damage: what of a damaged file could not be read; None of a file that is whole. Black, or as the decoder left it.
     """
 
     pixels: np.ndarray
@@ -64,6 +66,7 @@ class Photo:
     metadata: Metadata = field(default_factory=Metadata, repr=False)
     lossless: bool = True
     synthetic: bool = False
+    damage: Damage | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8 or not self.pixels.size:
@@ -78,14 +81,19 @@ class Photo:
                 object.__setattr__(self, name, array)
 
     @classmethod
-    def open(cls, path: Path | str, max_megapixels: float = 150.0) -> Photo:
+    def open(cls, path: Path | str, max_megapixels: float = 150.0, *, salvage: bool = False) -> Photo:
         """Read a photo's file; UnreadablePhoto in one plain sentence when that cannot be done.
 
-        What the file holds decides how it is read, never its name. A larger photo is refused before it is decoded.
+        What the file holds decides how it is read, never its name. A larger photo is refused before it is decoded. With
+        `salvage` what is readable of a damaged file is read (JPEG, PNG, TIFF), which is refused otherwise; see `damage`.
         """
         path = Path(path)
         with open_regular(path) as file:
-            return cls._of(decode(file, shown(path), max_megapixels), path)
+            try:
+                return cls._of(decode(file, shown(path), max_megapixels, salvage), path)
+            except DamagedPhoto as error:
+                error.path = path
+                raise
 
     @classmethod
     def from_bytes(cls, data: bytes, name: str = "The picture", max_megapixels: float = 150.0) -> Photo:
@@ -111,6 +119,7 @@ class Photo:
             colour=decoded.colour,
             metadata=decoded.metadata,
             lossless=decoded.lossless,
+            damage=decoded.damage,
         )
 
     @property
@@ -141,7 +150,14 @@ class Photo:
         colour = None if self.colour is None else self.colour.enlarged(times)
         pixels = enlarged(self.pixels, times) if colour is None else colour.srgb
         alpha = None if self.alpha is None else enlarged(self.alpha, times)
-        return replace(self, pixels=pixels, alpha=alpha, colour=colour)
+        damage = None if self.damage is None else self.damage.enlarged(times)
+        return replace(self, pixels=pixels, alpha=alpha, colour=colour, damage=damage)
+
+    def without_made_up(self, before: Photo) -> Photo:
+        """The same photo, but where nothing could be read of its damaged file it stays as it was `before`."""
+        if self.damage is None or not self.damage.unread.any():
+            return self
+        return self.with_pixels(np.where(self.damage.unread[..., None], before.pixels, self.pixels))
 
     def too_large(self, times: int, max_megapixels: float = 150.0) -> str:
         """Why `enlarged` would refuse, in a sentence; "" when it would not."""

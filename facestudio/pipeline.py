@@ -122,7 +122,8 @@ class Result:
 
     def details(self) -> dict[str, Any]:
         """What a report says of the photo beside what it says of every photo, ready for JSON."""
-        return {}
+        damage = self.before.damage
+        return {"damage": damage.sentence} if damage is not None else {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,7 +161,8 @@ def restore(
         faces: detections; an empty sequence raises NoFaceFound.
         restorer: a loaded method; `options` an instance of its Options (None: the defaults).
         embedders: judges; those the restorer is conditioned on are left out. panel: sums up what they say.
-        selected: indices into `faces` (None: all); an index that does not exist raises UsageError.
+        selected: indices into `faces` (None: all, but of a damaged photo those that were read whole); an index that does not
+            exist raises UsageError.
         seed: with the photo's content and the face's index it fixes all randomness.
         whole: the photo is itself one aligned crop: its whole area is replaced, without a soft mask.
         far: the false accept rate at which verdicts say "same person".
@@ -176,7 +178,13 @@ def restore(
         raise NoFaceFound(
             "No face was found in this photo.", hint="Try a photo in which the face is larger or upright."
         )
-    chosen = set(range(len(faces))) if selected is None else set(selected)
+    lacking = {n: photo.damage.of_face(face.box) for n, face in enumerate(faces)} if photo.damage is not None else {}
+    chosen = {n for n in range(len(faces)) if not lacking.get(n)} if selected is None else set(selected)
+    if not chosen and selected is None:
+        raise NoFaceFound(
+            "Every face reaches into the part of the photo that could not be read.",
+            hint="Choose a face by its number to restore what there is of it.",
+        )
     missing = sorted(chosen - set(range(len(faces))))
     if missing:
         raise UsageError(f"There is no face {missing[0]} in this photo; its faces are 0 to {len(faces) - 1}.")
@@ -222,6 +230,7 @@ def restore(
             if explanation is not None:
                 explanations[index] = explanation
 
+    after = after.without_made_up(photo)
     restored_faces = {index: faces[index] for index in done}
     verdicts, troubles = _judged(photo, after, restored_faces, judges, restorer.goal, far, progress)
     quality = _quality(photo, after, restored_faces, panel, troubles, progress)
@@ -231,12 +240,16 @@ def restore(
             summary = summarise(verdicts[index], quality.get(index), panel, ("the face before", "the face after"))
             result = _restored(face, index, done[index], after, summary, troubles, bool(judges), kept[index])
             result = _with_explanation(result, explanations.get(index))
+            result = _incomplete(result, lacking.get(index, ""))
             results.append(_compared(result, after, reference, judges))
         else:
             status = "failed" if index in errors else "skipped"
-            results.append(FaceResult(face, index, status, errors.get(index), {}, {}))
+            left = FaceResult(face, index, status, errors.get(index), {}, {})
+            results.append(_incomplete(left, lacking.get(index, "")))
     shown = reference.content_hash if reference else ""
     recipe = Recipe(restorer.checkpoint.id, restorer.id, asdict(options), seed, shown, upscale)
+    if photo.damage is not None:
+        recipe = replace(recipe, salvaged=round(photo.damage.readable, 4))
     return Result(photo, after, tuple(results), recipe, time.perf_counter() - started)
 
 
@@ -383,6 +396,14 @@ def _quality(
         troubles.append(f"Restored, but how recognisable it is could not be measured: {failure}")
         return {}
     return dict(zip(faces, zip(was, now, strict=True), strict=True))
+
+
+def _incomplete(result: FaceResult, lacking: str) -> FaceResult:
+    """`result` with a note on what of it could not be read of the photo's damaged file, "" when nothing is `lacking`."""
+    if not lacking:
+        return result
+    done = "and that stays as it is" if result.status == "restored" else "so it was not restored"
+    return replace(result, notes=(*result.notes, f"Incomplete: {lacking}, {done}."))
 
 
 def _with_explanation(result: FaceResult, explanation: Explanation | None) -> FaceResult:

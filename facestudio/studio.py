@@ -101,9 +101,9 @@ class Studio:
 
     # ---- photos and faces
 
-    def open(self, path: Path | str) -> Photo:
-        """Read a photo; PhotoError in one sentence when it cannot be read."""
-        return Photo.open(Path(path), max_megapixels=self.max_megapixels)
+    def open(self, path: Path | str, *, salvage: bool = False) -> Photo:
+        """Read a photo; PhotoError in one sentence when it cannot be read. `salvage`: what is readable of a damaged file."""
+        return Photo.open(Path(path), max_megapixels=self.max_megapixels, salvage=salvage)
 
     def detect(self, photo: Photo, progress: Progress | None = None, *, unsure: bool = False) -> tuple[Face, ...]:
         """The faces of `photo`, largest first; an empty tuple when there is none. `unsure`: behind them those of a lower score
@@ -193,6 +193,11 @@ class Studio:
         from facestudio import anonymizing
         from facestudio.methods.base import Obscurer
 
+        if photo.damage is not None:
+            raise UsageError(
+                "A photo of which only a part could be read cannot be anonymized: nobody can tell who is in the rest.",
+                hint="Copy its file again from where it came from.",
+            )
         method = self._method(recipe.checkpoint)
         hiding = None if fallback is None else self._method(fallback)
         if hiding is not None and not isinstance(hiding, Obscurer):

@@ -111,7 +111,10 @@ def anonymize(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped or cut off.")] = False,
     **options: Any,
 ) -> int:
-    """Change faces until no recogniser knows them, and report how far each of them moved."""
+    """Change faces until no recogniser knows them, and report how far each of them moved.
+
+    Photos whose file is damaged fail: nobody can tell who is in the part that cannot be read, so there is no --salvage here.
+    """
     screen = Screen(quiet)
     studio = Studio(device, far=far, judges=judges)
     entry = chosen_checkpoint(studio, "change", method, checkpoint)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -24,6 +25,7 @@ from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
 from facestudio.cli.generate import generate
+from facestudio.cli.opening import Salvage, opened
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
 from facestudio.faces.face import Face
 from facestudio.journal import Journal
@@ -55,6 +57,7 @@ def restore(
             readable=False,
         ),
     ] = None,
+    salvage: Salvage = False,
     upscale: Annotated[
         int, typer.Option(metavar="1|2|4", help="Enlarge the photo that many times; beside the faces plainly.")
     ] = 1,
@@ -95,6 +98,8 @@ def restore(
         try:
             return studio.restore(photo, found, recipe, chosen, progress, aligned=aligned, reference=shows)
         except NoFaceFound as error:  # what to do about it has another name here than in the window
+            if aligned or found:
+                raise
             raise NoFaceFound(str(error), hint=reports.BOX_HINT) from error
 
     def done(outcome: batch.Outcome) -> None:
@@ -123,6 +128,7 @@ def restore(
             planned=batch.Plan(planned.items),
             journal=Journal(output, json.dumps(settings)) if resume else None,
             resume=resume,
+            reading=partial(opened, studio, salvage=salvage),
         )
     if said := reports.run_text(outcomes, planned.left_out):
         screen.say(said)
@@ -132,6 +138,7 @@ def restore(
 def detect(
     photos: Photos,
     box: Boxes = None,
+    salvage: Salvage = False,
     as_json: Json = False,
     device: Device = "auto",
     report: Report = None,
@@ -151,12 +158,12 @@ def detect(
         for path in progress.track(paths, "Photos"):
             started = time.perf_counter()
             try:
-                photo = studio.open(path)
+                photo = opened(studio, path, salvage)
                 found = studio.detect(photo, progress)
                 faces = with_boxes(studio, photo, found, boxes, progress, None if as_json else screen)
-                record = reports.detection_record(path, faces, time.perf_counter() - started)
+                record = reports.detection_record(path, faces, time.perf_counter() - started, photo=photo)
                 if not as_json:
-                    screen.say(reports.detection_text(path, faces, photo.notes))
+                    screen.say(reports.detection_text(path, faces, photo))
             except FaceStudioError as error:
                 failed = True
                 screen.complain(f"{path}: {error}", error.hint)
@@ -170,6 +177,7 @@ def detect(
 def compare(
     a: Annotated[Path, typer.Argument(help="A photo.", readable=False)],
     b: Annotated[Path, typer.Argument(help="Another photo.", readable=False)],
+    salvage: Salvage = False,
     far: Far = 1e-3,
     judges: Judges = ALL,
     as_json: Json = False,
@@ -180,7 +188,7 @@ def compare(
     screen = Screen(quiet)
     studio = Studio(device, far=far, judges=judges)
     with screen.progress() as progress:
-        comparison = studio.compare(studio.open(a), studio.open(b), progress)
+        comparison = studio.compare(opened(studio, a, salvage), opened(studio, b, salvage), progress)
     if as_json:
         screen.put(json.dumps(reports.comparison_record(a, b, comparison)))
     else:

@@ -13,11 +13,12 @@ from typing import Any
 
 from facestudio.batch import Outcome, face_record
 from facestudio.cli.console import printable
+from facestudio.cli.opening import lacks
 from facestudio.faces.calibration import shown
 from facestudio.faces.face import Face
 from facestudio.faces.panel import Summary, between_photos
 from facestudio.generating import Portrait
-from facestudio.photo import SUFFIXES
+from facestudio.photo import SUFFIXES, Photo
 from facestudio.pipeline import Comparison, FaceResult
 from facestudio.planning import LeftOut
 
@@ -27,11 +28,20 @@ _SHOWN = 20  # names that are left out; a disk image of a camera holds thousands
 
 
 def detection_record(
-    path: Path, faces: tuple[Face, ...], seconds: float, error: str | None = None, status: str = "ok"
+    path: Path,
+    faces: tuple[Face, ...],
+    seconds: float,
+    error: str | None = None,
+    status: str = "ok",
+    photo: Photo | None = None,
 ) -> dict[str, Any]:
     """The JSON object of a looked-at photo: the report's object without `output`; no face is a good answer too."""
-    found = [face_record(FaceResult(face, index, "found", None, {}, {})) for index, face in enumerate(faces)]
-    return {
+    damage = photo.damage if photo is not None else None
+    found = [
+        face_record(FaceResult(face, index, "found", None, {}, {}, notes=lacks(photo, face) if photo else ()))
+        for index, face in enumerate(faces)
+    ]
+    return ({"damage": damage.sentence} if damage is not None else {}) | {
         "input": str(path),
         "status": status,
         "error": error,
@@ -41,9 +51,12 @@ def detection_record(
     }
 
 
-def detection_text(path: Path, faces: tuple[Face, ...], notes: tuple[str, ...] = ()) -> str:
-    """One line for the photo, one for each of its `notes`, and one for each face, or for what to do when none was found."""
-    lines = [f"{printable(path)}: {count(len(faces), 'face')}", *(f"  {note}" for note in notes)]
+def detection_text(path: Path, faces: tuple[Face, ...], photo: Photo | None = None) -> str:
+    """One line for the photo, one for each of its notes, and one for each face, or for what to do when none was found."""
+    lines = [
+        f"{printable(path)}: {count(len(faces), 'face')}",
+        *(f"  {note}" for note in (photo.notes if photo else ())),
+    ]
     if not faces:
         lines.append(f"  {BOX_HINT}")
     for index, face in enumerate(faces):
@@ -53,6 +66,7 @@ def detection_text(path: Path, faces: tuple[Face, ...], notes: tuple[str, ...] =
             f"  {index}: {right - left} x {bottom - top} px at {left}, {top}; score {face.score:.2f}; "
             f"eyes {face.interocular:.0f} px apart; yaw {yaw}, pitch {pitch}, roll {roll}"
         )
+        lines += [f"    {note}" for note in (lacks(photo, face) if photo else ())]
     return "\n".join(lines)
 
 
@@ -65,6 +79,7 @@ def outcome_text(outcome: Outcome) -> str:
         lines += [f"  {note}" for note in (*before.notes, *lost)]
     for face in outcome.result.faces if outcome.result else ():
         if face.status == "skipped":
+            lines += [f"  face {face.index}: {note}" for note in face.notes]
             continue
         words = face.summary.sentence if face.summary else face.error or "restored"
         lines.append(f"  face {face.index}: {words}")
@@ -97,6 +112,7 @@ def comparison_record(a: Path, b: Path, comparison: Comparison) -> dict[str, Any
     """The JSON object of a comparison: cosine, threshold with the false accept rate that it was measured at, verdict and
     probability by embedder; `together` sums up."""
     verdicts, summary = comparison.verdicts, comparison.summary
+    damage = [photo.damage.sentence if photo.damage else None for photo in (comparison.a, comparison.b)]
     return {
         "input": [str(a), str(b)],
         "cosine": {name: round(cosine, 5) for name, cosine in comparison.similarity.items()},
@@ -106,9 +122,10 @@ def comparison_record(a: Path, b: Path, comparison: Comparison) -> dict[str, Any
         "probability": {name: round(v.probability, 4) for name, v in verdicts.items()},
         "together": summary_record(summary) if summary else None,
         "faces": [
-            face_record(FaceResult(face, 0, "found", None, {}, {})) for face in (comparison.face_a, comparison.face_b)
+            face_record(FaceResult(face, 0, "found", None, {}, {}, notes=lacks(photo, face)))
+            for photo, face in ((comparison.a, comparison.face_a), (comparison.b, comparison.face_b))
         ],
-    }
+    } | ({"damage": damage} if any(damage) else {})
 
 
 def summary_record(summary: Summary) -> dict[str, Any]:
@@ -123,7 +140,7 @@ def summary_record(summary: Summary) -> dict[str, Any]:
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """What the embedders come to, how recognisable the faces are, and one line an embedder."""
+    """What the embedders come to, how recognisable the faces are, one line an embedder, and what of damaged files is missing."""
     lines = []
     if comparison.summary is not None:
         lines.append(between_photos(comparison.summary.sentence))
@@ -135,6 +152,11 @@ def comparison_text(comparison: Comparison) -> str:
         f"at a false accept rate of {v.far:g}, probability {shown(v.probability):.0%})"
         for name, v in comparison.verdicts.items()
     ]
+    for photo, face in ((comparison.a, comparison.face_a), (comparison.b, comparison.face_b)):
+        if photo.damage is not None:
+            lines.append(
+                f"  {photo.path and printable(photo.path)}: {' '.join((photo.damage.sentence, *lacks(photo, face)))}"
+            )
     return "\n".join(lines)
 
 

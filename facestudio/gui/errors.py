@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Callable
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QGuiApplication
@@ -14,6 +15,7 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QHBoxLayout, QLabel, QP
 
 from facestudio import errors
 
+Offer = tuple[str, Callable[[], None]]  # the words of a button, and what it does
 log = logging.getLogger(__name__)
 
 TITLES: tuple[tuple[type[Exception], str], ...] = (
@@ -54,10 +56,11 @@ def details_of(error: Exception) -> str:
 
 
 class ErrorDialog(QDialog):
-    """Shows one error; closes with Escape or Enter."""
+    """Shows one error; closes with Escape or Enter. With an `offer` there is a button for another way."""
 
-    def __init__(self, parent: QWidget | None, error: Exception) -> None:
+    def __init__(self, parent: QWidget | None, error: Exception, offer: Offer | None = None) -> None:
         super().__init__(parent)
+        self._offer = offer
         self.setObjectName("errorDialog")
         self.setWindowTitle(title_of(error))
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -78,6 +81,11 @@ class ErrorDialog(QDialog):
         self.copy_button.clicked.connect(self.copy_details)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.addButton(self.copy_button, QDialogButtonBox.ButtonRole.ActionRole)
+        if offer is not None:
+            self.offer_button = QPushButton(offer[0])
+            self.offer_button.setAutoDefault(False)
+            self.offer_button.clicked.connect(self.take_offer)
+            buttons.addButton(self.offer_button, QDialogButtonBox.ButtonRole.ActionRole)
         buttons.rejected.connect(self.reject)
         self.copy_button.setAutoDefault(False)
         close = buttons.button(QDialogButtonBox.StandardButton.Close)
@@ -106,11 +114,18 @@ class ErrorDialog(QDialog):
         QGuiApplication.clipboard().setText(self._details)
         self.copy_button.setText("Copied")
 
+    @Slot()
+    def take_offer(self) -> None:
+        """Close, and go the other way."""
+        self.close()
+        if self._offer is not None:
+            self._offer[1]()
 
-def show_error(parent: QWidget | None, error: Exception) -> ErrorDialog:
+
+def show_error(parent: QWidget | None, error: Exception, offer: Offer | None = None) -> ErrorDialog:
     """Show `error` over `parent` without blocking, and log it when it is not one that Face Studio itself reports."""
     if not isinstance(error, errors.FaceStudioError):
         log.error("unexpected error", exc_info=error)
-    dialog = ErrorDialog(parent, error)
+    dialog = ErrorDialog(parent, error, offer)
     dialog.open()
     return dialog

@@ -22,6 +22,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow
 
+from facestudio.errors import DamagedPhoto
 from facestudio.formats import supported_suffix
 from facestudio.gui import window_settings
 from facestudio.gui.actions import ANONYMIZE, GENERATE, RESTORE, Actions
@@ -288,7 +289,11 @@ class MainWindow(QMainWindow):
 
     @Slot(Exception)
     def _show_failure(self, error: Exception) -> None:
-        show_error(self, error)
+        offer = None
+        if isinstance(error, DamagedPhoto) and error is self.session.refused and error.path is not None:
+            salvage = partial(self.session.open, error.path, salvage=True)
+            offer = ("Open what is readable", partial(self.leaving.leave_photo, salvage))
+        show_error(self, error, offer)
 
     # ---- closing
 

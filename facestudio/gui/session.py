@@ -69,6 +69,7 @@ class Session(Workplace):
         self.selected: frozenset[int] = frozenset()
         self.device = ""
         self.opening = ""  # name of what is being opened
+        self.refused: Exception | None = None  # why the last photo that could not be opened was not
         self.saving = False
         self._opening_job: Job | None = None
         self._out: Path | None = None  # where all photos go
@@ -115,9 +116,9 @@ class Session(Workplace):
         if paths:
             self._open(shown(paths[0]), partial(work.list_photos, tuple(paths)), self._take_list)
 
-    def open(self, path: Path) -> None:
-        """Open one photo and leave the list as it is."""
-        self._open(shown(path), partial(work.open_photo, self.studio, path), self._take_photo)
+    def open(self, path: Path, salvage: bool = False) -> None:
+        """Open one photo, or what is readable of it with `salvage`, and leave the list as it is."""
+        self._open(shown(path), partial(work.open_photo, self.studio, path, salvage=salvage), self._take_photo)
 
     def paste(self, image: QImage) -> None:
         """Open a picture from the clipboard."""
@@ -149,6 +150,7 @@ class Session(Workplace):
     def _opening_failed(self, error: Exception) -> None:
         self._opening_job = None
         self._set_opening("")
+        self.refused = error
         self.failed.emit(error)
 
     @Slot(object)
@@ -196,8 +198,14 @@ class Session(Workplace):
         if self.opened is None or found.photo is not self.opened.photo:
             return
         self.history.begin(State(found.faces, found.crops))
-        self.selected, self.looked = frozenset(range(len(found.faces))), True
+        damage = found.photo.damage
+        lacking = {n for n, face in enumerate(found.faces) if damage is not None and damage.share_in(face.box)}
+        self.selected, self.looked = frozenset(range(len(found.faces))) - lacking, True
         self.faces_changed.emit()
+        if lacking:
+            which = "One face reaches" if len(lacking) == 1 else f"{len(lacking)} faces reach"
+            words = f"{which} into the part of the photo that could not be read; not ticked."
+            self.notified.emit(f"{found.photo.notes[0]} {words}", None)
         self.result_changed.emit()
 
     @property

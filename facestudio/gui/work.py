@@ -109,9 +109,9 @@ def list_photos(given: Sequence[Path], progress: Progress) -> Listed:
     return Listed(tuple(ordered), several and len(ordered) > 1, tuple(given))
 
 
-def open_photo(studio: Studio, path: Path, progress: Progress) -> Opened:
-    """Read `path` and make what the viewer paints from."""
-    photo = studio.open(path)
+def open_photo(studio: Studio, path: Path, progress: Progress, salvage: bool = False) -> Opened:
+    """Read `path`, or what is readable of it with `salvage`, and make what the viewer paints from."""
+    photo = studio.open(path, salvage=salvage)
     progress.check()
     return Opened(photo, pyramid(photo.pixels, progress.check), path, shown(path))
 

@@ -912,3 +912,31 @@ def test_tools_that_have_no_room_are_behind_an_arrow_that_is_seen(window: MainWi
     qtbot.waitUntil(more.isVisible)
     pixels = to_pixels(more.grab().toImage()).astype(int)
     assert np.ptp(pixels.mean(axis=2)) > 100
+
+
+def test_what_is_readable_of_a_damaged_photo_is_opened_when_asked(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    path = draw(tmp_path / "scan.png")
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 55 // 100])  # within both faces
+    window.open_paths([path])
+    error = dialog(qtbot, window, ErrorDialog)
+    assert error.offer_button.text() == "Open what is readable"
+    error.offer_button.click()
+    qtbot.waitUntil(lambda: is_open(window, path) and window.session.looked and not window.session.doing)
+    assert window.session.opened is not None and window.session.opened.photo.damage is not None
+    assert len(window.session.faces) == 2 and not window.session.selected
+    assert "2 faces reach into the part of the photo that could not be read; not ticked." in toast(window)
+    window.session.select_all()
+    restore(qtbot, window)
+    step = window.session.history.current
+    assert step is not None and step.result.recipe.salvaged is not None
+    assert all("Incomplete" in " ".join(face.notes) for face in step.result.faces)
+
+
+def test_nothing_is_offered_of_a_file_that_is_no_photo(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"this is no photo")
+    window.open_paths([tmp_path / "bad.jpg"])
+    error = dialog(qtbot, window, ErrorDialog)
+    assert not hasattr(error, "offer_button")
+    error.close()

@@ -179,7 +179,7 @@ def test_what_of_a_photo_is_left_out_is_said(tmp_path: Path) -> None:
     first, second = (Image.fromarray(picture(130, 150, [face_at(70, 60, 90)], seed)) for seed in (1, 2))
     first.save(tmp_path / "moving.gif", save_all=True, append_images=[second])
     photo = Photo.open(tmp_path / "moving.gif")
-    assert "animation" in detection_text(tmp_path / "moving.gif", (), photo.notes)
+    assert "animation" in detection_text(tmp_path / "moving.gif", (), photo)
     result = restore(photo, (face_at(70, 60, 90),), SlowRestorer())
     said = outcome_text(Outcome(tmp_path / "moving.gif", tmp_path / "out.jpg", "ok", None, 1.0, result=result))
     assert "animation" in said
