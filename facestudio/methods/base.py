@@ -49,6 +49,20 @@ def strength_option() -> Any:
     )
 
 
+def grain_option() -> Any:
+    """The option `grain`, of methods that smooth a crop by `faces.grain.without_grain` before their network sees it."""
+    return option(
+        0.7,
+        title="Grain",
+        help="How much of the grain of film or sensor is smoothed away before: more is cleaner, and takes fine lines with it. "
+        "Faces without it are not touched.",
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+        before=0.0,
+    )
+
+
 @runtime_checkable
 class Restorer(Protocol):
     """A loaded method that turns a degraded aligned face into a better one of the same matrix and template.

@@ -28,9 +28,10 @@ from facestudio.device import run_batched
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.components import NAMES, Choice, Explanation, visible_boxes
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Face
+from facestudio.faces.grain import without_grain
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.loading import load_network, load_used, refuse_others
-from facestudio.methods.base import strength_option
+from facestudio.methods.base import grain_option, strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 
@@ -48,6 +49,14 @@ class Options:
     """What a person may choose."""
 
     strength: float = strength_option()
+
+
+@dataclass(frozen=True)
+class StarterOptions:
+    """The same of our own one, whose estimator leaves plain noise."""
+
+    strength: float = strength_option()
+    grain: float = grain_option()
 
 
 class Completing:
@@ -73,9 +82,14 @@ class Completing:
         """Restore one crop, and say which entries of the dictionary did it."""
         if aligned.template != self.template and aligned.template.size != self.template.size:
             raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
-        ((pixels, explanation),) = run_batched(self._restore, [aligned], 1, progress)
+        progress.check()
+        ((pixels, explanation),) = run_batched(self._restore, [self.prepared(aligned, options)], 1, progress)
         progress.preview(lambda: pixels)
         return aligned.with_pixels(pixels), explanation
+
+    def prepared(self, aligned: AlignedFace, options: Any) -> AlignedFace:
+        """The crop that the networks are shown."""
+        return aligned
 
     def completed(self, batch: Tensor, boxes: Tensor) -> Any:
         """`picture`, `entry` and `confidence` that the network makes of `batch` (B, 3, S, S) in [-1, 1] and `boxes` (B, 4, 4)."""
@@ -149,6 +163,7 @@ class StarterDFDNet(Completing):
     """Our own: a `completion` (networks/completion.py) of the maps of `estimator`, and a landmark `finder`, on `device`."""
 
     template = FFHQ_256
+    Options = StarterOptions
 
     def __init__(
         self,
@@ -169,6 +184,9 @@ class StarterDFDNet(Completing):
         estimator = load_used(checkpoint, "estimator", device)
         finder = LandmarkFinder.load(checkpoints.checkpoint(checkpoint.uses.get("landmarks", LANDMARKS)), device)
         return cls(checkpoint, load_network(checkpoint, device), estimator, finder, device)
+
+    def prepared(self, aligned: AlignedFace, options: Any) -> AlignedFace:
+        return aligned.with_pixels(without_grain(aligned.pixels, options.grain))
 
     def completed(self, batch: Tensor, boxes: Tensor) -> Any:
         done = self._completion.symmetric(self._estimator, batch, boxes)

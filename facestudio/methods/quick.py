@@ -17,8 +17,7 @@ from facestudio.device import run_batched
 from facestudio.faces.face import FFHQ_256, AlignedFace
 from facestudio.faces.grain import without_grain
 from facestudio.faces.loading import load_network
-from facestudio.methods.base import strength_option
-from facestudio.options import option
+from facestudio.methods.base import grain_option, strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 
@@ -31,16 +30,7 @@ class Options:
     """What a person may choose."""
 
     strength: float = strength_option()
-    grain: float = option(
-        0.7,
-        title="Grain",
-        help="How much of the grain of film or sensor is smoothed away before: more is cleaner, and takes fine lines with it. "
-        "Faces without it are not touched.",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-        before=0.0,
-    )
+    grain: float = grain_option()
 
 
 class Quick:

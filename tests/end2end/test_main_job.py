@@ -92,7 +92,10 @@ def test_restore_writes_result_report_and_recipe(degraded: Path, tmp_path: Path)
     assert Recipe.from_json(read_recipe(result) or "").checkpoint == "starter-estimator"
 
 
-def test_grain_is_taken_off_a_face(demo: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("method", ["starter-estimator", "starter-dictionary"])
+def test_grain_is_taken_off_a_face(
+    method: str, demo: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     clean = pixels(demo.OUTPUT / "original.png")
     left, top, right, bottom = face_box(demo.OUTPUT / "original.png", capsys)
     noisy = np.clip(clean + np.random.default_rng(0).normal(0, 25, clean.shape), 0, 255)
@@ -102,7 +105,8 @@ def test_grain_is_taken_off_a_face(demo: ModuleType, tmp_path: Path, capsys: pyt
     off = {}
     for grain in ("0", "0.7"):
         out = tmp_path / f"out{grain}.png"
-        assert run(["restore", str(tmp_path / "grain.png"), "-o", str(out), "--grain", grain, "--quiet"]) == 0
+        asked = ["--checkpoint", method, "-o", str(out), "--grain", grain, "--quiet"]
+        assert run(["restore", str(tmp_path / "grain.png"), *asked]) == 0
         off[grain] = np.mean((pixels(out) - clean)[inner] ** 2)
     assert off["0.7"] < 0.75 * off["0"] < 0.75 * np.mean((noisy - clean)[inner] ** 2)
 

@@ -166,7 +166,8 @@ class AnyFinder:
 def test_the_method_says_what_it_chose(estimator: EstimatorUNet, completion: Completion, mouth: bool) -> None:
     from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace
     from facestudio.methods.base import Explainer, Restorer
-    from facestudio.methods.dfdnet import Options, StarterDFDNet
+    from facestudio.methods.dfdnet import StarterDFDNet
+    from facestudio.methods.dfdnet import StarterOptions as Options
     from facestudio.progress import Progress
     from tests.fakes import fake_checkpoint, picture
 
