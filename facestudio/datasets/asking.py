@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from facestudio.datasets.places import check_free
 from facestudio.datasets.running import Shard
 from facestudio.errors import UsageError
 from facestudio.planning import is_file_name
@@ -22,7 +23,8 @@ EXACT = (".png", ".webp", ".tif", ".tiff")  # keep every bit of a picture that w
 
 
 def check(out: Path, order: Order, shard: Shard, suffix: str) -> None:
-    """UsageError when there are more parts than people, `suffix` loses something, or `out` is a file, or named like one."""
+    """UsageError when there are more parts than people, `suffix` loses something, or `out` is a file, is named like one, or is a
+    folder that holds other things and no dataset."""
     if shard.count > order.people:
         raise UsageError(f"{people(order.people)} cannot be drawn in {shard.count} parts.")
     if suffix not in EXACT:
@@ -32,6 +34,7 @@ def check(out: Path, order: Order, shard: Shard, suffix: str) -> None:
         )
     if is_file_name(out) or (os.path.lexists(out) and not os.path.isdir(out)):
         raise UsageError(f"The output {out} is a file, or looks like a picture; name a folder for a dataset.")
+    check_free(out)
 
 
 def settings_of(recipe: Recipe, options: Any, order: Order, far: float, suffix: str) -> dict[str, Any]:

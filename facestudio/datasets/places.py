@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from facestudio.datasets.folder import numbers, read_person
 from facestudio.datasets.records import PersonRecord
-from facestudio.errors import FaceStudioError
+from facestudio.errors import FaceStudioError, UsageError
 from facestudio.files import shown
 
 _SYSTEM = {"thumbs.db", "desktop.ini"}  # what file browsers leave, beside hidden files
@@ -54,8 +54,7 @@ def look_at(out: Path, settings: Mapping[str, Any]) -> Place:
         return Place(obstacle=f"The folder {shown(out)} cannot be looked into: {words}.", hint=_OTHER)
     found = _records(out)
     if names and not found:
-        what = shown(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-        return Place(obstacle=f"The folder {shown(out)} is not empty, and holds no dataset: {what}.", hint=_OTHER)
+        return Place(obstacle=_foreign(out, names), hint=_OTHER)
     place = _barred(out)
     if not found:
         return place
@@ -68,6 +67,21 @@ def look_at(out: Path, settings: Mapping[str, Any]) -> Place:
     pictures = sum(len(record.pictures) for record in found)
     pace = sum(record.seconds for record in found) / max(pictures, 1)
     return replace(place, people=here, asked=max(asked, here), settings=found[0].settings, differs=differs, pace=pace)
+
+
+def check_free(out: Path) -> None:
+    """UsageError when `out` is a folder with other things in it and no dataset, among which nobody would find theirs again."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(out) if not _is_the_systems(entry.name))
+    except (OSError, ValueError):
+        return  # whoever writes there says what is wrong
+    if names and not _records(out):
+        raise UsageError(_foreign(out, names), hint=_OTHER)
+
+
+def _foreign(out: Path, names: Sequence[str]) -> str:
+    what = shown(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
+    return f"The folder {shown(out)} is not empty, and holds no dataset: {what}."
 
 
 def _is_the_systems(name: str) -> bool:

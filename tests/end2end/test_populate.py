@@ -93,6 +93,17 @@ def test_requests_that_make_no_sense_end_in_a_sentence(
     assert not os.listdir(tmp_path)
 
 
+@pytest.mark.parametrize("flags", [[], ["--resume"], ["--overwrite"], ["--shard", "1/2"]])
+def test_a_folder_with_other_pictures_is_no_place_for_a_dataset(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str]
+) -> None:
+    (tmp_path / "holiday.png").write_bytes(b"mine")
+    assert run(["generate", "--identities", "2", "-o", str(tmp_path), *flags]) == 2
+    said = capsys.readouterr().err.replace("\n", " ")
+    assert "is not empty, and holds no dataset: holiday.png. Choose another folder" in said
+    assert os.listdir(tmp_path) == ["holiday.png"]
+
+
 def test_the_folder_of_a_dataset_is_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("mine")
     for name in ("one.png", "file"):

@@ -88,6 +88,10 @@ def test_other_things_are_named_and_left(studio: Peopled, tmp_path: Path) -> Non
     (tmp_path / "album" / "0001").mkdir()
     place = studio.dataset_at(tmp_path / "album", RECIPE, ORDER)
     assert place.obstacle == "The folder album is not empty, and holds no dataset: 0001 and 1 more." and place.hint
+    for resume in (False, True):
+        with pytest.raises(UsageError, match="holds no dataset: 0001 and 1 more"):
+            studio.populate(tmp_path / "album", RECIPE, ORDER, writing=Writing(resume=resume))
+    assert sorted(os.listdir(tmp_path / "album")) == ["0001", "holiday.png"]
     inside = tmp_path / "album" / "holiday.png"
     assert "is a file" in studio.dataset_at(inside, RECIPE, ORDER).obstacle
     assert "is a file" in studio.dataset_at(inside / "out", RECIPE, ORDER).obstacle
