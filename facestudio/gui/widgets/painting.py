@@ -33,6 +33,15 @@ def paint_tag(painter: QPainter, words: str, pane: QRectF, font: QFont, *, left:
         paint_pill(painter, QRectF(x, pane.top() + 12, width, 26), words, DARK)
 
 
+def number_place(box: QRectF, pane: QRectF) -> QRectF:
+    """Where the number of a face stands: over its box, and within `pane` as long as anything of the box is."""
+    place = QRectF(box.left(), box.top() - 24, 24, 20)
+    if box.intersects(pane) and not pane.contains(place):
+        place.moveTop(max(place.top(), pane.top() + 2))
+        place.moveLeft(min(max(place.left(), pane.left() + 2), pane.right() - 26))
+    return place
+
+
 def paint_handle(painter: QPainter, x: float, height: float, held: QColor | None) -> None:
     """The line of the split with its knob, which has the colour `held` while it is dragged."""
     for colour, width in ((SHADOW, 4), (WHITE, 2)):

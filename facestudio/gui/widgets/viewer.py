@@ -31,6 +31,7 @@ from facestudio.gui.widgets.painting import (
     DARK,
     WHITE,
     corners,
+    number_place,
     paint_handle,
     paint_outline,
     paint_pill,
@@ -364,8 +365,7 @@ class Viewer(QWidget):
             outline = corners(box) if self.comparing and index != self._hovered else rounded(box)
             style = Qt.PenStyle.SolidLine if ticked else Qt.PenStyle.DashLine
             paint_outline(painter, outline, colour, 3.0 if index == self._hovered else 2.0, style)
-            tag = QRectF(box.left(), box.top() - 24, 24, 20)
-            paint_pill(painter, tag, str(index + 1), colour if ticked else DARK)
+            paint_pill(painter, number_place(box, pane), str(index + 1), colour if ticked else DARK)
             if index == self._hovered:
                 marks = self._session.faces[index].landmarks
                 paint_points(painter, [self.to_widget(QPointF(float(x), float(y)), pane) for x, y in marks], colour)
