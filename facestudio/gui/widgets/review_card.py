@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent
-from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from facestudio.gui.anonymize_rows import FALLBACK, MISSED, TONES, VERIFIED
 from facestudio.gui.review_work import ReviewFace
@@ -28,7 +28,8 @@ class ReviewCard(QFrame):
     def __init__(self, index: int, face: ReviewFace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("faceChip")
-        self.setFixedWidth(WIDTH)
+        self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        self.setMinimumWidth(WIDTH)
         self.index, self.face = index, face
         self._theme = theme
         self.title, self.status = QLabel(f"Face {index + 1}"), QLabel(face.status.capitalize())
@@ -72,6 +73,16 @@ class ReviewCard(QFrame):
         layout.addLayout(self._buttons())
         theme.changed.connect(self.draw)
         self.draw()
+
+    def sizeHint(self) -> QSize:
+        return QSize(self._width(), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(self._width(), super().minimumSizeHint().height())
+
+    def _width(self) -> int:
+        """As all cards, unless the words of a status need more."""
+        return max(WIDTH, super().minimumSizeHint().width())
 
     def _figures(self) -> QGridLayout:
         """A line for each recogniser: its name, where the cosine stands, the cosine."""
