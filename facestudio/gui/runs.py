@@ -47,7 +47,7 @@ class Run:
 
     Attributes:
         recipe: what was asked for, with the first seed; plan: seed and person of each picture.
-        source: None for people of nobody.
+        source: None for people who do not exist.
         pictures: those that are there, in the order of their seeds.
         seconds: that it took; None when it runs, or was stopped.
         key: stays the same while pictures come.

@@ -36,7 +36,7 @@ def splitters(window: MainWindow) -> tuple[tuple[QSplitter, str], ...]:
     """Each workspace, and the key of its parts' widths."""
     return (
         (window.workspace, "window/splitter"),
-        (window.generate, "generate/splitter"),
+        (window.generate, "generate/columns"),
         (window.anonymize, "anonymize/splitter"),
     )
 
@@ -46,6 +46,7 @@ def folds(window: MainWindow) -> tuple[tuple[Fold, str], ...]:
     return (
         (window.workspace.panel.more, "view/more_restore"),
         (window.generate.panel.more, "view/more_generate"),
+        (window.generate.panel.walk, "view/walk_generate"),
         (window.anonymize.panel.more, "view/more_anonymize"),
     )
 

@@ -211,7 +211,7 @@ def test_people_of_nobody_fill_the_gallery(qtbot: QtBot, page: GenerateWorkspace
     assert [said(page, row, Qt.ItemDataRole.DisplayRole) for row in (0, 9)] == ["40", "49"]
     shown = to_pixels(page.making.pictures[3].image)
     assert np.array_equal(shown, page.making.pictures[3].portrait.photo.pixels)
-    assert "10 pictures of nobody   seeds 40 to 49" in page.about.text()
+    assert "10 pictures of people who do not exist   seeds 40 to 49" in page.about.text()
     assert toast(page).startswith("Made 10 pictures in")
     painted = to_pixels(page.grid.grab().toImage())
     assert painted.std() > 20, "pictures are painted"

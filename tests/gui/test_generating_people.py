@@ -132,11 +132,11 @@ def test_a_kept_person_gets_other_pictures_and_may_vary(
     window: MainWindow, page: GenerateWorkspace, qtbot: QtBot
 ) -> None:
     panel = page.panel
-    assert not panel.vary.box.isEnabled() and "Keep a person first" in panel.vary.box.toolTip()
+    assert not panel.vary.isVisible(), "nobody is kept whose looks could go anywhere"
     made(qtbot, page, count=2, seed=7)
     click(page, 1)
     tick(panel.keep)
-    assert panel.kept.text() == "It is person 8."
+    assert panel.kept.text() == "It is person 8." and panel.vary.isVisible()
     assert window.commands["keep_person"].isChecked()
     QTest.keyClick(window, Qt.Key.Key_Escape)
     made(qtbot, page, count=2, seed=20)
@@ -208,7 +208,7 @@ def test_a_dragged_slider_shows_drafts_and_then_the_fine_picture(
 ) -> None:
     made(qtbot, page, count=2, seed=7)
     click(page, 1)
-    row = page.panel.sliders.rows["age"]
+    row = page.sliders.rows["age"]
     before = len(studio.painter.asked)
     row.slider.setSliderDown(True)
     row.slider.setValue(10)
@@ -238,7 +238,7 @@ def test_only_the_newest_draft_is_drawn(page: GenerateWorkspace, qtbot: QtBot, s
         return moving(method, settings, **more)
 
     studio._moving = written_down  # type: ignore[assignment, method-assign]
-    row = page.panel.sliders.rows["age"]
+    row = page.sliders.rows["age"]
     row.slider.setSliderDown(True)
     row.slider.setValue(1)
     qtbot.waitUntil(lambda: studio.painter.taken > 0)
@@ -258,7 +258,7 @@ def test_a_slider_that_moves_on_gives_up_the_fine_picture(
 ) -> None:
     made(qtbot, page, count=1, seed=7)
     studio.painter = Painter(steps=4000, seconds=0.005)
-    row = page.panel.sliders.rows["smile"]
+    row = page.sliders.rows["smile"]
     QTest.keyClick(row.slider, Qt.Key.Key_Right)
     qtbot.waitUntil(lambda: bool(page.making.doing), timeout=8000)  # keys rest
     qtbot.waitUntil(lambda: studio.painter.taken > 0)
@@ -274,7 +274,7 @@ def test_a_picture_of_somebody_else_is_not_moved(
     page: GenerateWorkspace, qtbot: QtBot, studio: FakeStudio, tmp_path: Path
 ) -> None:
     made(qtbot, page, count=1, seed=7)
-    slider, drawn = page.panel.sliders.rows["age"].slider, len(studio.painter.asked)
+    slider, drawn = page.sliders.rows["age"].slider, len(studio.painter.asked)
     with_person(qtbot, page, tmp_path / "one.png")
     slide(slider, 4)
     assert "counts for the next pictures" in toast(page)
@@ -291,7 +291,7 @@ def test_a_double_click_sets_a_slider_back_and_undo_follows(
     window: MainWindow, page: GenerateWorkspace, qtbot: QtBot
 ) -> None:
     made(qtbot, page, count=1, seed=7)
-    row = page.panel.sliders.rows["age"]
+    row = page.sliders.rows["age"]
     row.slider.setSliderDown(True)
     row.slider.setValue(-8)
     row.slider.setSliderDown(False)
@@ -306,16 +306,67 @@ def test_a_double_click_sets_a_slider_back_and_undo_follows(
 
 @pytest.mark.parametrize("offered", [()])
 def test_without_sliders_there_are_none(page: GenerateWorkspace) -> None:
-    assert not page.panel.about_sliders.isVisible()
-    assert page.panel.sliders.rows == {}
+    assert not page.sliders.isVisible()
+    assert page.sliders.rows == {}
 
 
 def test_sliders_are_grouped_and_named(page: GenerateWorkspace) -> None:
-    headings = [label.text() for label in page.panel.sliders.findChildren(QLabel) if label.objectName() == "chipTitle"]
+    headings = [label.text() for label in page.sliders.findChildren(QLabel) if label.objectName() == "chipTitle"]
     assert headings == ["Person", "Expression"]
-    for row in page.panel.sliders.rows.values():
+    for row in page.sliders.rows.values():
         assert row.slider.accessibleName() and row.slider.focusPolicy() & Qt.FocusPolicy.TabFocus
         assert row.about.low in row.slider.toolTip() and row.about.high in row.slider.toolTip()
+
+
+def reached(widget: QWidget) -> bool:
+    """Whether all of `widget` is seen as it stands, without any scrolling."""
+    return widget.isVisible() and widget.visibleRegion().boundingRect() == widget.rect()
+
+
+@pytest.mark.parametrize("size", [(1500, 950), (1000, 700)])
+def test_every_slider_and_every_group_is_seen_beside_the_large_picture(
+    window: MainWindow, page: GenerateWorkspace, qtbot: QtBot, size: tuple[int, int]
+) -> None:
+    studio_sliders = [
+        Slider(f"s{n}", f"Slider number {n}", group, "Changes.", "less", "more")
+        for n, group in enumerate((PERSON,) * 6 + ("Pose",) * 2 + (EXPRESSION,) * 2 + ("Light",) * 2)
+    ]
+    page.making.sliding.offer(tuple(studio_sliders))
+    window.resize(*size)
+    made(qtbot, page, count=1, seed=7)
+    qtbot.waitUntil(lambda: page.sliders.isVisible() and reached(page.sliders.rows["s0"]))
+    assert all(reached(row) for row in page.sliders.rows.values())
+    panel = page.panel
+    groups = (panel.nobody, panel.keep, panel.count, panel.seed, panel.method, panel.walk.title, panel.more.title)
+    assert all(reached(group) for group in groups)
+    assert page.large.picture_rect().width() >= 256, "the picture at its own size at least"
+    assert page.sliders.x() >= page.large.mapTo(page, page.large.rect().topRight()).x()
+
+
+def test_sliders_come_and_go_with_the_panel(window: MainWindow, page: GenerateWorkspace) -> None:
+    assert page.sliders.isVisible() and not page.sliders.reset.isEnabled()
+    QTest.keyClick(window, Qt.Key.Key_F8)
+    assert not page.sliders.isVisible() and not page.panel.isVisible()
+    QTest.keyClick(window, Qt.Key.Key_F8)
+    assert page.sliders.isVisible() and page.panel.isVisible()
+
+
+def test_all_sliders_go_back_to_the_middle_by_one_button(page: GenerateWorkspace, qtbot: QtBot) -> None:
+    made(qtbot, page, count=1, seed=7)
+    slide(page.sliders.rows["age"].slider, 8)
+    ended(qtbot, page)
+    qtbot.waitUntil(page.sliders.reset.isEnabled)
+    QTest.mouseClick(page.sliders.reset, LEFT)
+    ended(qtbot, page)
+    assert page.sliders.rows["age"].value == 0 and not page.sliders.reset.isEnabled()
+
+
+def test_a_pin_opens_the_walk(page: GenerateWorkspace, qtbot: QtBot) -> None:
+    assert page.panel.walk.title.isVisible() and not page.panel.pins.isVisible()
+    made(qtbot, page, count=2, seed=7)
+    click(page, 0)
+    QTest.mouseClick(page.readout.pins[A], LEFT)
+    assert page.panel.pins.isVisible()
 
 
 # ---- likeness
@@ -370,8 +421,8 @@ def test_a_saved_picture_puts_everything_back(
     made(qtbot, page, count=1, seed=7)
     page.panel.options.rows["steps"].set_value(33)
     tick(page.panel.keep)
-    page.panel.sliders.rows["smile"].slider.setValue(6)
-    page.panel.sliders.rows["smile"].let_go.emit()
+    page.sliders.rows["smile"].slider.setValue(6)
+    page.sliders.rows["smile"].let_go.emit()
     qtbot.waitUntil(lambda: len(page.making.runs.all) == 2 and not page.making.doing)
     original = page.making.pictures[0].portrait
     path = tmp_path / "kept.png"
@@ -383,7 +434,7 @@ def test_a_saved_picture_puts_everything_back(
     window.commands["open_recipe"].trigger()
     qtbot.waitUntil(lambda: toast(page).startswith("The settings are those"))
     assert page.panel.options.rows["steps"].value == 33
-    assert page.panel.sliders.rows["smile"].value == 0.3
+    assert page.sliders.rows["smile"].value == 0.3
     assert (page.panel.seed.value(), page.panel.count.value()) == (7, 1)
     QTest.mouseClick(page.panel.button, LEFT)
     ended(qtbot, page)
@@ -492,7 +543,7 @@ def test_the_history_shows_an_earlier_gallery_again(page: GenerateWorkspace, qtb
     QTest.mouseClick(page.history.viewport(), LEFT, pos=where)
     assert [picture.seed for picture in page.making.pictures] == [7, 8, 9]
     assert page.making.runs.can_redo
-    assert page.history.item(0).toolTip() == "3 pictures from seed 7, people of nobody"
+    assert page.history.item(0).toolTip() == "3 pictures from seed 7, people who do not exist"
 
 
 def test_the_readout_asks_for_no_wider_window(
@@ -520,7 +571,7 @@ def test_what_has_no_effect_is_greyed_and_says_why(page: GenerateWorkspace, qtbo
     assert "Without a photo" in rows["hold_pose"].box.toolTip()
     assert rows["guidance"].box.isEnabled(), "somebody is told to the method"
     tick(page.panel.freely)
-    age, smile = (page.panel.sliders.rows[name] for name in ("age", "smile"))
+    age, smile = (page.sliders.rows[name] for name in ("age", "smile"))
     assert not age.slider.isEnabled() and "drawn freely is none" in age.slider.toolTip()
     assert smile.slider.isEnabled(), "an expression needs no person"
     assert not rows["guidance"].box.isEnabled()

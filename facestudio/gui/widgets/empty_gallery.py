@@ -12,7 +12,7 @@ from facestudio.gui.widgets.generate_panel import LACK, LACK_HINT
 ICON = 72
 TITLE = "Make faces"
 WHAT = (
-    "Draw people who do not exist, or new pictures of the person in a photo with what the recognisers say of each.\n"
+    "Draw people who do not exist, or new pictures of the person in a photo, with what the recognisers say of each.\n"
     "The starter weights are small: their pictures are 256 px wide."
 )
 WIDTH = 560

@@ -32,15 +32,18 @@ class FoldTitle(QToolButton):
 class Fold(QWidget):
     """A `title` that shows and hides the `widgets` below it. `opened` tells that somebody opened it.
 
+    Args:
+        about: the title's tooltip while nothing within is unusual.
+
     Attributes:
         wanted: whether it is open by somebody's choice; that it opened by itself says nothing of that.
     """
 
     opened = Signal()
 
-    def __init__(self, title: str, *widgets: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(self, title: str, *widgets: QWidget, about: str = USUAL, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._words, self._unusual = title, frozenset[str]()
+        self._words, self._about, self._unusual = title, about, frozenset[str]()
         self.wanted = False
         self.title = FoldTitle()
         self.title.setObjectName("fold")
@@ -55,7 +58,7 @@ class Fold(QWidget):
         for widget in widgets:
             self.add(widget)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 10)
+        layout.setContentsMargins(0, 0, 0, 4)
         layout.setSpacing(8)
         layout.addWidget(self.title)
         layout.addWidget(self.body)
@@ -91,7 +94,7 @@ class Fold(QWidget):
         count = len(self._unusual)
         words = f"{self._words} \N{MIDDLE DOT} {count} changed" if count else self._words
         self.title.setText(words.upper() if self._words.isupper() else words)
-        self.title.setToolTip(f"Not as usual: {', '.join(sorted(self._unusual))}" if count else USUAL)
+        self.title.setToolTip(f"Not as usual: {', '.join(sorted(self._unusual))}" if count else self._about)
 
     @Slot(bool)
     def _choose(self, on: bool) -> None:

@@ -1,16 +1,16 @@
-"""The panel of Generate: who is drawn, how many, from which seed, and with which method."""
+"""The panel of Generate: who is drawn, how many, from which seed, and with which method. Sliders stand at the other side."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Slot
-from PySide6.QtWidgets import QCheckBox, QRadioButton, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QRadioButton, QSpinBox, QWidget
 
 from facestudio.generating import MOST
 from facestudio.gui.generating import GENERATING, UNTOLD, Making
 from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.fold import Fold
 from facestudio.gui.widgets.options_form import OptionRow
 from facestudio.gui.widgets.pins_box import PinsBox
-from facestudio.gui.widgets.slider_rows import SliderRows
 from facestudio.gui.widgets.source_box import SourceBox
 from facestudio.gui.widgets.work_panel import WorkPanel, note, titled
 from facestudio.gui.workplace import counted
@@ -24,11 +24,16 @@ NOTICE = (
     "Other people's faces are theirs: draw a real person only if they agree. "
     "Every saved picture says in its file that it was made by AI."
 )
-KEEP_HELP = "All pictures show the same person, and only the seed changes: pose, light, what stands behind (Ctrl+L)"
+COUNT = 84  # px
+KEEP_HELP = (
+    "All pictures show the same person, and only the seed changes: pose, light, what stands behind (Ctrl+L). "
+    "How far their looks go can be chosen then."
+)
 FREELY_HELP = (
     "Tell the method nobody, and take whoever comes. Such a person cannot be kept, varied or walked to, and nothing keeps "
     "them apart from people whom the weights were trained on."
 )
+WALK_HELP = "Pictures on the way from the person on one picture to the person on another"
 VARY = OptionField(
     "vary",
     float,
@@ -59,12 +64,15 @@ class GeneratePanel(WorkPanel):
         self.freely.toggled.connect(making.casting.draw_freely)
         self.vary = OptionRow(VARY, making.casting.vary)
         self.vary.edited.connect(self._vary)
-        self.sliders = SliderRows(making)
         self.pins = PinsBox(making)
+        self.walk = Fold("WALK FROM A TO B", self.pins, about=WALK_HELP)
+        self.walk.opened.connect(self._show_walk)
+        making.casting.pins_changed.connect(self._pinned)
         self.count = QSpinBox()
         self.count.setRange(1, MOST)
         self.count.setValue(making.count)
         self.count.lineEdit().setTextMargins(6, 0, 6, 0)
+        self.count.setFixedWidth(COUNT)
         self.count.setAccessibleName("How many pictures")
         self.count.setToolTip(f"How many pictures are drawn, 1 to {MOST}")
         self.count.valueChanged.connect(making.set_count)
@@ -72,18 +80,15 @@ class GeneratePanel(WorkPanel):
             "Of the first picture; each has the next one. The same seed and options draw the same picture."
         )
         self.add_section("WHO", self.nobody, self.person, self.source, self.keep, self.kept, self.vary, self.freely)
-        self.add_section("HOW MANY", self.count)
-        self.add_section("SEED OF THE FIRST", self.seed_row)
-        self.about_sliders = self.add_section("SLIDERS", self.sliders)
-        self.about_pins = self.add_section("WALK FROM A TO B", self.pins)
+        self._column.addWidget(_beside({"HOW MANY": self.count, "SEED OF THE FIRST": self.seed_row}))
         self.add_options()
         self.add_section("METHOD", self.method, self.problem)
+        self._column.addWidget(self.walk)
         self.add_more(titled("WEIGHTS", self.checkpoint, self.licence))
         self.end_sections()
         self.button.clicked.connect(making.generate)
         self.button.setToolTip("Draw the pictures (Ctrl+R)")
         self.count.valueChanged.connect(self.refresh)
-        making.sliding.offered_changed.connect(self.refresh)
         for changed in (making.who_changed, making.work_changed, making.recipe_changed, making.offers_changed):
             changed.connect(self.refresh)
         self.refresh()
@@ -99,7 +104,6 @@ class GeneratePanel(WorkPanel):
         self.source.setVisible(making.from_photo)
         self._show_people()
         self.options.show_lacks(making.lacking)
-        self.about_sliders.setVisible(bool(making.sliding.offered))
         with QSignalBlocker(self.count):
             self.count.setValue(making.count)
         self.foot.setCurrentIndex(1 if making.doing else 0)
@@ -129,12 +133,36 @@ class GeneratePanel(WorkPanel):
         self.kept.setVisible(casting.kept is not None and not making.from_photo)
         with QSignalBlocker(self.vary):
             self.vary.set_value(casting.vary)
-        self.vary.setVisible(not making.from_photo)
-        self.vary.show_lack(
-            "" if casting.kept is not None and told else "Keep a person first: this is how far their looks go."
-        )
-        self.about_pins.setVisible(told)
+        self.vary.setVisible(casting.kept is not None and told and not making.from_photo)
+        self.walk.setVisible(told)
+
+    @Slot()
+    def _pinned(self) -> None:
+        """A pin that was set is seen, and how to go on from there."""
+        if self._making.casting.pins:
+            self.walk.show_all(True)
+            self._show_walk()
+
+    @Slot()
+    def _show_walk(self) -> None:
+        self.bring_into_view(self.walk)
 
     @Slot()
     def _vary(self) -> None:
         self._making.casting.set_vary(self.vary.value)
+
+
+def _beside(parts: dict[str, QWidget]) -> QWidget:
+    """Titled parts in a row, the last one with the room that is left."""
+    section = QWidget()
+    grid = QGridLayout(section)
+    grid.setContentsMargins(0, 0, 0, 10)
+    grid.setHorizontalSpacing(12)
+    grid.setVerticalSpacing(8)
+    for column, (title, widget) in enumerate(parts.items()):
+        heading = QLabel(title)
+        heading.setObjectName("section")
+        grid.addWidget(heading, 0, column)
+        grid.addWidget(widget, 1, column)
+    grid.setColumnStretch(len(parts) - 1, 1)
+    return section

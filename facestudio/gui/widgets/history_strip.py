@@ -88,7 +88,7 @@ def _item(run: Run) -> QListWidgetItem:
     icon = QIcon(pixmap)
     icon.addPixmap(pixmap, QIcon.Mode.Selected)  # else Qt colours it
     item = QListWidgetItem(icon, "")
-    who = f"the person in {run.source.name}" if run.source else str(run.recipe.person or "people of nobody")
+    who = f"the person in {run.source.name}" if run.source else str(run.recipe.person or "people who do not exist")
     words = f"{counted(count, 'picture')} from seed {run.recipe.seed}, {who}"
     item.setToolTip(words)
     item.setData(Qt.ItemDataRole.AccessibleTextRole, words)

@@ -1,11 +1,15 @@
-"""What is to be said of the current picture: its seed, and with a source photo how alike the recognisers find it."""
+"""What is to be said of the current picture: its seed, and with a source photo how alike the recognisers find it.
+
+Where it is narrow the figures stand below the words, and buttons have icons alone.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, Slot
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QGridLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from facestudio.faces.panel import UNJUDGED, between_photos
 from facestudio.gui.casting import PINS, A, B
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
     from facestudio.gui.runs import Picture
 
 HEIGHT = 124
+NARROW = 620  # px: with less, the figures stand below the words
+NARROWEST = 420
 GAUGE = 190
 COSINE = 170  # px that a line beside the gauge has
 NOBODY = "This person does not exist, so there is nobody to compare with."
@@ -36,8 +42,7 @@ class PortraitReadout(QWidget):
 
     def __init__(self, making: Making, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setFixedHeight(HEIGHT)
-        self._making, self._theme = making, theme
+        self._making, self._theme, self._narrow = making, theme, False
         self.seed, self.words, self.sentence = QLabel(), QLabel(), QLabel()
         self.seed.setObjectName("chipTitle")
         self.sentence.setObjectName("note")
@@ -56,10 +61,9 @@ class PortraitReadout(QWidget):
             (self.vary, "Others of this person", VARY_HELP),
             *((button, f"Pin as {name}", PIN_HELP[name]) for name, button in self.pins.items()),
         ):
-            button.setText(words)
+            button.setAccessibleName(words)
             button.setToolTip(help)
             button.setIconSize(QSize(18, 18))
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         said = QVBoxLayout()
         said.setSpacing(4)
         for label in (self.seed, self.words, self.sentence):
@@ -78,17 +82,46 @@ class PortraitReadout(QWidget):
                 if one is not None:
                     buttons.addWidget(one, row, column, Qt.AlignmentFlag.AlignLeft)
         buttons.setRowStretch(3, 1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(16, 12, 12, 8)
-        layout.setSpacing(24)
-        layout.addLayout(said, 1)
-        layout.addLayout(self._figures)
-        layout.addLayout(buttons)
+        self._layout = QGridLayout(self)
+        self._layout.setContentsMargins(16, 12, 12, 8)
+        self._layout.setHorizontalSpacing(24)
+        self._layout.setVerticalSpacing(0)
+        self._layout.setColumnStretch(0, 1)
+        self._layout.addLayout(said, 0, 0)
+        self._layout.addLayout(buttons, 0, 2)
+        self._lay_out()
         making.selection_changed.connect(self.refresh)
         making.run_changed.connect(self.refresh)
         making.work_changed.connect(self.refresh)
         theme.changed.connect(self._draw)
         self._draw()
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(NARROWEST, HEIGHT)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if (self.width() < NARROW) is not self._narrow:
+            self._narrow = not self._narrow
+            self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Put the figures beside the words, or below them."""
+        self._layout.removeItem(self._figures)
+        self._layout.addLayout(self._figures, *((1, 0, 1, 3) if self._narrow else (0, 1)))
+        style = Qt.ToolButtonStyle
+        for button in (self.copy, self.again, self.vary, *self.pins.values()):
+            name = button.accessibleName()
+            pin = button in self.pins.values()
+            button.setText(name.removeprefix("Pin as ") if self._narrow else name)
+            button.setToolButtonStyle(
+                style.ToolButtonIconOnly if self._narrow and not pin else style.ToolButtonTextBesideIcon
+            )
+        self._take_height()
+
+    def _take_height(self) -> None:
+        lines = len(self.cosines) if self._narrow else 0
+        self.setFixedHeight(HEIGHT + lines * ROW + (6 if lines else 0))
 
     @Slot()
     def _draw(self) -> None:
@@ -146,6 +179,7 @@ class PortraitReadout(QWidget):
         if old is not None:
             self._figures.removeItem(old)
         self._figures.addLayout(column, 0, 1, Qt.AlignmentFlag.AlignTop)
+        self._take_height()
 
 
 def title_of(portrait: Portrait) -> str:

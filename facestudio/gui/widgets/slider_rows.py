@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from facestudio.faces.sliders import Slider
 
 STEPS = 20  # from the middle to an end
+APART = 4  # px between groups
 REST = 500  # ms without a key after which a slider is let go
 
 
@@ -123,7 +124,7 @@ class SliderRows(QWidget):
         self._headings: list[QLabel] = []
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(0, 0, 0, 0)
-        self._column.setSpacing(6)
+        self._column.setSpacing(3)
         making.sliding.offered_changed.connect(self._rebuild)
         making.sliding.values_changed.connect(self.refresh)
         making.who_changed.connect(self.refresh)
@@ -143,6 +144,7 @@ class SliderRows(QWidget):
                 group = about.group
                 heading = QLabel(group)
                 heading.setObjectName("chipTitle")
+                heading.setContentsMargins(0, APART if self._headings else 0, 0, 0)
                 self._headings.append(heading)
                 self._column.addWidget(heading)
             row = SliderRow(about)

@@ -151,13 +151,17 @@ class WorkPanel(QWidget):
 
     @Slot()
     def _show_more(self) -> None:
-        """What was just opened must be seen, also where the panel is short."""
-        QTimer.singleShot(0, self._scroll_to_more)  # once it has its place
+        self.bring_into_view(self.more)
+
+    def bring_into_view(self, fold: Fold) -> None:
+        """Show `fold`, which was just opened, also where the panel is short."""
+        self._brought = fold
+        QTimer.singleShot(0, self._scroll_to_brought)  # once it has its place
 
     @Slot()
-    def _scroll_to_more(self) -> None:
-        bar, top = self._scroll.verticalScrollBar(), self.more.y()
-        below = top + self.more.height() - self._scroll.viewport().height()
+    def _scroll_to_brought(self) -> None:
+        bar, top = self._scroll.verticalScrollBar(), self._brought.y()
+        below = top + self._brought.height() - self._scroll.viewport().height()
         bar.setValue(min(top, max(below, bar.value())))  # all of it, or its beginning where it is too high
 
     @Slot()

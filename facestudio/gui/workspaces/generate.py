@@ -1,4 +1,5 @@
-"""The Generate workspace: left who is drawn and how, right the gallery or one large picture, what is said of it, what was before.
+"""The Generate workspace: left who is drawn and how, in the middle the gallery or one large picture with what is said of it and
+what was before, right the sliders that move it.
 
 Only lays out, connects, and asks where to save; `Making` decides.
 """
@@ -12,7 +13,6 @@ from PySide6.QtCore import QMimeData, QSignalBlocker, Qt, Slot
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSplitter,
     QStackedWidget,
@@ -26,6 +26,7 @@ from facestudio.gui.generating import Making
 from facestudio.gui.runs import Picture, Run
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.distributions import DistributionsDialog
+from facestudio.gui.widgets.elided_label import ElidedLabel
 from facestudio.gui.widgets.empty_gallery import EmptyGallery
 from facestudio.gui.widgets.gallery_grid import GalleryGrid
 from facestudio.gui.widgets.generate_panel import GeneratePanel
@@ -33,6 +34,7 @@ from facestudio.gui.widgets.history_strip import HistoryStrip
 from facestudio.gui.widgets.large_picture import LargePicture
 from facestudio.gui.widgets.likeness_dialog import LikenessDialog
 from facestudio.gui.widgets.portrait_readout import PortraitReadout
+from facestudio.gui.widgets.sliders_column import WIDTH, SlidersColumn
 from facestudio.gui.widgets.toast import Toast
 from facestudio.gui.widgets.work_panel import SIDE
 from facestudio.gui.workplace import counted
@@ -59,9 +61,9 @@ class GenerateWorkspace(QSplitter):
         self.large = LargePicture(making, theme)
         self.readout = PortraitReadout(making, theme)
         self.panel = GeneratePanel(making, theme)
-        self.about = QLabel()
+        self.sliders = SlidersColumn(making)
+        self.about = ElidedLabel()
         self.about.setObjectName("galleryAbout")
-        self.about.setTextFormat(Qt.TextFormat.PlainText)
         self.history = HistoryStrip(making)
         self.alike = QPushButton("How alike…")
         self.alike.setToolTip("How alike the faces of this gallery are, each with each (Ctrl+M)")
@@ -96,13 +98,14 @@ class GenerateWorkspace(QSplitter):
         column.addWidget(self.centre, 1)
         column.addWidget(self.foot)
         self.toast = Toast(self.centre)
-        for widget in (self.panel, middle):
+        for widget in (self.panel, middle, self.sliders):
             self.addWidget(widget)
-        for index, stretch in enumerate((0, 1)):
+        for index, stretch in enumerate((0, 1, 0)):
             self.setStretchFactor(index, stretch)
             self.setCollapsible(index, False)
-        self.setSizes([SIDE, 1110])
+        self.setSizes([SIDE, 1110 - WIDTH, WIDTH])
         self._connect()
+        self._show_sliders()
         self.refresh()
 
     def _connect(self) -> None:
@@ -135,6 +138,9 @@ class GenerateWorkspace(QSplitter):
         for name, slot in triggered.items():
             self._commands[name].triggered.connect(slot)
         self._commands["keep_person"].toggled.connect(making.keep_person)
+        self._commands["panel"].toggled.connect(self._show_sliders)
+        making.sliding.offered_changed.connect(self._show_sliders)
+        self.sliders.reset.clicked.connect(self.reset_sliders)
         self.grid.shown.connect(self.show_large)
         self.large.closed.connect(self.show_grid)
         self.panel.source.choose_asked.connect(self.dialogs.choose_source)
@@ -210,6 +216,11 @@ class GenerateWorkspace(QSplitter):
         )
         self.save_gallery.setEnabled(making.can_save)
 
+    @Slot()
+    def _show_sliders(self) -> None:
+        """Sliders come and go with the panel, and are there for weights that have some."""
+        self.sliders.setVisible(bool(self.making.sliding.offered) and self._commands["panel"].isChecked())
+
     def _about(self) -> str:
         run = self.making.shown
         if run is None:
@@ -217,7 +228,8 @@ class GenerateWorkspace(QSplitter):
         who = f"the person in {run.source.name}" if run.source else _people_of(run)
         there = len(run.pictures)
         count = counted(there, "picture") if there == run.count else f"{there} of {counted(run.count, 'picture')}"
-        first, last = run.plan[0].seed, run.plan[max(there, 1) - 1].seed
+        reached = run.count if run is self.making.running else there
+        first, last = run.plan[0].seed, run.plan[max(reached, 1) - 1].seed
         seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
         state = ["Saving…"] if self.making.saving else [f"{run.seconds:.1f} s"] if run.seconds is not None else []
         return "   ".join([f"{count} of {who}", seeds, *state])
@@ -357,7 +369,7 @@ def _people_of(run: Run) -> str:
     """Who is on the pictures of a run without a photo."""
     first, last = run.plan[0].who, run.plan[-1].who
     if first is None:
-        return "nobody"
+        return "somebody who does not exist" if run.count == 1 else "people who do not exist"
     if isinstance(first, Between) and isinstance(last, Between) and run.count > 1:
         return f"the way from {first.one} to {first.other}"
     if isinstance(first, Near):
