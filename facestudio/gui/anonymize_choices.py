@@ -1,7 +1,8 @@
 """What the Anonymize panel asks for besides the method: who becomes whom, what results are called, and what their files say.
 
 Remembered from one start to the next, except for secrets without a key file: those live in memory, and end with the window. Of a
-key file the place is remembered and never what it holds. Knows no widget.
+key file the place is remembered and never what it holds. Fallback and metadata start as usual: what gives more away is asked for
+anew. Knows no widget.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ from facestudio.files import same_file
 from facestudio.gui import anonymize_work as work
 from facestudio.gui.anonymize_choices import Choices
 from facestudio.gui.anonymize_rows import FAILED, LEFT_OUT, REVIEW, TO_DO, WORKING, Row, counts
+from facestudio.gui.going_on import settings_before
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.workplace import Workplace, counted
 from facestudio.methods.base import method_title
@@ -65,6 +66,7 @@ class Anonymizing(Workplace):
         self._counts: dict[str, int] | None = None
         self._looking: Job | None = None
         self._then_run = False
+        self._just_opened = False  # so that rows which come may say how they were made
         self._entered = self.closed = False
         self._done.connect(self._take_done, Qt.ConnectionType.QueuedConnection)
         self._begun.connect(self._take_begun, Qt.ConnectionType.QueuedConnection)
@@ -128,6 +130,7 @@ class Anonymizing(Workplace):
             return
         self.given, self._company = tuple(paths), work.Company()
         self.output = self.choices.place(_key(self.given)) or work.default_output(self.given)
+        self._just_opened = True
         self._renew_rows()
 
     def choose_output(self, folder: Path) -> None:
@@ -168,6 +171,42 @@ class Anonymizing(Workplace):
         """How many photos are still to do, as far as is known."""
         return self.counts.get(TO_DO, 0) + self.counts.get(WORKING, 0)
 
+    # ---- going on with a run of another day
+
+    @property
+    def _touched(self) -> bool:
+        """Whether somebody chose a method, options or a seed."""
+        offer = self.offers[0] if self.offers else None
+        defaults = {field.name: field.default for field in offer.options} if offer is not None else {}
+        return self.offer is not offer or self.options != defaults or self.seed != 0
+
+    @property
+    def made_before(self) -> Settings | None:
+        """What the results that are there were made with, if that is something else, and can be asked for here."""
+        before = settings_before(self.rows, self.studio.far)
+        offered = {offer.checkpoint.id for offer in self.offers or ()}
+        if before is None or before.recipe.checkpoint not in offered:
+            return None
+        known = self.output is not None and bool(self.choices.secrets(self.output))
+        lost = (before.secret and not known) or (before.numbers and self.choices.names is None)
+        return None if lost else before
+
+    def go_on_as(self, before: Settings, begin: bool = False) -> None:
+        """Ask for everything as `before` says it, and look at the photos anew; `begin` the run then."""
+        self.choose(before.recipe.checkpoint)
+        shown = {field.name for field in self.offer.options} if self.offer is not None else set()
+        self.options.update({name: value for name, value in before.recipe.options.items() if name in shown})
+        self.recipe_changed.emit()
+        self.set_seed(before.recipe.seed)
+        choices = self.choices
+        choices.set_fallback(before.fallback)
+        choices.set_metadata(before.metadata)
+        choices.set_reset_times(before.times)
+        choices.set_consistent(bool(before.secret))
+        choices.set_similar(before.similar)
+        self._renew_rows()
+        self._then_run = begin
+
     # ---- what is there
 
     def _look(self) -> None:
@@ -201,7 +240,12 @@ class Anonymizing(Workplace):
     def _take_rows(self, rows: list[Row]) -> None:
         self._looking, self.listing = None, False
         then_run, self._then_run = self._then_run, False
+        opened, self._just_opened = self._just_opened, False
         self._show_rows(rows)
+        if opened and not self._touched and (before := self.made_before) is not None:
+            self.go_on_as(before)
+            self.notified.emit("The settings are those that the results which are there were made with.", self.report)
+            return
         self.work_changed.emit()
         if not then_run:
             return

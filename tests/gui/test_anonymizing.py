@@ -374,6 +374,56 @@ def test_results_of_other_settings_are_asked_about(
     assert (page.run.output / "a.png").read_bytes() != kept
 
 
+def test_the_next_day_a_run_is_gone_on_with_as_it_was_begun(
+    qtbot: QtBot, make_window: Callable[[], MainWindow], studio: HidingStudio, album: Path
+) -> None:
+    window = shown(qtbot, make_window())
+    run = window.anonymizing
+    run.choose("blur")
+    run.set_option("radius", 40.0)
+    run.set_seed(7)
+    run.choices.set_metadata("technical")
+    run.choices.set_reset_times(True)
+    opened(qtbot, window, album)
+    studio.held = {"empty"}
+    QTest.mouseClick(window.anonymize.panel.button, LEFT)
+    qtbot.waitUntil(lambda: "empty" in [row.path.stem for row in run.rows if row.working], timeout=PATIENCE)
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    ended(qtbot, window)
+    window.leaving.certain = True
+    window.close()
+    studio.held = set()
+    window = shown(qtbot, make_window())
+    run, page = window.anonymizing, window.anonymize
+    assert run.offer is not None and run.offer.checkpoint.id == "solid"
+    opened(qtbot, window, album)
+    qtbot.waitUntil(lambda: run.offer.checkpoint.id == "blur" and bool(run.rows) and not run.listing)
+    assert (run.options["radius"], run.seed, run.choices.metadata) == (40.0, 7, "technical")
+    assert "settings are those" in toast(page)
+    assert "exists already" not in run.counts and run.counts["to do"] >= 1
+    studio.worked.clear()
+    QTest.mouseClick(page.panel.button, LEFT)
+    ended(qtbot, window)
+    assert "a" not in studio.worked and "empty" in studio.worked
+
+
+def test_somebody_who_chose_a_method_keeps_it_and_may_go_on_as_before(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path
+) -> None:
+    page.run.choose("blur")
+    opened(qtbot, window, album / "a.png", album / "crowd.png")
+    done(qtbot, window)
+    page.run.choose("pixelate")
+    opened(qtbot, window, album / "a.png", album / "crowd.png")
+    assert page.run.offer is not None and page.run.offer.checkpoint.id == "pixelate"
+    assert cell(page, "a.png", STATUS) == "Exists already"
+    QTest.mouseClick(page.panel.button, LEFT)
+    answer(qtbot, window, "Go on with their settings")
+    qtbot.waitUntil(lambda: toast(page).startswith("Done: 0 photos"), timeout=PATIENCE)
+    assert page.run.offer.checkpoint.id == "blur" and cell(page, "a.png", STATUS) != "Exists already"
+    ended(qtbot, window)
+
+
 def test_what_was_in_the_way_and_kept_stands_in_the_report(
     qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path, tmp_path: Path
 ) -> None:

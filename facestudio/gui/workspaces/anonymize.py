@@ -373,12 +373,16 @@ class AnonymizeWorkspace(QSplitter):
     def _ask_about_results(self, rows: list[Row]) -> None:
         which = "\n".join(f"{sum(row.doubt == doubt for row in rows)}: {DOUBTS[doubt]}" for doubt in _kinds(rows))
         one = len(rows) == 1
+        before = self.run.made_before
+        words = "Go on with its settings" if one else "Go on with their settings"
+        same = {} if before is None else {words: (Role.ActionRole, partial(self.run.go_on_as, before, True))}
         ask(
             self.window(),
             "A result is there already" if one else f"{len(rows)} results are there already",
             which,
             {
                 "Keep what is there": (Role.AcceptRole, partial(self.run.run, False)),
+                **same,
                 "Make again": (Role.DestructiveRole, partial(self.run.run, True)),
                 "Cancel": (Role.RejectRole, nothing),
             },
