@@ -30,6 +30,7 @@ from facestudio.faces.face import AlignedFace, Face, Identity, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.faces.paste import paste, region_of
+from facestudio.faces.tone import tone_of, with_tone
 from facestudio.methods.base import Batched, Guided, Restorer
 from facestudio.options import validate
 from facestudio.photo import Photo
@@ -217,7 +218,7 @@ def restore(
                 sharp = shrunk and is_sharp(after, current[index])
                 after = paste(
                     after,
-                    without_colour(restored) if colourless(before) else restored,
+                    in_tone(restored, before),
                     strength,
                     whole=whole,
                     matched=not whole,
@@ -295,6 +296,14 @@ def without_colour(aligned: AlignedFace) -> AlignedFace:
     """The crop in greys: a black-and-white photo shall not come back tinted."""
     grey = np.rint(aligned.pixels @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
     return aligned.with_pixels(np.repeat(grey[..., None], 3, axis=2))
+
+
+def in_tone(made: AlignedFace, before: AlignedFace) -> AlignedFace:
+    """`made` without colours that the photo has none of: in greys where it is black and white, in its tone where it has one."""
+    if colourless(before):
+        return without_colour(made)
+    tone = tone_of(before.pixels)
+    return made if tone is None else with_tone(made, tone)
 
 
 def face_seed(photo: Photo, index: int, seed: int) -> int:
