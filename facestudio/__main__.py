@@ -15,6 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         from facestudio.cli.main import run
     except KeyboardInterrupt:  # stopped before there was a command that could say so
+        sys.stderr.write("Error: Stopped; what was finished before is kept.\n")
         return 130
     return run(arguments)
 

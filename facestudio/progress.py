@@ -87,6 +87,11 @@ class Progress:
         self.tally = ""
 
     @property
+    def running(self) -> bool:
+        """Whether a `track` is running, so that `cancel` would be heard at its next step."""
+        return bool(self._levels)
+
+    @property
     def cancelled(self) -> bool:
         """Whether `cancel` was called."""
         return self._stop.is_set()

@@ -72,7 +72,8 @@ class Screen:
 
     @contextmanager
     def progress(self) -> Iterator[Progress]:
-        """A Progress drawn as a bar. The first Ctrl-C asks it to stop at the next step; a second one interrupts at once."""
+        """A Progress drawn as a bar. The first Ctrl-C asks it to stop at the next step; a second one interrupts at once, and so
+        does the first while no step is counted, as while weights are loaded."""
         bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -124,6 +125,8 @@ def _stopped_by_interrupt(progress: Progress) -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         progress.cancel()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        if not progress.running:
+            raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)
     try:

@@ -243,7 +243,10 @@ def build() -> typer.Typer:
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; every FaceStudioError and wrong usage ends in one sentence."""
     try:
-        return build()(arguments, standalone_mode=False, prog_name="facestudio") or 0
+        code = build()(arguments, standalone_mode=False, prog_name="facestudio") or 0
+        if code != STOPPED:  # what Typer makes of an interrupt
+            return code
+        raise KeyboardInterrupt
     except _ClickException as error:
         dashes = any(text.startswith("-") and os.path.lexists(text) for text in arguments)
         hint = "Write ./ before the name of a file that begins with a dash." if dashes else ""
