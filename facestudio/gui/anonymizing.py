@@ -22,7 +22,7 @@ from facestudio.errors import UsageError
 from facestudio.files import same_file
 from facestudio.gui import anonymize_work as work
 from facestudio.gui.anonymize_choices import Choices
-from facestudio.gui.anonymize_rows import FAILED, LEFT_OUT, REVIEW, TO_DO, WORKING, Row, counts
+from facestudio.gui.anonymize_rows import FAILED, LEFT_OUT, NOBODY, REVIEW, TO_DO, WORKING, Row, counts
 from facestudio.gui.going_on import settings_before
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.workplace import Workplace, counted
@@ -354,7 +354,8 @@ class Anonymizing(Workplace):
 
     @Slot(object)
     def _take_end(self, made: int) -> None:
-        found = {"failed": self.counts.get(FAILED, 0), "to be looked at": self.counts.get(REVIEW, 0)}
+        words = {FAILED: "failed", REVIEW: "to be looked at", NOBODY: "in which no face was found"}
+        found = {words[status]: self.counts.get(status, 0) for status in words}
         doubts = "".join(f"; {number} {what}" for what, number in found.items() if number)
         self.notified.emit(f"Done: {counted(made, 'photo')}{doubts or ' anonymized'}", self.report)
 
@@ -382,8 +383,8 @@ class Anonymizing(Workplace):
 
     @property
     def reported(self) -> bool:
-        """Whether there is anything to report."""
-        return any(row.line is not None for row in self.rows)
+        """Whether there is anything to report: of what is no photo to do alone there is not."""
+        return any(row.line is not None and row.item is not None for row in self.rows)
 
     @property
     def records(self) -> list[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,8 @@ def test_a_folder_is_anonymized_reviewed_and_reported(
     assert float(cell(page, "a.png", WORST)) < 0.4
     qtbot.waitUntil(lambda: cell(page, "a.png", AFTER, PICTURE) is not None, timeout=PATIENCE)
     assert {p.name for p in out.rglob("*") if p.is_file()} == {"a.png", "crowd.png", "empty.png", "b.jpg"}
-    assert told == ["Done: 5 photos; 1 failed; 1 to be looked at"]
+    assert told == ["Done: 5 photos; 1 failed; 1 to be looked at; 1 in which no face was found"]
+    assert "written as it is" in cell(page, "empty.png", REASON), "nobody takes it for anonymized"
 
     # only what needs review
     assert [button.text() for button in page.filter.buttons.values()][:2] == ["All  6", "Needs review  1"]
@@ -298,6 +300,43 @@ def test_a_face_is_tried_again_as_the_panel_says_and_one_is_added(
     page.page.viewer.drawing.drawn.emit(tuple(float(x) for x in FACES[0].box))
     assert "shows face 1" in said(qtbot, window)
     assert len(page.page.cards) == 3
+
+
+def test_a_review_is_named_while_it_works(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path
+) -> None:
+    opened(qtbot, window, album / "a.png")
+    done(qtbot, window)
+    reviewed(qtbot, page, "a.png")
+    seen: list[str] = []
+    page.run.progressed.connect(lambda update: seen.append(page.panel.job_bar.stage.text()))
+    decided(
+        qtbot, page, page.page.cards[1].hide_it if page.page.cards[1].hide_it.isEnabled() else page.page.cards[1].again
+    )
+    assert seen and set(seen) == {"Doing a photo again…"}
+
+
+def test_there_is_no_report_on_what_is_no_photo(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path
+) -> None:
+    opened(qtbot, window, album)
+    assert page.run.counts["left out"] == 1 and not page.export.isEnabled()
+    assert not window.commands["export_report"].isEnabled()
+
+
+def test_a_high_figure_of_a_hidden_face_is_explained(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path
+) -> None:
+    opened(qtbot, window, album / "a.png")
+    done(qtbot, window)
+    row = page.run.rows[0]
+    assert row.record is not None
+    note = "It was too poor to be recognised before, and nothing of it is left."
+    face = {**row.record["faces"][0], "status": "fallback", "notes": ["Hidden by solid.", note]}
+    face["similarity"] = {"starter-embedder-b": 0.77}
+    page.run.set_row(replace(row, record={**row.record, "status": "fallback", "faces": [face]}))
+    tip = cell(page, "a.png", WORST, Qt.ItemDataRole.ToolTipRole)
+    assert tip == f"0.770 by starter-embedder-b. It is of face 1, and says nothing: {note}"
 
 
 def test_a_run_is_paused_stopped_and_gone_on_with_another_day(

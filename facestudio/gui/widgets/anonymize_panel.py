@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QSignalBlocker, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 
@@ -13,6 +15,7 @@ from facestudio.gui.widgets.anonymize_boxes import FilesBox, PathLabel, PeopleBo
 from facestudio.gui.widgets.run_bar import RunBar
 from facestudio.gui.widgets.work_panel import WorkPanel, note, titled
 from facestudio.gui.workplace import counted
+from facestudio.progress import Update
 
 LACK = "Nothing is here that changes faces. See which weights there are (F9), or run `facestudio doctor`."
 FALLBACKS = (
@@ -30,10 +33,23 @@ POLICIES = (
 )
 
 
+class AnonymizeBar(RunBar):
+    """Counts the photos of a run, and names what else is done: one photo of a review needs no counting."""
+
+    def __init__(self, session: Anonymizing, theme: Theme, parent: QWidget | None = None) -> None:
+        self._run = session
+        super().__init__(session, theme, parent)
+
+    @Slot(object)
+    def _show_update(self, update: Update) -> None:
+        named = not self._run.running and self._run.doing
+        super()._show_update(replace(update, tally=f"{named.capitalize()}…") if named else update)
+
+
 class AnonymizePanel(WorkPanel):
     """Shows what `anonymizing` is to do."""
 
-    BAR = RunBar
+    BAR = AnonymizeBar
 
     open_asked = Signal()
     folder_asked = Signal()

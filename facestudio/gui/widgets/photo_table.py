@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from facestudio.gui.anonymize_rows import FAILED, LEFT_OUT, MEANINGS, ORDER, TONES, Row
+from facestudio.gui.anonymize_rows import FAILED, FALLBACK, LEFT_OUT, MEANINGS, NOBODY, ORDER, TONES, VERIFIED, Row
 from facestudio.gui.anonymize_thumbnails import Thumbnails
 from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.theme import Theme
@@ -97,7 +97,8 @@ class PhotoModel(QAbstractTableModel):
 
     @staticmethod
     def _shade(row: Row, column: int) -> str:
-        return "muted" if column == REASON or row.status == LEFT_OUT else "text"
+        muted = column == REASON or row.status == LEFT_OUT or (column == WORST and bool(_explained(row)))
+        return "muted" if muted else "text"
 
     @staticmethod
     def _text(row: Row, column: int) -> str:
@@ -109,15 +110,15 @@ class PhotoModel(QAbstractTableModel):
             return "" if row.worst is None else f"{row.worst[0]:.2f}"
         if column == STATUS:
             return row.status.capitalize()
-        return row.reason if column == REASON else ""
+        return _reason(row) if column == REASON else ""
 
     def _tip(self, row: Row, column: int) -> str:
         if column == WORST and row.worst is not None:
-            return f"{row.worst[0]:.3f} by {row.worst[1]}"
+            return f"{row.worst[0]:.3f} by {row.worst[1]}. {_explained(row)}".rstrip()
         if column == STATUS:
             return MEANINGS.get(row.status, "")
         if column == REASON:
-            return row.reason
+            return _reason(row)
         return str(row.output or row.path) if column == AFTER else str(row.path)
 
     @staticmethod
@@ -128,7 +129,7 @@ class PhotoModel(QAbstractTableModel):
             return -2.0 if row.worst is None else row.worst[0]
         if column == STATUS:
             return ORDER.index(row.status) if row.status in ORDER else len(ORDER)
-        return row.reason if column == REASON else row.name.casefold()
+        return _reason(row) if column == REASON else row.name.casefold()
 
     @Slot()
     def _reset(self) -> None:
@@ -145,6 +146,23 @@ class PhotoModel(QAbstractTableModel):
         row = self._run.place_of(path)
         if row is not None:
             self.dataChanged.emit(self.index(row, BEFORE), self.index(row, AFTER), [PICTURE])
+
+
+def _reason(row: Row) -> str:
+    """Why the photo has its status; also that one without a face is in the results as it was."""
+    return row.reason or (MEANINGS[NOBODY] if row.status == NOBODY else "")
+
+
+def _explained(row: Row) -> str:
+    """Why the worst similarity, of a face that is settled all the same, says nothing, in a sentence; "" when it does."""
+    if row.worst is None or row.record is None:
+        return ""
+    cosine, judge = row.worst
+    for n, face in enumerate(row.record["faces"], 1):
+        alike = face["similarity"].get(judge) == cosine
+        if alike and face["notes"] and face["status"] in (VERIFIED, FALLBACK):
+            return f"It is of face {n}, and says nothing: {face['notes'][-1]}"
+    return ""
 
 
 class OneStatus(QSortFilterProxyModel):
