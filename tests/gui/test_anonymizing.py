@@ -20,6 +20,7 @@ from pytestqt.qtbot import QtBot
 from facestudio.checkpoints import checkpoint
 from facestudio.cli.main import run as command
 from facestudio.faces.face import Face
+from facestudio.gui.anonymize_rows import ORDER
 from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.widgets.photo_table import AFTER, NAME, PICTURE, REASON, STATUS, WORST
@@ -314,6 +315,25 @@ def test_a_review_is_named_while_it_works(
         qtbot, page, page.page.cards[1].hide_it if page.page.cards[1].hide_it.isEnabled() else page.page.cards[1].again
     )
     assert seen and set(seen) == {"Doing a photo again…"}
+
+
+def test_many_statuses_ask_for_no_wider_window(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path
+) -> None:
+    opened(qtbot, window, album / "a.png")
+    row = page.run.rows[0]
+    nothing = {"output": None, "error": None, "recipe": None, "faces": []}
+    page.run._show_rows([replace(row, record={**nothing, "status": status}) for status in ORDER])
+    window.resize(1000, 700)
+    qtbot.waitUntil(lambda: window.width() == 1000)
+    buttons = list(page.filter.buttons.values())
+    assert len(buttons) == len(ORDER) + 1
+    qtbot.waitUntil(lambda: all(one.visibleRegion().boundingRect() == one.rect() for one in buttons))
+    assert len({button.y() for button in buttons}) > 1, "in several lines"
+    boxes = [button.geometry() for button in buttons]
+    assert not any(a.intersects(b) for n, a in enumerate(boxes) for b in boxes[:n])
+    window.resize(1800, 900)
+    qtbot.waitUntil(lambda: len({button.y() for button in buttons}) == 1)
 
 
 def test_there_is_no_report_on_what_is_no_photo(
