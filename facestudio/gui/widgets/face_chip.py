@@ -13,6 +13,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
+from facestudio.faces.calibration import shown
 from facestudio.faces.panel import UNJUDGED, Summary
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.gauge import Gauge, tone
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 CROP = 88
 CHIP = 150
 BUTTON = 24  # side of a button beside the crop
+SCORE = "The score says how sure the detector is that this is a face, from 0 to 1."
 LONGEST = 62  # characters of an error on a chip; the tooltip has all
 
 
@@ -80,6 +82,7 @@ class FaceChip(QFrame):
         self.crop.show_image(crop)
         self.tick = QCheckBox(f"Face {index + 1}")
         self.tick.setToolTip("Restore this face")
+        self.tick.setAccessibleDescription(info.replace("\n", ", "))
         self.tick.clicked.connect(self._clicked)
         self.info = info
         self.chance, self.words = QLabel(), QLabel()
@@ -156,7 +159,7 @@ class FaceChip(QFrame):
         judged = summary is not None and summary.words != UNJUDGED
         self.chance.setText(f"{summary.chance:.0%}" if summary and judged else "")
         if result is None or result.status == "skipped":
-            self._say(self.info if result is None else "left as it was", "muted", self.info)
+            self._say(self.info if result is None else "left as it was", "muted", f"{self.info}\n{SCORE}")
         elif result.status == "failed":
             self._say(_short(f"Failed: {result.error}"), "bad", result.error or "")
         elif summary is None:
@@ -247,9 +250,9 @@ def figures(result: FaceResult, reference: str = "") -> str:
             lines.append(f"Recognisable: {before:.0%} before, {after:.0%} after")
     for name, verdict in result.verdicts.items():
         lines.append(
-            f"{name}: cosine {verdict.cosine:.3f}, {verdict.words}\n"
+            f"{verdict.title or name}: cosine {verdict.cosine:.3f}, {verdict.words}\n"
             f'    "same person" from {verdict.threshold:.3f} (one stranger in {1 / verdict.far:,.0f} reaches it)\n'
-            f'    "changed" below {verdict.changed_below:.3f}; probability of the same person {verdict.probability:.0%}'
+            f'    "changed" below {verdict.changed_below:.3f}; probability of the same person {shown(verdict.probability):.0%}'
         )
         if name in result.to_reference:
             lines.append(f"    to the reference {reference}: cosine {result.to_reference[name]:.3f}")
