@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
-from PySide6.QtGui import QIcon, QImage, QPixmap, QResizeEvent
+from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from facestudio.files import shown
 from facestudio.gui.session import Session
 from facestudio.gui.theme import Theme
 
-ICON = QSize(64, 48)
+ICON = QSize(48, 48)
+DRAWN = 160  # px of what is drawn of an icon
+ALL = "Restore every photo of the list into a folder (Ctrl+Alt+R)"
 SETTLE = 80  # ms after scrolling until thumbnails are asked for
 
 
@@ -31,6 +33,7 @@ class FilesList(QWidget):
         self.title = QLabel()
         self.title.setObjectName("section")
         self.list = QListWidget()
+        self.list.setAccessibleName("Photos")
         self.list.setIconSize(ICON)
         self.list.setUniformItemSizes(True)
         self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
@@ -51,7 +54,6 @@ class FilesList(QWidget):
         layout.addLayout(title)
         layout.addWidget(self.list, 1)
         self.all = QPushButton("Restore all…")
-        self.all.setToolTip("Restore every photo of the list into a folder (Ctrl+Alt+R)")
         self.all.clicked.connect(self.all_asked)
         foot = QVBoxLayout()
         foot.setContentsMargins(12, 8, 12, 10)
@@ -71,7 +73,7 @@ class FilesList(QWidget):
         self.list.clear()
         self._items = {}
         for path in self._session.files.paths:
-            item = QListWidgetItem(self._theme.icon("file", "muted"), shown(path))
+            item = QListWidgetItem(icon_of(self._theme.pixmap("file", DRAWN, "muted")), shown(path))
             item.setData(Qt.ItemDataRole.UserRole, path)
             item.setToolTip(str(path))
             self.list.addItem(item)
@@ -101,10 +103,10 @@ class FilesList(QWidget):
         if item is None:
             return
         if image is None:
-            item.setIcon(self._theme.icon("broken", "bad"))
+            item.setIcon(icon_of(self._theme.pixmap("broken", DRAWN, "bad")))
             item.setToolTip(f"{path}\n{reason}")
         else:
-            item.setIcon(QIcon(QPixmap.fromImage(image)))
+            item.setIcon(icon_of(QPixmap.fromImage(image)))
 
     @Slot(object, str)
     def _mark(self, path: Path, words: str) -> None:
@@ -114,7 +116,9 @@ class FilesList(QWidget):
 
     @Slot()
     def _show_what_can_be_done(self) -> None:
-        self.all.setEnabled(not self._session.obstacle_to_all)
+        obstacle = self._session.obstacle_to_all
+        self.all.setEnabled(not obstacle)
+        self.all.setToolTip(obstacle or ALL)
 
     @Slot()
     def _want_visible(self) -> None:
@@ -127,3 +131,19 @@ class FilesList(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(210, 400)
+
+
+def icon_of(picture: QPixmap) -> QIcon:
+    """The picture in the middle of a square, so that all names begin at one place; a selected photo keeps its colours."""
+    square = QPixmap(DRAWN, DRAWN)
+    square.fill(Qt.GlobalColor.transparent)
+    size = picture.size().scaled(square.size(), Qt.AspectRatioMode.KeepAspectRatio)
+    painter = QPainter(square)
+    painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+    left, top = (DRAWN - size.width()) // 2, (DRAWN - size.height()) // 2
+    painter.drawPixmap(QPoint(left, top), picture.scaled(size, mode=Qt.TransformationMode.SmoothTransformation))
+    painter.end()
+    icon = QIcon()
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+        icon.addPixmap(square, mode)
+    return icon
