@@ -31,6 +31,7 @@ class Settings:
         secret: name of the secret that says whom people become, the same in all photos (see `album`); "" without one.
         similar: who a face becomes is like who it was in apparent age and gender presentation.
         judges: recognisers that the user calibrated and that judge beside ours, as `Studio.own_judges` says them.
+        leave: faces that were not chosen are left as they are by somebody who knows of them.
     """
 
     recipe: Recipe
@@ -45,11 +46,12 @@ class Settings:
     secret: str = ""
     similar: bool = False
     judges: tuple[str, ...] = ()
+    leave: bool = False
 
     def to_text(self) -> str:
         """One line of JSON; the same settings always give the same line."""
         others = {name: value for name, value in vars(self).items() if name != "recipe"}
-        for later in ("secret", "similar", "judges"):  # not in runs that were begun before there were these
+        for later in ("secret", "similar", "judges", "leave"):  # not in runs that were begun before there were these
             if not others[later]:
                 del others[later]
         return json.dumps({**others, "recipe": json.loads(self.recipe.to_json())}, sort_keys=True)
@@ -65,6 +67,20 @@ class Settings:
             raise UsageError(
                 "These are no settings of an anonymizing run of this version.", hint="Make the photo again."
             ) from error
+
+    def told(self) -> dict[str, Any]:
+        """What a report says of them beside the recipe, ready for JSON; neither where faces were drawn nor the secret's name."""
+        return {
+            "faces": self.faces,
+            "leave_others": self.leave,
+            "tries": self.tries,
+            "fallback": self.hiding,
+            "metadata": self.metadata,
+            "reset_times": self.times,
+            "far": self.far,
+            "consistent": bool(self.secret),
+            "similar": self.similar,
+        }
 
     @property
     def hiding(self) -> str | None:

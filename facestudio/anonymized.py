@@ -20,6 +20,8 @@ _WORST = (FAILED, REVIEW, LEFT, FALLBACK, VERIFIED)
 AGAIN, HIDDEN, ADDED = "tried again", "hidden", "added by hand"  # with LEFT what a person can decide on a face
 UNCHANGED = "A person left it as it is: it is not changed."
 UNVERIFIED = "A person left it as it is, although it is not verified."
+NOT_CHOSEN = "It was not chosen, so it is left as it is."
+ASKED = "It was not chosen and is left as it is, as asked: it is not changed."
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class AnonymizedFace(FaceResult):
         found_again: the face as the detector sees it in the finished photo, None when it does not.
         decisions: what a person decided on it afterwards, in order: AGAIN, HIDDEN, ADDED or LEFT.
         person: token of the pseudonym that is shown (see `album`), "" when the face has none or something else is shown.
+        fallback: it is hidden by the fallback, or because a person decided so.
     """
 
     method: str = ""
@@ -60,11 +63,13 @@ class AnonymizedFace(FaceResult):
     found_again: Face | None = None
     decisions: tuple[str, ...] = ()
     person: str = ""
+    fallback: bool = False
 
     def details(self) -> dict[str, Any]:
         """See `FaceResult.details`."""
         return {
             "method": self.method or None,
+            "fallback": self.fallback,
             "found_again": None if self.found_again is None else round(self.found_again.score, 4),
             "changed_below": {name: round(verdict.changed_below, 5) for name, verdict in self.verdicts.items()},
             "far": {name: verdict.far for name, verdict in self.verdicts.items()},
@@ -95,18 +100,27 @@ class Anonymized(Result):
 
     @property
     def status(self) -> str:
-        """The worst of its faces' statuses, "needs review" where a face may have been missed; "no face", "skipped"."""
+        """The worst of its faces' statuses, "needs review" where a face may have been missed or others were not chosen, as these
+        can be recognised; "no face", "skipped"."""
         worst = min((_WORST.index(face.status) for face in self.faces if face.status != SKIPPED), default=None)
-        if self.missed and (worst is None or worst > _WORST.index(REVIEW)):
+        doubtful = bool(self.missed) or (worst is not None and self.not_chosen > 0)
+        if doubtful and (worst is None or worst > _WORST.index(REVIEW)):
             return REVIEW
         if worst is not None:
             return _WORST[worst]
         return SKIPPED if self.faces else NOBODY
 
     @property
+    def not_chosen(self) -> int:
+        """How many of its faces were not chosen."""
+        return sum(face.status == SKIPPED for face in self.faces)
+
+    @property
     def error(self) -> str | None:
         """What a person should look at, in a sentence; None when there is nothing."""
         words = [f"Face {face.index}: {face.error}" for face in self.faces if face.status in (FAILED, REVIEW, LEFT)]
+        if self.not_chosen and self.not_chosen < len(self.faces):
+            words.append(not_chosen(self.not_chosen))
         if self.missed:
             places = ", ".join(_place(face) for face in self.missed)
             words.append(f"Possible missed face{'s' if len(self.missed) > 1 else ''}: {places}.")
@@ -146,6 +160,13 @@ class Anonymized(Result):
     @staticmethod
     def _is_erased(face: FaceResult) -> bool:
         return isinstance(face, AnonymizedFace) and face.erased
+
+
+def not_chosen(number: int) -> str:
+    """That so many faces of a photo were not chosen, as a sentence."""
+    if number == 1:
+        return "1 face was not chosen: it is left as it is and may be recognised."
+    return f"{number} faces were not chosen: they are left as they are and may be recognised."
 
 
 def _place(face: Face) -> str:

@@ -7,7 +7,7 @@
 
 A face that some judge still knows is tried again, with another seed and stronger, and in the end hidden by the fallback, which
 the result says. Nothing is passed off: what was not verified needs review, and so does a photo in which the detector, less
-choosy than before, sees a face that nobody worked on. Knows no files and no window.
+choosy than before and looking twice at small ones, sees a face that nobody worked on. Knows no files and no window.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ from typing import Any
 import numpy as np
 
 from facestudio.anonymized import (
+    ASKED,
     FAILED,
     FALLBACK,
     HIDDEN,
     LEFT,
+    NOT_CHOSEN,
     REVIEW,
     SKIPPED,
     UNCHANGED,
@@ -40,6 +42,7 @@ from facestudio.faces.detect import Detector
 from facestudio.faces.duplicates import same_face
 from facestudio.faces.face import AlignedFace, Face
 from facestudio.faces.identity import Embedder
+from facestudio.faces.overlooked import overlooked
 from facestudio.faces.panel import Panel
 from facestudio.faces.paste import covered, paste, touched
 from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Finding, Said, Verifier
@@ -74,6 +77,7 @@ def anonymize(
     far: float = 1e-3,
     wanted: Mapping[int, Wanted] | None = None,
     cast: Cast | None = None,
+    leave: bool = False,
 ) -> Anonymized:
     """Change the chosen `faces` of `photo` until no judge knows them, or hide them by the `fallback`.
 
@@ -87,6 +91,7 @@ def anonymize(
         seed: with the photo's content, the face's index and the number of the try it fixes all randomness.
         wanted: by index, what is to be done with faces of a photo that was done before; see `reviewing`.
         cast: whom faces become, for methods that can be told (`Replacing`); None: somebody new each, apart from one another.
+        leave: those that are not selected are left as they are by somebody who knows of them; else the photo needs review.
 
     A method that fails on a face counts as a try. Cancelled passes through.
     """
@@ -115,7 +120,7 @@ def anonymize(
         after, unsure = _Work(photo, faces, courses, detector, verifier, progress).done()
         results = {n: _left(faces[n], n, each) for n, each in todo.items() if each.steps == ()}
         results |= {course.index: course.result(photo, after, panel) for course in courses}
-    every = tuple(results.get(n) or AnonymizedFace(face, n, SKIPPED, None, {}, {}) for n, face in enumerate(faces))
+    every = tuple(results.get(n) or _not_chosen(face, n, leave) for n, face in enumerate(faces))
     return Anonymized(photo, after, every, recipe, time.perf_counter() - started, unsure)
 
 
@@ -124,6 +129,13 @@ def _left(face: Face, index: int, wanted: Wanted) -> AnonymizedFace:
     return AnonymizedFace(
         face, index, LEFT, UNCHANGED, {}, {}, tries=wanted.earlier, decisions=wanted.decisions, notes=()
     )
+
+
+def _not_chosen(face: Face, index: int, leave: bool) -> AnonymizedFace:
+    """A face that nothing was asked for; `leave`: but that it stays."""
+    if leave:
+        return AnonymizedFace(face, index, LEFT, ASKED, {}, {}, decisions=(LEFT,))
+    return AnonymizedFace(face, index, SKIPPED, NOT_CHOSEN, {}, {})
 
 
 class _Course:
@@ -224,6 +236,7 @@ class _Course:
             found_again=self.found_again,
             decisions=self._decisions,
             person=self._person,
+            fallback=step.last_resort,
         )
 
     def _notes(self, finding: Finding) -> tuple[str, ...]:
@@ -276,12 +289,14 @@ class _Work:
                 after = self._changed(course, after)
             # in the order in which the crops were cut, as each holds what was laid before it
             self._courses = [course for course in self._courses if course not in todo] + todo
-            found = self._detector.detect(after, self._progress, UNSURE)
+            found, glimpses = self._detector.survey(after, self._progress, UNSURE)
             self._verify(after, found)
             failing = [c for c in self._courses if c.finding is not None and not c.passed]
             todo = [c for c in failing if c.finding is not None and c.advance(c.finding.obstacle, c.finding)]
             if not todo:
                 missed = tuple(one for one in found if not any(_shows(one, face) for face in self._faces))
+                known = (*self._faces, *found)
+                missed += overlooked(after.pixels, glimpses, known, self._detector, self._progress)
                 return self._without_traces(after), missed
 
     def _changed(self, course: _Course, after: Photo) -> Photo:

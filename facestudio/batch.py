@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,10 +24,10 @@ from typing import IO, Any, Protocol, TypeVar
 from facestudio.errors import DiskFull, FaceStudioError, NoFaceFound, UnwritableOutput
 from facestudio.files import hidden_name, real, same_file, shown, write_beside
 from facestudio.formats import DECODER_ERRORS, open_image
-from facestudio.journal import CHANGED, DAMAGED, DONE, OTHER, Journal, sha256_of, stamp_of
+from facestudio.journal import CHANGED, DAMAGED, DONE, FAILED, OTHER, UNKNOWN, Journal, sha256_of, stamp_of
 from facestudio.photo import SUFFIXES, Photo
 from facestudio.pipeline import FaceResult, Result
-from facestudio.planning import Item, Plan, find_photos, plan, suffix_of, survey
+from facestudio.planning import UNNUMBERED, Item, Plan, find_photos, plan, suffix_of, survey
 from facestudio.progress import Progress
 from facestudio.reporting import ReportFile
 
@@ -36,6 +36,7 @@ __all__ = ["Item", "Outcome", "Plan", "Writing", "face_record", "find_photos", "
 T = TypeVar("T")
 Work = Callable[[Photo, Progress], Result]
 LEFT_OUT = "left out"
+LEFT_OVER = "no longer among the inputs"
 PATIENCE = 5.0  # seconds until a full disk is tried again
 _LONG_AGO = 315532800  # 1980-01-01, the first second that every file system and archive can hold
 
@@ -46,10 +47,11 @@ class Outcome:
 
     Attributes:
         status: "ok", "partial" (some faces failed), "failed" or "skipped" (no face in it), or another one of the work's;
-            "left out" of what was no photo to do.
+            "left out" of what was no photo to do, "no longer among the inputs" of an earlier run's result.
         output: the file written, None when none was.
         result: the pipeline's result, when it came to one.
         label: what the report calls the photo instead of its path. earlier: the record of a run before, whose result was kept.
+        settings: of the run, as its report tells them beside the recipe.
     """
 
     source: Path
@@ -61,6 +63,7 @@ class Outcome:
     result: Result | None = field(default=None, compare=False)
     label: str = ""
     earlier: dict[str, Any] | None = field(default=None, compare=False)
+    settings: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def record(self) -> dict[str, Any]:
         """The report's JSON object for this photo."""
@@ -78,6 +81,7 @@ class Outcome:
             "seconds": round(self.seconds, 3),
             "recipe": json.loads(self.result.recipe.to_json()) if self.result else None,
             "faces": [face_record(face) for face in self.result.faces] if self.result else [],
+            **({"settings": dict(self.settings)} if self.settings is not None else {}),
         } | (self.result.details() if self.result else {})
 
 
@@ -164,6 +168,8 @@ def run(
     waiting: Callable[[DiskFull], None] | None = None,
     elsewhere: Elsewhere | None = None,
     reading: Callable[[Path], Photo] | None = None,
+    settings: Mapping[str, Any] | None = None,
+    left_over: Collection[Path] | None = None,
 ) -> list[Outcome]:
     """Do `work` on every photo of `inputs` and write the results under `out`.
 
@@ -179,6 +185,9 @@ def run(
             has no room fails.
         elsewhere: does the work instead of `work`, of all photos that are to be done; they end in any order.
         reading: opens each photo instead of `Photo.open`.
+        settings: what the report says beside the recipe of each photo that is to be done.
+        left_over: report, at last, also results of earlier runs that the journal knows and whose photos are no longer among the
+            inputs: those that are planned and, named here, others. None: do not.
 
     UsageError and an unwritable report are raised before anything is written. Cancelled passes through; what was finished stays.
     """
@@ -190,7 +199,8 @@ def run(
         file = stack.enter_context(ReportFile(report, {real(item.source) for item in planned.items}))
         reading = reading or partial(Photo.open, max_megapixels=max_megapixels)
         runner = _Run(
-            *(work, writing, planned, journal, resume, file, progress or Progress(), reading, waiting, elsewhere)
+            *(work, writing, planned, journal, resume, file, progress or Progress(), reading, waiting, elsewhere),
+            *(settings, left_over),
         )
         return runner.outcomes(done)
 
@@ -210,7 +220,10 @@ class _Run:
         reading: Callable[[Path], Photo],
         waiting: Callable[[DiskFull], None] | None,
         elsewhere: Elsewhere | None,
+        settings: Mapping[str, Any] | None,
+        left_over: Collection[Path] | None,
     ) -> None:
+        self._settings, self._inputs = settings, left_over
         self._work, self._writing, self._planned = work, writing, planned
         self._journal, self._resume, self._report = journal, resume, report
         self._progress, self._reading, self._waiting = progress, reading, waiting
@@ -233,7 +246,26 @@ class _Run:
                 outcome = next(stream)
                 faces += len(outcome.result.faces if outcome.result else (outcome.earlier or {}).get("faces", ()))
                 self._tell(outcome, outcomes, done)
+        for outcome in self._left():
+            self._tell(outcome, outcomes, done)
         return outcomes
+
+    def _left(self) -> Iterator[Outcome]:
+        """Results of earlier runs whose photos are not among the inputs any more."""
+        if self._journal is None or self._inputs is None:
+            return
+        inputs = self._sources | {real(path) for path in self._inputs}
+        numbers = any(item.label for item in self._planned.items)
+        targets = {real(item.target) for item in self._planned.items}
+        for source, target, record, sound in self._journal.results():
+            if real(source) in inputs or real(target) in targets:
+                continue
+            why = "The photo is no longer among the inputs; its result is of an earlier run"
+            why += "." if sound else ", and its file is not as that run wrote it."
+            # as the report of that run called the photo; where photos have numbers, no name comes in by one of before
+            name = UNNUMBERED if numbers and os.sep in record["input"] else record["input"]
+            earlier = record | {"input": name, "output": str(target), "kept": why}
+            yield Outcome(source, target, LEFT_OVER, why, 0.0, label=name, earlier=earlier)
 
     def _here(self) -> Generator[Outcome, None, None]:
         """Do one photo after the other."""
@@ -261,11 +293,16 @@ class _Run:
                 yield self._placed(*todo[number], made)
 
     def _tell(self, outcome: Outcome, outcomes: list[Outcome], done: Callable[[Outcome], None]) -> None:
+        outcome = self._by_settings(outcome)
         record = outcome.record()
         self._when_there_is_room(lambda: self._report.write(record))
         done(outcome)
         # a result holds two whole photos: of a large folder no memory could keep them all
         outcomes.append(replace(outcome, result=None))
+
+    def _by_settings(self, outcome: Outcome) -> Outcome:
+        """The outcome of a photo with the settings of the run; of what was left out, or kept, as it is."""
+        return outcome if outcome.status == LEFT_OUT or outcome.earlier else replace(outcome, settings=self._settings)
 
     def _clear(self) -> None:
         """Take away what a crash left of this folder's runs, where files without names are not to be had."""
@@ -293,7 +330,7 @@ class _Run:
             self._remember(made, item)
             return made
         except FaceStudioError as reason:
-            return replace(self._given_up(item, reason, result), seconds=time.perf_counter() - started)
+            return self._given_up(item, reason, result, time.perf_counter() - started)
 
     def _placed(self, item: Item, known: str, made: Made | FaceStudioError) -> Outcome:
         """What others `made` of a photo, written."""
@@ -315,12 +352,17 @@ class _Run:
         try:
             return self._written(replace(outcome, output=item.target), item, made.size, save)
         except FaceStudioError as reason:
-            return replace(self._given_up(item, reason, result), seconds=made.seconds)
+            return self._given_up(item, reason, result, made.seconds)
 
-    @staticmethod
-    def _given_up(item: Item, reason: FaceStudioError, result: Result | None = None) -> Outcome:
-        status = "skipped" if isinstance(reason, NoFaceFound) else "failed"
-        return Outcome(item.source, None, status, str(reason), 0.0, reason.hint, result, item.label)
+    def _given_up(
+        self, item: Item, reason: FaceStudioError, result: Result | None = None, seconds: float = 0.0
+    ) -> Outcome:
+        status = "skipped" if isinstance(reason, NoFaceFound) else FAILED
+        outcome = Outcome(item.source, None, status, str(reason), seconds, reason.hint, result, item.label)
+        if status == FAILED:
+            with suppress(FaceStudioError):  # then it is not known that it failed, which changes nothing else
+                self._remember(outcome, item)
+        return outcome
 
     def _known(self, item: Item) -> str:
         """What the journal knows of the result of `item`, "" where that does not matter."""
@@ -401,7 +443,7 @@ class _Run:
             if self._journal is not None:
                 file.seek(0)
                 stamp, content = self._stamps.get(item.source), sha256_of(file)
-                self._journal.write(item.source, final.record(), item.target, content, stamp)
+                self._journal.write(item.source, self._by_settings(final).record(), item.target, content, stamp)
 
         token = self._journal.token if self._journal is not None else ""
         self._when_there_is_room(lambda: save(check, token))
@@ -410,10 +452,17 @@ class _Run:
         return final
 
     def _remember(self, outcome: Outcome, item: Item) -> None:
-        """Enter an outcome without a file; what failed is tried again by the next run."""
+        """Enter an outcome without a file; what failed is tried again by the next run, but it is known that it did."""
         journal, stamp = self._journal, self._stamps.get(item.source)
-        if journal is not None and outcome.status != "failed":
-            self._when_there_is_room(lambda: journal.write(item.source, outcome.record(), stamp=stamp))
+        if journal is None or (outcome.status == FAILED and self._stays_known(item, journal)):
+            return
+        record = self._by_settings(outcome).record()
+        self._when_there_is_room(lambda: journal.write(item.source, record, stamp=stamp))
+
+    @staticmethod
+    def _stays_known(item: Item, journal: Journal) -> bool:
+        """Whether something is known of `item` that a failure must not make forgotten: a result, or that none was to write."""
+        return os.path.lexists(item.target) or journal.state(item.source, item.target) not in (UNKNOWN, FAILED)
 
     def _when_there_is_room(self, action: Callable[[], T]) -> T:
         """`action`, once more every few seconds while the disk is full."""

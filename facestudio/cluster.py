@@ -59,6 +59,7 @@ class Job:
     max_megapixels: float = 150.0
     similar: bool = False
     judges: str = "all"
+    leave: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +97,7 @@ class Worker:
                 chosen = set(job.selected) if job.selected is not None and faces else None
             persons = {index: iter((person,)) for index, person in task.persons.items()}
             cast = self._studio.cast(job.recipe.checkpoint, persons) if job.similar else Cast(persons)
-            settings: dict[str, Any] = {"tries": job.tries, "fallback": job.fallback, "cast": cast}
+            settings: dict[str, Any] = {"tries": job.tries, "fallback": job.fallback, "cast": cast, "leave": job.leave}
             result = self._studio.anonymize(photo, faces, job.recipe, chosen, progress, **settings)
             content = self._file(result, task.name) if result.writable else None
             size = result.after.size

@@ -112,6 +112,7 @@ class Ensemble:
             tries=settings.tries,
             fallback=settings.hiding,
             cast=cast,
+            leave=settings.leave,
         )
 
     def finished(self, outcome: Outcome) -> None:

@@ -23,6 +23,7 @@ from facestudio import paths
 from facestudio.errors import DiskFull, FaceStudioError, UnwritableOutput, UsageError
 
 DONE, CHANGED, OTHER, DAMAGED, UNKNOWN = "done", "changed", "other settings", "damaged", "unknown"
+FAILED = "failed"
 _VERSION = 1
 _TABLES = """
 CREATE TABLE run (token TEXT NOT NULL);
@@ -91,12 +92,16 @@ class Journal:
         """What is known of the result of `source` at `target`.
 
         DONE: it is as it was written, or there was none to write; CHANGED: that holds, but the photo is not what it was;
-        OTHER: it was made by other settings; DAMAGED: it was written and is no longer so; UNKNOWN: nothing was written.
+        OTHER: it was made by other settings; DAMAGED: it was written and is no longer so; UNKNOWN: nothing was written; FAILED:
+        nothing could be, of this photo by these settings, and no other result is there.
         """
         row = self._row(source)
         if row is None:
             return UNKNOWN
-        size, changed_ns, settings, written, sha256, _ = row
+        size, changed_ns, settings, written, sha256, record = row
+        if written is None and json.loads(record)["status"] == FAILED:
+            same = settings == self._settings and (size, changed_ns) == stamp_of(source)
+            return FAILED if same and not os.path.lexists(target) else UNKNOWN
         if written is not None and (written != _name(target) or not os.path.lexists(target)):
             return UNKNOWN
         if written is not None and _sha256(target) != sha256:
@@ -139,6 +144,17 @@ class Journal:
         )
         with self._said():
             self._open().execute("INSERT OR REPLACE INTO photo VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def results(self) -> Iterator[tuple[Path, Path, dict[str, Any], bool]]:
+        """Every photo of which a result was written and a file of that name is there: the photo, its result, what was said of it,
+        and whether the file is as it was written; by the names of the photos."""
+        with self._said():
+            question = "SELECT source, target, sha256, record FROM photo WHERE target IS NOT NULL ORDER BY source"
+            rows = self._open().execute(question).fetchall()
+        for source, target, sha256, record in rows:
+            path = Path(os.fsdecode(target))
+            if os.path.lexists(path):
+                yield Path(os.fsdecode(source)), path, json.loads(record), _sha256(path) == sha256
 
     def entry(self, source: Path) -> Entry | None:
         """What stands here on `source`, to be `put` back."""

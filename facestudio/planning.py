@@ -25,6 +25,7 @@ from facestudio.formats import SUFFIXES, supported_suffix
 from facestudio.progress import Progress
 
 _HEADER = ["number", "photo"]
+UNNUMBERED = "without a number"  # what a report calls whatever has none, where photos have numbers for names
 _LIKE_A_FILE = re.compile(
     r"\.[A-Za-z][A-Za-z0-9]{1,4}"
 )  # what may be a mistyped ".jpg"; the end of "scan.2024" is none
@@ -232,7 +233,7 @@ def _unnamed(left: LeftOut, called: dict[str, str]) -> LeftOut:
     reason = left.reason
     for name in sorted(called, key=len, reverse=True):
         reason = reason.replace(name, called[name])
-    return LeftOut(left.path, reason, "without a number")
+    return LeftOut(left.path, reason, UNNUMBERED)
 
 
 def suffix_of(format: str | None) -> str:

@@ -83,6 +83,7 @@ def renew(
         # it is also done where there was none to write, and what lies there then is of another run
         written = known == DONE and journal.record(item.source)["output"] is not None
         before = _standing(item, journal, report, most) if told is not None else None
+        settings = journal.record(item.source).get("settings") if known == DONE else None
     if known in (CHANGED, OTHER):
         why = "its photo is another one by now" if known == CHANGED else "it was made by other settings"
         raise UsageError(f"{item.target.name} cannot be gone on with: {why}.", hint="Anonymize the photo again.")
@@ -110,6 +111,7 @@ def renew(
             writing=batch.Writing(writing.format, True, writing.metadata, writing.reset_times),
             planned=Plan((item,)),
             journal=journal,
+            settings=settings,
         )
     except Cancelled:
         if not made:

@@ -39,6 +39,24 @@ def made_by(records: Sequence[Record]) -> list[str]:
     return said
 
 
+def set_so(records: Sequence[Record]) -> list[str]:
+    """A sentence for each of the settings beside the recipe that photos were done by: how many, and what was asked for."""
+    found = Counter(json.dumps(record["settings"], sort_keys=True) for record in records if record.get("settings"))
+    said = []
+    for text, number in found.most_common():
+        settings = json.loads(text)
+        words = [f"faces {settings['faces']}{', others left as they are' if settings['leave_others'] else ''}"]
+        words.append(f"{settings['tries']} {'try' if settings['tries'] == 1 else 'tries'} a face")
+        words.append(f"fallback {settings['fallback'] or 'none'}")
+        words.append(f"metadata {settings['metadata']}")
+        words += ["file times reset"] if settings["reset_times"] else []
+        words += ["the same person the same in all photos"] if settings["consistent"] else []
+        words += ["people become similar ones"] if settings["similar"] else []
+        words.append(f"false accept rate {settings['far']:g}")
+        said.append(f"{number} photo{'' if number == 1 else 's'}: {'; '.join(words)}")
+    return said
+
+
 def judged(records: Sequence[Record]) -> str:
     """A table (HTML) of what each recogniser's cosines were, and how many reach its limits where strangers would; "" without any.
 

@@ -16,19 +16,19 @@ from typing import Any
 from facestudio.errors import UsageError
 from facestudio.files import real, shown
 from facestudio.pages import BEGINNING, check_ours, escaped, harmless, page, write_text
-from facestudio.report_facts import faces_said, judged, made_by
+from facestudio.report_facts import faces_said, judged, made_by, set_so
 from facestudio.reporting import read_records
 
 _COLUMNS = (
     *("photo", "result", "photo status", "face", "face status", "shown by", "tries", "verdict"),
     *("quality before", "quality after", "score", "found again", "left", "top", "right", "bottom", "remark"),
-    "of the photo",
+    *("of the photo", "metadata"),
 )
 _ONLY_FOUND = (
     "All of this is about faces that were found. One that the detector does not see is neither changed nor pointed out: small, "
     "blurred, hidden or turned away ones can be. Look through the results before they are given away."
 )
-_ATTENTION, LEFT = ("failed", "needs review"), "left as is"
+_ATTENTION, LEFT, _SKIPPED = ("failed", "needs review"), "left as is", "skipped"
 
 
 def check_tables(table: Path, page: Path) -> None:
@@ -82,7 +82,7 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
     parts = [
         f"<p>Photos: {escaped(', '.join(f'{number} {status}' for status, number in sorted(count.items())))}</p>",
         *((f"<p>Faces: {escaped(faces)}</p>",) if faces else ()),
-        *(f"<p>{escaped(sentence)}</p>" for sentence in made_by(records)),
+        *(f"<p>{escaped(sentence)}</p>" for sentence in (*made_by(records), *set_so(records))),
         f"<p>{_ONLY_FOUND}</p>",
         "<p>For each recogniser: the cosine of the face before and after, 1 for the same picture, about 0 for strangers; in "
         "brackets the one from which it says “same person”.</p>",
@@ -92,6 +92,11 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
             r["input"]: r["error"] or r["status"] for r in records if r["status"] in _ATTENTION
         },
         "Results that were there, and were kept": {r["input"]: r["kept"] for r in records if r.get("kept")},
+        "Faces that were not chosen, and are left as they are": {
+            r["input"]: f"{number} of {len(r['faces'])}"
+            for r in records
+            if (number := sum(face["status"] == _SKIPPED for face in r["faces"]))
+        },
         "Left as they are by a person, and not verified": {
             r["input"]: r["error"] for r in records if any(face["status"] == LEFT for face in r["faces"])
         },
@@ -140,7 +145,8 @@ def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             "shown by": "",
             "tries": "",
             "remark": record["error"] or "",
-            "of the photo": " ".join(record.get("notes", ())),
+            "of the photo": " ".join([*record.get("notes", ()), *([record["kept"]] if record.get("kept") else [])]),
+            "metadata": record.get("settings", {}).get("metadata", ""),
             "judges": {},
         }
         for index, face in enumerate(record["faces"]):

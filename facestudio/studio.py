@@ -183,12 +183,13 @@ class Studio:
         tries: int = 4,
         fallback: str | None = "solid",
         cast: Cast | None = None,
+        leave: bool = False,
     ) -> Anonymized:
         """Change the `selected` (None: all) `faces` by `recipe` until no recogniser knows them, or hide them by `fallback`.
 
         The fallback is the checkpoint of a method that hides faces, None: none. For its faces `detect` should be asked for those
-        it is unsure of, too. `cast` says whom people become; without one everybody becomes somebody new. UsageError when the
-        fallback is another kind of method; errors as of `anonymizing.anonymize`.
+        it is unsure of, too. `cast` says whom people become; without one everybody becomes somebody new. `leave`: as of
+        `anonymizing.anonymize`. UsageError when the fallback is another kind of method; errors as of `anonymizing.anonymize`.
         """
         from facestudio import anonymizing
         from facestudio.methods.base import Obscurer
@@ -217,6 +218,7 @@ class Studio:
             progress=progress,
             far=self.far,
             cast=cast,
+            leave=leave,
         )
 
     def album(self, checkpoint_id: str, secret: Secret, similar: bool = False) -> Album:

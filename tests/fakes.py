@@ -199,6 +199,11 @@ class FakeDetector:
             pass
         return self.faces
 
+    def survey(
+        self, photo: Photo | np.ndarray, progress: Progress | None = None, minimum_score: float = 0.5
+    ) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
+        return self.detect(photo, progress, minimum_score), ()
+
 
 def crop_corners(face: AlignedFace) -> np.ndarray:
     """Where the corners (4, 2) of a crop are in its photo."""

@@ -18,7 +18,7 @@ from facestudio import batch
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK, Settings, complete
 from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED
 from facestudio.checkpoints import Checkpoint
-from facestudio.cli.arguments import Boxes, Device, Faces, Far, Judges, Output, Photos, Quiet, Weights
+from facestudio.cli.arguments import Boxes, Device, Faces, Far, Judges, Output, Photos, Quiet, Seed, Weights
 from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
 from facestudio.cli.consistent import check_people, the_secret
 from facestudio.cli.console import Screen, printable
@@ -54,6 +54,13 @@ def anonymize(
     checkpoint: Weights = None,
     faces: Faces = "all",
     box: Boxes = None,
+    leave_others: Annotated[
+        bool,
+        typer.Option(
+            "--leave-others",
+            help="You know of the faces that --faces does not choose: such photos are “left as is”, and need no review.",
+        ),
+    ] = False,
     tries: Annotated[int, typer.Option(min=1, max=100, help="How often a face is tried before the fallback.")] = 4,
     fallback: Annotated[
         str, typer.Option(metavar="solid|blur|pixelate|none", help="What hides a face that could not be verified.")
@@ -98,7 +105,7 @@ def anonymize(
     ] = None,
     far: Far = 1e-3,
     judges: Judges = ALL,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes all randomness.")] = 0,
+    seed: Seed = 0,
     device: Device = "auto",
     report: Annotated[
         Path | None,
@@ -145,6 +152,7 @@ def anonymize(
         *(metadata, reset_times, far, names is not None, secret.name if secret else ""),
         similar=similar,
         judges=studio.own_judges(),
+        leave=leave_others,
     )
     journal = Journal(output, settings.to_text())
     ensemble = Ensemble(studio, entry.id, secret, similar)
@@ -199,6 +207,8 @@ def anonymize(
                 resume=resume,
                 waiting=waiting,
                 elsewhere=elsewhere,
+                settings=settings.told(),
+                left_over=(),
             )
     finally:
         if report.is_file():
@@ -269,12 +279,13 @@ def _text(outcome: batch.Outcome) -> str:
 def _summary(outcomes: list[batch.Outcome], attention: list[batch.Outcome]) -> str:
     """How many photos came out how, and which a person should look at."""
     found = Counter(outcome.status for outcome in outcomes)
-    kept = sum(outcome.earlier is not None for outcome in outcomes)
+    kept = sum(outcome.earlier is not None for outcome in outcomes) - found[batch.LEFT_OVER]
     order = (VERIFIED, FALLBACK, REVIEW, FAILED, NOBODY)
     said = [
         f"{found[name]} {name}" for name in sorted(found, key=lambda n: order.index(n) if n in order else len(order))
     ]
-    lines = [f"{count(len(outcomes) - found[batch.LEFT_OUT], 'photo')}: {', '.join(said)}"]
+    photos = len(outcomes) - found[batch.LEFT_OUT] - found[batch.LEFT_OVER]
+    lines = [f"{count(photos, 'photo')}: {', '.join(said)}"]
     if kept:
         lines[0] += f"; {kept} done before"
     if attention:

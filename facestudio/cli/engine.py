@@ -42,6 +42,7 @@ def many(
         *(writing.format, writing.metadata, device, settings.far),
         similar=settings.similar,
         judges=judges,
+        leave=settings.leave,
     )
 
     def task(item: Item) -> Task:

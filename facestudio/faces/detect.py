@@ -34,6 +34,8 @@ MULTIPLE = 32
 MINIMUM_SCORE = 0.4  # on held-out photos: 0.99 of the faces and 0.03 false ones a photo (docs/benchmarks/detection.md)
 TILE_SCORE = 0.7  # of a face that only tiles or a turned look show: below, they bring false ones (docs/benchmarks)
 
+GLIMPSED = 0.3  # what the network alone, without a close look, must think of a place for a second look at it
+
 Candidates = tuple[np.ndarray, np.ndarray, np.ndarray]  # boxes (N, 4), landmarks (N, 5, 2), scores (N,)
 
 
@@ -59,30 +61,45 @@ class Detector:
         self, photo: Photo | np.ndarray, progress: Progress | None = None, minimum_score: float = MINIMUM_SCORE
     ) -> tuple[Face, ...]:
         """The faces of `photo` (or (H, W, 3) uint8 RGB), largest first; duplicates across the looks removed."""
+        return self.survey(photo, progress, minimum_score)[0]
+
+    @enough_memory()
+    def survey(
+        self, photo: Photo | np.ndarray, progress: Progress | None = None, minimum_score: float = MINIMUM_SCORE
+    ) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
+        """The faces of `detect`, and all places that the network took for a face with a score of GLIMPSED, best first, without a
+        close look: the faces, most often nothing, and small faces that it is less sure of (see `overlooked`)."""
         pixels = photo if isinstance(photo, np.ndarray) else photo.pixels
         progress = progress or Progress()
         faces: list[Face] = []
+        glimpses: list[Face] = []
         for _ in progress.track(("photo",), "Finding faces", share=0.15):
-            faces = self._found(pixels, progress, minimum_score)
-        return tuple(sorted(faces, key=lambda face: -face.area))
+            faces, glimpses = self._found(pixels, progress, minimum_score)
+        return tuple(sorted(faces, key=lambda face: -face.area)), tuple(glimpses)
 
-    def _found(self, pixels: np.ndarray, progress: Progress, minimum_score: float) -> list[Face]:
+    @property
+    def finder(self) -> LandmarkFinder | None:
+        """What looks at faces closely."""
+        return self._finder
+
+    def _found(self, pixels: np.ndarray, progress: Progress, minimum_score: float) -> tuple[list[Face], list[Face]]:
         sure = max(minimum_score, TILE_SCORE)
         whole: list[Candidates] = []
         tiles: list[Candidates] = []
+        glimpsed: list[Candidates] = []
         seen = pixels
         for look in progress.track(looks_at(pixels.shape[1], pixels.shape[0]), "Finding faces", share=0.7):
             seen = _at_scale(pixels, seen, look)
-            if look.whole:
-                whole.append(self._look(pixels, seen, look, minimum_score))
-            else:
-                tiles.append(self._look(pixels, seen, look, sure))
+            needed = minimum_score if look.whole else sure
+            found = self._look(pixels, seen, look, min(needed, GLIMPSED))
+            glimpsed.append(_from(found, GLIMPSED))
+            (whole if look.whole else tiles).append(_from(found, needed))
         # what tiles show comes first, because it is seen larger there
         faces = self._refined(pixels, self._merged(tiles), sure, progress)
         faces += self._refined(pixels, self._merged(whole, faces), minimum_score, progress)
         if not any(face.score >= sure for face in faces):
             faces += self._tilted(pixels, sure, progress)
-        return distinct(faces)
+        return distinct(faces), self._merged(glimpsed)
 
     def _tilted(self, pixels: np.ndarray, minimum_score: float, progress: Progress) -> list[Face]:
         """What the turned photo shows."""
@@ -146,6 +163,13 @@ class Detector:
             return faces
         looked = progress.track(faces, "Looking at each face", share=0.1)
         return [face for face in (self._finder.refine(pixels, f) for f in looked) if face.score >= minimum_score]
+
+
+def _from(found: Candidates, minimum_score: float) -> Candidates:
+    """The candidates that reach a score."""
+    boxes, landmarks, scores = found
+    enough = scores >= minimum_score
+    return boxes[enough], landmarks[enough], scores[enough]
 
 
 def _at_scale(pixels: np.ndarray, seen: np.ndarray, look: Look) -> np.ndarray:

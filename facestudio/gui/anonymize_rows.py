@@ -121,7 +121,14 @@ class Row:
         record = self.record
         if record is None:
             return ""
-        words = [f"Face {n}: {face['error']}" for n, face in enumerate(record["faces"], 1) if face["error"]]
+        words = [
+            f"Face {n}: {face['error']}"
+            for n, face in enumerate(record["faces"], 1)
+            if face["error"] and face["status"] != SKIPPED
+        ]
+        others = sum(face["status"] == SKIPPED for face in record["faces"])
+        if 0 < others < len(record["faces"]):
+            words.append(f"{others} {'face was' if others == 1 else 'faces were'} not chosen, and left as is.")
         missed = record.get("possible_missed_faces", ())
         if missed:
             words.append(f"{len(missed)} possible missed {'face' if len(missed) == 1 else 'faces'}.")

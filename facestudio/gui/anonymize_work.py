@@ -142,7 +142,7 @@ def list_rows(studio: Studio, given: Sequence[Path], out: Path, asked: Asked, pr
 
 def known_rows(rows: Sequence[Row], out: Path, settings: Settings, progress: Progress) -> list[Row]:
     """`rows` with what the journal of `out` knows of them; nothing is written. Who has no number yet was not done."""
-    from facestudio.journal import CHANGED, DAMAGED, DONE, OTHER, Journal
+    from facestudio.journal import CHANGED, DAMAGED, DONE, FAILED, OTHER, Journal
 
     journal, found = Journal(out, settings.to_text()), []
     known = journal.path.exists()
@@ -153,11 +153,18 @@ def known_rows(rows: Sequence[Row], out: Path, settings: Settings, progress: Pro
                 found.append(row)
             elif settings.numbers and not row.item.label:
                 found.append(fresh)
-            elif not known or (state := journal.state(row.item.source, row.item.target)) not in (DONE, OTHER, CHANGED):
+            elif not known or (state := journal.state(row.item.source, row.item.target)) not in (
+                DONE,
+                OTHER,
+                CHANGED,
+                FAILED,
+            ):
                 found.append(fresh if known and state == DAMAGED else _unknown(fresh))
             else:
                 record, made_by = journal.record(row.path), journal.settings(row.path)
-                found.append(replace(fresh, record=record, settings=made_by, doubt="" if state == DONE else state))
+                found.append(
+                    replace(fresh, record=record, settings=made_by, doubt="" if state in (DONE, FAILED) else state)
+                )
     return found
 
 
@@ -250,6 +257,8 @@ def run(
     def done(outcome: Outcome) -> None:
         nonlocal made
         ensemble.finished(outcome)
+        if outcome.status == batch.LEFT_OVER:
+            return  # that stands in the report: the table shows the photos that are there
         made += outcome.earlier is None and outcome.status != batch.LEFT_OUT
         result = outcome.result
         thumbnails = None
@@ -278,6 +287,8 @@ def run(
             journal=Journal(out, text),
             resume=True,
             waiting=waiting,
+            settings=settings.told(),
+            left_over=[row.path for row in kept],
         )
     finally:
         if report.is_file():

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from facestudio.gui import review_work as work
-from facestudio.gui.anonymize_rows import FAILED, LEFT, REVIEW, Row, reviewed_next
+from facestudio.gui.anonymize_rows import FAILED, LEFT, REVIEW, SKIPPED, Row, reviewed_next
 from facestudio.gui.anonymizing import LOOKING_AT, Anonymizing
 from facestudio.gui.jobs import Job
 from facestudio.gui.qimage import Pyramid
@@ -336,4 +336,4 @@ class Review(QObject):
 
 def can_leave(face: ReviewFace) -> bool:
     """Whether there is anything to leave as it is: what is verified, or left already, is not in question."""
-    return face.missed or face.status in (REVIEW, FAILED)
+    return face.missed or face.status in (REVIEW, FAILED, SKIPPED)

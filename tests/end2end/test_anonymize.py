@@ -290,3 +290,40 @@ def test_a_run_that_would_only_be_refused_leaves_the_report_as_it_is(
     assert "results of 1 photo already" in said and "--resume" in said and "--report" in said
     assert (tmp_path / "r.jsonl").read_bytes() == before
     assert run([*command, "--resume"]) == run([*command, "--overwrite"])
+
+
+def test_what_was_asked_for_stands_in_every_line_and_photos_that_are_gone_are_told(
+    tmp_path: Path, own_folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    for name in ("a.png", "b.png"):
+        telling(photos / name)
+    wide = Image.new("RGB", (420, 210), (90, 120, 90))
+    wide.paste(portrait(200), (0, 0))
+    wide.paste(portrait(180).transpose(Image.Transpose.FLIP_LEFT_RIGHT), (225, 10))
+    wide.save(photos / "pair.png")
+    (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is no picture")
+    base = ["anonymize", str(photos), "-o", str(out), "--faces", "largest", "--tries", "2", "--metadata", "technical"]
+    assert run(base) == 1
+    assert "pair.png: 1 face was not chosen" in capsys.readouterr().out
+    told = records(tmp_path / "out-report.jsonl")
+    assert (told["pair.png"]["status"], told["a.png"]["status"]) == ("needs review", "verified")
+    assert [face["status"] for face in told["pair.png"]["faces"]] == ["verified", "skipped"]
+    for name in ("a.png", "pair.png", "broken.jpg"):
+        settings = told[name]["settings"]
+        assert (settings["faces"], settings["tries"], settings["fallback"]) == ("largest", 2, "solid")
+        assert (settings["metadata"], settings["leave_others"]) == ("technical", False)
+    (face,) = told["a.png"]["faces"]
+    assert face["fallback"] is False and len(face["tries"]) == 1
+    (photos / "b.png").unlink()
+    assert run([*base, "--resume", "--quiet"]) == 1
+    assert "no longer among the inputs" in records(tmp_path / "out-report.jsonl")["b.png"]["kept"]
+    for suffix in (".csv", ".html"):
+        assert "no longer among the inputs" in (tmp_path / "out-report").with_suffix(suffix).read_text()
+    one = ["anonymize", str(photos / "pair.png"), "-o", str(tmp_path / "known"), "--faces", "0", "--leave-others"]
+    assert run(one) == 0
+    assert "face 1: left as is" in capsys.readouterr().out
+    (left,) = records(tmp_path / "known-report.jsonl").values()
+    assert (left["status"], left["settings"]["leave_others"]) == ("left as is", True)
+    assert [face["status"] for face in left["faces"]] == ["verified", "left as is"]

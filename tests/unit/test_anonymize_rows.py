@@ -39,6 +39,10 @@ def row(status: str | None = None, *faces: dict[str, Any], **more: Any) -> Row:
             "Face 1: A knows it. Nothing was written.",
         ),
         (row("needs review", face(), possible_missed_faces=[{}, {}]), "2 possible missed faces."),
+        (
+            row("needs review", face(), face("skipped", "It was not chosen."), face("skipped", "It was not chosen.")),
+            "2 faces were not chosen, and left as is.",
+        ),
         (row("failed", error="It is damaged.", recipe=None, output=None), "It is damaged."),
         (row("verified", face(a=0.4), notes=["It holds several pictures."]), "It holds several pictures."),
         (row("needs review", face(), possible_missed_faces=[{}], notes=["B."]), "1 possible missed face. B."),

@@ -117,6 +117,12 @@ def test_a_weak_blur_is_found_out_made_stronger_and_in_the_end_replaced(photo: P
     assert "says same person" in first.obstacle and first.cosines["crop"]["fake-embedder"] > 0.8
     assert second.options["radius"] > first.options["radius"]
     assert "Hidden by solid, because it was not verified after 2 tries with blur" in face.notes[0]
+    assert face.details()["fallback"] and [one["method"] for one in face.details()["tries"]] == [
+        "blur",
+        "blur",
+        "solid",
+    ]
+    assert not only(done(photo, method("solid"))).details()["fallback"]
 
 
 def test_without_a_fallback_it_needs_review_and_is_not_written(photo: Photo) -> None:
@@ -261,9 +267,51 @@ def test_a_face_that_nobody_worked_on_is_pointed_out(photo: Photo) -> None:
 def test_a_face_that_was_left_on_purpose_is_not_a_missed_one(photo: Photo) -> None:
     result = done(photo, method("solid"), FACES, selected={0}, detector=Eyes([FACES[1]]))
     assert [face.status for face in result.faces] == ["verified", "skipped", "skipped"]
-    assert (result.status, result.missed) == ("verified", ())
+    assert result.missed == ()
     assert changed_near(photo, result.after) == [True, False, False]
     assert done(photo, method("solid"), FACES, selected=set()).status == "skipped"
+
+
+def test_a_photo_with_faces_that_were_not_chosen_is_not_verified(photo: Photo) -> None:
+    """They are as recognisable as before, and nobody may have known of them: `--faces largest` is said of a whole folder."""
+    result = done(photo, method("solid"), FACES, selected={0})
+    assert (result.status, result.writable) == ("needs review", True)
+    assert result.error == "2 faces were not chosen: they are left as they are and may be recognised."
+    assert result.faces[1].error == "It was not chosen, so it is left as it is."
+    assert done(photo, method("solid"), FACES[:2], selected={0}).error == (
+        "1 face was not chosen: it is left as it is and may be recognised."
+    )
+    assert done(photo, method("solid"), FACES[:1], selected={0}).status == "verified"
+
+
+def test_whoever_knows_of_the_others_leaves_them_as_they_are_and_the_photo_says_so(photo: Photo) -> None:
+    result = done(photo, method("solid"), FACES, selected={0}, leave=True)
+    assert [face.status for face in result.faces] == ["verified", "left as is", "left as is"]
+    assert (result.status, result.writable) == ("left as is", True)
+    assert result.error is not None and "Face 2: It was not chosen and is left as it is, as asked" in result.error
+    assert changed_near(photo, result.after) == [True, False, False]
+
+
+class Glimpsing(Eyes):
+    """Is unsure of a small face, which it takes for one when it sees it larger."""
+
+    finder = None
+
+    def survey(self, photo: Any, progress: Progress | None = None, minimum_score: float = 0.5) -> Any:
+        small = Face(np.array([200.0, 20.0, 212.0, 34.0]), np.full((5, 2), 27.0), 0.4)
+        return self.detect(photo, progress, minimum_score), (small, *FACES)
+
+    def candidates(self, pixels: np.ndarray, minimum_score: float) -> Any:
+        height, width = pixels.shape[:2]
+        box = np.array([width / 3, height / 3, width / 1.5, height / 1.5])
+        return box[None], np.full((1, 5, 2), width / 2), np.array([0.6])
+
+
+def test_a_small_face_that_shows_only_when_it_is_enlarged_is_pointed_out(photo: Photo) -> None:
+    result = done(photo, method("solid"), FACES, detector=Glimpsing())
+    assert result.status == "needs review"
+    (missed,) = result.missed
+    assert missed.score == pytest.approx(0.6) and np.abs(missed.box - (200, 20, 212, 34)).max() < 4
 
 
 def test_a_photo_without_a_face_is_looked_at_once_more(photo: Photo) -> None:

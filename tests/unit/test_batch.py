@@ -278,6 +278,58 @@ def test_a_run_goes_on_where_it_was_stopped_and_its_report_is_whole(album: Path,
     assert records(report)["a.png"]["faces"][0]["status"] == "restored"
 
 
+def test_that_a_photo_failed_is_remembered_and_it_is_tried_again(album: Path, tmp_path: Path) -> None:
+    out, broken = tmp_path / "out", album / "broken.jpg"
+    batch.run([album], out, work, journal=Journal(out, "s"))
+    with Journal(out, "s") as journal:
+        assert journal.state(broken, out / "broken.jpg") == "failed"
+        assert journal.record(broken)["error"] and journal.record(broken)["output"] is None
+    shot(broken, 9)
+    outcomes = batch.run([album], out, work, journal=Journal(out, "s"), resume=True)
+    assert {one.source.name: one.status for one in outcomes if one.earlier is None} == {
+        "broken.jpg": "ok",
+        "empty.png": "skipped",
+    }
+
+
+def test_a_failure_makes_nothing_forgotten_that_is_known_of_a_result(album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    batch.run([album / "a.png"], out, work, journal=Journal(out, "s"))
+    (refused,) = batch.run([album / "a.png"], out, work, journal=Journal(out, "others"))
+    assert refused.status == "failed" and "exists already" in (refused.error or "")
+    with Journal(out, "s") as journal:
+        assert journal.state(album / "a.png", out / "a.png") == "done"
+
+
+def test_results_whose_photos_are_no_longer_among_the_inputs_are_reported(album: Path, tmp_path: Path) -> None:
+    out, report = tmp_path / "out", tmp_path / "run.jsonl"
+    batch.run([album], out, work, journal=Journal(out, "s"), left_over=())
+    (album / "a.png").unlink()
+    (album / "summer" / "b.jpg").rename(album / "b.jpg")
+    settings = {"tries": 4}
+    outcomes = batch.run(
+        [album], out, work, report=report, journal=Journal(out, "s"), resume=True, left_over=(), settings=settings
+    )
+    left = {outcome.source.name: outcome for outcome in outcomes if outcome.status == batch.LEFT_OVER}
+    assert set(left) == {"a.png", "b.jpg"} and left["a.png"].output == out / "a.png"
+    told = [json.loads(line) for line in report.read_text().splitlines()]
+    gone = [record for record in told if "no longer among the inputs" in record.get("kept", "")]
+    assert [(Path(one["input"]).name, one["status"]) for one in gone] == [("a.png", "ok"), ("b.jpg", "ok")]
+    assert [Path(one["input"]).relative_to(album).as_posix() for one in gone] == ["a.png", "summer/b.jpg"]
+    moved = next(one for one in told if one["input"] == str(album / "b.jpg"))
+    assert (moved["settings"], moved["status"]) == (settings, "ok") and "settings" not in gone[0]
+    known = [album / "a.png", album / "summer" / "b.jpg"]  # a run of some of the inputs says which there are besides
+    again = batch.run([album], out, work, journal=Journal(out, "s"), resume=True, left_over=known)
+    assert not [outcome for outcome in again if outcome.status == batch.LEFT_OVER]
+    numbered = batch.Plan((batch.Item(album / "b.jpg", out / "000001.jpg", "000001"),))
+    again = batch.run([album], out, work, journal=Journal(out, "s"), planned=numbered, left_over=())
+    told = [outcome.record() for outcome in again if outcome.status == batch.LEFT_OVER]
+    assert told and {record["input"] for record in told} == {"without a number"}
+    (out / "a.png").write_bytes((out / "b.jpg").read_bytes())
+    again = batch.run([album], out, work, journal=Journal(out, "s"), resume=True, left_over=())
+    assert "not as that run wrote it" in next(one.error or "" for one in again if one.source.name == "a.png")
+
+
 def test_a_file_is_believed_by_its_hash_and_not_because_it_exists(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     resumed(album, out)

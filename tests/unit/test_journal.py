@@ -11,7 +11,7 @@ import pytest
 
 from facestudio import paths
 from facestudio.errors import DiskFull, UnwritableOutput, UsageError
-from facestudio.journal import CHANGED, DAMAGED, DONE, OTHER, UNKNOWN, Journal
+from facestudio.journal import CHANGED, DAMAGED, DONE, FAILED, OTHER, UNKNOWN, Journal
 
 
 @pytest.fixture
@@ -44,6 +44,36 @@ def test_existence_proves_nothing(pair: tuple[Path, Path]) -> None:
         assert journal.state(source, target) == UNKNOWN
         with pytest.raises(KeyError):
             journal.record(source)
+
+
+def test_that_a_photo_failed_is_known_until_it_or_the_settings_are_others(pair: tuple[Path, Path]) -> None:
+    source, target = pair
+    target.unlink()
+    with Journal(target.parent, "blur") as journal:
+        journal.write(source, {"status": "failed", "output": None, "error": "It is damaged."})
+        assert journal.state(source, target) == FAILED
+        assert journal.record(source)["error"] == "It is damaged."
+        target.write_bytes(b"somebody else's")
+        assert journal.state(source, target) == UNKNOWN
+        target.unlink()
+    with Journal(target.parent, "solid") as journal:
+        assert journal.state(source, target) == UNKNOWN
+    source.write_bytes(b"another photo")
+    with Journal(target.parent, "blur") as journal:
+        assert journal.state(source, target) == UNKNOWN
+
+
+def test_results_that_are_there_are_told_whosever_photo_is_gone(pair: tuple[Path, Path]) -> None:
+    source, target = pair
+    with entered(pair) as journal:
+        journal.write(source.with_name("other.jpg"), {"status": "skipped", "output": None})
+        source.unlink()
+        record = {"status": "ok", "output": str(target)}
+        assert list(journal.results()) == [(source, target, record, True)]
+        target.write_bytes(b"changed")
+        assert list(journal.results()) == [(source, target, record, False)]
+        target.unlink()
+        assert list(journal.results()) == []
 
 
 def test_what_was_named_in_advance_and_never_came_is_unknown(pair: tuple[Path, Path]) -> None:

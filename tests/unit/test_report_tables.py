@@ -129,6 +129,35 @@ def test_the_page_says_how_it_was_done_and_how_cosines_are_spread(tmp_path: Path
         assert [row["of the photo"] for row in csv.DictReader(file)] == [several[0], several[0], "", "", ""]
 
 
+def test_settings_faces_not_chosen_and_photos_that_are_gone_are_said(tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    settings = {"faces": "largest", "leave_others": False, "tries": 1, "fallback": None, "metadata": "technical"}
+    settings |= {"reset_times": True, "far": 1e-3, "consistent": True, "similar": False}
+    other = FACE | {"status": "skipped", "similarity": {}, "error": "It was not chosen, so it is left as it is."}
+    lines = [
+        line("a.jpg", "needs review", (FACE, other, other), error="2 faces were not chosen.", settings=settings),
+        line("gone.jpg", kept="The photo is no longer among the inputs; its result is of an earlier run."),
+    ]
+    report.write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
+    page = Page()
+    page.feed(write_page(report, tmp_path / "report.html").read_text(encoding="utf-8"))
+    for words in (
+        "1 photo: faces largest; 1 try a face; fallback none; metadata technical; file times reset; "
+        "the same person the same in all photos; false accept rate 0.001",
+        "a.jpg: 2 of 3",
+        "a.jpg: 2 faces were not chosen.",
+        "gone.jpg: The photo is no longer among the inputs",
+    ):
+        assert words in page.words
+    with write_table(report, tmp_path / "report.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["photo status"], row["face status"], row["metadata"]) for row in rows[1:]] == [
+        *[("needs review", "skipped", "technical")] * 2,
+        ("verified", "verified", ""),
+    ]
+    assert rows[1]["remark"].startswith("It was not chosen") and "no longer" in rows[3]["of the photo"]
+
+
 def test_a_result_that_was_kept_is_said_to_be_another_ones(tmp_path: Path) -> None:
     report = tmp_path / "report.jsonl"
     kept = line("b.jpg", kept="The photo is another one than the result was made of.")
