@@ -132,6 +132,12 @@ class FaceChip(QFrame):
         button.setGeometry(left, 5, BUTTON, BUTTON)
         return button
 
+    @property
+    def needed_height(self) -> int:
+        """The height at which nothing on it is cut."""
+        layout = self.layout()
+        return max(layout.totalHeightForWidth(CHIP), layout.totalMinimumSize().height()) if layout else 0
+
     def show_ticked(self, on: bool) -> None:
         """Show whether this face is ticked."""
         self.tick.setChecked(on)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -18,7 +18,8 @@ from facestudio.gui.session import FINDING, Session
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.face_chip import CROP, FaceChip
 
-HEIGHT = 272  # room for three recognisers' gauges
+HEIGHT = 214  # room for what two recognisers say; it grows where there is more
+MARGIN = 10  # px above and below the chips
 ADD = 104  # width of the button at the end
 
 
@@ -63,7 +64,7 @@ class FaceStrip(QWidget):
         self._row = QWidget()
         self._row.setObjectName("chipRow")
         self._chips = QHBoxLayout(self._row)
-        self._chips.setContentsMargins(12, 10, 12, 10)
+        self._chips.setContentsMargins(12, MARGIN, 12, MARGIN)
         self._chips.setSpacing(10)
         self._chips.addWidget(self.add, 0, Qt.AlignmentFlag.AlignTop)
         self._chips.addStretch(1)
@@ -72,12 +73,14 @@ class FaceStrip(QWidget):
         self._scroll.setWidgetResizable(True)
         self._scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(self._row)
+        self._row.installEventFilter(self)
         self._stack = QStackedWidget()
         self._stack.addWidget(nobody)
         self._stack.addWidget(self._scroll)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 1, 0, 0)
         layout.addWidget(self._stack)
+        session.photo_changed.connect(self._forget_height)
         session.photo_changed.connect(self._rebuild)
         session.faces_changed.connect(self._rebuild)
         session.work_changed.connect(self._tell)
@@ -115,6 +118,23 @@ class FaceStrip(QWidget):
         self._tell()
         if grown:
             QTimer.singleShot(0, self._show_end)  # once the row has its new width
+
+    @Slot()
+    def _forget_height(self) -> None:
+        self.setFixedHeight(HEIGHT)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._row and event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
+            self._grow()
+        return False
+
+    def _grow(self) -> None:
+        """Be as high as the highest chip needs; not lower again with the same photo, or the picture would jump."""
+        bar = self._scroll.horizontalScrollBar()
+        below = bar.sizeHint().height() if bar.maximum() > 0 else 0
+        needed = max((chip.needed_height for chip in self.chips), default=0) + 2 * MARGIN + 1 + below
+        if needed > self.height():
+            self.setFixedHeight(needed)
 
     @Slot()
     def _show_end(self) -> None:
