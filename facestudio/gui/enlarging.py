@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from facestudio.gui.session import Session
 
 TIMES = (1, 2, 4)
+EYES = 63.0  # px between the eyes in the smallest crop that a method works at, of 256 px
+ENOUGH = 0.75  # of that: what is beyond is hardly seen
 
 
 class Enlarging(QObject):
@@ -42,6 +44,19 @@ class Enlarging(QObject):
     def obstacle(self) -> str:
         """The same in a few words."""
         return f"The photo is too large to enlarge {self.times} times." if self.refusal else ""
+
+    @property
+    def advice(self) -> str:
+        """That a larger result would show more of the ticked faces, in a sentence; "" when it would not, or cannot be made."""
+        session = self._session
+        if session.opened is None or self.times > 1 or not session.selected:
+            return ""
+        widest = max(session.faces[index].interocular for index in session.selected)
+        larger = [times for times in TIMES if not session.opened.photo.too_large(times, session.studio.max_megapixels)]
+        best = next((times for times in larger if times * widest >= EYES * ENOUGH), larger[-1] if larger else 1)
+        if best == 1:
+            return ""
+        return f"These faces are small: {best} times as large, more of what is restored is seen."
 
     @property
     def sizes(self) -> tuple[tuple[int, int], tuple[int, int]] | None:

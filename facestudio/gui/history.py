@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QImage
@@ -106,7 +107,7 @@ class History:
         self._budget = budget
         self._states: list[State] = [State()]
         self._shown = 0
-        self._saved: set[int] = set()
+        self._saved: dict[int, Path] = {}
 
     @property
     def state(self) -> State:
@@ -133,7 +134,7 @@ class History:
 
     def begin(self, state: State) -> None:
         """Forget everything and show `state`: another photo is open, or its faces are other ones."""
-        self._states, self._shown, self._saved = [state], 0, set()
+        self._states, self._shown, self._saved = [state], 0, {}
 
     def add(self, step: Step) -> None:
         """Show the result `step` with the faces there are."""
@@ -145,7 +146,8 @@ class History:
         while len(steps := self._steps()) > 2 and sum(step.bytes for step in steps) > self._budget:
             self._states = [known for known in self._states if known.step is not steps[0]]
         self._shown = len(self._states) - 1
-        self._saved &= {id(step) for step in self._steps()}
+        kept = {id(step) for step in self._steps()}
+        self._saved = {of: path for of, path in self._saved.items() if of in kept}
 
     def undo(self) -> None:
         """Show the state before."""
@@ -155,10 +157,15 @@ class History:
         """Show the state after."""
         self._shown = min(self._shown + 1, len(self._states) - 1)
 
-    def mark_saved(self, step: Step) -> None:
-        """Remember that `step` was saved."""
+    @property
+    def saved_as(self) -> Path | None:
+        """Where the result that is shown was saved last; None when it was not."""
+        return self._saved.get(id(self.current))
+
+    def mark_saved(self, step: Step, path: Path) -> None:
+        """Remember that `step` was saved as `path`."""
         if any(step is known for known in self._steps()):
-            self._saved.add(id(step))
+            self._saved[id(step)] = path
 
     def _steps(self) -> list[Step]:
         """Every result once, the oldest first."""

@@ -45,6 +45,7 @@ from facestudio.gui.workspaces.anonymize import AnonymizeWorkspace
 from facestudio.gui.workspaces.generate import GenerateWorkspace
 from facestudio.gui.workspaces.restore import RestoreWorkspace
 from facestudio.gui.workspaces.switch import Workspaces
+from facestudio.methods.base import method_title
 
 
 class MainWindow(QMainWindow):
@@ -95,6 +96,7 @@ class MainWindow(QMainWindow):
             "quit": self.close,
             "undo": session.undo,
             "redo": session.redo,
+            "copy": self.workspace.copy,
             "paste": self.paste,
             "tick_all": session.select_all,
             "tick_none": session.select_none,
@@ -369,6 +371,7 @@ class MainWindow(QMainWindow):
             {
                 "save": session.can_save,
                 "save_as": session.can_save,
+                "copy": there,
                 "undo": history.can_undo and not doing,
                 "redo": history.can_redo and not doing,
                 "restore": not session.obstacle,
@@ -405,7 +408,9 @@ class MainWindow(QMainWindow):
             size, step = f"{width} × {height}", history.current
             if step is not None and step.times > 1:
                 size += f", enlarged to {width * step.times} × {height * step.times}"
-            self._about_photo.setText("   ".join((opened.name, size, opened.photo.format, *opened.photo.notes)))
+            made = (f"restored by {method_title(step.result.recipe.method)}",) if step is not None else ()
+            words = (opened.name, size, opened.photo.format, *made, *opened.photo.notes)
+            self._about_photo.setText("   ".join(words))
         else:
             self._about_photo.setText("Photos stay on this computer.")
         self._show_zoom()

@@ -44,6 +44,13 @@ def save_beside(step: Step, source: Path) -> Path:
     raise UnwritableOutput(f"Every name beside {source.name} is taken.", hint="Use Save as and choose another folder.")
 
 
+def save_once(step: Step, source: Path, known: Path | None) -> tuple[Step, Path, str]:
+    """As `told` of `save_beside`; a `known` file of this very result that is still there is not written a second time."""
+    if known is not None and known.exists():
+        return step, known, f"It is saved already, as {shown(known)}"
+    return told(step, save_beside(step, source))
+
+
 def save_as(step: Step, target: Path, source: Path | None, overwrite: bool = True) -> Path:
     """Save as `target`, unless it is the original; the user has agreed to replace it if it exists, or not to `overwrite`."""
     if source is not None and _same(target, source):

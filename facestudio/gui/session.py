@@ -288,6 +288,8 @@ class Session(Workplace):
     @property
     def obstacle(self) -> str:
         """Why nothing can be restored now, in a few words; "" when it can."""
+        if self.opening:
+            return f"Opening {self.opening}…"  # what is shown still goes, and its result would go with it
         if self.opened is None:
             return "Open a photo first."
         if self.busy:
@@ -363,6 +365,13 @@ class Session(Workplace):
             self._move(self.history.redo)
 
     @property
+    def shown_image(self) -> QImage | None:
+        """What is shown, the result or the photo, in full size; None without a photo."""
+        step = self.history.current
+        pyramid = step.pyramid if step else self.opened.pyramid if self.opened else None
+        return pyramid.levels[0] if pyramid else None
+
+    @property
     def judged(self) -> list[int]:
         """The faces of the shown result whose identity was measured."""
         step = self.history.current
@@ -385,7 +394,8 @@ class Session(Workplace):
         if self.can_save and self.opened is not None and self.opened.source is not None:
             step, source = self.history.current, self.opened.source
             assert step is not None
-            self._save(step, lambda progress: saving.told(step, saving.save_beside(step, source)))
+            known = self.history.saved_as
+            self._save(step, lambda progress: saving.save_once(step, source, known))
 
     def save_as(self, target: Path, overwrite: bool = True) -> None:
         """Save the shown result as `target`, which may be replaced with `overwrite`."""
@@ -404,7 +414,7 @@ class Session(Workplace):
     def _take_saved(self, saved: tuple[Step, Path, str]) -> None:
         step, path, words = saved
         self.saving = False
-        self.history.mark_saved(step)
+        self.history.mark_saved(step, path)
         self.work_changed.emit()
         if self.opened is not None and step.photo is self.opened.photo and self.opened.source is not None:
             self.files.mark(self.opened.source, "saved")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QRectF
-from PySide6.QtGui import QIcon, QImage, QPixmap
+from PySide6.QtGui import QGuiApplication, QIcon, QImage, QPixmap
 from PySide6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -19,7 +19,7 @@ from facestudio.gui.widgets.files_list import ICON, icon_of
 from facestudio.gui.widgets.painting import number_place
 from facestudio.gui.widgets.review_card import ReviewCard
 from tests import fakes
-from tests.gui.conftest import draw, open_photo, restore
+from tests.gui.conftest import FakeStudio, draw, open_photo, restore
 
 PANE = QRectF(0, 0, 400, 300)
 
@@ -78,3 +78,93 @@ def test_the_figures_of_a_face_are_in_words_and_nothing_is_certain(
     restore(qtbot, window)
     assert "probability of the same person" in chip.toolTip()
     assert "100%" not in chip.toolTip()
+
+
+def test_what_is_shown_is_copied(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
+    copy = window.commands["copy"]
+    assert not copy.isEnabled()
+    open_photo(qtbot, window, draw(photo_path))
+    clipboard = QGuiApplication.clipboard()
+    copy.trigger()
+    photo = clipboard.image()
+    assert (photo.width(), photo.height()) == (600, 360)
+    restore(qtbot, window)
+    copy.trigger()
+    assert clipboard.image().size() == photo.size()
+    assert clipboard.image().convertToFormat(photo.format()) != photo
+    assert window.workspace.toast.label.text() == "The result is on the clipboard."
+
+
+def test_a_result_that_is_saved_is_not_saved_again_beside_it(
+    qtbot: QtBot, window: MainWindow, photo_path: Path
+) -> None:
+    open_photo(qtbot, window, draw(photo_path))
+    restore(qtbot, window)
+    first, second = (photo_path.with_name(f"two people_restored{tail}.jpg") for tail in ("", "_2"))
+    for _ in range(2):
+        with qtbot.waitSignal(window.session.saved, timeout=5000):
+            window.commands["save"].trigger()
+    assert window.workspace.toast.label.text() == f"It is saved already, as {first.name}"
+    assert first.exists()
+    assert not second.exists()
+    window.session.shuffle_seed()
+    restore(qtbot, window)
+    with qtbot.waitSignal(window.session.saved, timeout=5000):
+        window.commands["save"].trigger()
+    assert second.exists()  # another result
+    first.unlink()
+    window.commands["undo"].trigger()
+    with qtbot.waitSignal(window.session.saved, timeout=5000):
+        window.commands["save"].trigger()
+    assert first.exists()  # what was taken away is written again
+
+
+def test_nothing_is_restored_of_a_photo_that_is_about_to_go(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
+    open_photo(qtbot, window, draw(photo_path))
+    other = draw(photo_path.with_name("other.jpg"))
+    window.open_paths([other])  # its result would be lost without a question
+    assert window.workspace.panel.hint.text() == "Opening other.jpg…"
+    assert not window.workspace.panel.button.isEnabled()
+    assert not window.commands["restore"].isEnabled()
+    qtbot.waitUntil(lambda: window.workspace.panel.button.isEnabled(), timeout=20000)
+
+
+def test_which_method_made_the_result_is_said(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
+    open_photo(qtbot, window, draw(photo_path))
+    assert "restored by" not in window._about_photo.text()
+    restore(qtbot, window)
+    assert "restored by Slow" in window._about_photo.text()
+
+
+def test_a_larger_result_is_advised_where_it_shows_more(
+    qtbot: QtBot, window: MainWindow, studio: FakeStudio, photo_path: Path
+) -> None:
+    about = window.workspace.panel.about_size
+    studio.faces = (fakes.face_at(180, 170, 60), fakes.face_at(440, 190, 400))
+    open_photo(qtbot, window, draw(photo_path))
+    assert about.text() == ""  # of the largest, 400 px, all of it is seen
+    window.session.toggle_face(1)
+    assert "4 times as large" in about.text()
+    assert about.isVisible()
+    window.session.enlarging.choose(2)
+    assert about.text() == "600 × 360 pixels become 1200 × 720."
+    window.session.enlarging.choose(1)
+    studio.max_megapixels = 1.0
+    window.session.select_all()
+    window.session.toggle_face(1)
+    assert "2 times as large" in about.text()  # four times is too many pixels
+
+
+def test_nothing_on_a_chip_is_cut(qtbot: QtBot, window: MainWindow, studio: FakeStudio, photo_path: Path) -> None:
+    studio.judges = [fakes.FakeEmbedder(f"judge-{letter}") for letter in "abcdef"]
+    strip = window.workspace.strip
+    open_photo(qtbot, window, draw(photo_path))
+    before = strip.height()
+    assert before < 272
+    restore(qtbot, window)
+    qtbot.waitUntil(lambda: strip.height() > before)
+    qtbot.waitUntil(lambda: all(chip.height() >= chip.needed_height for chip in strip.chips))
+    after = strip.height()
+    window.commands["undo"].trigger()
+    assert strip.height() == after  # the picture does not jump
+    open_photo(qtbot, window, draw(photo_path.with_name("other.jpg")))

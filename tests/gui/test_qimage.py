@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PySide6.QtGui import QColor, QImage
@@ -78,8 +80,9 @@ def test_history_forgets_the_oldest_and_what_was_undone() -> None:
     history, steps = History(budget=100), [Sized(40) for _ in range(4)]
     for step in steps[:3]:
         history.add(step)  # type: ignore[arg-type]
-    history.mark_saved(steps[2])  # type: ignore[arg-type]
+    history.mark_saved(steps[2], Path("saved.jpg"))  # type: ignore[arg-type]
     assert not history.unsaved
+    assert history.saved_as == Path("saved.jpg")
     history.undo()
     assert history.current is steps[1]  # type: ignore[comparison-overlap]
     assert history.unsaved

@@ -58,6 +58,7 @@ class RestorePanel(WorkPanel):
         session.device_changed.connect(self._show_device)
         for changed in (
             session.photo_changed,
+            session.opening_changed,
             session.faces_changed,
             session.selection_changed,
             session.work_changed,
@@ -95,9 +96,9 @@ class RestorePanel(WorkPanel):
 
 
 def about_size(enlarging: Enlarging) -> str:
-    """What the photo becomes in pixels, or why it cannot; "" when it stays as large as it is."""
+    """What the photo becomes in pixels, or why it cannot; what a larger one would show when it stays as it is, or ""."""
     if enlarging.refusal or enlarging.times == 1 or enlarging.sizes is None:
-        return enlarging.refusal
+        return enlarging.refusal or enlarging.advice
     (width, height), (wider, higher) = enlarging.sizes
     return f"{width} × {height} pixels become {wider} × {higher}."
 
@@ -184,6 +185,16 @@ class RestoreWorkspace(QSplitter):
         if path is not None:
             self._folder = str(path.parent)
             self._session.reference.use_photo(path)
+
+    @Slot()
+    def copy(self) -> None:
+        """Put what is shown, the result or the photo, on the clipboard."""
+        image = self._session.shown_image
+        if image is not None:
+            QGuiApplication.clipboard().setImage(image)
+            self.toast.tell(
+                "The result is on the clipboard." if self._session.history.current else "The photo is on the clipboard."
+            )
 
     @Slot()
     def paste_reference(self) -> None:
