@@ -238,7 +238,9 @@ def restore(
     results = []
     for index, face in enumerate(faces):
         if index in done:
-            summary = summarise(verdicts[index], quality.get(index), panel, ("the face before", "the face after"))
+            eyes = _eyes(face) / upscale  # enlarging tells nothing more of a person
+            sides = "the face before", "the face after"
+            summary = summarise(verdicts[index], quality.get(index), panel, sides, (eyes, eyes))
             result = _restored(face, index, done[index], after, summary, troubles, bool(judges), kept[index])
             result = _with_explanation(result, explanations.get(index))
             result = _incomplete(result, lacking.get(index, ""))
@@ -283,8 +285,14 @@ def compare(
     if panel is not None:
         (of_a,), (of_b,) = (panel.quality(p.pixels, f.landmarks[None], progress) for p, f in ((a, face_a), (b, face_b)))
         quality = (of_a, of_b)
-    summary = summarise(verdicts, quality, panel)
+    eyes = (_eyes(face_a), _eyes(face_b))
+    summary = summarise(verdicts, quality, panel, eyes=eyes)
     return Comparison(a, b, face_a, face_b, cosines, summary.by_embedder if summary else {}, summary)
+
+
+def _eyes(face: Face) -> float:
+    """How many px the eyes of `face` are apart, or would be if it looked straight ahead."""
+    return float(max(face.interocular, np.sqrt(face.area) / 2.5))
 
 
 def colourless(aligned: AlignedFace) -> bool:

@@ -22,6 +22,7 @@ from facestudio.progress import Progress
 
 UNJUDGED = "cannot be judged"
 _CAUTION = (CHANGED, UNCERTAIN, SAME)  # of what is said where a person is to be kept, the most cautious first
+SMALLEST_EYES = 7.0  # px apart: of two smaller faces strangers pass for one person too often (docs/benchmarks/recognisers.md)
 NUMBERS = ("none", "one", "two", "three", "four", "five")
 
 
@@ -38,6 +39,7 @@ class Summary:
         score, threshold: of the panel, in log-odds; None when there is no panel. A recogniser that the panel does not know may
             have made the words more cautious.
         sides: what the two faces are called.
+        eyes: px between the eyes of the two faces, where both are too small to be told from strangers; else None.
     """
 
     words: str
@@ -49,6 +51,7 @@ class Summary:
     score: float | None = None
     threshold: float | None = None
     sides: tuple[str, str] = ("the first face", "the second face")
+    eyes: tuple[float, float] | None = None
 
     @property
     def success(self) -> bool:
@@ -73,6 +76,11 @@ class Summary:
     @property
     def sentence(self) -> str:
         """One sentence for people."""
+        if self.words == UNJUDGED and self.eyes is not None:
+            return (
+                f"Cannot be judged: both faces are too small to be told from strangers ({max(self.eyes):.0f} px between the "
+                f"eyes, {SMALLEST_EYES:.0f} px are needed in one of them)."
+            )
         if self.words == UNJUDGED:
             assert self.quality is not None
             low = [side for side, q in zip(self.sides, self.quality, strict=True) if q < self.gate]
@@ -169,12 +177,15 @@ def summarise(
     quality: tuple[float, float] | None = None,
     panel: Panel | None = None,
     sides: tuple[str, str] = Summary.sides,
+    eyes: tuple[float, float] | None = None,
 ) -> Summary | None:
-    """What `verdicts`, by the embedders' ids, come to; None when there are none. `sides`: what the two faces are called.
+    """What `verdicts`, by the embedders' ids, come to; None when there are none. `sides`: what the two faces are called; `eyes`:
+    px between the eyes of both, before anything was enlarged.
 
     If the identity is to be kept, the panel's score decides, where there is a panel that knows several of these recognisers, or
     one that it does not know and that is more cautious; otherwise, and always if it is to be changed, the most cautious of them
-    does. With a panel a face below its gate cannot be judged.
+    does. With a panel a face below its gate cannot be judged; nor are two faces said to be of the same person whose eyes are less
+    than SMALLEST_EYES apart.
     """
     if not verdicts:
         return None
@@ -198,9 +209,12 @@ def summarise(
             *((v.words, v.probability) for name, v in verdicts.items() if name not in known),
         ]
         words, probability = min(voices, key=lambda voice: (_CAUTION.index(voice[0]), voice[1]))
+    small = eyes if eyes is not None and max(eyes) < SMALLEST_EYES and words == SAME and goal == "keep" else None
     if poorer < panel.gate:
+        words, small = UNJUDGED, None
+    if small is not None:
         words = UNJUDGED
-    return Summary(words, probability, said, goal, quality, panel.gate, score, threshold, sides)
+    return Summary(words, probability, said, goal, quality, panel.gate, score, threshold, sides, small)
 
 
 def _given(verdict: Verdict, score: float | None) -> Verdict:

@@ -53,6 +53,23 @@ def test_a_sentence_says_who_agrees() -> None:
     assert summed_up(0.5, 0.3, 0.2).agreement == "two of three say changed"
 
 
+def test_two_faces_that_are_both_tiny_are_not_said_to_be_one_person() -> None:
+    def of(*cosines: float, eyes: tuple[float, float], **more: float) -> Summary:
+        panel = fake_panel(["a", "b", "c"][: len(cosines)], [])
+        found = summarise(said(*cosines), (0.9, 0.8), panel, eyes=eyes)
+        assert found is not None
+        return found
+
+    tiny = of(0.95, 0.95, 0.95, eyes=(5.4, 6.2))
+    assert tiny.words == "cannot be judged" and not tiny.success
+    assert tiny.sentence == (
+        "Cannot be judged: both faces are too small to be told from strangers (6 px between the eyes, 7 px are needed in one "
+        "of them)."
+    )
+    assert of(0.95, 0.95, 0.95, eyes=(5.4, 11.0)).words == "same person"  # with a larger one strangers are told as ever
+    assert of(0.0, 0.0, 0.0, eyes=(5.4, 6.2)).words == "changed"
+
+
 def test_a_face_below_the_gate_is_not_judged_whatever_the_cosines() -> None:
     for goal in ("keep", "change"):
         summary = summed_up(0.99, 0.99, goal=goal, quality=(0.9, 0.2))
