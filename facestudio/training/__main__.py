@@ -67,6 +67,8 @@ def main(
             blend(folder, weights / f"{made.id}.safetensors", mixed)
             figures = train(made, folder, 0, device)
     if export:
+        if hasattr(made, "finish"):
+            folder, figures = made.finish(folder)
         exporting.export(made, folder, figures, weights)
 
 

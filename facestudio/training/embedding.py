@@ -21,12 +21,14 @@ from facestudio.faces import calibrating
 from facestudio.training import data, metrics
 from facestudio.training.degradation import Degradation, degrade
 from facestudio.training.identity_data import STEP, IdentityFaces, all_crops, asked, identity_faces
-from facestudio.training.loop import Settings, Taught
+from facestudio.training.loop import Settings, Taught, record
 from facestudio.training.losses import NOBODY, Adaptive, Margin, MarginHead, UnifiedNegatives
 from facestudio.training.mixtures import Mixtures, mixtures
+from facestudio.training.whitening import whitening
 
 CHANNELS = 128  # of one teacher's maps and embedding
 WILD = "celeba_wild"  # large faces of few people: what the bars are stated for
+WHITENED = 1500  # training faces that say how strong each direction of the embeddings is
 CALIBRATING = (WILD, "celeba_small")  # with the small ones, of many more people
 
 
@@ -313,6 +315,27 @@ class Distilled(EmbedderRecipe):
         if self.margin is not None:
             heads["margin"] = MarginHead(self.margin, self.centres(), self.negatives, self.settings.seed)
         return Taught(self.bare(), nn.ModuleDict(heads))
+
+    def fold(self, network: nn.Module, matrix: Tensor) -> None:
+        """Make the embeddings of the `network` that ships what they are times `matrix` (D, D)."""
+        raise NotImplementedError
+
+    def finish(self, folder: Path) -> tuple[Path, dict[str, Any]]:
+        """Whiten the averaged weights of the run in `folder`, which stay there as they are, for what ships; (the folder inside
+        it of those, their validation)."""
+        saved = torch.load(folder / "last.pt", map_location="cpu", weights_only=True)
+        network = self.network()
+        network.load_state_dict(saved["average"])
+        network.eval()
+        few = min(WHITENED, len(self.training))
+        some = np.sort(np.random.default_rng(0).choice(self.training, few, replace=False))
+        self.fold(network.network, whitening(self.embed(network.network, self.crops[some], torch.device("cpu"))))
+        finished = folder / "finished"
+        finished.mkdir(exist_ok=True)
+        torch.save({**saved, "average": network.state_dict()}, finished / "last.pt")
+        figures = self.validate(network.network, torch.device("cpu"))
+        record(finished / "validation.csv", {**saved["state"], **figures})
+        return finished, figures
 
     def centres(self) -> Tensor:
         """(classes, 512): the mean of what the teacher says of each class's faces."""

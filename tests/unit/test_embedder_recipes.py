@@ -20,6 +20,7 @@ from facestudio.training.embedding import corrected, isometry, margin_classes, u
 from facestudio.training.identity_data import asked
 from facestudio.training.loop import Settings, Taught, shipped, train
 from facestudio.training.losses import NOBODY, ElasticFace, UnifiedNegatives
+from facestudio.training.whitening import whitening
 
 TINY: dict[str, dict[str, Any]] = {
     "embedder_a": {"widths": [4, 8, 8, 12], "blocks": [1, 1, 1], "bottleneck": 256, "features": 16, "dimensions": 512},
@@ -138,6 +139,27 @@ def test_every_recipe_exports_what_the_product_loads(name: str, packed: tuple[Pa
     assert set(entry.calibration["thresholds"]) == {"1e-01", "1e-02", "1e-03", "1e-04"}
     network = load_network(entry, "cpu")
     assert network(torch.zeros(2, 3, 112, 112)).shape == (2, 512)
+
+
+@pytest.mark.parametrize("name", ["embedder_b", "embedder_c"])
+def test_what_ships_is_whitened_and_the_run_goes_on_as_it_was(
+    name: str, packed: tuple[Path, Path], tmp_path: Path
+) -> None:
+    recipe = made(name, packed)
+    train(recipe, tmp_path, 0.0, "cpu")
+    before = (tmp_path / "last.pt").read_bytes()
+    finished, figures = recipe.finish(tmp_path)
+    assert (tmp_path / "last.pt").read_bytes() == before and figures["validation_faces"] == 9
+
+    def embedded(folder: Path) -> np.ndarray:
+        network = recipe.network()
+        network.load_state_dict(torch.load(folder / "last.pt", weights_only=True)["average"])
+        return recipe.embed(network.network.eval(), recipe.crops[recipe.training], torch.device("cpu"))
+
+    plain, white = embedded(tmp_path), embedded(finished)
+    wanted = plain @ whitening(plain).numpy()
+    assert np.allclose(white, wanted / np.linalg.norm(wanted, axis=1, keepdims=True), atol=1e-4)
+    assert (white @ white.T).mean() < (plain @ plain.T).mean()  # what they have in common shrinks
 
 
 def test_recipes_hear_their_own_teachers(packed: tuple[Path, Path]) -> None:

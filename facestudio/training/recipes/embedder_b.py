@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from facestudio.networks.iresnet import IResNet
 from facestudio.training.embedding import CHANNELS, Distilled
 from facestudio.training.loop import Settings
 from facestudio.training.losses import CosFace
+from facestudio.training.whitening import fold
 
 
 class Recipe(Distilled):
@@ -54,3 +55,7 @@ class Recipe(Distilled):
     def projections(self) -> tuple[nn.Conv2d, nn.Conv2d]:
         middle, late = self.config["widths"][-2:]
         return nn.Conv2d(middle, CHANNELS, 1), nn.Conv2d(late, CHANNELS, 1)
+
+    def fold(self, network: nn.Module, matrix: Tensor) -> None:
+        assert isinstance(network, IResNet)
+        fold(network.fc, matrix, network.features)

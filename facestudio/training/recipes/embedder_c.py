@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from facestudio.networks.vit import FaceTransformer
 from facestudio.training.embedding import CHANNELS, Distilled
 from facestudio.training.loop import Settings
+from facestudio.training.whitening import fold
 
 
 class Recipe(Distilled):
@@ -56,3 +57,7 @@ class Recipe(Distilled):
     def projections(self) -> tuple[nn.Conv2d, nn.Conv2d]:
         width = self.config["width"]
         return nn.Conv2d(width, CHANNELS, 1), nn.Conv2d(width, CHANNELS, 2, 2)
+
+    def fold(self, network: nn.Module, matrix: Tensor) -> None:
+        assert isinstance(network, FaceTransformer)
+        fold(network.fc, matrix)
