@@ -215,6 +215,10 @@ def test_a_folder_is_anonymized_reviewed_and_reported(
     assert {p.name for p in out.rglob("*") if p.is_file()} == {"a.png", "crowd.png", "empty.png", "b.jpg"}
     assert told == ["Done: 5 photos; 1 failed; 1 to be looked at; 1 in which no face was found"]
     assert "written as it is" in cell(page, "empty.png", REASON), "nobody takes it for anonymized"
+    tip = cell(page, "broken.jpg", STATUS, Qt.ItemDataRole.ToolTipRole)
+    assert tip.splitlines() == ["It could not be done.", cell(page, "broken.jpg", REASON)], (
+        "its column may be out of sight"
+    )
 
     # only what needs review
     assert [button.text() for button in page.filter.buttons.values()][:2] == ["All  6", "Needs review  1"]

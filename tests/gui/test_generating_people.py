@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QSlider, QWidget
@@ -23,6 +23,7 @@ from facestudio.gui.casting import A, B
 from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.qimage import to_pixels
+from facestudio.gui.widgets import large_picture
 from facestudio.gui.widgets.likeness_dialog import NOWHERE, LikenessDialog
 from facestudio.gui.workspaces.generate import GRID, LARGE, GenerateWorkspace
 from facestudio.keeping import keep, recipe_of
@@ -341,6 +342,19 @@ def test_every_slider_and_every_group_is_seen_beside_the_large_picture(
     assert all(reached(group) for group in groups)
     assert page.large.picture_rect().width() >= 256, "the picture at its own size at least"
     assert page.sliders.x() >= page.large.mapTo(page, page.large.rect().topRight()).x()
+
+
+def test_the_tag_of_a_large_picture_is_not_below_the_button(
+    window: MainWindow, page: GenerateWorkspace, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[bool] = []
+    monkeypatch.setattr(large_picture, "paint_tag", lambda *_, left: painted.append(left))
+    made(qtbot, page, count=1, seed=7)
+    for size, left in (((1900, 900), True), ((1000, 700), False)):
+        window.resize(*size)
+        qtbot.waitUntil(lambda width=size[0]: window.width() == width)
+        page.large.grab()
+        assert painted[-1] is left is not page.large.picture_rect().intersects(QRectF(page.large.back.geometry()))
 
 
 def test_sliders_come_and_go_with_the_panel(window: MainWindow, page: GenerateWorkspace) -> None:

@@ -132,7 +132,7 @@ class LargePicture(QWidget):
         if image is not None:
             where = self.picture_rect()
             painter.drawImage(where, image)
-            paint_tag(painter, self._tag(), where, self.font(), left=True)
+            paint_tag(painter, self._tag(), where, self.font(), left=not where.intersects(QRectF(self.back.geometry())))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         self.back.adjustSize()

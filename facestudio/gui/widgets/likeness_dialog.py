@@ -238,7 +238,9 @@ class LikenessDialog(QDialog):
             return
         likeness = self._likenesses[index]
         above, pairs = likeness.above
-        words = f"{above} of {counted(pairs, 'pair')} {'is' if above == 1 else 'are'} at or above the cosine of "
+        words = (
+            f"{above} of {counted(pairs, 'pair')} {'is' if 1 in (above, pairs) else 'are'} at or above the cosine of "
+        )
         words += f"{likeness.threshold:.2f}, which one pair of strangers in {round(1 / likeness.far):,} reaches."
         if likeness.told:
             words += " The method is told who to draw by this recogniser, so it does not judge."

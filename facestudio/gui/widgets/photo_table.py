@@ -115,8 +115,8 @@ class PhotoModel(QAbstractTableModel):
     def _tip(self, row: Row, column: int) -> str:
         if column == WORST and row.worst is not None:
             return f"{row.worst[0]:.3f} by {row.worst[1]}. {_explained(row)}".rstrip()
-        if column == STATUS:
-            return MEANINGS.get(row.status, "")
+        if column == STATUS:  # with the reason, whose column may be out of sight in a narrow window
+            return "\n".join(dict.fromkeys(words for words in (MEANINGS.get(row.status, ""), _reason(row)) if words))
         if column == REASON:
             return _reason(row)
         return str(row.output or row.path) if column == AFTER else str(row.path)
