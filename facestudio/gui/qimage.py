@@ -95,13 +95,17 @@ def fitted(pixels: np.ndarray, side: int) -> QImage:
 def square(pixels: np.ndarray, box: np.ndarray, side: int, margin: float = 0.25) -> QImage:
     """The square around `box` (4,) left, top, right, bottom of `pixels` (H, W, 3), widened by `margin`, `side` px wide.
 
+    What of the box is in the photo stands in the middle, with less around it near an edge: else a neighbour's face may be there.
     It is moved into the photo where it would stand out, and made smaller where the photo is too small.
     """
     import cv2
 
     height, width = pixels.shape[:2]
-    left, top, right, bottom = (float(x) for x in box)
-    want = max(right - left, bottom - top, 2.0) * (1 + 2 * margin)
+    left, right = (float(x) for x in np.clip(box[[0, 2]], 0, width))
+    top, bottom = (float(x) for x in np.clip(box[[1, 3]], 0, height))
+    least = max(right - left, bottom - top, 2.0)
+    inside = min(left + right, 2 * width - left - right, top + bottom, 2 * height - top - bottom)
+    want = max(min(least * (1 + 2 * margin), inside), least)
     length = max(int(min(want, width, height)), 1)
     x = int(np.clip((left + right - length) / 2, 0, width - length))
     y = int(np.clip((top + bottom - length) / 2, 0, height - length))

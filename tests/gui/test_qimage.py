@@ -66,6 +66,17 @@ def test_crops_stay_inside_of_the_photo(qapp: object) -> None:
     for box in ((-30, -30, 20, 20), (120, 80, 160, 130), (0, 0, 140, 100), (50, 50, 50, 50)):
         assert square(pixels, np.array(box), 64).size().toTuple() == (64, 64)
     assert fitted(pixels, 70).size().toTuple() == (70, 50)
+
+
+def test_a_crop_at_the_edge_shows_its_own_face_in_the_middle(qapp: object) -> None:
+    pixels = np.zeros((300, 300, 3), np.uint8)
+    pixels[:, :100] = 200  # what of the face is in the photo; its neighbour is black
+    crop = to_pixels(square(pixels, np.array((-80, 100, 100, 280)), 64))
+    assert (crop > 100).mean() > 0.5
+
+
+def test_a_picture_is_fitted(qapp: object) -> None:
+    pixels = fakes.picture(100, 140)
     assert fitted(pixels, 500).size().toTuple() == (140, 100)
 
 
