@@ -446,12 +446,10 @@ def _restored(
     notes = []
     size = before.template.size
     if kept is not None:
-        then = (
-            "its own fine detail was sharp and stays"
-            if kept
-            else "its own fine detail, which is blur or noise, is lost"
+        what, why = ("stays", "is sharp") if kept else ("is lost", "is blur or noise")
+        notes.append(
+            f"Fine detail {what}: this face is larger than the {size} px that the method works at, and its own detail {why}."
         )
-        notes.append(f"This face is larger than the {size} px that the method works at: {then}.")
     if not judged:
         notes.append("How much of the person is left was not measured: no recogniser is here that may judge it.")
     verdicts = summary.by_embedder if summary else {}

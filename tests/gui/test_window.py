@@ -334,6 +334,7 @@ def test_a_large_face_carries_its_note(qtbot: QtBot, window: MainWindow, studio:
     restore(qtbot, window)
     (chip,) = window.workspace.strip.chips
     assert chip.note.isVisible()
+    assert chip.note.text().startswith("Fine detail")  # what matters comes first, because the end is cut
     assert "larger than the 256 px" in chip.toolTip()
 
 
