@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from facestudio.planning import as_written, given
+from facestudio.whom import LARGEST
 
 # readable=False: Typer would refuse the whole command for one unreadable photo, which here fails alone
 Photos = Annotated[
@@ -30,6 +31,7 @@ Output = Annotated[
     ),
 ]
 Weights = Annotated[str | None, typer.Option(metavar="ID", help="Which weights (see `weights list`).")]
+Seed = Annotated[int, typer.Option(min=0, max=LARGEST, help="Fixes all randomness.")]
 Faces = Annotated[str, typer.Option(metavar="all|largest|0,2", help="Which faces; 0 is the largest.")]
 Device = Annotated[str, typer.Option(help="What computes: auto, cpu, cuda or mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,10 @@ def _reached(words: str) -> tuple[Who, int]:
         if len(words) > LONGEST:  # Python makes no number of thousands of digits
             raise UsageError(f"A seed is a whole number from 0 to {LARGEST}, not one of {len(words)} digits.")
         return Drawn(int(words)), 0
+    if not words or not os.path.lexists(words):
+        raise UsageError(
+            f'"{words}" names nobody: it is neither a seed, a whole number from 0 to {LARGEST}, nor the file of a picture.'
+        )
     recipe = recipe_of(Path(words))
     if recipe.reference:
         raise UsageError(f"{words} was drawn from a photo; only people who do not exist can be named.")

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from facestudio.cli.wording import shortened
 from facestudio.errors import FaceStudioError, UnwritableOutput
 from facestudio.progress import Progress, Update
 
@@ -49,7 +50,7 @@ class Screen:
 
     def complain(self, message: str, hint: str = "") -> None:
         """An error in one sentence, with the next move if there is one."""
-        words = printable(f"Error: {message}" + (f" {hint}" if hint else ""))
+        words = printable(shortened(f"Error: {message}" + (f" {hint}" if hint else "")))
         # the text's own style: one given to `print` would colour the bar too
         with suppress(OSError):  # nobody could be told
             self._err.print(Text(words, style="red" if self._err.is_terminal else ""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any
 
@@ -108,4 +109,6 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
         raise UsageError(
             f'--box takes left, top, right and bottom in pixels, such as "120,80,180,160", not "{text}".'
         ) from None
+    if not all(map(math.isfinite, (left, top, right, bottom))) or left >= right or top >= bottom:
+        raise UsageError(f'--box takes left, top, right and bottom, such as "120,80,180,160"; "{text}" is no box.')
     return left, top, right, bottom

@@ -20,12 +20,26 @@ from facestudio import batch
 from facestudio.cli import report as reports
 from facestudio.cli import weights
 from facestudio.cli.anonymize import anonymize
-from facestudio.cli.arguments import Boxes, Device, Faces, Far, Json, Judges, Output, Photos, Quiet, Report, Weights
+from facestudio.cli.arguments import (
+    Boxes,
+    Device,
+    Faces,
+    Far,
+    Json,
+    Judges,
+    Output,
+    Photos,
+    Quiet,
+    Report,
+    Seed,
+    Weights,
+)
 from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
 from facestudio.cli.generate import generate
 from facestudio.cli.opening import Salvage, opened
+from facestudio.cli.wording import hint_for, plain
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
 from facestudio.faces.face import Face
 from facestudio.journal import Journal
@@ -66,7 +80,7 @@ def restore(
     ] = None,
     far: Far = 1e-3,
     judges: Judges = ALL,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes all randomness.")] = 0,
+    seed: Seed = 0,
     device: Device = "auto",
     report: Report = None,
     quiet: Quiet = False,
@@ -248,9 +262,7 @@ def run(arguments: list[str]) -> int:
             return code
         raise KeyboardInterrupt
     except _ClickException as error:
-        dashes = any(text.startswith("-") and os.path.lexists(text) for text in arguments)
-        hint = "Write ./ before the name of a file that begins with a dash." if dashes else ""
-        Screen().complain(f"{error.format_message().rstrip('.')}.", hint)  # type: ignore[attr-defined]
+        Screen().complain(plain(error), hint_for(arguments))
         return 2
     except FaceStudioError as error:
         Screen().show_error(error)

@@ -29,6 +29,7 @@ from facestudio.populating import Nobody, Order, Painter
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe, app_version
 
+LONGEST = 9  # digits of a part's number
 SAME = 0.999  # cosine of one person as two machines plan them, but for the order of their sums
 
 
@@ -47,8 +48,9 @@ class Shard:
     def parse(cls, text: str) -> Shard:
         """The shard that "3/8" means."""
         index, slash, count = text.partition("/")
-        if not slash or not (index.isdecimal() and count.isdecimal()):
-            raise UsageError(f"--shard takes a part and how many there are, such as 3/8, not {text}.")
+        digits = index.isdecimal() and count.isdecimal() and max(len(index), len(count)) <= LONGEST
+        if not slash or not digits:
+            raise UsageError(f"--shard takes a part and how many there are, such as 3/8, not {text or 'nothing'}.")
         return cls(int(index), int(count))
 
     def of(self, people: int) -> range:
