@@ -388,7 +388,7 @@ class _Run:
         if real(item.target) in self._taken:
             raise UnwritableOutput(
                 f"Another input of this run already has the output {item.target}.",
-                hint="Restore photos of one name into different folders.",
+                hint="Name a folder around them, whose tree is kept, or do them one by one into different folders.",
             )
         if os.path.lexists(item.target) and not self._writing.overwrite and known != DAMAGED:
             how = {OTHER: ", made with other settings", CHANGED: ", made when the photo was another one"}.get(known, "")

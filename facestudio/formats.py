@@ -6,6 +6,7 @@ the plugins listed here: Pillow knows many more, some of which start other progr
 
 from __future__ import annotations
 
+import re
 import threading
 import warnings
 from pathlib import Path
@@ -53,12 +54,18 @@ DECODER_ERRORS = (
     Image.DecompressionBombError,
 )
 
+_LIKE_A_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
 _registered = threading.Lock()
 
 
 def supported_suffix(path: Path | str) -> bool:
     """Whether the name of `path` ends like a photo's."""
     return Path(path).suffix.lower() in SUFFIXES
+
+
+def mistyped(path: Path | str) -> bool:
+    """Whether the name of `path` ends like a file's of no format here, such as ".jgp"; the end of "scan.2024" is none."""
+    return not supported_suffix(path) and _LIKE_A_FILE.fullmatch(Path(path).suffix) is not None
 
 
 def format_name(text: str) -> str | None:

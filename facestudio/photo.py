@@ -23,7 +23,7 @@ from facestudio.decoding import Decoded, decode
 from facestudio.encoding import Picture, encode
 from facestudio.errors import DamagedPhoto, UnreadablePhoto, UnwritableOutput, UsageError
 from facestudio.files import open_regular, same_file, shown, write_beside
-from facestudio.formats import SUFFIXES, WITH_CMYK, WITHOUT_ALPHA, WORDS, format_name, supported_suffix
+from facestudio.formats import SUFFIXES, WITH_CMYK, WITHOUT_ALPHA, WORDS, format_name, mistyped, supported_suffix
 from facestudio.metadata import Metadata, for_output
 from facestudio.salvaging import Damage
 
@@ -197,7 +197,8 @@ class Photo:
         """Write the photo to `path`, whole or not at all; UnwritableOutput in one sentence when that cannot be done.
 
         Args:
-            format: Pillow's name or a suffix; None means what the suffix of `path` says, else the original's format.
+            format: Pillow's name or a suffix; None means what the suffix of `path` says, else the original's format. A suffix
+                that is neither a format's nor the original's own is refused.
             recipe: recorded in the file together with the mark that AI had a hand in it.
             overwrite: replace a file that is there already. The photo's own original is never replaced.
             metadata_policy: "keep" keeps EXIF, XMP and the rest; "strip" keeps nothing of them but the colour profile,
@@ -210,6 +211,10 @@ class Photo:
         path = Path(path)
         name = shown(path)
         chosen = format_name(format) if format else SUFFIXES.get(path.suffix.lower(), self.format)
+        same = self.path is not None and path.suffix.lower() == self.path.suffix.lower()
+        if not format and mistyped(path) and not same:
+            words = f"{name} ends in {shown(path.suffix)}, which is no format that can be written."
+            raise UnwritableOutput(words, hint=f"Choose {WORDS}.")
         if chosen is None:
             raise UnwritableOutput(f"There is no format {format}.", hint=f"Choose {WORDS}.")
         if self.path is not None and same_file(path, self.path):

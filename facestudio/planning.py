@@ -10,25 +10,22 @@ and without files whose suffix is not a photo's; a file given by name is always 
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import random
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from facestudio.errors import UsageError
+from facestudio.errors import UnwritableOutput, UsageError
 from facestudio.files import real, shown, write_beside
-from facestudio.formats import SUFFIXES, supported_suffix
+from facestudio.formats import SUFFIXES, mistyped, supported_suffix
 from facestudio.progress import Progress
 
 _HEADER = ["number", "photo"]
 UNNUMBERED = "without a number"  # what a report calls whatever has none, where photos have numbers for names
-_LIKE_A_FILE = re.compile(
-    r"\.[A-Za-z][A-Za-z0-9]{1,4}"
-)  # what may be a mistyped ".jpg"; the end of "scan.2024" is none
 
 
 class FolderPath(Path):
@@ -58,7 +55,7 @@ def check_ending(out: Path) -> None:
     """UsageError when `out`, where a single photo goes, ends like a file that cannot be written: most likely a slip."""
     if supported_suffix(out) or isinstance(out, FolderPath) or os.path.isdir(out):
         return
-    if _LIKE_A_FILE.fullmatch(out.suffix):
+    if mistyped(out):
         raise UsageError(
             f"The output {out} ends in {out.suffix}, which is none of {', '.join(SUFFIXES)}; "
             f"if a folder is meant, write a slash at its end: {out}/"
@@ -156,9 +153,9 @@ def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan
     if single and is_file_name(out):
         if suffix and SUFFIXES[suffix] != SUFFIXES[out.suffix.lower()]:
             raise UsageError(f"The output {out.name} contradicts the format {format}.")
+        check_place(out)
         return Plan((Item(inputs[0], out),))
-    if os.path.lexists(out) and not os.path.isdir(out):
-        raise UsageError(f"The output {out} is a file; name a folder.")
+    check_folder(out)
     if single:
         check_ending(out)
     if is_file_name(out):
@@ -185,10 +182,44 @@ def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan
             left_out.append(LeftOut(item.source, f"The same file as {done.source}, which is done."))
     items = list(named.values())
     if not items:
-        raise UsageError(f"There is no photo in {' or '.join(str(path) for path in inputs)}.")
+        among = f", among {len(left_out)} other thing{'s' * (len(left_out) > 1)}" if left_out else ""
+        raise UsageError(f"There is no photo in {' or '.join(str(path) for path in inputs)}{among}.")
     if suffix:
         items = [replace(item, target=_with_suffix(item.target, suffix)) for item in items]
     return Plan(tuple(items), tuple(left_out))
+
+
+def check_place(out: Path) -> None:
+    """UsageError when the file or folder `out` can never be made: its name is too long, or what it would lie in is no folder;
+    UnwritableOutput when nothing may be written where it would be."""
+    try:
+        os.lstat(out)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise UsageError(f"The name of the output {shown(out)} is too long for this computer.") from error
+    place = next((path for path in (out, *out.absolute().parents) if os.path.isdir(path)), out)
+    blocked = next((path for path in out.absolute().parents if os.path.lexists(path) and not os.path.isdir(path)), None)
+    if blocked is not None:
+        raise UsageError(f"The output {out} cannot be made: {shown(blocked)} is {_what(blocked)}, and no folder.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise UnwritableOutput(
+            f"Nothing can be written into the folder {shown(place)}: its rights do not allow it.",
+            hint="Choose another folder.",
+        )
+
+
+def check_folder(out: Path) -> None:
+    """`check_place`, and UsageError when there is something at `out` that is no folder."""
+    check_place(out)
+    if os.path.lexists(out) and not os.path.isdir(out):
+        raise UsageError(f"The output {out} is {_what(out)}; name a folder.")
+
+
+def _what(path: Path) -> str:
+    """What is at `path` that is no folder."""
+    if os.path.islink(path) and not os.path.exists(path):
+        return "a link to something that is not there"
+    return "a file"
 
 
 def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = None, write: bool = True) -> Plan:

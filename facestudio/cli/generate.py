@@ -30,7 +30,7 @@ from facestudio.generating import MOST, Portrait
 from facestudio.keeping import beside, keep, recipe_of, stem
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
-from facestudio.planning import as_written, check_ending, is_file_name
+from facestudio.planning import as_written, check_ending, check_folder, check_place, is_file_name
 from facestudio.populating import MOST_PEOPLE, MOST_PICTURES
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
@@ -218,10 +218,10 @@ def _targets(
     if is_file_name(output):
         if len(plan) > 1:
             raise UsageError(f"The output {output} looks like one picture; name a folder for several.")
+        check_place(output)
         targets = [output]
     else:
-        if os.path.lexists(output) and not os.path.isdir(output):
-            raise UsageError(f"The output {output} is a file; name a folder.")
+        check_folder(output)
         if len(plan) == 1:
             check_ending(output)
         targets = [output / f"{stem(replace(recipe, seed=one.seed, person=one.who))}{suffix}" for one in plan]

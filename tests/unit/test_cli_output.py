@@ -111,3 +111,76 @@ def test_words_that_cannot_be_told_are_an_error_in_one_sentence(
         monkeypatch.setattr("sys.stdout", full)
         assert run(["--version"]) == 1
     assert "Error: The results cannot be told: no space left on device." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["restore", "anonymize", "generate"])
+@pytest.mark.parametrize(
+    ("out", "words"),
+    [
+        ("a.jpg/out", "The output a.jpg/out cannot be made: a.jpg is a file, and no folder."),
+        ("a.jpg/out.png", "The output a.jpg/out.png cannot be made: a.jpg is a file, and no folder."),
+        ("y" * 300, "is too long for this computer."),
+        ("gone", "The output gone is a link to something that is not there; name a folder."),
+    ],
+)
+def test_an_output_that_cannot_be_is_told_before_anything_is_loaded(
+    name: str,
+    out: str,
+    words: str,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(photo.parent)
+    os.symlink("nowhere/deep", "gone")
+    assert run(command(name, Path("a.jpg"), out)) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1
+    assert sorted(os.listdir()) == ["a.jpg", "gone"]
+
+
+@pytest.mark.parametrize("name", ["restore", "anonymize", "generate"])
+def test_a_folder_that_nobody_may_write_into_is_told_before_anything_is_loaded(
+    name: str,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    locked, asked = photo.parent / "locked", os.access
+    locked.mkdir()
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path) != locked and asked(path, mode)
+    )  # root may write all
+    for out in (locked, locked / "deep" / "out", locked / "out.png"):
+        assert run(command(name, photo, str(out))) == 1
+        assert "Nothing can be written into the folder locked: its rights" in capsys.readouterr().err
+    assert not os.listdir(locked)
+
+
+@pytest.mark.parametrize("name", ["restore", "anonymize"])
+def test_a_folder_without_photos_is_said_to_be_one(
+    name: str, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "texts" / "empty").mkdir(parents=True)
+    (tmp_path / "texts" / "a.txt").write_text("no photo")
+    assert run([name, str(tmp_path / "texts" / "empty"), "-o", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.rstrip().endswith("/texts/empty.")
+    assert run([name, str(tmp_path / "texts"), "-o", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err.rstrip().endswith("/texts, among 1 other thing.")
+
+
+def test_photos_of_one_name_are_told_how_they_go_together(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Studio, "prepare", lambda *of, **more: None)
+    monkeypatch.setattr(Studio, "detect", lambda *of, **more: ())
+    other = write_picture(tmp_path / "other" / "a.jpg", picture(20, 20))
+
+    def nobody(*of: Any, **more: Any) -> None:
+        raise FaceStudioError("Restoring was reached.")
+
+    monkeypatch.setattr(Studio, "restore", nobody)
+    assert run(["restore", str(photo), str(other), "-o", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert said.count("Restoring was reached.") == 1
+    assert "Name a folder around them, whose tree is kept" in said

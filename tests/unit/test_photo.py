@@ -130,6 +130,17 @@ def test_the_format_comes_from_the_argument_then_the_suffix_then_the_original(tm
         photo.save(tmp_path / "f.psd", format="psd")
 
 
+def test_a_mistyped_ending_is_refused_unless_it_is_the_photos_own(tmp_path: Path) -> None:
+    photo = Photo.open(written(tmp_path / "a.png"))
+    with pytest.raises(UnwritableOutput, match=r"out.jgp ends in .jgp, which is no format that can be written\."):
+        photo.save(tmp_path / "out.jgp")
+    (tmp_path / "a.png").rename(tmp_path / "a.scan")
+    for name in ("b.scan", "scan.2024", "plain"):
+        assert Photo.open(Photo.open(tmp_path / "a.scan").save(tmp_path / name)).format == "PNG"
+    assert Photo.open(photo.save(tmp_path / "out.jgp", format="png")).format == "PNG"
+    assert len(list(tmp_path.iterdir())) == 5
+
+
 def test_lossless_stays_lossless_and_jpeg_is_fine(tmp_path: Path) -> None:
     lossless = Photo.open(written(tmp_path / "a.webp", "WEBP", lossless=True))
     assert np.array_equal(Photo.open(lossless.save(tmp_path / "b.webp")).pixels, drawing())
