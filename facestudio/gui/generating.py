@@ -190,7 +190,8 @@ class Making(Made):
     def vary(self) -> None:
         """Draw other pictures of the person on the current one."""
         if self.ready and self.picture is not None and self.hindrance_to_vary == "":
-            if not self.from_photo:
+            if not self.picture.portrait.recipe.reference:  # somebody who does not exist, whatever photo is chosen
+                self.draw_from_photo(False)
                 self.casting.keep(person_of(self.picture))
             self.set_seed(self.picture.seed + 1)
             self.generate()
@@ -201,7 +202,8 @@ class Making(Made):
         if self.picture is None:
             return "Click a picture first."
         if self.picture.portrait.recipe.reference:
-            return "" if self.from_photo else "This person comes from a photo: choose it as the person in a photo."
+            chosen = self.from_photo and self.shown is not None and self.shown.source is self.source
+            return "" if chosen else "This person comes from a photo: choose it as the person in a photo."
         return (
             "" if person_of(self.picture) else "Whoever this is was drawn freely, and cannot be drawn again otherwise."
         )

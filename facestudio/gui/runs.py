@@ -112,8 +112,8 @@ class Runs:
         return run.key in self._saved
 
     def add(self, run: Run) -> None:
-        """Show `run`; what was undone is forgotten, and the oldest where memory asks for it."""
-        self._runs = [*self._runs[: self.shown + 1], run]
+        """Show `run` as the newest; the others stay, also undone ones, and the oldest are forgotten where memory asks for it."""
+        self._runs = [*self._runs, run]
         while len(self._runs) > 1 and sum(known.bytes for known in self._runs) > self._budget:
             del self._runs[0]
         self.shown = len(self._runs) - 1

@@ -31,8 +31,8 @@ from facestudio.methods import arc2face
 from facestudio.networks.people import People
 from facestudio.whom import LARGEST, Anybody, Between, Drawn, Near, Shot
 from tests import fakes
-from tests.gui.conftest import FakeStudio, Painter
-from tests.gui.test_generating import CONTROL, LEFT, choose_folder, click, ended, made, toast, with_person
+from tests.gui.conftest import FakeStudio, Painter, draw
+from tests.gui.test_generating import CONTROL, LEFT, choose_folder, click, drop, ended, made, toast, with_person
 from tests.gui.test_window import dialog
 from tests.unit.test_people import training_people
 
@@ -199,6 +199,29 @@ def test_no_walk_begins_at_somebody_in_a_photo(page: GenerateWorkspace, qtbot: Q
     assert not page.readout.pins[A].isEnabled()
     assert "comes from a photo" in page.readout.pins[A].toolTip()
     assert not page.panel.keep.isVisible()
+
+
+def test_others_are_of_the_person_on_the_picture_and_not_of_another_photo(
+    page: GenerateWorkspace, qtbot: QtBot, studio: FakeStudio, tmp_path: Path
+) -> None:
+    made(qtbot, page, count=2, seed=7)
+    with_person(qtbot, page, tmp_path / "one.png")
+    page.making.set_count(2)
+    click(page, 1)
+    QTest.mouseClick(page.readout.vary, LEFT)
+    ended(qtbot, page)
+    assert people(page) == [Drawn(8), Drawn(8)], "and nobody in a photo"
+    assert not page.making.from_photo
+
+    with_person(qtbot, page, tmp_path / "one.png")
+    made(qtbot, page, count=2, seed=30)
+    click(page, 1)
+    assert page.readout.vary.isEnabled()
+    drop(page.panel.source, draw(tmp_path / "two.png", 3))
+    qtbot.waitUntil(lambda: page.making.source is not None and page.making.source.name == "two.png")
+    qtbot.waitUntil(lambda: not page.making.doing)
+    assert not page.readout.vary.isEnabled(), "another photo is chosen than the picture's"
+    assert "comes from a photo" in page.readout.vary.toolTip()
 
 
 # ---- sliders
@@ -558,6 +581,20 @@ def test_the_history_shows_an_earlier_gallery_again(page: GenerateWorkspace, qtb
     assert [picture.seed for picture in page.making.pictures] == [7, 8, 9]
     assert page.making.runs.can_redo
     assert page.history.item(0).toolTip() == "3 pictures from seed 7, people who do not exist"
+
+
+def test_a_gallery_made_from_an_earlier_one_forgets_none(page: GenerateWorkspace, qtbot: QtBot) -> None:
+    made(qtbot, page, count=3, seed=7)
+    made(qtbot, page, count=1, seed=20)
+    QTest.mouseClick(page.history.viewport(), LEFT, pos=page.history.visualItemRect(page.history.item(0)).center())
+    made(qtbot, page, count=1, seed=30)
+    assert [run.recipe.seed for run in page.making.runs.all] == [7, 20, 30], (
+        "a strip of what was made, not of undone steps"
+    )
+    assert page.history.count() == 3 and page.history.currentRow() == 2
+    assert not page.making.runs.can_redo
+    page.making.undo()
+    assert [picture.seed for picture in page.making.pictures] == [20]
 
 
 def test_the_readout_asks_for_no_wider_window(

@@ -93,6 +93,7 @@ class PortraitReadout(QWidget):
         making.selection_changed.connect(self.refresh)
         making.run_changed.connect(self.refresh)
         making.work_changed.connect(self.refresh)
+        making.who_changed.connect(self.refresh)
         theme.changed.connect(self._draw)
         self._draw()
 
