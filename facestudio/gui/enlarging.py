@@ -56,7 +56,8 @@ class Enlarging(QObject):
         best = next((times for times in larger if times * widest >= EYES * ENOUGH), larger[-1] if larger else 1)
         if best == 1:
             return ""
-        return f"These faces are small: {best} times as large, more of what is restored is seen."
+        which = "This face is" if len(session.selected) == 1 else "These faces are"
+        return f"{which} small: {best} times as large, more of what is restored is seen."
 
     @property
     def sizes(self) -> tuple[tuple[int, int], tuple[int, int]] | None:

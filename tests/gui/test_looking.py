@@ -168,3 +168,22 @@ def test_nothing_on_a_chip_is_cut(qtbot: QtBot, window: MainWindow, studio: Fake
     window.commands["undo"].trigger()
     assert strip.height() == after  # the picture does not jump
     open_photo(qtbot, window, draw(photo_path.with_name("other.jpg")))
+
+
+def test_a_face_that_was_added_is_scrolled_into_view(
+    qtbot: QtBot, window: MainWindow, studio: FakeStudio, photo_path: Path
+) -> None:
+    studio.faces = tuple(fakes.face_at(40 + 60 * n, 100, 50) for n in range(9))
+    window.resize(1000, 700)
+    open_photo(qtbot, window, draw(photo_path))
+    bar = window.workspace.strip._scroll.horizontalScrollBar()
+    qtbot.waitUntil(lambda: bar.maximum() > 0)
+    assert bar.value() == 0
+    window.session.add_face((300.0, 200.0, 360.0, 280.0))
+    qtbot.waitUntil(lambda: len(window.workspace.strip.chips) == 10 and not window.session.doing)
+    least = 10 * (window.workspace.strip.chips[0].width() + 10)
+    qtbot.waitUntil(lambda: bar.maximum() + bar.pageStep() >= least)
+    assert bar.value() == bar.maximum()
+    bar.triggerAction(bar.SliderAction.SliderToMinimum)
+    window.resize(1010, 700)
+    assert bar.value() == 0  # it stays where somebody scrolled to

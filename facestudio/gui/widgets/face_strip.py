@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal, Slot
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal, Slot
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -74,6 +74,9 @@ class FaceStrip(QWidget):
         self._scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(self._row)
         self._row.installEventFilter(self)
+        self._at_end = False  # whether the end is to be seen: a face was added, and nobody scrolled since
+        self._scroll.horizontalScrollBar().rangeChanged.connect(self._show_end)
+        self._scroll.horizontalScrollBar().actionTriggered.connect(self._leave_end)
         self._stack = QStackedWidget()
         self._stack.addWidget(nobody)
         self._stack.addWidget(self._scroll)
@@ -116,8 +119,8 @@ class FaceStrip(QWidget):
         self._show_ticks()
         self._show_result()
         self._tell()
-        if grown:
-            QTimer.singleShot(0, self._show_end)  # once the row has its new width
+        self._at_end = grown
+        self._show_end()  # and again once the row has its new width
 
     @Slot()
     def _forget_height(self) -> None:
@@ -138,8 +141,13 @@ class FaceStrip(QWidget):
 
     @Slot()
     def _show_end(self) -> None:
-        bar = self._scroll.horizontalScrollBar()
-        bar.setValue(bar.maximum())
+        if self._at_end:
+            bar = self._scroll.horizontalScrollBar()
+            bar.setValue(bar.maximum())
+
+    @Slot()
+    def _leave_end(self) -> None:
+        self._at_end = False
 
     @Slot()
     def _tell(self) -> None:
