@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal, Slot
+from PySide6.QtGui import QImage
 
 from facestudio.gui import work
 from facestudio.gui.jobs import Job, JobQueue
@@ -46,6 +47,12 @@ class Comparing(QObject):
     def open(self, path: Path) -> None:
         """Take the photo `path` as the other one."""
         self._begin(f"Looking for faces in {path.name}…", partial(work.look_at, self._studio, path))
+        assert self._job is not None
+        self._job.finished.connect(self._take_other)
+
+    def open_pasted(self, image: QImage) -> None:
+        """Take a picture from the clipboard as the other one."""
+        self._begin("Looking for faces in the pasted picture…", partial(work.look_at_pasted, self._studio, image))
         assert self._job is not None
         self._job.finished.connect(self._take_other)
 

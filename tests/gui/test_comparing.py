@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDropEvent, QGuiApplication, QImage
+from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from facestudio.gui.main_window import MainWindow
@@ -99,3 +100,28 @@ def test_closing_stops_the_work_and_the_first_ticked_face_is_taken(
     dialog.reject()
     assert comparing.doing == ""
     qtbot.waitUntil(lambda: window.session.compute.live == 0)
+
+
+def test_the_other_photo_is_pasted(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    photo = draw(tmp_path / "one.png")
+    dialog = opened(qtbot, window, photo)
+    QGuiApplication.clipboard().setText("no picture")
+    qtbot.waitUntil(dialog.isActiveWindow)
+    QTest.keyClick(dialog, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    assert dialog.sentence.text() == "There is no picture on the clipboard."
+    QGuiApplication.clipboard().setImage(QImage(str(photo)))
+    QTest.keyClick(dialog, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)
+    compared(qtbot, dialog)
+    assert dialog.comparing.names[1] == "Pasted picture"
+    assert dialog.choosers[1].faces.accessibleName() == "Faces of Pasted picture"
+
+
+def test_the_faces_of_a_group_stand_in_one_row(
+    qtbot: QtBot, window: MainWindow, studio: FakeStudio, tmp_path: Path
+) -> None:
+    studio.faces = FACES * 4
+    dialog = opened(qtbot, window, draw(tmp_path / "group.png"))
+    faces = dialog.choosers[0].faces
+    qtbot.waitUntil(lambda: faces.horizontalScrollBar().maximum() > 0)
+    assert not faces.verticalScrollBar().isVisible()
+    assert faces.item(7).data(Qt.ItemDataRole.AccessibleTextRole) == "Face 8"

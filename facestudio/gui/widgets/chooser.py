@@ -39,6 +39,7 @@ class Chooser(QWidget):
         self.faces.setMovement(QListWidget.Movement.Static)
         self.faces.setIconSize(QSize(SMALL, SMALL))
         self.faces.setFixedSize(width, SMALL + 30)
+        self.faces.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)  # they stand in one row
         self.faces.setAccessibleName("Faces of this photo")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -65,6 +66,7 @@ class Chooser(QWidget):
             )
         )
         self.face.setAccessibleName(f"Face {chosen + 1} of {name}")
+        self.faces.setAccessibleName(f"Faces of {name}")
         self.faces.blockSignals(True)
         if self.faces.count() != len(found.faces) or self.faces.property("photo") is not found:
             self.faces.clear()
@@ -73,6 +75,7 @@ class Chooser(QWidget):
                 icon.addPixmap(QPixmap.fromImage(crop), QIcon.Mode.Selected)  # else Qt tints it
                 item = QListWidgetItem(icon, "")
                 item.setToolTip(f"Face {index + 1}")
+                item.setData(Qt.ItemDataRole.AccessibleTextRole, f"Face {index + 1}")
                 self.faces.addItem(item)
             self.faces.setProperty("photo", found)
         self.faces.setCurrentRow(chosen)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QMimeData, Qt, Slot
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QGuiApplication, QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from facestudio.faces.panel import between_photos
@@ -12,7 +12,7 @@ from facestudio.gui.errors import show_error
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.chooser import Chooser
 from facestudio.gui.widgets.distributions import DistributionsDialog
-from facestudio.gui.widgets.drop_zone import paths_in
+from facestudio.gui.widgets.drop_zone import image_in, paths_in
 from facestudio.gui.widgets.gauge import Gauge, tone
 from facestudio.gui.widgets.photo_dialog import ask_for_photo
 
@@ -41,7 +41,9 @@ class CompareDialog(QDialog):
         self.gauge.clicked.connect(self.show_figures)
         self.choose = QPushButton("Choose the other photo…")
         self.figures = QPushButton("What the figures rest on…")
+        self.choose.setToolTip("Or drop a photo here, or paste one (Ctrl+V)")
         self.choose.clicked.connect(self.choose_photo)
+        QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self).activated.connect(self.paste)
         self.figures.clicked.connect(self.show_figures)
         pair = QHBoxLayout()
         pair.setSpacing(28)
@@ -72,6 +74,23 @@ class CompareDialog(QDialog):
         path = ask_for_photo(self, "Compare with", self._folder)
         if path is not None:
             self.comparing.open(path)
+
+    @Slot()
+    def paste(self) -> None:
+        """Take what is on the clipboard as the other photo."""
+        if not self._take(QGuiApplication.clipboard().mimeData()):
+            self.sentence.setText("There is no picture on the clipboard.")
+
+    def _take(self, data: QMimeData | None) -> bool:
+        """Take the photo that `data` holds as the other one; False when it holds none."""
+        if data is None:
+            return False
+        paths, image = paths_in(data), image_in(data)
+        if paths:
+            self.comparing.open(paths[0])
+        elif image is not None:
+            self.comparing.open_pasted(image)
+        return bool(paths) or image is not None
 
     @Slot()
     def show_figures(self) -> None:
@@ -115,11 +134,9 @@ class CompareDialog(QDialog):
             self.quality.setText("Recognisable: {:.0%} and {:.0%}".format(*summary.quality))
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        if paths_in(event.mimeData()):
+        if paths_in(event.mimeData()) or event.mimeData().hasImage():
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
-        paths = paths_in(event.mimeData())
-        if paths:
+        if self._take(event.mimeData()):
             event.acceptProposedAction()
-            self.comparing.open(paths[0])
