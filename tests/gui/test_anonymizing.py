@@ -402,7 +402,7 @@ def test_a_run_is_paused_stopped_and_gone_on_with_another_day(
     page = window.anonymize
     opened(qtbot, window, album)
     assert cell(page, "a.png", STATUS) == "Verified", "the journal knows"
-    assert page.panel.button.text() == "Go on with 2 photos"
+    assert page.panel.button.text() == "Go on with 1 photo", "what failed is known to have failed"
     reviewed(qtbot, page, "crowd.png")
     assert len(page.page.cards) == 3, "what was done yesterday can be looked at"
     decided(qtbot, page, page.page.cards[2].leave)
