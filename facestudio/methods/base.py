@@ -37,6 +37,20 @@ _SPELLED = {
 }
 
 
+# what a person chooses a method of restoring for
+_ABOUT = {
+    "quick": "A smooth face in one step; the fastest.",
+    "dfdnet": "Completes eyes, nose and mouth from a dictionary of good ones.",
+    "difface": "Draws a face in many steps; slow, and it may make things up. A reference can say who it is.",
+    "lafr": "Draws a face in one step; sharper than quick where much was lost.",
+}
+
+
+def method_about(name: str) -> str:
+    """What the method is for, in a sentence or two; "" where nothing is said of it."""
+    return _ABOUT.get(name, "")
+
+
 def strength_option() -> Any:
     """The option `strength`, which the pipeline applies for every Restorer that has it."""
     return option(

@@ -18,6 +18,8 @@ from facestudio.gui.theme import LIGHT, Theme
 from facestudio.gui.widgets.files_list import ICON, icon_of
 from facestudio.gui.widgets.painting import number_place
 from facestudio.gui.widgets.review_card import ReviewCard
+from facestudio.methods.base import method_about, method_name
+from facestudio.studio import Studio
 from tests import fakes
 from tests.gui.conftest import FakeStudio, draw, open_photo, restore
 
@@ -187,3 +189,16 @@ def test_a_face_that_was_added_is_scrolled_into_view(
     bar.triggerAction(bar.SliderAction.SliderToMinimum)
     window.resize(1010, 700)
     assert bar.value() == 0  # it stays where somebody scrolled to
+
+
+def test_every_method_that_restores_says_what_it_is_for(qtbot: QtBot, window: MainWindow, studio: FakeStudio) -> None:
+    shipped = {method_name(checkpoint) for checkpoint in Studio("cpu").restore_checkpoints()}
+    assert all(method_about(name) for name in shipped)
+    panel = window.workspace.panel
+    assert not panel.about_method.isVisible()  # of the stand-in nothing is known
+    studio.fake_offers = [
+        fakes.fake_checkpoint("quick-checkpoint", title="Quick weights", licence="MIT", method="quick:Quick")
+    ]
+    window.session.look_again()
+    qtbot.waitUntil(panel.about_method.isVisible)
+    assert panel.about_method.text() == method_about("quick")

@@ -22,6 +22,7 @@ from facestudio.gui.widgets.source_box import SourceBox
 from facestudio.gui.widgets.toast import Toast
 from facestudio.gui.widgets.viewer import Viewer
 from facestudio.gui.widgets.work_panel import SIDE, WorkPanel, note
+from facestudio.methods.base import method_about
 
 REFERENCE_HELP = (
     "Choose a better picture of the same person (Ctrl+Shift+O), drop one here, or paste one with Ctrl+Shift+V"
@@ -38,7 +39,8 @@ class RestorePanel(WorkPanel):
         self.seed.setToolTip("Fixes all randomness: the same photo, options and seed give the same result.")
         self.device = note("value")
         self.device.setText("Starting…")
-        self.add_section("METHOD", self.method, self.problem)
+        self.about_method = note()
+        self.add_section("METHOD", self.method, self.about_method, self.problem)
         self.add_section("WEIGHTS", self.checkpoint, self.licence)
         self.reference = SourceBox(session.reference, REFERENCE_HELP, REFERENCE, removable=True)
         self.about_reference = self.add_section("REFERENCE", self.reference)
@@ -74,6 +76,9 @@ class RestorePanel(WorkPanel):
     def refresh(self) -> None:
         """Show what can be done now."""
         session = self._session
+        about = method_about(session.offer.method) if session.offer else ""
+        self.about_method.setText(about)
+        self.about_method.setVisible(bool(about))
         self.about_reference.setVisible(session.reference.heard)
         self.reference.refresh()
         self.reference.setAcceptDrops(session.opened is not None)  # the first photo may be dropped anywhere
