@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, QUrl, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, QUrl, Slot
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 SHOWN = 4000
 SHOWN_WITH_PATH = 8000
+MOVES = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide)  # that place it anew
 
 
 class Toast(QWidget):
-    """Stands at the upper edge of its parent. One message at a time; the next replaces it."""
+    """Stands at the lower edge of its parent, where faces are seldom. One message at a time; the next replaces it.
 
-    def __init__(self, parent: QWidget) -> None:
+    Args:
+        below: widgets of `parent` that are to be read, at its lower edge; while one is seen the toast stands above it.
+    """
+
+    def __init__(self, parent: QWidget, *below: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("toast")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -34,7 +39,9 @@ class Toast(QWidget):
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.hide)
-        parent.installEventFilter(self)
+        self._below = below
+        for widget in (parent, *below):
+            widget.installEventFilter(self)
         self.hide()
 
     @Slot(str, object)
@@ -56,7 +63,7 @@ class Toast(QWidget):
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(self._path.parent)))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.Resize:
+        if event.type() in MOVES:
             self._place()
         return False
 
@@ -72,4 +79,6 @@ class Toast(QWidget):
             self.label.setFixedSize(wide, box.height())
             self._layout.activate()  # or it would stay as high as the message before
             self.adjustSize()
-            self.move((parent.width() - self.width()) // 2, 14)
+            seen = [widget.mapTo(parent, QPoint(0, 0)).y() for widget in self._below if widget.isVisibleTo(parent)]
+            edge = min([parent.height(), *seen])
+            self.move((parent.width() - self.width()) // 2, max(edge - 14 - self.height(), 14))

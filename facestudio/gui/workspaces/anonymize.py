@@ -69,7 +69,7 @@ class AnonymizeWorkspace(QSplitter):
         self.centre = QStackedWidget()
         for page in (self.empty, self._make_overview(), self.page):
             self.centre.addWidget(page)
-        self.toast = Toast(self.centre)
+        self.toast = Toast(self.centre, self.foot, *self.page.findChildren(QWidget, "faceStrip"))
         for widget in (self.centre, self.panel):
             self.addWidget(widget)
         for index, stretch in enumerate((1, 0)):
@@ -80,7 +80,8 @@ class AnonymizeWorkspace(QSplitter):
         self.refresh()
 
     def _make_overview(self) -> QWidget:
-        overview, head, foot = QWidget(), QWidget(), QWidget()
+        overview, head, self.foot = QWidget(), QWidget(), QWidget()
+        foot = self.foot
         for bar, name in ((head, "galleryHead"), (foot, "galleryFoot")):
             bar.setObjectName(name)
             bar.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
@@ -141,6 +142,7 @@ class AnonymizeWorkspace(QSplitter):
         page.asked.connect(self.look_at)
         page.back_asked.connect(self.show_table)
         run.notified.connect(self.toast.tell)
+        page.viewer.drawing.begun.connect(self.toast.hide)  # what to do with a box stands there
         run.doubts_found.connect(self._ask_about_results)
         run.rows_changed.connect(self._show_rows)
         run.progressed.connect(self._show_progress)

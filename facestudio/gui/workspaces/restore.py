@@ -132,7 +132,7 @@ class RestoreWorkspace(QSplitter):
         self.centre = QStackedWidget()
         self.centre.addWidget(self.drop_zone)
         self.centre.addWidget(photo)
-        self.toast = Toast(self.centre)
+        self.toast = Toast(self.centre, self.strip)
         for widget in (self.files, self.centre, self.panel):
             self.addWidget(widget)
         for index, stretch in enumerate((0, 1, 0)):
@@ -140,6 +140,7 @@ class RestoreWorkspace(QSplitter):
             self.setCollapsible(index, False)
         self.setSizes([210, 900, SIDE])
         self.viewer.original_changed.connect(self._show_original)
+        self.viewer.drawing.begun.connect(self.toast.hide)  # what to do with a box stands there
         self.strip.face_shown.connect(self.viewer.show_face)
         self.strip.explanation_asked.connect(self.show_explanation_of)
         session.photo_changed.connect(self._show_photo)
