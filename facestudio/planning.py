@@ -25,6 +25,7 @@ from facestudio.formats import SUFFIXES, mistyped, supported_suffix
 from facestudio.progress import Progress
 
 _HEADER = ["number", "photo"]
+ANOTHER = "Choose another folder for the results."
 UNNUMBERED = "without a number"  # what a report calls whatever has none, where photos have numbers for names
 
 
@@ -165,7 +166,7 @@ def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan
     for path in inputs:
         if os.path.isdir(path):
             if real(out).is_relative_to(real(path)):
-                raise UsageError(f"The output folder {out} is inside of the input folder {path}; choose another one.")
+                raise UsageError(f"The output folder {out} is inside of the input folder {path}.", hint=ANOTHER)
             found, others = look_through(path)  # the folder itself when it must not be looked into
             items += [Item(photo, out / (photo.relative_to(path) if photo != path else path.name)) for photo in found]
             left_out += others
@@ -196,15 +197,17 @@ def check_place(out: Path) -> None:
         os.lstat(out)
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
-            raise UsageError(f"The name of the output {shown(out)} is too long for this computer.") from error
+            words = f"The name of the output {shown(out)} is too long for this computer."
+            raise UsageError(words, hint="Choose a shorter one.") from error
     place = next((path for path in (out, *out.absolute().parents) if os.path.isdir(path)), out)
     blocked = next((path for path in out.absolute().parents if os.path.lexists(path) and not os.path.isdir(path)), None)
     if blocked is not None:
-        raise UsageError(f"The output {out} cannot be made: {shown(blocked)} is {_what(blocked)}, and no folder.")
+        words = f"The output {out} cannot be made: {shown(blocked)} is {_what(blocked)}, and no folder."
+        raise UsageError(words, hint=ANOTHER)
     if not os.access(place, os.W_OK | os.X_OK):
         raise UnwritableOutput(
             f"Nothing can be written into the folder {shown(place)}: its rights do not allow it.",
-            hint="Choose another folder.",
+            hint=ANOTHER,
         )
 
 
@@ -212,7 +215,7 @@ def check_folder(out: Path) -> None:
     """`check_place`, and UsageError when there is something at `out` that is no folder."""
     check_place(out)
     if os.path.lexists(out) and not os.path.isdir(out):
-        raise UsageError(f"The output {out} is {_what(out)}; name a folder.")
+        raise UsageError(f"The output {out} is {_what(out)}; name a folder.", hint=ANOTHER)
 
 
 def _what(path: Path) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QSettings, Qt, Signal, Slot
 
 from facestudio.anonymize_settings import Settings
-from facestudio.errors import UsageError
+from facestudio.errors import FaceStudioError, UsageError
 from facestudio.files import same_file
 from facestudio.gui import anonymize_work as work
 from facestudio.gui.anonymize_choices import Choices
@@ -59,6 +59,10 @@ class Anonymizing(Workplace):
         self.rows: list[Row] = []
         self.listing = False
         self._company = work.Company()
+        self._refused = ""  # what to do about photos that could not be listed, in a sentence
+        self._former: tuple[Path | None, work.Company, list[Row], str] | None = (
+            None  # before the output that is looked at
+        )
         self.running = False
         self.tally = ""
         self.waits = ""  # why the run waits, in a sentence
@@ -128,21 +132,21 @@ class Anonymizing(Workplace):
         """Take these photos and folders instead of those that are there; results go where they went the last time."""
         if self.running or not paths:
             return
-        self.given, self._company = tuple(paths), work.Company()
+        self.given, self._company, self._former = tuple(paths), work.Company(), None
         self.output = self.choices.place(_key(self.given)) or work.default_output(self.given)
         self._just_opened = True
         self._renew_rows()
 
     def choose_output(self, folder: Path) -> None:
-        """Let results go into `folder`."""
+        """Let results go into `folder`; where they cannot, that is said, and all stays as it was."""
         if not self.running and self.given:
+            self._former = self._former or (self.output, self._company, self.rows, self._refused)
             self.output, self._company = folder, work.Company()
-            self.choices.remember_place(_key(self.given), folder)
             self._renew_rows()
 
     @Slot()
     def _renew_rows(self) -> None:
-        self._then_run = False  # that was asked of what was there before
+        self._then_run, self._refused = False, ""  # that was asked of what was there before
         self._show_rows([])
         self.given_changed.emit()
         self._look()
@@ -159,7 +163,7 @@ class Anonymizing(Workplace):
         if self.offer is None:
             return "" if self.offers is None else "There is no method that changes faces."
         if not self.photos:
-            return "There is no photo to do."
+            return self._refused or "There is no photo to do."
         return ""
 
     @property
@@ -238,7 +242,10 @@ class Anonymizing(Workplace):
 
     @Slot(object)
     def _take_rows(self, rows: list[Row]) -> None:
-        self._looking, self.listing = None, False
+        self._looking, self.listing, self._refused = None, False, ""
+        if self._former is not None and self.output is not None:
+            self._former = None
+            self.choices.remember_place(_key(self.given), self.output)
         then_run, self._then_run = self._then_run, False
         opened, self._just_opened = self._just_opened, False
         self._show_rows(rows)
@@ -258,6 +265,15 @@ class Anonymizing(Workplace):
     @Slot(Exception)
     def _listing_failed(self, error: Exception) -> None:
         self._looking, self.listing, self._then_run = None, False, False
+        former, self._former = self._former, None
+        if former is not None:
+            self.output, self._company, rows, self._refused = former
+            self._show_rows(rows)
+            self.given_changed.emit()
+            if not rows and not self._refused:
+                self._look()  # it was not listed yet
+        elif isinstance(error, FaceStudioError):
+            self._refused = error.hint
         self.work_changed.emit()
         self.failed.emit(error)
 

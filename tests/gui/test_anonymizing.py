@@ -560,18 +560,42 @@ def test_a_folder_that_cannot_be_written_is_said_so(
 ) -> None:
     blocked = tmp_path / "a file"
     blocked.write_text("in the way")
-    opened(qtbot, window, album / "a.png")
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(blocked / "out"))
+    opened(qtbot, window, album)
+    out, listed = page.run.output, names(page)
+    for folder, words in ((blocked / "out", "a file is a file, and no folder."), (album / "inside", "is inside of")):
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args, folder=folder: str(folder))
+        QTest.mouseClick(page.panel.choose_output, LEFT)
+        heard = said(qtbot, window)
+        assert words in heard and "Choose another folder for the results." in heard
+        assert (page.run.output, names(page)) == (out, listed), "the former folder and its table are there again"
+        assert page.panel.output.toolTip() == str(out) and page.panel.button.isEnabled()
+    good = tmp_path / "good"
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(good))
     QTest.mouseClick(page.panel.choose_output, LEFT)
     qtbot.waitUntil(lambda: bool(page.run.rows) and not page.run.listing, timeout=PATIENCE)
-    QTest.mouseClick(page.panel.button, LEFT)
-    assert "Nothing can be written into the folder out" in said(qtbot, window)
-    ended(qtbot, window)
-    assert cell(page, "a.png", STATUS) == "To do"
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(album / "inside"))
     opened(qtbot, window, album)
+    assert page.run.output == good, "what could be written is remembered, and nothing else"
+
+
+def test_photos_whose_usual_folder_cannot_be_written_are_done_into_another(
+    qtbot: QtBot,
+    window: MainWindow,
+    page: AnonymizeWorkspace,
+    album: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    album.with_name("holiday-anonymized").write_text("in the way")
+    drop(window, album)
+    assert "is a file" in said(qtbot, window)
+    assert page.run.given == (album,) and not page.run.rows
+    assert not page.panel.button.isEnabled()
+    assert page.panel.hint.text() == "Choose another folder for the results."
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(tmp_path / "good"))
     QTest.mouseClick(page.panel.choose_output, LEFT)
-    assert "is inside of the input folder" in said(qtbot, window)
+    qtbot.waitUntil(lambda: bool(page.run.rows) and not page.run.listing, timeout=PATIENCE)
+    done(qtbot, window)
+    assert (tmp_path / "good" / "a.png").is_file()
 
 
 def test_the_command_line_goes_on_with_a_run_of_the_window(
