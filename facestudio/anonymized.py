@@ -117,8 +117,8 @@ class Anonymized(Result):
 
     @property
     def error(self) -> str | None:
-        """What a person should look at, in a sentence; None when there is nothing."""
-        words = [f"Face {face.index}: {face.error}" for face in self.faces if face.status in (FAILED, REVIEW, LEFT)]
+        """What a person should look at, in a sentence that counts faces from 1; None when there is nothing."""
+        words = [f"Face {face.index + 1}: {face.error}" for face in self.faces if face.status in (FAILED, REVIEW, LEFT)]
         if self.not_chosen and self.not_chosen < len(self.faces):
             words.append(not_chosen(self.not_chosen))
         if self.missed:

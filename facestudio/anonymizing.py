@@ -99,7 +99,8 @@ def anonymize(
     progress = progress or Progress()
     chosen = sorted(set(range(len(faces))) if selected is None else set(selected))
     if missing := [index for index in chosen if not 0 <= index < len(faces)]:
-        raise UsageError(f"There is no face {missing[0]} in this photo; its faces are 0 to {len(faces) - 1}.")
+        many = f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
+        raise UsageError(f"There is no face {missing[0]} in this photo: it shows {many}, counted from 0.")
     if tries < 1:
         raise UsageError(f"A face is tried at least once, not {tries} times.")
     options = anonymizer.Options() if options is None else options

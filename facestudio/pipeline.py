@@ -103,8 +103,8 @@ class Result:
 
     @property
     def error(self) -> str | None:
-        """The first face's error, naming the face; None when nothing failed."""
-        return next((f"Face {f.index}: {f.error}" for f in self.faces if f.status == "failed"), None)
+        """The first face's error, naming the face, counted from 1; None when nothing failed."""
+        return next((f"Face {f.index + 1}: {f.error}" for f in self.faces if f.status == "failed"), None)
 
     @property
     def writable(self) -> bool:
@@ -188,7 +188,8 @@ def restore(
         )
     missing = sorted(chosen - set(range(len(faces))))
     if missing:
-        raise UsageError(f"There is no face {missing[0]} in this photo; its faces are 0 to {len(faces) - 1}.")
+        many = f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
+        raise UsageError(f"There is no face {missing[0]} in this photo: it shows {many}, counted from 0.")
     if reference is not None:
         restorer = _told(restorer, reference, len(chosen))
     options = restorer.Options() if options is None else options

@@ -59,7 +59,7 @@ def write_tables(report: Path) -> tuple[Path, Path]:
 
 
 def write_table(report: Path, target: Path) -> Path:
-    """Write the CSV of `report`: a line for each face, and one for a photo without faces."""
+    """Write the CSV of `report`: a line for each face, counted from 1, and one for a photo without faces."""
     rows = list(_rows(read_records(report)))
     judges = _judges(rows)
     text = io.StringIO()
@@ -134,7 +134,7 @@ def _page_row(row: Mapping[str, Any], judges: Sequence[str]) -> str:
 
 
 def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """One row a face; of a photo without faces one row without a face."""
+    """One row a face, counted from 1; of a photo without faces one row without a face."""
     for record in records:
         of_photo = {
             "photo": record["input"],
@@ -149,11 +149,11 @@ def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
             "metadata": record.get("settings", {}).get("metadata", ""),
             "judges": {},
         }
-        for index, face in enumerate(record["faces"]):
+        for number, face in enumerate(record["faces"], 1):
             quality = face["quality"] or ["", ""]
             thresholds = face["threshold"]
             yield of_photo | {
-                "face": index,
+                "face": number,
                 "face status": face["status"],
                 "shown by": face.get("method") or "",
                 "tries": len(face.get("tries", ())) or "",

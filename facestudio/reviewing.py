@@ -136,7 +136,7 @@ class _Reviewed:
         if decision.how == ADDED and decision.face is not None:
             return (*faces, decision.face), {**wanted, len(faces): self._tried(len(faces), decision, (), (ADDED,))}
         if not 0 <= decision.index < len(every):
-            raise UsageError(f"There is no face {decision.index} in this photo.")
+            raise UsageError(f"There is no face {decision.index + 1} in this photo.")
         n = min(decision.index, len(faces))
         if decision.index >= len(faces):  # one that may have been missed becomes a face of its own
             faces = (*faces, every[decision.index])

@@ -271,7 +271,7 @@ def _text(outcome: batch.Outcome) -> str:
         if face.status == "skipped":
             continue
         moved = ", ".join(f"{v.embedder} {v.cosine:.2f} ({v.words})" for v in face.verdicts.values())
-        lines.append(f"  face {face.index}: {face.status}" + (f"; {moved}" if moved else ""))
+        lines.append(f"  face {face.index + 1}: {face.status}" + (f"; {moved}" if moved else ""))
         lines += [f"    {note}" for note in (*([face.error] if face.error else []), *face.notes)]
     return "\n".join(lines)
 

@@ -32,7 +32,8 @@ Output = Annotated[
 ]
 Weights = Annotated[str | None, typer.Option(metavar="ID", help="Which weights (see `weights list`).")]
 Seed = Annotated[int, typer.Option(min=0, max=LARGEST, help="Fixes all randomness.")]
-Faces = Annotated[str, typer.Option(metavar="all|largest|0,2", help="Which faces; 0 is the largest.")]
+FACES = "Which faces, counted from 0, which is the largest; in reports and messages that one is face 1."
+Faces = Annotated[str, typer.Option(metavar="all|largest|0,2", help=FACES)]
 Device = Annotated[str, typer.Option(help="What computes: auto, cpu, cuda or mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

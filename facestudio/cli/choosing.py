@@ -54,7 +54,7 @@ def with_boxes(
         if known is None:
             faces = (*faces, face)
         elif screen is not None:
-            screen.say(f"The box {','.join(f'{x:g}' for x in box)} shows face {known}.")
+            screen.say(f"The box {','.join(f'{x:g}' for x in box)} shows face {known + 1} (--faces {known}).")
     return faces
 
 

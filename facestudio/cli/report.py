@@ -52,7 +52,10 @@ def detection_record(
 
 
 def detection_text(path: Path, faces: tuple[Face, ...], photo: Photo | None = None) -> str:
-    """One line for the photo, one for each of its notes, and one for each face, or for what to do when none was found."""
+    """One line for the photo, one for each of its notes, and one for each face, or for what to do when none was found.
+
+    Faces are counted from 1, as everywhere for people; beside each stands its number for --faces, which counts from 0.
+    """
     lines = [
         f"{printable(path)}: {count(len(faces), 'face')}",
         *(f"  {note}" for note in (photo.notes if photo else ())),
@@ -63,8 +66,8 @@ def detection_text(path: Path, faces: tuple[Face, ...], photo: Photo | None = No
         left, top, right, bottom = (round(float(x)) for x in face.box)
         yaw, pitch, roll = (round(float(x)) for x in face.pose)
         lines.append(
-            f"  {index}: {right - left} x {bottom - top} px at {left}, {top}; score {face.score:.2f}; "
-            f"eyes {face.interocular:.0f} px apart; yaw {yaw}, pitch {pitch}, roll {roll}"
+            f"  face {index + 1}: {right - left} x {bottom - top} px at {left}, {top}; score {face.score:.2f}; "
+            f"eyes {face.interocular:.0f} px apart; yaw {yaw}, pitch {pitch}, roll {roll}; --faces {index}"
         )
         lines += [f"    {note}" for note in (lacks(photo, face) if photo else ())]
     return "\n".join(lines)
@@ -79,10 +82,10 @@ def outcome_text(outcome: Outcome) -> str:
         lines += [f"  {note}" for note in (*before.notes, *lost)]
     for face in outcome.result.faces if outcome.result else ():
         if face.status == "skipped":
-            lines += [f"  face {face.index}: {note}" for note in face.notes]
+            lines += [f"  face {face.index + 1}: {note}" for note in face.notes]
             continue
         words = face.summary.sentence if face.summary else face.error or "restored"
-        lines.append(f"  face {face.index}: {words}")
+        lines.append(f"  face {face.index + 1}: {words}")
         for v in face.verdicts.values():
             lines.append(f"    {v.embedder}: {v.words} (cosine {v.cosine:.2f}, threshold {v.threshold:.2f})")
         if face.to_reference:

@@ -270,7 +270,7 @@ def test_a_box_adds_to_the_faces_that_are_found(
     known = f"{left - 5},{top + 5},{right},{bottom}"
     assert run(["detect", str(degraded), "--box", known, "--box", "20,20,90,100"]) == 0
     said = capsys.readouterr().out
-    assert "shows face 0" in said
+    assert "shows face 1 (--faces 0)" in said
     assert "2 faces" in said
     report = tmp_path / "report.jsonl"
     arguments = ["restore", str(degraded), "-o", str(tmp_path / "out"), "--box", "20,20,90,100", "--faces", "1"]

@@ -180,7 +180,7 @@ def test_a_method_that_fails_is_a_try_and_never_returns_the_face(photo: Photo) -
     assert [face.status for face in result.faces] == ["failed", "failed"]
     assert (result.status, result.writable) == ("failed", False)
     assert np.array_equal(result.after.pixels, photo.pixels)
-    assert result.error is not None and "Face 0: Call" in result.error
+    assert result.error is not None and "Face 1: Call" in result.error
 
 
 def test_the_judge_that_the_method_listens_to_has_no_say(photo: Photo) -> None:
@@ -288,7 +288,7 @@ def test_whoever_knows_of_the_others_leaves_them_as_they_are_and_the_photo_says_
     result = done(photo, method("solid"), FACES, selected={0}, leave=True)
     assert [face.status for face in result.faces] == ["verified", "left as is", "left as is"]
     assert (result.status, result.writable) == ("left as is", True)
-    assert result.error is not None and "Face 2: It was not chosen and is left as it is, as asked" in result.error
+    assert result.error is not None and "Face 3: It was not chosen and is left as it is, as asked" in result.error
     assert changed_near(photo, result.after) == [True, False, False]
 
 
@@ -385,7 +385,7 @@ def test_the_saved_recipe_tells_neither_settings_nor_seed(photo: Photo) -> None:
 
 def test_nonsense_is_refused_before_any_work(photo: Photo) -> None:
     slow = SlowRestorer(goal="change")
-    with pytest.raises(UsageError, match="no face 7"):
+    with pytest.raises(UsageError, match="no face 7 in this photo: it shows . faces?, counted from 0"):
         done(photo, slow, FACES, selected={0, 7})
     with pytest.raises(UsageError, match="at least once"):
         done(photo, slow, FACES, tries=0)

@@ -119,7 +119,7 @@ def test_one_face_failing_leaves_the_others_done(photo: Photo) -> None:
     assert failed.error == "Call 1 was told to fail."
     assert not failed.similarity
     assert failed.aligned_after is None
-    assert (result.status, result.error) == ("partial", "Face 1: Call 1 was told to fail.")
+    assert (result.status, result.error) == ("partial", "Face 2: Call 1 was told to fail.")
 
 
 def test_all_failing_is_failed_and_the_photo_is_what_it_was(photo: Photo) -> None:
@@ -180,7 +180,7 @@ def test_nonsense_is_refused_before_any_work(photo: Photo) -> None:
     with pytest.raises(NoFaceFound) as caught:
         restore(photo, (), restorer)
     assert caught.value.hint
-    with pytest.raises(UsageError, match="no face 7"):
+    with pytest.raises(UsageError, match="no face 7 in this photo: it shows . faces, counted from 0"):
         restore(photo, FACES, restorer, selected={0, 7})
     with pytest.raises(UsageError, match="Strength"):
         restore(photo, FACES, restorer, options=restorer.Options(strength=3))

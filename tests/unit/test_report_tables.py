@@ -55,10 +55,10 @@ def test_the_table_has_a_line_a_face_and_what_each_judge_says(report: Path, tmp_
     with write_table(report, tmp_path / "report.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert [(row["photo"], row["face"], row["face status"]) for row in rows] == [
-        ("a.jpg", "0", "verified"),
-        ("a.jpg", "1", "needs review"),
+        ("a.jpg", "1", "verified"),
+        ("a.jpg", "2", "needs review"),
         ("'=cmd|calc.jpg", "", ""),
-        ("<img src=x onerror=alert(1)>.jpg", "0", "verified"),
+        ("<img src=x onerror=alert(1)>.jpg", "1", "verified"),
         ("<img src=x onerror=alert(1)>.jpg", "", "possible missed face"),
         ("\\udcff.png", "", ""),
     ]

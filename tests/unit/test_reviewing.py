@@ -220,7 +220,7 @@ def test_who_was_not_chosen_stays_so() -> None:
 def test_nonsense_is_refused() -> None:
     before = photo()
     record = told(done(before, method("solid")))
-    with pytest.raises(UsageError, match="no face 7"):
+    with pytest.raises(UsageError, match="no face 8"):
         review(before, record, Decision(LEFT, 7))
     with pytest.raises(UsageError, match="cannot be read"):
         review(before, {**record, "faces": [{"box": [1, 2, 3, 4]}]}, None)
