@@ -335,6 +335,8 @@ class MainWindow(QMainWindow):
     def _stop(self) -> None:
         if self.viewer.drawing.active:
             self.viewer.draw_box(False)
+        elif self.session.opening:
+            self.session.stop_opening()
         else:
             self.session.stop()
 
@@ -376,7 +378,7 @@ class MainWindow(QMainWindow):
                 "redo": history.can_redo and not doing,
                 "restore": not session.obstacle,
                 "restore_all": not session.obstacle_to_all,
-                "stop": (bool(doing) and not session.stopping) or self.viewer.drawing.active,
+                "stop": (bool(doing) and not session.stopping) or self.viewer.drawing.active or bool(session.opening),
                 "add_face": session.can_add,
                 "figures": bool(session.judged),
                 "compare": bool(session.faces) and not doing,

@@ -136,6 +136,14 @@ class Session(Workplace):
         self._opening_job.failed.connect(self._opening_failed)
         self._set_opening(name)
 
+    @Slot()
+    def stop_opening(self) -> None:
+        """Open nothing after all: the photo that is open stays, with all that was made of it."""
+        if self.opening:
+            self._drop(self._opening_job)
+            self._opening_job = None
+            self._set_opening("")
+
     def _set_opening(self, name: str) -> None:
         self.opening = name
         self.opening_changed.emit()
@@ -211,7 +219,7 @@ class Session(Workplace):
     @property
     def can_add(self) -> bool:
         """Whether a missed face can be added by hand now."""
-        return self.opened is not None and not self._doing
+        return self.opened is not None and not self._doing and not self.opening
 
     @Slot(object)
     def add_face(self, box: tuple[float, float, float, float]) -> None:

@@ -63,6 +63,7 @@ class FilesList(QWidget):
         session.files.thumbnail_made.connect(self._take_thumbnail)
         session.files.marked.connect(self._mark)
         session.photo_changed.connect(self.mark_current)
+        session.opening_changed.connect(self._opening_changed)
         for changed in (session.work_changed, session.recipe_changed, session.offers_changed, session.files.changed):
             changed.connect(self._show_what_can_be_done)
         session.reference.changed.connect(self._show_what_can_be_done)
@@ -90,6 +91,11 @@ class FilesList(QWidget):
         self.list.setCurrentItem(item)  # type: ignore[arg-type]
         if item is not None:
             self.list.scrollToItem(item)
+
+    @Slot()
+    def _opening_changed(self) -> None:
+        if not self._session.opening:
+            self.mark_current()  # what was clicked may not have been opened
 
     @Slot(QListWidgetItem)
     def _clicked(self, item: QListWidgetItem) -> None:

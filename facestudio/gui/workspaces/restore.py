@@ -17,6 +17,7 @@ from facestudio.gui.widgets.drop_zone import DropZone
 from facestudio.gui.widgets.explanation import ExplanationDialog
 from facestudio.gui.widgets.face_strip import FaceStrip
 from facestudio.gui.widgets.files_list import FilesList
+from facestudio.gui.widgets.opening_cover import OpeningCover
 from facestudio.gui.widgets.photo_dialog import ask_for_photo
 from facestudio.gui.widgets.source_box import SourceBox
 from facestudio.gui.widgets.toast import Toast
@@ -132,6 +133,7 @@ class RestoreWorkspace(QSplitter):
         self.centre = QStackedWidget()
         self.centre.addWidget(self.drop_zone)
         self.centre.addWidget(photo)
+        self.cover = OpeningCover(session, theme, self.centre)
         self.toast = Toast(self.centre, self.strip)
         for widget in (self.files, self.centre, self.panel):
             self.addWidget(widget)
@@ -144,6 +146,7 @@ class RestoreWorkspace(QSplitter):
         self.strip.face_shown.connect(self.viewer.show_face)
         self.strip.explanation_asked.connect(self.show_explanation_of)
         session.photo_changed.connect(self._show_photo)
+        session.opening_changed.connect(self._leave_drawing)
         session.files.changed.connect(self.refresh)
         session.notified.connect(self.toast.tell)
         self.panel.reference.choose_asked.connect(self.choose_reference)
@@ -152,6 +155,11 @@ class RestoreWorkspace(QSplitter):
     @Slot()
     def _show_photo(self) -> None:
         self.centre.setCurrentIndex(1 if self._session.opened else 0)
+
+    @Slot()
+    def _leave_drawing(self) -> None:
+        if self._session.opening:
+            self.viewer.draw_box(False)  # the face would be one of a photo that goes
 
     @Slot()
     def _show_original(self) -> None:
