@@ -15,8 +15,9 @@ def made(drawn: Drawn) -> str:
 
 
 def here(measured: Measured) -> str:
-    """What is in the folder now."""
-    return f"{people(len(measured.people))} with {_counted(measured.pictures, 'picture')}, {measured.marked} of them marked"
+    """What is in the folder now, and how much of it is marked, and why something would be."""
+    there = f"{people(len(measured.people))} with {_counted(measured.pictures, 'picture')} in all"
+    return f"{there}, {measured.marked or 'none'} of them marked as without a face, or as like somebody else"
 
 
 def missing(measured: Measured) -> str:
@@ -30,10 +31,15 @@ def faces(measured: Measured) -> str:
 
 
 def proof(pairs: Pairs) -> str:
-    """How often a judge knows people of the dataset again, and how often it takes two of them for one."""
-    same = f"{percent(pairs.same_share)} of {_counted(int(pairs.same.sum()), 'pair')} of one person known again"
-    different = f"{percent(pairs.different_share, 3)} of {_counted(int(pairs.different.sum()), 'pair')} of two mistaken"
-    return f"{same}, {different}"
+    """How often a judge knows people of the dataset again, and how often it takes two of them for one; there may be no pairs."""
+    same, different = int(pairs.same.sum()), int(pairs.different.sum())
+    again = f"{percent(pairs.same_share)} of {_counted(same, 'pair')} of one person known again"
+    mistaken = f"{percent(pairs.different_share, 3)} of {_counted(different, 'pair')} of two mistaken"
+    words = (
+        again if same else "no person has two pictures to be known again by",
+        mistaken if different else "there are no two people to be mistaken for one another",
+    )
+    return ", ".join(words)
 
 
 def _counted(number: int, noun: str) -> str:

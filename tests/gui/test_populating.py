@@ -199,7 +199,10 @@ def test_a_dataset_is_made_and_what_the_report_says_is_shown(
     assert shown.pages.currentIndex() == DONE and not shown.run.faces[1].pixmap().isNull()
     assert same_pictures(out, reference(studio, tmp_path / "by the command"))
     said = shown.outcome.words
-    assert "There are 2 people with 4 pictures, 0 of them marked." in said and "2 people drawn, 0 kept." in said
+    assert (
+        "There are 2 people with 4 pictures in all, none of them marked as without a face" in said
+        and "2 people drawn, 0 kept." in said
+    )
     measured = look(out)
     assert len(measured.pairs) == 2
     for pairs in measured.pairs.values():

@@ -159,8 +159,20 @@ def test_a_full_disk_keeps_who_is_there_and_says_how_to_go_on(
     assert [path.name for path in out.iterdir()] == ["0001"]
     drawn, measured = studio.populate(out, RECIPE, ORDER, writing=Writing(resume=True))
     assert telling.made(drawn) == "1 person drawn, 1 kept." and not telling.missing(measured)
-    assert telling.here(measured) == "2 people with 4 pictures, 0 of them marked"
+    assert (
+        telling.here(measured)
+        == "2 people with 4 pictures in all, none of them marked as without a face, or as like somebody else"
+    )
     assert telling.proof(measured.pairs["one"]).startswith("100.0 % of 2 pairs of one person known again, ")
+
+
+def test_what_there_are_no_pairs_of_is_said(studio: Peopled, tmp_path: Path) -> None:
+    _, two = studio.populate(tmp_path / "two", RECIPE, Order(2, 1, seed=5))
+    assert telling.here(two).startswith("2 people with 2 pictures in all, none of them marked as without a face")
+    first, second = telling.proof(two.pairs["one"]).split(", ")
+    assert first == "no person has two pictures to be known again by" and second.endswith("% of 1 pair of two mistaken")
+    _, alone = studio.populate(tmp_path / "alone", RECIPE, Order(1, 1, seed=5))
+    assert telling.proof(alone.pairs["one"]).endswith("there are no two people to be mistaken for one another")
 
 
 def test_planning_many_people_can_be_stopped(studio: Peopled, tmp_path: Path) -> None:
