@@ -20,6 +20,7 @@ _WORST = (FAILED, REVIEW, LEFT, FALLBACK, VERIFIED)
 AGAIN, HIDDEN, ADDED = "tried again", "hidden", "added by hand"  # with LEFT what a person can decide on a face
 UNCHANGED = "A person left it as it is: it is not changed."
 UNVERIFIED = "A person left it as it is, although it is not verified."
+WRITTEN = "The photo is written all the same: look at it before you give it away."
 NOT_CHOSEN = "It was not chosen, so it is left as it is."
 ASKED = "It was not chosen and is left as it is, as asked: it is not changed."
 
@@ -70,6 +71,7 @@ class AnonymizedFace(FaceResult):
         return {
             "method": self.method or None,
             "fallback": self.fallback,
+            "erased": self.erased,
             "found_again": None if self.found_again is None else round(self.found_again.score, 4),
             "changed_below": {name: round(verdict.changed_below, 5) for name, verdict in self.verdicts.items()},
             "far": {name: verdict.far for name, verdict in self.verdicts.items()},
@@ -124,6 +126,7 @@ class Anonymized(Result):
         if self.missed:
             places = ", ".join(_place(face) for face in self.missed)
             words.append(f"Possible missed face{'s' if len(self.missed) > 1 else ''}: {places}.")
+            words += [WRITTEN] if self.writable else []
         if not self.writable:
             words.append("Nothing was written.")
         return " ".join(words) or None

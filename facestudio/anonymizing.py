@@ -49,7 +49,7 @@ from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Finding, Said, Verifi
 from facestudio.methods.base import Anonymizer, Obscurer
 from facestudio.options import validate
 from facestudio.photo import Photo
-from facestudio.pipeline import colourless, without_colour
+from facestudio.pipeline import colourless, in_tone, without_colour
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.trying import Wanted, steps_of
@@ -251,7 +251,7 @@ class _Course:
             why = next((one.obstacle for one in reversed(self._tries) if one.method == first.method), first.obstacle)
             times = "one try" if alike == 1 else f"{alike} tries"
             notes.append(
-                f"Hidden by {self.step.method.id}, because it was not verified after {times} with {first.method}: {why}"
+                f"Hidden by {self.step.method.id}, because it was not verified after {times} with {first.method}. {why}"
             )
         if not finding.known_before and self.step.erases:
             notes.append("It was too poor to be recognised before, and nothing of it is left.")
@@ -312,7 +312,9 @@ class _Work:
                     continue
                 course.fail(str(failure))
                 return after
-            if colourless(before):
+            if step.obscurer is None:
+                made = in_tone(made, before)  # a made face has colours where the photo may have none
+            elif colourless(before):
                 made = without_colour(made)
             marks = transform(made.matrix, course.face.landmarks).astype(np.float32)
             said = self._verifier.look(made.pixels, {course.index: marks}, self._progress)[course.index]

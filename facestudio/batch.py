@@ -240,9 +240,10 @@ class _Run:
         for left in self._planned.left_out:
             self._tell(Outcome(left.path, None, LEFT_OUT, left.reason, 0.0, label=left.label), outcomes, done)
         total = len(self._planned.items)
+        of_all = f"of {total} photo{'' if total == 1 else 's'}"
         with closing(self._here() if self._elsewhere is None else self._there(self._elsewhere)) as stream:
             for number, _ in enumerate(self._progress.track(self._planned.items, "Photos")):
-                self._progress.tally = f"{number} of {total} photos, {faces} face{'' if faces == 1 else 's'}"
+                self._progress.tally = f"{number} {of_all}, {faces} face{'' if faces == 1 else 's'}"
                 outcome = next(stream)
                 faces += len(outcome.result.faces if outcome.result else (outcome.earlier or {}).get("faces", ()))
                 self._tell(outcome, outcomes, done)

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from facestudio.faces.figures import beside
 from facestudio.faces.identity import LENIENT_FAR
 from facestudio.pages import escaped
 
@@ -25,17 +26,21 @@ def faces_said(records: Sequence[Record]) -> str:
 
 
 def made_by(records: Sequence[Record]) -> list[str]:
-    """A sentence for each recipe that photos were done by: how many, the method, its options, seed and version."""
-    recipes = Counter(json.dumps(record["recipe"], sort_keys=True) for record in records if record["recipe"])
+    """A sentence for each recipe that faces were changed by: in how many photos, the method, its options, seed and version; and
+    one for the photos in which nothing was."""
+    done = [record for record in records if record["recipe"]]
+    touched = [record for record in done if any(face.get("method") or face.get("tries") for face in record["faces"])]
+    recipes = Counter(json.dumps(record["recipe"], sort_keys=True) for record in touched)
     said = []
     for text, number in recipes.most_common():
         recipe = json.loads(text)
         options = "".join(f", {name} {value}" for name, value in sorted(recipe["options"].items()))
-        photos = f"{number} photo{'' if number == 1 else 's'}"
         said.append(
-            f"{photos}: method {recipe['method']} ({recipe['checkpoint']}){options}; seed {recipe['seed']}; "
+            f"{counted(number, 'photo')}: method {recipe['method']} ({recipe['checkpoint']}){options}; seed {recipe['seed']}; "
             f"Face Studio {recipe.get('version', 'of another version')}"
         )
+    if number := len(done) - len(touched):
+        said.append(f"{counted(number, 'photo')}: no face was worked on, as none was found or chosen")
     return said
 
 
@@ -46,24 +51,29 @@ def set_so(records: Sequence[Record]) -> list[str]:
     for text, number in found.most_common():
         settings = json.loads(text)
         words = [f"faces {settings['faces']}{', others left as they are' if settings['leave_others'] else ''}"]
-        words.append(f"{settings['tries']} {'try' if settings['tries'] == 1 else 'tries'} a face")
+        words.append(
+            f"up to {settings['tries']} {'try' if settings['tries'] == 1 else 'tries'} a face, the fallback not counted"
+        )
         words.append(f"fallback {settings['fallback'] or 'none'}")
         words.append(f"metadata {settings['metadata']}")
         words += ["file times reset"] if settings["reset_times"] else []
         words += ["the same person the same in all photos"] if settings["consistent"] else []
         words += ["people become similar ones"] if settings["similar"] else []
         words.append(f"false accept rate {settings['far']:g}")
-        said.append(f"{number} photo{'' if number == 1 else 's'}: {'; '.join(words)}")
+        said.append(f"{counted(number, 'photo')}: {'; '.join(words)}")
     return said
 
 
 def judged(records: Sequence[Record]) -> str:
     """A table (HTML) of what each recogniser's cosines were, and how many reach its limits where strangers would; "" without any.
 
-    Of each face the cosine is that of the most cautious look. Faces that were judged by other limits have a row of their own.
+    Of each face the cosine is that of the most cautious look. Faces that were judged by other limits have a row of their own;
+    those of which nothing is left are not in it, as what is said of a block means nothing.
     """
     found: dict[tuple[Any, ...], list[float]] = {}
-    for face in (face for record in records for face in record["faces"]):
+    every = [face for record in records for face in record["faces"] if face["similarity"]]
+    shown = [face for face in every if not _is_erased(face)]
+    for face in shown:
         for judge, cosine in face["similarity"].items():
             limits = tuple(face.get(name, {}).get(judge) for name in ("threshold", "changed_below", "far"))
             found.setdefault((judge, *limits), []).append(float(cosine))
@@ -72,8 +82,14 @@ def judged(records: Sequence[Record]) -> str:
         for (judge, threshold, changed, far), cosines in sorted(found.items(), key=lambda each: str(each[0]))
         if None not in (threshold, changed, far)
     ]
+    hidden = len(every) - len(shown)
+    one = hidden == 1
+    left_out = (
+        f"<p>Nothing is left of {counted(hidden, 'face')} below a block. What recognisers say of a block means nothing, so "
+        f"{'it is' if one else 'they are'} not counted here.</p>"
+    )
     if not rows:
-        return ""
+        return f"<h2>What the recognisers say</h2>{left_out}" if hidden else ""
     head = (
         "Recogniser",
         "Faces",
@@ -85,21 +101,41 @@ def judged(records: Sequence[Record]) -> str:
         "Strangers",
     )
     return (
-        "<h2>What the recognisers say</h2><table><thead><tr>"
+        f"<h2>What the recognisers say</h2>{left_out if hidden else ''}<table><thead><tr>"
         + "".join(f"<th>{escaped(name)}</th>" for name in head)
         + f"</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
 
 
 def _row(judge: str, cosines: Sequence[float], threshold: float, changed: float, far: float) -> str:
+    highest, *limits = beside(max(cosines), changed, threshold)
+    reached = [_reached(cosines, *each) for each in zip((changed, threshold), limits, strict=True)]
     cells = [
-        *(str(len(cosines)), f"{sum(cosines) / len(cosines):.2f}", f"{max(cosines):.2f}"),
-        *(_reached(cosines, changed), f"{max(LENIENT_FAR, far):.3g}", _reached(cosines, threshold), f"{far:.3g}"),
+        *(str(len(cosines)), f"{sum(cosines) / len(cosines):.2f}", highest),
+        *(reached[0], f"{max(LENIENT_FAR, far):.3g}", reached[1], f"{far:.3g}"),
     ]
     numbers = "".join(f'<td class="n">{escaped(cell)}</td>' for cell in cells)
     return f"<tr><td>{escaped(judge)}</td>{numbers}</tr>"
 
 
-def _reached(cosines: Sequence[float], limit: float) -> str:
+def _reached(cosines: Sequence[float], limit: float, shown: str) -> str:
     number = sum(cosine >= limit for cosine in cosines)
-    return f"{number} from {limit:.2f} on ({number / len(cosines):.3g})"
+    return f"{number} from {shown} on ({number / len(cosines):.3g})"
+
+
+def tries_before(face: Mapping[str, Any]) -> int:
+    """How often the method tried a face; what the fallback did of it then, in one step or several, is not counted."""
+    tries = face.get("tries", ())
+    if not face.get("fallback", face["status"] == "fallback"):
+        return len(tries)
+    return sum(one.get("method") != face.get("method") for one in tries)
+
+
+def _is_erased(face: Mapping[str, Any]) -> bool:
+    """Whether nothing of a face is left; lines of before that was recorded name the one method that does so."""
+    return bool(face.get("erased", face.get("method") == "solid"))
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 photo", "2 photos"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from facestudio.errors import UsageError
+from facestudio.faces.figures import beside
 from facestudio.files import real, shown
 from facestudio.pages import BEGINNING, check_ours, escaped, harmless, page, write_text
-from facestudio.report_facts import faces_said, judged, made_by, set_so
+from facestudio.report_facts import faces_said, judged, made_by, set_so, tries_before
 from facestudio.reporting import read_records
 
 _COLUMNS = (
-    *("photo", "result", "photo status", "face", "face status", "shown by", "tries", "verdict"),
+    *("photo", "result", "photo status", "face", "face status", "shown by", "tries", "then hidden", "verdict"),
     *("quality before", "quality after", "score", "found again", "left", "top", "right", "bottom", "remark"),
     *("of the photo", "metadata"),
 )
@@ -85,7 +86,8 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
         *(f"<p>{escaped(sentence)}</p>" for sentence in (*made_by(records), *set_so(records))),
         f"<p>{_ONLY_FOUND}</p>",
         "<p>For each recogniser: the cosine of the face before and after, 1 for the same picture, about 0 for strangers; in "
-        "brackets the one from which it says “same person”.</p>",
+        "brackets the one from which it says “same person”. Tries are those of the method; a face that is “then hidden” is "
+        "hidden by what stands under “Shown by”.</p>",
     ]
     lists = {
         "To be looked at by a person": {
@@ -122,10 +124,13 @@ def _list(heading: str, lines: Mapping[str, Any]) -> str:
 
 def _page_row(row: Mapping[str, Any], judges: Sequence[str]) -> str:
     cells = [f"<td>{escaped(row['photo'])}</td>", f"<td>{escaped(row['face status'] or row['photo status'])}</td>"]
-    cells += [f"<td>{escaped(row[name])}</td>" for name in ("face", "shown by", "tries")]
+    tries = ", ".join(
+        [*([str(row["tries"])] if row["tries"] else []), *(["then hidden"] if row.get("then hidden") else [])]
+    )
+    cells += [f"<td>{escaped(cell)}</td>" for cell in (row["face"], row["shown by"], tries)]
     for judge in judges:
         cosine, threshold = row["judges"].get(judge, ("", ""))
-        shown = f"{cosine:.2f} ({threshold:.2f})" if cosine != "" and threshold != "" else ""
+        shown = "{} ({})".format(*beside(cosine, threshold)) if cosine != "" and threshold != "" else ""
         cells.append(f'<td class="n">{shown}</td>')
     cells.append(f"<td>{escaped(row['remark'])}</td>")
     attention = bool({row["photo status"], row["face status"]} & set(_ATTENTION))
@@ -156,7 +161,8 @@ def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
                 "face": number,
                 "face status": face["status"],
                 "shown by": face.get("method") or "",
-                "tries": len(face.get("tries", ())) or "",
+                "tries": tries_before(face) or "",
+                "then hidden": "yes" if face.get("fallback", face["status"] == "fallback") else "",
                 "verdict": face["verdict"] or "",
                 "quality before": quality[0],
                 "quality after": quality[1],

@@ -16,7 +16,7 @@ import typer
 
 from facestudio import batch
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK, Settings, complete
-from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED
+from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED, AnonymizedFace
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli.arguments import Boxes, Device, Faces, Far, Judges, Output, Photos, Quiet, Seed, Weights
 from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
@@ -27,6 +27,7 @@ from facestudio.cli.flags import options_given, parse_box, parse_faces
 from facestudio.cli.report import count
 from facestudio.ensemble import Ensemble
 from facestudio.errors import DiskFull, UnwritableOutput, UsageError
+from facestudio.faces.figures import beside
 from facestudio.files import real
 from facestudio.journal import Journal
 from facestudio.metadata import POLICIES
@@ -270,7 +271,9 @@ def _text(outcome: batch.Outcome) -> str:
     for face in outcome.result.faces if outcome.result else ():
         if face.status == "skipped":
             continue
-        moved = ", ".join(f"{v.embedder} {v.cosine:.2f} ({v.words})" for v in face.verdicts.values())
+        erased = isinstance(face, AnonymizedFace) and face.erased  # what is said of a block means nothing
+        told = () if erased else face.verdicts.values()
+        moved = ", ".join(f"{v.embedder} {beside(v.cosine, v.changed_below)[0]} ({v.words})" for v in told)
         lines.append(f"  face {face.index + 1}: {face.status}" + (f"; {moved}" if moved else ""))
         lines += [f"    {note}" for note in (*([face.error] if face.error else []), *face.notes)]
     return "\n".join(lines)

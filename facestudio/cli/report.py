@@ -16,6 +16,7 @@ from facestudio.cli.console import printable
 from facestudio.cli.opening import lacks
 from facestudio.faces.calibration import shown
 from facestudio.faces.face import Face
+from facestudio.faces.figures import beside
 from facestudio.faces.panel import Summary, between_photos
 from facestudio.generating import Portrait
 from facestudio.photo import SUFFIXES, Photo
@@ -87,7 +88,8 @@ def outcome_text(outcome: Outcome) -> str:
         words = face.summary.sentence if face.summary else face.error or "restored"
         lines.append(f"  face {face.index + 1}: {words}")
         for v in face.verdicts.values():
-            lines.append(f"    {v.embedder}: {v.words} (cosine {v.cosine:.2f}, threshold {v.threshold:.2f})")
+            cosine, threshold = beside(v.cosine, v.threshold)
+            lines.append(f"    {v.embedder}: {v.words} (cosine {cosine}, threshold {threshold})")
         if face.to_reference:
             cosines = ", ".join(f"{name} {cosine:.2f}" for name, cosine in face.to_reference.items())
             lines.append(f"    like the reference: {cosines} (cosine)")

@@ -13,6 +13,7 @@ import numpy as np
 
 from facestudio.errors import FaceStudioError
 from facestudio.faces.face import Face, Identity, similarity
+from facestudio.faces.figures import beside
 from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.progress import Progress
@@ -147,7 +148,8 @@ class Verifier:
             return ""
         _, look, one = max(missed, key=lambda each: each[0])
         where = {CROP: "of the crop", PHOTO: "in the finished photo", AGAIN: "of the face as it is found again"}[look]
-        return f"{one.embedder} says {one.words} {where} (cosine {one.cosine:.2f}, changed is below {one.changed_below:.2f})."
+        cosine, limit = beside(one.cosine, one.changed_below)
+        return f"{one.embedder} says {one.words} {where} (cosine {cosine}, changed is below {limit})."
 
     def _embed(
         self, pixels: np.ndarray, landmarks: Mapping[int, np.ndarray], progress: Progress

@@ -39,6 +39,7 @@ DOUBTS = {
     "changed": "The photo is another one than the result was made of.",
     "foreign": "A file with the name of its result is there, which no run made.",
 }
+WRITTEN = "The photo is written all the same: look at it before you give it away."  # as `anonymized` has it
 MISSED = "possible missed face"
 
 
@@ -132,6 +133,7 @@ class Row:
         missed = record.get("possible_missed_faces", ())
         if missed:
             words.append(f"{len(missed)} possible missed {'face' if len(missed) == 1 else 'faces'}.")
+            words += [WRITTEN] if record["output"] else []
         if record["recipe"] is not None and record["output"] is None and words:
             words.append("Nothing was written.")
         if not words and record["error"]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from facestudio.gui.anonymize_rows import Row, counts, reviewed_next
+from facestudio import anonymized
+from facestudio.gui.anonymize_rows import WRITTEN, Row, counts, reviewed_next
 from facestudio.planning import Item
 
 ITEM = Item(Path("in/a.jpg"), Path("out/a.jpg"))
@@ -38,19 +39,27 @@ def row(status: str | None = None, *faces: dict[str, Any], **more: Any) -> Row:
             row("needs review", face("needs review", "A knows it."), output=None),
             "Face 1: A knows it. Nothing was written.",
         ),
-        (row("needs review", face(), possible_missed_faces=[{}, {}]), "2 possible missed faces."),
+        (row("needs review", face(), possible_missed_faces=[{}, {}]), f"2 possible missed faces. {WRITTEN}"),
+        (row("needs review", possible_missed_faces=[{}], output=None), "1 possible missed face. Nothing was written."),
         (
             row("needs review", face(), face("skipped", "It was not chosen."), face("skipped", "It was not chosen.")),
             "2 faces were not chosen, and left as is.",
         ),
         (row("failed", error="It is damaged.", recipe=None, output=None), "It is damaged."),
         (row("verified", face(a=0.4), notes=["It holds several pictures."]), "It holds several pictures."),
-        (row("needs review", face(), possible_missed_faces=[{}], notes=["B."]), "1 possible missed face. B."),
+        (
+            row("needs review", face(), possible_missed_faces=[{}], notes=["B."]),
+            f"1 possible missed face. {WRITTEN} B.",
+        ),
         (row(doubt="other settings"), "Its result was made with other settings."),
     ],
 )
 def test_the_reason_is_a_sentence_with_faces_counted_from_one(of: Row, reason: str) -> None:
     assert of.reason == reason
+
+
+def test_report_and_window_say_the_same_of_what_is_written() -> None:
+    assert WRITTEN == anonymized.WRITTEN
 
 
 def test_the_worst_of_all_judges_and_faces_is_shown() -> None:

@@ -9,16 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facestudio.anonymized import Anonymized, AnonymizedFace
+from facestudio.anonymized import WRITTEN, Anonymized, AnonymizedFace
 from facestudio.anonymizing import FOUND, UNSURE, anonymize
 from facestudio.checkpoints import checkpoint
 from facestudio.errors import FaceStudioError, UsageError
+from facestudio.faces.align import align
 from facestudio.faces.face import FFHQ_256, AlignedFace, Face
 from facestudio.methods.base import load_method
 from facestudio.photo import Photo
 from facestudio.pipeline import face_seed
 from facestudio.progress import Cancelled, Progress, Update
 from tests.fakes import FakeDetector, FakeEmbedder, SlowRestorer, face_at, fake_checkpoint, fake_panel, picture
+from tests.unit.test_tone import off_tone, sepia
 
 FACES = (face_at(80, 90, 110), face_at(220, 100, 90, 10), face_at(340, 90, 80))
 NOBODY = FakeDetector(())
@@ -116,7 +118,8 @@ def test_a_weak_blur_is_found_out_made_stronger_and_in_the_end_replaced(photo: P
     first, second, _ = face.tries
     assert "says same person" in first.obstacle and first.cosines["crop"]["fake-embedder"] > 0.8
     assert second.options["radius"] > first.options["radius"]
-    assert "Hidden by solid, because it was not verified after 2 tries with blur" in face.notes[0]
+    said = f"Hidden by solid, because it was not verified after 2 tries with blur. {second.obstacle}"
+    assert face.notes[0] == said and second.obstacle.startswith("fake-embedder says")
     assert face.details()["fallback"] and [one["method"] for one in face.details()["tries"]] == [
         "blur",
         "blur",
@@ -258,7 +261,7 @@ def test_a_face_that_nobody_worked_on_is_pointed_out(photo: Photo) -> None:
     other = Face(FACES[2].box, FACES[2].landmarks, 0.25)
     result = done(photo, method("solid"), detector=Eyes([other]))
     assert (result.status, result.missed, result.writable) == ("needs review", (other,), True)
-    assert "Possible missed face: 56 x 56 px at 312, 62." in (result.error or "")
+    assert f"Possible missed face: 56 x 56 px at 312, 62. {WRITTEN}" in (result.error or "")
     assert result.details()["possible_missed_faces"][0]["score"] == 0.25
     part = Face(FACES[0].box + np.array([20, 20, -20, -20]), FACES[0].landmarks, 0.3)
     assert done(photo, method("solid"), detector=Eyes([part])).missed == ()
@@ -374,6 +377,24 @@ def test_a_black_and_white_photo_stays_so(photo: Photo) -> None:
 
     after = done(grey, Tinting(goal="change")).after.pixels
     assert int(np.ptp(after.astype(int), axis=2).max()) == 0
+
+
+def test_a_face_that_is_made_for_a_sepia_photo_has_its_tone(photo: Photo) -> None:
+    old = Photo.from_pixels(sepia(photo.pixels))
+
+    class Tinting(SlowRestorer):
+        def __call__(self, aligned: AlignedFace, *rest: Any) -> AlignedFace:
+            made = super().__call__(aligned, *rest).pixels.copy()
+            made[..., 0] //= 2
+            return aligned.with_pixels(made)
+
+    painted = Tinting(goal="change")(align(old, FACES[0], FFHQ_256), None, Progress(), 0).pixels
+    result = done(old, Tinting(goal="change"))
+    face = only(result)
+    assert face.status == "verified" and face.method != "solid"
+    assert off_tone(painted) > 10 and off_tone(result.after.pixels) < 3
+    x, y = np.rint(FACES[0].landmarks[2]).astype(int)
+    assert not done(old, method("solid")).after.pixels[y, x].any(), "a block stays as it is"
 
 
 def test_the_saved_recipe_tells_neither_settings_nor_seed(photo: Photo) -> None:

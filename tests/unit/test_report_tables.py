@@ -103,20 +103,25 @@ def test_the_page_stands_alone_and_shows_names_as_they_are(report: Path, tmp_pat
 def test_the_page_says_how_it_was_done_and_how_cosines_are_spread(tmp_path: Path) -> None:
     report = tmp_path / "report.jsonl"
     limits = {"changed_below": {"judge-a": 0.15, "judge-b": 0.16}, "far": {"judge-a": 1e-3, "judge-b": 1e-3}}
-    known = FACE | limits | {"status": "needs review", "similarity": {"judge-a": 0.45, "judge-b": 0.2}}
+    drawn = FACE | limits | {"method": "m", "erased": False}
+    known = drawn | {"status": "needs review", "similarity": {"judge-a": 0.45, "judge-b": 0.2}}
+    block = drawn | {"status": "fallback", "erased": True, "similarity": {"judge-a": 0.9, "judge-b": 0.9}}
     recipe = {"checkpoint": "w", "method": "m", "options": {"radius": 3.0}, "seed": 7, "version": "0.1.0"}
     several = ["It holds several pictures; only the first one is used."]
     lines = [
-        line("a.tif", "needs review", (FACE | limits, known), recipe=recipe, notes=several),
-        line("b.jpg", faces=(FACE | limits, FACE | {"status": "skipped", "similarity": {}}), recipe=recipe),
+        line("a.tif", "needs review", (drawn, known), recipe=recipe, notes=several),
+        line("b.jpg", faces=(drawn, block, FACE | {"status": "skipped", "similarity": {}}), recipe=recipe),
         line("of before.jpg"),
+        *(line(name, "no face", (), recipe=recipe) for name in ("c.jpg", "d.jpg")),
     ]
     report.write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
     page = Page()
     page.feed(write_page(report, tmp_path / "report.html").read_text(encoding="utf-8"))
     for words in (
-        "Photos: 1 needs review, 2 verified",
-        "Faces: 1 needs review, 1 skipped, 3 verified",
+        "Photos: 1 needs review, 2 no face, 2 verified",
+        "Faces: 1 fallback, 1 needs review, 1 skipped, 3 verified",
+        "2 photos: no face was worked on, as none was found or chosen",
+        "Nothing is left of 2 faces below a block.",  # one of them is of before that was recorded, by the method that erases
         "is neither changed nor pointed out",
         "2 photos: method m (w), radius 3.0; seed 7; Face Studio 0.1.0",
         f"a.tif: {several[0]}",
@@ -126,7 +131,38 @@ def test_the_page_says_how_it_was_done_and_how_cosines_are_spread(tmp_path: Path
         *("3", "0.18", "0.45", "1 from 0.15 on (0.333)", "0.1", "1 from 0.40 on (0.333)", "0.001")
     ]
     with write_table(report, tmp_path / "report.csv").open(newline="", encoding="utf-8") as file:
-        assert [row["of the photo"] for row in csv.DictReader(file)] == [several[0], several[0], "", "", ""]
+        assert [row["of the photo"] for row in csv.DictReader(file)] == [*several * 2, *[""] * 6]
+
+
+@pytest.mark.parametrize(
+    ("said", "tries", "cell"),
+    [
+        ({"tries": [{"method": "m"}], "method": "m", "fallback": False}, "1", "1"),
+        ({"tries": [{"method": "m"}, {"method": "solid"}], "fallback": True}, "1", "1, then hidden"),
+        ({"tries": [{"method": "solid"}], "fallback": True}, "", "then hidden"),
+        (
+            {"tries": [{"method": "m"}, {"method": "m"}, {"method": "solid"}], "status": "fallback"},
+            "2",
+            "2, then hidden",
+        ),
+    ],
+)
+def test_the_fallback_is_no_try_of_the_method(tmp_path: Path, said: dict[str, Any], tries: str, cell: str) -> None:
+    report = tmp_path / "report.jsonl"
+    report.write_text(json.dumps(line("a.jpg", faces=(FACE | said,))) + "\n", encoding="utf-8")
+    with write_table(report, tmp_path / "report.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert (row["tries"], row["then hidden"]) == (tries, "yes" if "hidden" in cell else "")
+    assert f"<td>{cell}</td>" in write_page(report, tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_face_that_is_below_a_limit_looks_so(tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    judged = {"similarity": {"judge-a": 0.158}, "threshold": {"judge-a": 0.161}, "changed_below": {"judge-a": 0.161}}
+    face = FACE | judged | {"method": "m", "far": {"judge-a": 0.1}}
+    report.write_text(json.dumps(line("a.jpg", faces=(face,))) + "\n", encoding="utf-8")
+    words = write_page(report, tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "0.158 (0.161)" in words and "0 from 0.161 on" in words
 
 
 def test_settings_faces_not_chosen_and_photos_that_are_gone_are_said(tmp_path: Path) -> None:
@@ -142,7 +178,7 @@ def test_settings_faces_not_chosen_and_photos_that_are_gone_are_said(tmp_path: P
     page = Page()
     page.feed(write_page(report, tmp_path / "report.html").read_text(encoding="utf-8"))
     for words in (
-        "1 photo: faces largest; 1 try a face; fallback none; metadata technical; file times reset; "
+        "1 photo: faces largest; up to 1 try a face, the fallback not counted; fallback none; metadata technical; file times reset; "
         "the same person the same in all photos; false accept rate 0.001",
         "a.jpg: 2 of 3",
         "a.jpg: 2 faces were not chosen.",

@@ -6,6 +6,7 @@ from PySide6.QtCore import QSize, Qt, Signal, Slot
 from PySide6.QtGui import QMouseEvent
 from PySide6.QtWidgets import QFrame, QGridLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
+from facestudio.faces.figures import beside
 from facestudio.gui.anonymize_rows import FALLBACK, MISSED, TONES, VERIFIED
 from facestudio.gui.review_work import ReviewFace
 from facestudio.gui.reviewing import can_leave
@@ -95,11 +96,12 @@ class ReviewCard(QFrame):
             name.setObjectName("chipInfo")
             name.setToolTip(verdict.title)
             number.setObjectName("chipInfo")
-            number.setText(f"{verdict.cosine:.2f}")
+            cosine, changed, same = beside(verdict.cosine, verdict.changed_below, verdict.threshold)
+            number.setText(cosine)
             gauge.show_verdicts([verdict])
             tip = (
-                f"{verdict.title}: similarity {verdict.cosine:.2f}, {verdict.words}. It says “changed” below "
-                f"{verdict.changed_below:.2f} and “same person” from {verdict.threshold:.2f} on."
+                f"{verdict.title}: similarity {cosine}, {verdict.words}. It says “changed” below {changed} and "
+                f"“same person” from {same} on."
             )
             for widget in (gauge, number):
                 widget.setToolTip(tip)

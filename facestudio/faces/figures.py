@@ -1,0 +1,21 @@
+"""Cosines beside their limits, in as many digits as it takes to see on which side of them they are.
+
+Separate because reports, sentences and the window show them, and all must say what the verdict says. Knows no recogniser.
+"""
+
+from __future__ import annotations
+
+FEWEST, MOST = 2, 5  # digits behind the point; a report's lines hold five
+
+
+def beside(cosine: float, *limits: float) -> tuple[str, ...]:
+    """The cosine, then its limits, rounded so that the cosine is below each of them as written where it is below it.
+
+    0.158 below 0.162 is 0.158 and 0.162, and not 0.16 below 0.16.
+    """
+    numbers = (cosine, *limits)
+    for digits in range(FEWEST, MOST + 1):
+        first, *others = (round(number, digits) for number in numbers)
+        if all((first < other) == (cosine < limit) for other, limit in zip(others, limits, strict=True)):
+            break
+    return tuple(f"{number:.{digits}f}" for number in numbers)
