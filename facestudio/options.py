@@ -38,6 +38,17 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Only:
+    """Where an option has an effect at all: where another `option` of the method has one of `values`."""
+
+    option: str
+    values: tuple[Any, ...]
+
+    def __str__(self) -> str:
+        return f"only with {self.option} {' or '.join(map(str, self.values))}"
+
+
+@dataclass(frozen=True)
 class OptionField:
     """How one option is shown and checked.
 
@@ -50,6 +61,7 @@ class OptionField:
         before: what it was before there was the option, for records of then; None where it is as old as its method.
         rare: whether few people ever want another value, so that panels fold it away.
         limits: lower maxima beside some values of other options.
+        only: where it has an effect at all beside other options; None where it has one beside all of their values.
     """
 
     name: str
@@ -65,6 +77,13 @@ class OptionField:
     before: Any = None
     rare: bool = False
     limits: tuple[Limit, ...] = ()
+    only: Only | None = None
+
+    def idle(self, others: Mapping[str, Any]) -> str:
+        """What of the `others` leaves it without an effect, such as "sampler dpm"; "" when it has one."""
+        if self.only is None or self.only.option not in others or others[self.only.option] in self.only.values:
+            return ""
+        return f"{self.only.option.replace('_', ' ')} {others[self.only.option]}"
 
     def limit(self, others: Mapping[str, Any]) -> Limit | None:
         """The lowest of the limits beside the values of the `others`; None where there is none."""
@@ -105,18 +124,20 @@ def option(
     before: Any = None,
     rare: bool = False,
     limits: Sequence[Limit] = (),
+    only: Only | None = None,
 ) -> Any:
     """A dataclass field that `describe` understands; see OptionField for the arguments."""
     shown: dict[str, Any] = {"title": title, "help": help, "minimum": minimum, "maximum": maximum, "step": step}
     shown |= {"needs": needs, "choices": tuple(choices), "before": before, "rare": rare, "limits": tuple(limits)}
+    shown |= {"only": only}
     return dataclasses.field(default=default, metadata={_KEY: shown})
 
 
 def describe(cls: type) -> tuple[OptionField, ...]:
     """The options of the dataclass `cls` in the order in which they stand; its other fields are left out.
 
-    ValueError when a default is not allowed by its own option, or a limit is by none: a mistake of the programmer, found by the
-    first test.
+    ValueError when a default is not allowed by its own option, or a limit is by none, or one has an effect only beside what
+    there is not: a mistake of the programmer, found by the first test.
     """
     types = typing.get_type_hints(cls)
     found = []
@@ -133,7 +154,17 @@ def describe(cls: type) -> tuple[OptionField, ...]:
             raise ValueError(f"the default of {cls.__module__}.{cls.__qualname__}.{described.name} is wrong: {problem}")
         if unknown := {limit.option for limit in described.limits} - set(defaults):
             raise ValueError(f"{cls.__module__}.{cls.__qualname__}.{described.name} is limited by {unknown}")
+        if (only := described.only) is not None and not _can_be(only, found):
+            raise ValueError(
+                f"{cls.__module__}.{cls.__qualname__}.{described.name} has an effect {only}, which is none"
+            )
     return tuple(found)
+
+
+def _can_be(only: Only, fields: Sequence[OptionField]) -> bool:
+    """Whether one of the `fields` takes all of the values."""
+    other = next((field for field in fields if field.name == only.option), None)
+    return other is not None and not any(other.problem(value) for value in only.values)
 
 
 def recorded(cls: type, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -62,6 +62,8 @@ def _flag(name: str, field: OptionField, methods: list[str]) -> Any:
         words.append(f"One of {', '.join(map(str, field.choices))}.")
     if field.minimum is not None and field.maximum is not None:
         words.append(f"From {field.minimum:g} to {field.maximum:g}{''.join(f', {limit}' for limit in field.limits)}.")
+    if field.only is not None:
+        words.append(f"{str(field.only).capitalize()}.")
     words.append(f"Default: {field.default}.")
     return typer.Option(flag, help=" ".join(words))
 
@@ -69,6 +71,14 @@ def _flag(name: str, field: OptionField, methods: list[str]) -> Any:
 def options_given(options: Mapping[str, Any]) -> dict[str, Any]:
     """The options that were given on the command line."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def idle_options(cls: type, given: Iterable[str], values: Mapping[str, Any]) -> list[str]:
+    """A sentence for each option of the method's class `cls` that was `given` and has no effect beside the `values`."""
+    fields = describe(cls)
+    beside = {field.name: field.default for field in fields} | dict(values)
+    idle = {field.name: field.idle(beside) for field in fields if field.name in set(given)}
+    return [f"--{name.replace('_', '-')} has no effect with {what}." for name, what in idle.items() if what]
 
 
 def sliders_given(given: Iterable[str]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from facestudio.cli.arguments import Device, Far, Judges, Quiet, Report, Weights
 from facestudio.cli.casting import Cast
 from facestudio.cli.choosing import chosen_checkpoint
 from facestudio.cli.console import Screen
-from facestudio.cli.flags import options_given, sliders_given
+from facestudio.cli.flags import idle_options, options_given, sliders_given
 from facestudio.cli.populate import Asked, populate
 from facestudio.datasets.asking import PER_IDENTITY
 from facestudio.errors import NoFaceFound, UnwritableOutput, UsageError
@@ -139,6 +139,8 @@ def generate(
     kept = dict(same.options) if same is not None else {}
     recipe = Recipe(entry.id, method_name(entry), {**kept, **options_given(options)}, 0 if seed is None else seed)
     options_of(studio.method_options(entry.id), recipe.options)
+    for said in idle_options(studio.method_options(entry.id), options_given(options), recipe.options):
+        screen.complain(said)
     moved = {**(same.sliders if same is not None else {}), **sliders_given(slider or ())}
     check(moved, studio.sliders(entry.id))
     asked = Asked(identities, per_identity, vary, tries, shard, resume)

@@ -36,7 +36,7 @@ from facestudio.cli.arguments import (
 )
 from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
 from facestudio.cli.console import Screen
-from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
+from facestudio.cli.flags import idle_options, options_given, parse_box, parse_faces, with_method_options
 from facestudio.cli.generate import generate
 from facestudio.cli.opening import Salvage, opened
 from facestudio.cli.wording import hint_for, plain
@@ -104,6 +104,8 @@ def restore(
         raise UsageError(f"--upscale takes 1, 2 or 4, not {upscale}.")
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale)
     options_of(studio.method_options(entry.id), recipe.options)
+    for said in idle_options(studio.method_options(entry.id), options_given(options), recipe.options):
+        screen.complain(said)
     planned = batch.survey(photos, output, format)
     check_boxes(boxes, len(planned.items))
 

@@ -23,7 +23,7 @@ from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.faces.loading import load_network, load_used
 from facestudio.methods.base import strength_option
 from facestudio.methods.crops import held, noise_seed
-from facestudio.options import option
+from facestudio.options import Only, option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 
@@ -73,6 +73,7 @@ class Options:
         maximum=1.0,
         step=0.05,
         rare=True,
+        only=Only("sampler", ("ddim",)),
     )
 
     def sampling(self) -> Sampling:

@@ -29,6 +29,7 @@ from facestudio.gui.theme import colours_of, sheet_of
 from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.options_form import OptionRow
 from facestudio.gui.widgets.viewer import SIDE, SINGLE, SPLIT
+from facestudio.methods import difface
 from facestudio.options import describe, option
 from tests import fakes
 from tests.gui.conftest import FakeStudio, draw, is_open, open_photo, restore, shown
@@ -447,6 +448,22 @@ def test_every_kind_of_option_has_its_row(qtbot: QtBot, window: MainWindow) -> N
         row.reset()
         assert row.value == field.default
         assert told
+
+
+def test_an_option_without_an_effect_is_grey_and_says_why(
+    make_window: Callable[[], MainWindow], studio: FakeStudio
+) -> None:
+    studio.restorer.Options = difface.Options  # type: ignore[assignment]
+    form = make_window().workspace.panel.options
+    eta, sampler = form.rows["eta"], form.rows["sampler"]
+    assert not eta.box.isEnabled() and not eta.label.isEnabled()
+    assert eta.box.toolTip() == "With sampler dpm this has no effect."
+    sampler.set_value("ddim")
+    assert eta.box.isEnabled() and "new noise" in eta.box.toolTip()
+    sampler.set_value("dpm")
+    assert not eta.box.isEnabled()
+    form.show_lacks({"person": "Nobody is told."})
+    assert not eta.box.isEnabled()  # what is lacking besides changes nothing
 
 
 def test_the_panel_shows_weights_licence_and_device(window: MainWindow) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from facestudio.errors import UsageError
-from facestudio.options import Limit, describe, option, recorded, validate
+from facestudio.options import Limit, Only, describe, option, recorded, validate
 
 
 @dataclass(frozen=True)
@@ -104,4 +104,35 @@ def test_a_limit_that_cannot_be_is_a_mistake() -> None:
 
     for wrong in (Beyond, Lost):
         with pytest.raises(ValueError, match="steps"):
+            describe(wrong)
+
+
+@dataclass(frozen=True)
+class Idle:
+    noise: float = option(0.5, minimum=0.0, maximum=1.0, only=Only("tint", ("cold", "icy")))
+    tint: str = option("warm", choices=["warm", "cold", "icy"])
+
+
+def test_an_option_may_have_an_effect_only_beside_some_values_of_another() -> None:
+    noise, tint = describe(Idle)
+    assert noise.idle({"tint": "warm"}) == "tint warm"
+    assert [noise.idle(others) for others in ({"tint": "cold"}, {"tint": "icy"}, {})] == ["", "", ""]
+    assert tint.only is None and tint.idle({"noise": 0.5}) == ""
+    assert str(noise.only) == "only with tint cold or icy"
+    validate(Idle(0.9))  # it is no mistake
+
+
+def test_an_effect_beside_what_there_is_not_is_a_mistake() -> None:
+    @dataclass(frozen=True)
+    class Lost:
+        noise: float = option(0.5, only=Only("colour", ("cold",)))
+        tint: str = option("warm", choices=["warm", "cold"])
+
+    @dataclass(frozen=True)
+    class Never:
+        noise: float = option(0.5, only=Only("tint", ("blue",)))
+        tint: str = option("warm", choices=["warm", "cold"])
+
+    for wrong in (Lost, Never):
+        with pytest.raises(ValueError, match="noise"):
             describe(wrong)

@@ -200,6 +200,7 @@ class OptionsForm(QWidget):
         super().__init__(parent)
         self._session = session
         self.rows: dict[str, OptionRow] = {}
+        self._lacking: Mapping[str, str] = {}
         self.rare = QWidget()
         for widget, below in ((self, 0), (self.rare, 10)):
             column = QVBoxLayout(widget)
@@ -238,6 +239,8 @@ class OptionsForm(QWidget):
         values = {name: row.value for name, row in self.rows.items()}
         for row in self.rows.values():
             row.limit(values)
+            idle = row.field.idle(values)
+            row.show_lack(self._lacking.get(row.field.needs) or (f"With {idle} this has no effect." if idle else ""))
 
     def _column(self, field: OptionField) -> QLayout:
         column = (self.rare if field.rare else self).layout()
@@ -246,8 +249,8 @@ class OptionsForm(QWidget):
 
     def show_lacks(self, lacking: Mapping[str, str]) -> None:
         """Grey the options that need something which is `lacking`, which says why."""
-        for row in self.rows.values():
-            row.show_lack(lacking.get(row.field.needs, ""))
+        self._lacking = lacking
+        self._limit()
 
     @Slot(str)
     def _take_value(self, name: str) -> None:
