@@ -178,8 +178,8 @@ def test_settings_faces_not_chosen_and_photos_that_are_gone_are_said(tmp_path: P
     page = Page()
     page.feed(write_page(report, tmp_path / "report.html").read_text(encoding="utf-8"))
     for words in (
-        "1 photo: faces largest; up to 1 try a face, the fallback not counted; fallback none; metadata technical; file times reset; "
-        "the same person the same in all photos; false accept rate 0.001",
+        "1 photo: faces largest; up to 1 try a face, the fallback not counted; fallback none; metadata technical; "
+        "file times reset; the same person the same in all photos; false accept rate 0.001",
         "a.jpg: 2 of 3",
         "a.jpg: 2 faces were not chosen.",
         "gone.jpg: The photo is no longer among the inputs",
