@@ -30,6 +30,7 @@ from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.devices import Devices
 from facestudio.gui.dialogs import Dialogs
 from facestudio.gui.errors import show_error
+from facestudio.gui.following import made_with
 from facestudio.gui.generating import Making
 from facestudio.gui.leaving import Leaving
 from facestudio.gui.populating import Populating
@@ -38,6 +39,7 @@ from facestudio.gui.session import Session
 from facestudio.gui.theme import CHOICES, Theme
 from facestudio.gui.widgets.about import APP
 from facestudio.gui.widgets.drop_zone import DropOverlay, image_in, paths_in
+from facestudio.gui.widgets.elided_label import ElidedLabel
 from facestudio.gui.widgets.photo_dialog import READ, WRITTEN
 from facestudio.gui.widgets.recent_menu import RecentMenu
 from facestudio.gui.window_settings import MODE_ACTIONS
@@ -45,7 +47,6 @@ from facestudio.gui.workspaces.anonymize import AnonymizeWorkspace
 from facestudio.gui.workspaces.generate import GenerateWorkspace
 from facestudio.gui.workspaces.restore import RestoreWorkspace
 from facestudio.gui.workspaces.switch import Workspaces
-from facestudio.methods.base import method_title
 
 
 class MainWindow(QMainWindow):
@@ -77,7 +78,7 @@ class MainWindow(QMainWindow):
         self.recent_menu = RecentMenu(session, self)
         self.recent_menu.asked.connect(self.open_recent)
         self.commands.menus["&File"].insertMenu(self.commands["previous"], self.recent_menu)
-        self._about_photo, self._about_zoom = QLabel(), QLabel()
+        self._about_photo, self._about_zoom = ElidedLabel(), QLabel()
         self.statusBar().addWidget(self._about_photo, 1)
         self.statusBar().addPermanentWidget(self._about_zoom)
         self.statusBar().setSizeGripEnabled(False)
@@ -410,7 +411,7 @@ class MainWindow(QMainWindow):
             size, step = f"{width} × {height}", history.current
             if step is not None and step.times > 1:
                 size += f", enlarged to {width * step.times} × {height * step.times}"
-            made = (f"restored by {method_title(step.result.recipe.method)}",) if step is not None else ()
+            made = (made_with(step, session.offers or ()),) if step is not None else ()
             words = (opened.name, size, opened.photo.format, *made, *opened.photo.notes)
             self._about_photo.setText("   ".join(words))
         else:

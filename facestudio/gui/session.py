@@ -19,6 +19,7 @@ from facestudio.files import is_text, shown
 from facestudio.gui import list_work, saving, work
 from facestudio.gui.enlarging import Enlarging
 from facestudio.gui.files import PhotoFiles
+from facestudio.gui.following import Following
 from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.list_work import Restored
@@ -64,6 +65,8 @@ class Session(Workplace):
         self.history = History()
         self.reference = Reference(self)
         self.enlarging = Enlarging(self)
+        self.following = Following(self)
+        self.photo_changed.connect(self.following.forget)
         self.opened: Opened | None = None
         self.looked = False  # whether the search for faces has ended well
         self.selected: frozenset[int] = frozenset()
@@ -251,6 +254,7 @@ class Session(Workplace):
         before = self.history.state
         move()
         after = self.history.state
+        self.following.moved(before.step, after.step)
         if after.faces is not before.faces:
             self.selected = after.ticks(before, self.selected)
             self.faces_changed.emit()
@@ -293,6 +297,19 @@ class Session(Workplace):
         recipe = super().recipe
         return None if recipe is None else replace(recipe, upscale=self.enlarging.times)
 
+    def ask_for(self, recipe: Recipe) -> None:
+        """Ask in the panel for what `recipe` says; for nothing of it where its weights are not here any more."""
+        if not any(offer.checkpoint.id == recipe.checkpoint for offer in self.offers or ()):
+            return
+        self.choose(recipe.checkpoint)
+        assert self.offer is not None
+        options = {field.name: recipe.options.get(field.name, field.default) for field in self.offer.options}
+        if options != self.options:
+            self.options = options
+            self.recipe_changed.emit()
+        self.set_seed(recipe.seed)
+        self.enlarging.choose(recipe.upscale)
+
     @property
     def obstacle(self) -> str:
         """Why nothing can be restored now, in a few words; "" when it can."""
@@ -322,6 +339,7 @@ class Session(Workplace):
     def _take_result(self, step: Step) -> None:
         if self.opened is None or step.photo is not self.opened.photo:
             return
+        self.following.made(self.history.current)
         self.history.add(step)
         self.result_changed.emit()
         done = sum(face.status == "restored" for face in step.result.faces)
