@@ -259,6 +259,7 @@ class Actions:
             ("Photo", "Set an option back", "Double-click its label"),
             ("Photo", "Look at a face closely", "Double-click its crop"),
             ("Photo", "What a face's figures rest on", "Click its gauge"),
+            ("Photo", "Move or resize the box of a missed face", "Arrow keys, with Shift; Enter takes it"),
             ("Photo", "Remove a face that was added", "Del on its crop"),
             ("Anonymize", "Look at a photo", "Enter, or double-click its row"),
             ("Generate", "Set a slider back", "Double-click it, or its title"),

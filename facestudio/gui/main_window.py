@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from PySide6 import QtGui
 from PySide6.QtCore import QEvent, QMimeData, QSettings, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import (
     QAction,
@@ -150,6 +151,10 @@ class MainWindow(QMainWindow):
         viewer.original_changed.connect(self._mark_original)
         viewer.mode_changed.connect(self._mark_mode)
         viewer.drawing_changed.connect(self._mark_drawing)
+        for drawing in (viewer.drawing, self.anonymize.page.viewer.drawing):
+            drawing.told.connect(self._announce)
+            drawing.ended.connect(self.statusBar().clearMessage)
+        self.workspaces.place_changed.connect(self.statusBar().clearMessage)
         for changed in (
             session.photo_changed,
             session.faces_changed,
@@ -331,6 +336,13 @@ class MainWindow(QMainWindow):
     def _mark_drawing(self, on: bool) -> None:
         self.commands["add_face"].setChecked(on)
         self.refresh()
+
+    @Slot(str)
+    def _announce(self, words: str) -> None:
+        """Say `words` in the status line, and to who has the screen read aloud."""
+        self.statusBar().showMessage(words)
+        if hasattr(QtGui, "QAccessibleAnnouncementEvent"):  # Qt 6.8
+            QtGui.QAccessible.updateAccessibility(QtGui.QAccessibleAnnouncementEvent(self.statusBar(), words))
 
     @Slot()
     def _stop(self) -> None:

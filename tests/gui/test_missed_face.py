@@ -253,3 +253,70 @@ def test_the_landmarks_of_the_face_under_the_mouse_are_shown(
     for x, y in window.session.faces[2].landmarks:
         at = place(window, float(x), float(y))
         assert not np.array_equal(before[at.y(), at.x()], during[at.y(), at.x()])
+
+
+def press(window: MainWindow, *keys: Qt.Key, shift: bool = False, times: int = 1) -> None:
+    """Press `keys` on what has the focus."""
+    modifier = Qt.KeyboardModifier.ShiftModifier if shift else Qt.KeyboardModifier.NoModifier
+    for _ in range(times):
+        for key in keys:
+            QTest.keyClick(window.focusWidget(), key, modifier)
+
+
+def box_of(window: MainWindow) -> tuple[float, float, float, float]:
+    """The box that is drawn, in places of the photo."""
+    layer = window.viewer.drawing
+    assert layer._from is not None
+    return layer._from.x(), layer._from.y(), layer._to.x(), layer._to.y()
+
+
+def test_a_box_is_drawn_by_keys_alone(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
+    open_photo(qtbot, window, draw(photo_path))
+    status, about = window.statusBar(), window._about_photo
+    press(window, Qt.Key.Key_F4)
+    assert "press an arrow key" in status.currentMessage()
+    press(window, Qt.Key.Key_Right)  # puts it in the middle
+    left, top, right, bottom = box_of(window)
+    assert np.abs(np.subtract((left + right, top + bottom), (600, 360))).max() < 1e-6
+    assert abs((right - left) - 0.3 * 360) < 1e-6 and abs((bottom - top) - 0.3 * 360) < 1e-6
+    said = f"Box: left {left:.0f}, top {top:.0f}, 108 wide, 108 high, in pixels of the photo."
+    assert status.currentMessage().startswith(said)
+    press(window, Qt.Key.Key_Right, Qt.Key.Key_Down, times=2)
+    step = 2 * 8 / window.viewer.zoom
+    assert np.allclose(box_of(window), (left + step, top + step, right + step, bottom + step))
+    press(window, Qt.Key.Key_Left, Qt.Key.Key_Up, shift=True, times=2)
+    assert np.allclose(box_of(window), (left + step, top + step, right, bottom))
+    drawn = box_of(window)
+    press(window, Qt.Key.Key_Return)
+    assert not window.viewer.drawing.active and not status.currentMessage()
+    qtbot.waitUntil(lambda: len(window.session.faces) == 3 and not window.session.doing)
+    box = window.session.faces[2].box
+    assert abs((box[0] + box[2]) / 2 - (drawn[0] + drawn[2]) / 2) < 2
+    assert about.isVisible()
+
+
+def test_a_box_of_keys_stays_on_the_photo_and_in_view(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
+    open_photo(qtbot, window, draw(photo_path))
+    window.commands["actual"].trigger()
+    for _ in range(5):
+        window.commands["zoom_in"].trigger()
+    window.commands["add_face"].trigger()
+    press(window, Qt.Key.Key_Return)
+    assert window.viewer.drawing.active  # there was no box to take
+    press(window, Qt.Key.Key_Left, Qt.Key.Key_Up, times=200)
+    assert box_of(window)[:2] == (0, 0)
+    pane = window.viewer.panes()[0]
+    assert pane.adjusted(-1, -1, 1, 1).contains(window.viewer.drawing._seen(pane))
+    press(window, Qt.Key.Key_Left, Qt.Key.Key_Up, shift=True, times=50)
+    left, top, right, bottom = box_of(window)
+    assert 0 < right - left < 20 and 0 < bottom - top < 20
+    press(window, Qt.Key.Key_Right, Qt.Key.Key_Down, shift=True, times=400)
+    assert np.allclose(box_of(window), (0, 0, 600, 360))
+    press(window, Qt.Key.Key_Escape)
+    assert not window.viewer.drawing.active and len(window.session.faces) == 2
+    assert not window.statusBar().currentMessage()
+    window.commands["add_face"].trigger()
+    press(window, Qt.Key.Key_Down)
+    drag_box(window)  # the mouse takes over
+    qtbot.waitUntil(lambda: len(window.session.faces) == 3)
+    assert np.abs(window.session.faces[2].box[[0, 2]] - (260, 340)).max() < 3

@@ -255,6 +255,11 @@ class Viewer(QWidget):
         return width // self._times, height // self._times
 
     @property
+    def photo_rect(self) -> QRectF:
+        """The open photo in its own pixels, from corner to corner."""
+        return QRectF(0, 0, *self._size)
+
+    @property
     def _scale(self) -> float:
         """Widget units a photo pixel."""
         return self._zoom / self.devicePixelRatioF()
