@@ -18,6 +18,8 @@ from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facestudio.networks.deblocking import deblocked
+
 LITTLE = -7.0  # logarithm of the variance of a raw latent at the beginning
 
 
@@ -95,8 +97,9 @@ class FaceAutoencoder(nn.Module):
         return (self.encode(faces).mode() - self.mean[:, None, None]) / self.spread[:, None, None]
 
     def pixels(self, latents: Tensor) -> Tensor:
-        """Faces (B, 3, H, W) in [-1, 1] of normalised `latents`."""
-        return self.decode(latents * self.spread[:, None, None] + self.mean[:, None, None]).clamp(-1, 1)
+        """Faces (B, 3, H, W) in [-1, 1] of normalised `latents`, without the edges of the decoder's squares."""
+        raw = latents * self.spread[:, None, None] + self.mean[:, None, None]
+        return deblocked(self.decode(raw), self.side).clamp(-1, 1)
 
     def forward(self, faces: Tensor) -> Tensor:
         """`faces` through the latent and back."""
