@@ -18,7 +18,9 @@ SKIPPED, NOBODY = "skipped", "no face"
 LEFT = "left as is"  # a person saw that it is not verified, and left it so
 _WORST = (FAILED, REVIEW, LEFT, FALLBACK, VERIFIED)
 AGAIN, HIDDEN, ADDED = "tried again", "hidden", "added by hand"  # with LEFT what a person can decide on a face
+NOT_A_FACE = "not a face"  # the same: the detector was wrong, and the photo is put back there
 UNCHANGED = "A person left it as it is: it is not changed."
+PUT_BACK = "A person said that it is no face: the photo is there as it was."
 UNVERIFIED = "A person left it as it is, although it is not verified."
 WRITTEN = "The photo is written all the same: look at it before you give it away."
 NOT_CHOSEN = "It was not chosen, so it is left as it is."
@@ -52,7 +54,7 @@ class AnonymizedFace(FaceResult):
         method: what the face is shown by now, "" when by nothing. tries: all that was done, in order.
         erased: nothing of the face is left, whoever says what. generative: AI made what is shown.
         found_again: the face as the detector sees it in the finished photo, None when it does not.
-        decisions: what a person decided on it afterwards, in order: AGAIN, HIDDEN, ADDED or LEFT.
+        decisions: what a person decided on it afterwards, in order: AGAIN, HIDDEN, ADDED, LEFT or NOT_A_FACE.
         person: token of the pseudonym that is shown (see `album`), "" when the face has none or something else is shown.
         fallback: it is hidden by the fallback, or because a person decided so.
     """

@@ -25,7 +25,9 @@ from facestudio.anonymized import (
     FALLBACK,
     HIDDEN,
     LEFT,
+    NOT_A_FACE,
     NOT_CHOSEN,
+    PUT_BACK,
     REVIEW,
     SKIPPED,
     UNCHANGED,
@@ -39,7 +41,7 @@ from facestudio.casting import Cast
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.align import align, transform
 from facestudio.faces.detect import Detector
-from facestudio.faces.duplicates import same_face
+from facestudio.faces.duplicates import OVERLAP, same_face
 from facestudio.faces.face import AlignedFace, Face
 from facestudio.faces.identity import Embedder
 from facestudio.faces.overlooked import overlooked
@@ -118,7 +120,10 @@ def anonymize(
         todo = {n: wanted.get(n, usual[n]) for n in chosen}
         cast = cast or Cast()
         courses = [_Course(n, faces[n], each, verifier, cast) for n, each in todo.items() if each.steps != ()]
-        after, unsure = _Work(photo, faces, courses, detector, verifier, progress).done()
+        denied = [n for n, each in todo.items() if _is_denied(each)]
+        real = [face for n, face in enumerate(faces) if n not in denied]
+        work = _Work(photo, real, [faces[n] for n in denied], courses, detector, verifier, progress)
+        after, unsure = work.done()
         results = {n: _left(faces[n], n, each) for n, each in todo.items() if each.steps == ()}
         results |= {course.index: course.result(photo, after, panel) for course in courses}
     every = tuple(results.get(n) or _not_chosen(face, n, leave) for n, face in enumerate(faces))
@@ -126,10 +131,14 @@ def anonymize(
 
 
 def _left(face: Face, index: int, wanted: Wanted) -> AnonymizedFace:
-    """A face that a person leaves as the photo shows it."""
-    return AnonymizedFace(
-        face, index, LEFT, UNCHANGED, {}, {}, tries=wanted.earlier, decisions=wanted.decisions, notes=()
-    )
+    """A face that a person leaves as the photo shows it, maybe because it is none."""
+    why = PUT_BACK if _is_denied(wanted) else UNCHANGED
+    return AnonymizedFace(face, index, LEFT, why, {}, {}, tries=wanted.earlier, decisions=wanted.decisions, notes=())
+
+
+def _is_denied(wanted: Wanted) -> bool:
+    """Whether a person said that it is no face."""
+    return wanted.steps == () and wanted.decisions[-1:] == (NOT_A_FACE,)
 
 
 def _not_chosen(face: Face, index: int, leave: bool) -> AnonymizedFace:
@@ -263,19 +272,20 @@ class _Course:
 
 
 class _Work:
-    """One photo on its way; see `anonymize`."""
+    """One photo on its way; see `anonymize`. `denied`: what the detector takes for faces and a person does not."""
 
     def __init__(
         self,
         photo: Photo,
         faces: Sequence[Face],
+        denied: Sequence[Face],
         courses: Sequence[_Course],
         detector: Detector,
         verifier: Verifier,
         progress: Progress,
     ) -> None:
         # what is kept first: it was cut from the earlier result, and would bring back what that shows of the others
-        self._photo, self._faces = photo, faces
+        self._photo, self._faces, self._denied = photo, faces, denied
         self._courses = sorted(courses, key=lambda course: course.shown is None)
         self._detector, self._verifier, self._progress = detector, verifier, progress
 
@@ -295,10 +305,17 @@ class _Work:
             failing = [c for c in self._courses if c.finding is not None and not c.passed]
             todo = [c for c in failing if c.finding is not None and c.advance(c.finding.obstacle, c.finding)]
             if not todo:
-                missed = tuple(one for one in found if not any(_shows(one, face) for face in self._faces))
-                known = (*self._faces, *found)
+                missed = tuple(one for one in found if not self._is_known(one))
+                known = (*self._faces, *(one for one in found if not self._is_denied(one)))
                 missed += overlooked(after.pixels, glimpses, known, self._detector, self._progress)
                 return self._without_traces(after), missed
+
+    def _is_known(self, one: Face) -> bool:
+        """Whether a detection shows one of the faces, or what is none; in a large one of these there may be a face."""
+        return any(_shows(one, face) for face in self._faces) or self._is_denied(one)
+
+    def _is_denied(self, one: Face) -> bool:
+        return any(_is_there(one, face) for face in self._denied)
 
     def _changed(self, course: _Course, after: Photo) -> Photo:
         """`after` with the face changed so that no judge knows its crop, or by the last thing there is to try."""
@@ -351,6 +368,14 @@ class _Work:
             if course.crop is not None:
                 where |= covered(after, course.crop, course.step.mask)
         return self._photo.with_hidden(after.pixels, where)
+
+
+def _is_there(one: Face, face: Face) -> bool:
+    """Whether the detection `one` is in the very place of `face`, and no part of it."""
+    common = float(
+        np.prod(np.clip(np.minimum(one.box[2:], face.box[2:]) - np.maximum(one.box[:2], face.box[:2]), 0, None))
+    )
+    return common >= OVERLAP * (one.area + face.area - common)
 
 
 def _shows(one: Face, face: Face) -> bool:

@@ -2,7 +2,7 @@
 
 What was done stands in the photo's line of the report: faces, tries, and what the detector saw besides. So a run of yesterday is
 reviewed as one of today. All faces are verified anew, as the finished photo is another one. Nothing is passed off: a face that a
-person leaves as it is has a status of its own. Knows no files; see `renewing`.
+person leaves as it is, or says to be none, has a status of its own. Knows no files; see `renewing`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from facestudio.anonymized import ADDED, AGAIN, FALLBACK, HIDDEN, LEFT, SKIPPED, Anonymized, Try
+from facestudio.anonymized import ADDED, AGAIN, FALLBACK, HIDDEN, LEFT, NOT_A_FACE, SKIPPED, Anonymized, Try
 from facestudio.anonymizing import TRIES, anonymize
 from facestudio.casting import Cast
 from facestudio.errors import UsageError
@@ -29,6 +29,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.trying import Step, Wanted, hiding_steps, steps_of
 
+REACH = 1.0  # of a box's length to each side, within which what was laid over a face may lie
 _BECAUSE = {AGAIN: "A person wanted another try.", HIDDEN: "A person decided to hide it."}
 
 
@@ -37,7 +38,7 @@ class Decision:
     """What a person decides on one face.
 
     Attributes:
-        how: AGAIN, HIDDEN, LEFT, or ADDED for a face that nobody found.
+        how: AGAIN, HIDDEN, LEFT, NOT_A_FACE for what the detector took for one, or ADDED for a face that nobody found.
         index: the face's place among those of the record, behind which its possible missed faces are counted.
         face: the one that is ADDED. recipe: how it is tried AGAIN, or an ADDED one at all; None: as the photo was.
     """
@@ -141,12 +142,18 @@ class _Reviewed:
         if decision.index >= len(faces):  # one that may have been missed becomes a face of its own
             faces = (*faces, every[decision.index])
         wanted[n] = self._decided(n, decision)
+        if decision.how == NOT_A_FACE and n < len(records) and records[n]["method"]:
+            # those beside it are made again: what was written shows, within their masks, what was laid over the one that is none
+            beside = [m for m in wanted if m != n and wanted[m].shown is not None and _are_near(faces[m], faces[n])]
+            wanted |= {m: self._kept(records[m], anew=True) for m in beside}
         return faces, wanted
 
     def _decided(self, n: int, decision: Decision) -> Wanted:
         record = self.record["faces"][n] if n < len(self.record["faces"]) else None
         tries = () if record is None else _tries_of(record)
         decisions = () if record is None else (*record.get("decisions", ()),)
+        if decision.how == NOT_A_FACE:
+            return Wanted((), tries, (*decisions, NOT_A_FACE))
         if decision.how == LEFT:
             if record is None or not record["method"]:
                 return Wanted((), tries, (*decisions, LEFT))
@@ -175,10 +182,10 @@ class _Reviewed:
         steps = steps_of(self.photo, n, method, options, recipe.seed, self.tries, self.fallback, len(tries))
         return Wanted(steps, tries, decisions, conditioned_on=tuple(method.checkpoint.conditioned_on))
 
-    def _kept(self, record: Mapping[str, Any]) -> Wanted:
-        """A face as it is: as it was written, or else as its last try makes it."""
+    def _kept(self, record: Mapping[str, Any], anew: bool = False) -> Wanted:
+        """A face as it is: as it was written, or else, and `anew`, as its last try makes it."""
         tries, decisions = _tries_of(record), tuple(record.get("decisions", ()))
-        left = decisions[-1:] == (LEFT,)
+        left = decisions[-1:] in ((LEFT,), (NOT_A_FACE,))
         if left and not record["method"]:
             return Wanted((), tries, decisions)
         last = tries[-1]
@@ -188,9 +195,16 @@ class _Reviewed:
         )
         step = Step(method, method.Options(**recorded(method.Options, last.options)), last.seed, hidden)
         more = () if left or hidden or self.fallback is None else hiding_steps(self.fallback)
-        shown = self.shown if record["method"] else None
+        shown = self.shown if record["method"] and not anew else None
         told = tuple(method.checkpoint.conditioned_on)
         return Wanted((step, *more), tries[:-1], decisions, shown, told, record.get("person", "") if shown else "")
+
+
+def _are_near(one: Face, other: Face) -> bool:
+    """Whether what is laid over one of the faces may reach what is laid over the other."""
+    reach = [REACH * float((face.box[2:] - face.box[:2]).max()) for face in (one, other)]
+    apart = np.maximum(one.box[:2] - other.box[2:], other.box[:2] - one.box[2:])
+    return bool((apart < sum(reach)).all())
 
 
 def _tries_of(record: Mapping[str, Any]) -> tuple[Try, ...]:

@@ -106,6 +106,7 @@ SPECS: tuple[Spec, ...] = (
     Spec("try_again", "&Anonymize", "&Try the face again", ("Ctrl+G",), "again", line=True, place=ANONYMIZE),
     Spec("obscure", "&Anonymize", "&Obscure the face", ("Ctrl+B",), place=ANONYMIZE),
     Spec("leave_as_is", "&Anonymize", "L&eave the face as it is", ("Ctrl+L",), place=ANONYMIZE),
+    Spec("no_face", "&Anonymize", "It is no &face", ("Ctrl+Shift+L",), place=ANONYMIZE),
     Spec("add_by_hand", "&Anonymize", "Add a face by &hand…", ("F4",), "add-face", place=ANONYMIZE),
     Spec("seed_anonymizing", "&Anonymize", "Another see&d", ("Ctrl+D",), "dice", line=True, place=ANONYMIZE),
     Spec("reset_anonymizing", "&Anonymize", "Options ba&ck to defaults", ("Ctrl+Shift+R",), place=ANONYMIZE),

@@ -26,7 +26,7 @@ MEANINGS = {
     FALLBACK: "A face could not be verified by the method, so it is hidden.",
     REVIEW: "A person must look at it.",
     FAILED: "It could not be done.",
-    LEFT: "A person left a face as it is, and it is not verified.",
+    LEFT: "A person left a face as it is, not verified, or said that it is none.",
     NOBODY: "No face was found; the photo is written as it is.",
     SKIPPED: "None of its faces was chosen.",
     LEFT_OUT: "It is no photo to do.",

@@ -31,12 +31,16 @@ if TYPE_CHECKING:
 
 CHIP = 176  # px, twice what is shown
 PARTED = "The key of its run is not known here, so the face is not the one that this person has in other photos."
+NOT_A_FACE = "not a face"  # as `anonymized` has it
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, eq=False)
 class ReviewFace:
-    """One face as the review shows it; `missed`: nobody worked on it. `after` is None where nothing is known of the result."""
+    """One face as the review shows it; `missed`: nobody worked on it; `denied`: a person said that it is none.
+
+    `after` is None where nothing is known of the result.
+    """
 
     face: Face
     status: str
@@ -47,6 +51,7 @@ class ReviewFace:
     before: QImage
     after: QImage | None
     missed: bool = False
+    denied: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,6 +252,7 @@ def _reviewed(studio: Studio, row: Row, photo: Photo, after: Photo, progress: Pr
                 tuple(verdict(said[id], entries[id], far=far, goal="change") for id in sorted(said) if id in entries),
                 *crops,
                 missed=known is None,
+                denied=known is not None and known.get("decisions", [])[-1:] == [NOT_A_FACE],
             )
         )
     before, shown = pyramid(photo.pixels, progress.check), pyramid(after.pixels, progress.check)

@@ -27,14 +27,12 @@ if TYPE_CHECKING:
     from facestudio.faces.face import Face
 
 REVIEWING, BACK = "doing a photo again", "taking a decision back"
-AGAIN, HIDDEN, ADDED = (
-    "tried again",
-    "hidden",
-    "added by hand",
-)  # as `anonymized` has them, which takes its time to import
+# as `anonymized` has them, which takes its time to import
+AGAIN, HIDDEN, ADDED, NOT_A_FACE = "tried again", "hidden", "added by hand", "not a face"
 SAID = {
     **{AGAIN: "Tried again", HIDDEN: "Obscured", ADDED: "The face is added"},
     LEFT: "Left as it is; the report says so",
+    NOT_A_FACE: "The photo is there as it was; the report says that it is no face",
 }
 TAKEN_BACK = {
     **{
@@ -43,6 +41,7 @@ TAKEN_BACK = {
         ADDED: "The added face was taken back",
     },
     LEFT: "Leaving it as it is was taken back",
+    NOT_A_FACE: "That it is no face was taken back",
 }
 
 
@@ -272,6 +271,10 @@ class Review(QObject):
     def leave(self, index: int) -> None:
         """Leave face `index` as the result shows it; the report says that it is not verified."""
         self._decide(LEFT, index)
+
+    def deny(self, index: int) -> None:
+        """Face `index` is none: put the photo back there as it was; the report says so."""
+        self._decide(NOT_A_FACE, index)
 
     @Slot(object)
     def add_face(self, box: Sequence[float]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -18,10 +20,11 @@ from facestudio.gui.main_window import MainWindow
 from facestudio.gui.review_history import Decisions, Step
 from facestudio.gui.workspaces.anonymize import AnonymizeWorkspace
 from facestudio.journal import Journal
+from facestudio.photo import Photo
 from facestudio.planning import Item
 from facestudio.renewing import Standing
 from tests import fakes
-from tests.gui.conftest import draw
+from tests.gui.conftest import FACES, draw
 from tests.gui.test_anonymizing import (
     CONTROL,
     PATIENCE,
@@ -84,6 +87,36 @@ def pressed(qtbot: QtBot, window: MainWindow, key: Qt.Key, modifiers: Qt.Keyboar
     before = review.reviewed
     QTest.keyClick(window, key, modifiers)
     qtbot.waitUntil(lambda: review.reviewed not in (before, None) and not review.doing, timeout=PATIENCE)
+
+
+def test_what_is_no_face_is_put_back_and_that_is_taken_back(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path
+) -> None:
+    opened(qtbot, window, album)
+    done(qtbot, window)
+    reviewed(qtbot, page, "a.png")
+    first = standing(page, "a.png")
+    before, blocks = Photo.open(album / "a.png"), Photo.open(page.run.output / "a.png")
+    x, y = np.rint(FACES[1].landmarks[2]).astype(int)
+    assert not blocks.pixels[y, x].any() and before.pixels[y, x].any()
+    decided(qtbot, page, page.page.cards[1].deny)
+    back = Photo.open(page.run.output / "a.png")
+    assert np.array_equal(back.pixels[y, x], before.pixels[y, x])
+    x, y = np.rint(FACES[0].landmarks[2]).astype(int)
+    assert not back.pixels[y, x].any(), "the other one is still hidden"
+    assert statuses(page) == ["Verified", "Left as is"] and page.page.status.text() == "Left as is"
+    card = page.page.cards[1]
+    assert card.sentences.text() == "A person said that it is no face: the photo is there as it was."
+    assert not card.deny.isEnabled() and not card.leave.isEnabled() and card.hide_it.isEnabled()
+    record = records(page.run.report)["a.png"]
+    assert record["faces"][1]["decisions"] == ["not a face"] and "said that it is no face" in record["error"]
+    second = standing(page, "a.png")
+    assert json.loads(second["entry"].record)["faces"][1]["decisions"] == ["not a face"], "the journal knows, too"
+    pressed(qtbot, window, Qt.Key.Key_Z)
+    assert standing(page, "a.png") == first and toast(page) == "That it is no face was taken back."
+    page.review.toggle_face(1)
+    pressed(qtbot, window, Qt.Key.Key_L, CONTROL | SHIFT)
+    assert Photo.open(page.run.output / "a.png").pixels.tobytes() == back.pixels.tobytes()
 
 
 def test_a_decision_is_taken_back_and_taken_again(

@@ -13,7 +13,7 @@ import pytest
 
 from facestudio import batch
 from facestudio.anonymize_settings import Settings, complete
-from facestudio.anonymized import ADDED, AGAIN, HIDDEN, LEFT, Anonymized, AnonymizedFace
+from facestudio.anonymized import ADDED, AGAIN, HIDDEN, LEFT, NOT_A_FACE, Anonymized, AnonymizedFace
 from facestudio.anonymizing import anonymize
 from facestudio.checkpoints import checkpoint
 from facestudio.ensemble import Ensemble
@@ -191,6 +191,53 @@ def test_a_possible_missed_face_is_decided_on(how: str, status: str, decisions: 
     assert changed_near(before, after.after)[2] == (how == HIDDEN)
     assert told(after)["faces"][2]["decisions"] == list(decisions)
     assert after.status == (LEFT if how == LEFT else "fallback")
+
+
+def test_what_is_no_face_is_put_back_and_the_face_below_it_is_made_again() -> None:
+    before, generator = photo(), Stubborn(idle=0)
+    middle = (FACES[0].box[:2] + FACES[0].box[2:]) / 2
+    large = Face(
+        np.concatenate([middle - 70, middle + 70]).astype(np.float32), (FACES[0].landmarks - middle) * 2 + middle, 0.4
+    )
+    result = done(before, method("solid"), (large, FACES[0], FACES[2]))
+    record = told(result)
+    assert not result.after.pixels[60, 30:130].any(), "a block over much more than the face"
+    seen = Eyes([large, MISSED])  # the detector is as wrong as before
+    put_back = review(before, record, Decision(NOT_A_FACE, 0), generator, shown=result.after, detector=seen)
+    first, second = face(put_back, 0), face(put_back, 1)
+    assert (first.status, first.error, first.method) == (
+        LEFT,
+        "A person said that it is no face: the photo is there as it was.",
+        "",
+    )
+    assert (put_back.status, put_back.writable, first.decisions) == (LEFT, True, (NOT_A_FACE,))
+    assert "Face 1: A person said that it is no face" in (put_back.error or "")
+    assert second.status == "verified" and not near(put_back.after, 0)[20:30, 20:30].any()
+    alone = done(before, method("solid"), (FACES[0], FACES[2]))
+    assert alike(put_back, alone), "nothing of the large block is left"
+    assert put_back.missed == (), "what is no face is not a missed one"
+    kept = review(before, told(put_back), Decision(AGAIN, 2), shown=put_back.after)
+    assert (face(kept, 0).decisions, face(kept, 0).method, face(kept, 0).error) == ((NOT_A_FACE,), "", first.error)
+    hidden = review(before, told(put_back), Decision(HIDDEN, 0), shown=put_back.after)
+    assert face(hidden, 0).method == "solid" and face(hidden, 0).decisions == (NOT_A_FACE, HIDDEN)
+
+
+def test_a_face_inside_of_what_is_none_is_still_pointed_out() -> None:
+    before = photo()
+    large = Face(np.array([40, 20, 390, 180], np.float32), FACES[1].landmarks * 1.1, 0.4)
+    result = done(before, method("solid"), (large,))
+    inside = Eyes([large, MISSED])
+    put_back = review(before, told(result), Decision(NOT_A_FACE, 0), shown=result.after, detector=inside)
+    assert put_back.missed == (MISSED,) and put_back.status == "needs review"
+    assert np.array_equal(put_back.after.pixels, before.pixels)
+
+
+def test_a_possible_missed_face_that_is_none_needs_no_review() -> None:
+    before = photo()
+    result = done(before, method("solid"), detector=Eyes([MISSED]))
+    after = review(before, told(result), Decision(NOT_A_FACE, 2), shown=result.after, detector=Eyes([MISSED]))
+    assert (after.status, after.missed, face(after, 2).decisions) == (LEFT, (), (NOT_A_FACE,))
+    assert np.array_equal(after.after.pixels, result.after.pixels)
 
 
 def test_a_face_is_added_by_hand() -> None:

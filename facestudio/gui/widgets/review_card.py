@@ -25,6 +25,7 @@ class ReviewCard(QFrame):
     again_asked = Signal(int)
     hide_asked = Signal(int)
     leave_asked = Signal(int)
+    deny_asked = Signal(int)
 
     def __init__(self, index: int, face: ReviewFace, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -124,17 +125,25 @@ class ReviewCard(QFrame):
         self.hide_it.setToolTip("Hide it below a block, of which nothing of the face shows (Ctrl+B)")
         self.leave = QPushButton("Leave as is")
         self.leave.setToolTip("Let it be as it is now, not verified. The report says that a person decided so (Ctrl+L)")
+        self.deny = QPushButton("No face")
+        self.deny.setToolTip(
+            "The detector is wrong: let the photo be there as it was. The report says so (Ctrl+Shift+L)"
+        )
         row = QHBoxLayout()
         row.setSpacing(6)
         for button, name in (
             (self.again, "Try face {} again"),
             (self.hide_it, "Obscure face {}"),
             (self.leave, "Leave face {} as it is"),
+            (self.deny, "Face {} is no face"),
         ):
             button.setAccessibleName(name.format(n))
             button.clicked.connect(self._ask)
             row.addWidget(button, 1)
-        self._asks = {self.again: self.again_asked, self.hide_it: self.hide_asked, self.leave: self.leave_asked}
+        self._asks = {
+            **{self.again: self.again_asked, self.hide_it: self.hide_asked},
+            **{self.leave: self.leave_asked, self.deny: self.deny_asked},
+        }
         return row
 
     @Slot()
@@ -153,6 +162,7 @@ class ReviewCard(QFrame):
         self.again.setEnabled(free)
         self.hide_it.setEnabled(free and self.can_hide)
         self.leave.setEnabled(free and can_leave(self.face))
+        self.deny.setEnabled(free and not self.face.denied)
         if self.property("ticked") != chosen:
             self.setProperty("ticked", chosen)
             self.style().unpolish(self)

@@ -154,6 +154,7 @@ class ReviewPage(QWidget):
             card.again_asked.connect(self.review.try_again)
             card.hide_asked.connect(self.review.obscure)
             card.leave_asked.connect(self.review.leave)
+            card.deny_asked.connect(self.review.deny)
             self._line.insertWidget(index, card)
             self.cards.append(card)
         self._show_photo()
@@ -203,6 +204,11 @@ class ReviewPage(QWidget):
     def leave(self) -> None:
         if self.chosen is not None:
             self.chosen.leave.click()
+
+    @Slot()
+    def deny(self) -> None:
+        if self.chosen is not None:
+            self.chosen.deny.click()
 
     @Slot()
     def draw_box(self) -> None:
