@@ -233,6 +233,7 @@ def test_a_folder_is_anonymized_reviewed_and_reported(
     cards = page.page.cards
     assert [card.status.text() for card in cards] == ["Verified", "Verified", "Possible missed face"]
     assert [len(card.face.verdicts) for card in cards] == [2, 2, 0]
+    qtbot.waitUntil(lambda: all(card.status.width() >= card.status.sizeHint().width() for card in cards))
     assert not cards[0].leave.isEnabled() and not cards[0].hide_it.isEnabled(), "it is verified, below a block"
     decided(qtbot, page, cards[2].hide_it)
     assert [card.status.text() for card in page.page.cards] == ["Verified", "Verified", "Fallback"]

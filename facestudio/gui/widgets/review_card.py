@@ -31,7 +31,6 @@ class ReviewCard(QFrame):
         super().__init__(parent)
         self.setObjectName("faceChip")
         self.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
-        self.setMinimumWidth(WIDTH)
         self.index, self.face = index, face
         self._theme = theme
         self.title, self.status = QLabel(f"Face {index + 1}"), QLabel(face.status.capitalize())
