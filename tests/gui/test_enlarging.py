@@ -40,6 +40,13 @@ def enlarged(qtbot: QtBot, window: MainWindow, path: Path, times: int = 2) -> No
     window.workspace.toast.hide()
 
 
+def settled(qtbot: QtBot, window: MainWindow) -> None:
+    """Wait until the strip is as high as the chips with their results need, and the viewer has the rest."""
+    viewer, strip, whole = window.viewer, window.workspace.strip, window.workspace.centre
+    qtbot.waitUntil(lambda: strip.height() >= max(chip.needed_height for chip in strip.chips) + 20)
+    qtbot.waitUntil(lambda: viewer.height() + strip.height() == whole.height())
+
+
 def painted(window: MainWindow, original: bool = False) -> np.ndarray:
     """What the viewer paints of the result, or of the photo, without the outlines; floats."""
     window.viewer.show_boxes(False)
@@ -72,6 +79,7 @@ def test_what_is_shown_stays_where_it_was(qtbot: QtBot, window: MainWindow, phot
     open_photo(qtbot, window, draw(photo_path))
     window.viewer.set_mode(mode)
     restore(qtbot, window)  # as large as it is
+    settled(qtbot, window)
     same, box = painted(window, original=True), window.viewer._box(1, window.viewer.panes()[-1])
     choose(window, 2)
     restore(qtbot, window)
@@ -102,6 +110,7 @@ def test_100_percent_shows_a_pixel_of_the_result_for_each_of_the_screen(
     qtbot: QtBot, window: MainWindow, photo_path: Path
 ) -> None:
     enlarged(qtbot, window, photo_path)
+    settled(qtbot, window)
     viewer, step = window.viewer, window.session.history.current
     assert step is not None
     viewer.set_mode(SINGLE)
@@ -184,8 +193,9 @@ def test_the_size_stays_with_the_next_photo_and_its_pixels_are_told(
 ) -> None:
     panel = window.workspace.panel
     assert panel.times.currentText() == "As it is"
-    open_photo(qtbot, window, draw(photo_path))
     assert not panel.about_size.isVisible()
+    open_photo(qtbot, window, draw(photo_path))
+    assert panel.about_size.text().startswith("These faces are small: 2 times as large")
     choose(window, 4)
     assert panel.about_size.text() == "600 × 360 pixels become 2400 × 1440."
     open_photo(qtbot, window, draw(photo_path.with_name("other.png"), seed=2))
