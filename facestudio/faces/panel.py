@@ -22,7 +22,8 @@ from facestudio.progress import Progress
 
 UNJUDGED = "cannot be judged"
 _CAUTION = (CHANGED, UNCERTAIN, SAME)  # of what is said where a person is to be kept, the most cautious first
-SMALLEST_EYES = 7.0  # px apart: of two smaller faces strangers pass for one person too often (docs/benchmarks/recognisers.md)
+# px apart: of two smaller faces strangers pass for one person too often (docs/benchmarks/recognisers.md)
+SMALLEST_EYES = 7.0
 NUMBERS = ("none", "one", "two", "three", "four", "five")
 
 

@@ -25,7 +25,7 @@ from facestudio.faces.sketch import sketch
 from facestudio.methods import carriers
 from facestudio.methods.base import Wish, wishes_of
 from facestudio.methods.carriers import Carrier
-from facestudio.options import PERSON, PHOTO, Limit, option
+from facestudio.options import PERSON, PHOTO, Limit, Only, option
 from facestudio.photo import to_pixels
 from facestudio.progress import Progress
 
@@ -97,8 +97,9 @@ class Options:
         1.0,
         title="Nearer",
         help="How far a face is led, while it is drawn, to what the recogniser knows the person by: more is more alike by every "
-        "recogniser, and too much leaves marks. With lcm it has no effect.",
+        "recogniser, and too much leaves marks.",
         needs=PERSON,
+        only=Only("sampler", ("dpm", "ddim")),
         minimum=0.0,
         maximum=3.0,
         step=0.25,
