@@ -171,7 +171,9 @@ def anonymize(
             screen.say(_text(outcome))
         if outcome.status in _ATTENTION:
             attention.append(outcome)
-            if outcome.earlier is None:
+            if outcome.earlier is None and outcome.output is not None:
+                screen.warn(f"{outcome.source}: {outcome.error}", "Needs review")
+            elif outcome.earlier is None:
                 screen.complain(f"{outcome.source}: {outcome.error}", outcome.hint)
 
     waited = False

@@ -31,5 +31,5 @@ def the_secret(key: Path | None, screen: Screen) -> Secret:
         return Secret()
     secret, warning = open_key(key)
     if warning:
-        screen.complain(warning)
+        screen.warn(warning)
     return secret

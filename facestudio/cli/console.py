@@ -50,10 +50,17 @@ class Screen:
 
     def complain(self, message: str, hint: str = "") -> None:
         """An error in one sentence, with the next move if there is one."""
-        words = printable(shortened(f"Error: {message}" + (f" {hint}" if hint else "")))
+        self._tell("Error", message + (f" {hint}" if hint else ""), "red")
+
+    def warn(self, message: str, kind: str = "Note") -> None:
+        """What a person should know or look at, though nothing went wrong; beside the results, as errors are."""
+        self._tell(kind, message, "yellow")
+
+    def _tell(self, kind: str, message: str, colour: str) -> None:
+        words = printable(shortened(f"{kind}: {message}"))
         # the text's own style: one given to `print` would colour the bar too
         with suppress(OSError):  # nobody could be told
-            self._err.print(Text(words, style="red" if self._err.is_terminal else ""))
+            self._err.print(Text(words, style=colour if self._err.is_terminal else ""))
 
     def show_error(self, error: FaceStudioError) -> None:
         """The error and its hint."""

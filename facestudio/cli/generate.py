@@ -140,7 +140,7 @@ def generate(
     recipe = Recipe(entry.id, method_name(entry), {**kept, **options_given(options)}, 0 if seed is None else seed)
     options_of(studio.method_options(entry.id), recipe.options)
     for said in idle_options(studio.method_options(entry.id), options_given(options), recipe.options):
-        screen.complain(said)
+        screen.warn(said)
     moved = {**(same.sliders if same is not None else {}), **sliders_given(slider or ())}
     check(moved, studio.sliders(entry.id))
     asked = Asked(identities, per_identity, vary, tries, shard, resume)

@@ -105,7 +105,7 @@ def restore(
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale)
     options_of(studio.method_options(entry.id), recipe.options)
     for said in idle_options(studio.method_options(entry.id), options_given(options), recipe.options):
-        screen.complain(said)
+        screen.warn(said)
     planned = batch.survey(photos, output, format)
     check_boxes(boxes, len(planned.items))
 

@@ -306,7 +306,10 @@ def test_what_was_asked_for_stands_in_every_line_and_photos_that_are_gone_are_to
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 this is no picture")
     base = ["anonymize", str(photos), "-o", str(out), "--faces", "largest", "--tries", "2", "--metadata", "technical"]
     assert run(base) == 1
-    assert "pair.png: 1 face was not chosen" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "pair.png: 1 face was not chosen" in said.out
+    kinds = [line.split(":")[0] for line in said.err.splitlines() if "photos/" in line]
+    assert sorted(kinds) == ["Error", "Needs review"]  # what is damaged, and what is written but must be looked at
     told = records(tmp_path / "out-report.jsonl")
     assert (told["pair.png"]["status"], told["a.png"]["status"]) == ("needs review", "verified")
     assert [face["status"] for face in told["pair.png"]["faces"]] == ["verified", "skipped"]

@@ -238,6 +238,6 @@ def test_an_option_that_has_no_effect_is_told(
     manifest.write_text(manifest.read_text().replace("quick:Quick", "difface:DifFace"))
     photo = write_picture(tmp_path / "a.png", picture(60, 60))
     assert run(["restore", str(photo), "-o", str(tmp_path / "out"), "--device", "cpu", *given]) == 1  # no weights
-    assert ("--eta has no effect with sampler dpm." in capsys.readouterr().err) is idle
+    assert ("Note: --eta has no effect with sampler dpm." in capsys.readouterr().err) is idle
     field, _ = method_fields({"keep"})["eta"]
     assert "Only with sampler ddim." in _flag("eta", field, ["difface"]).help
