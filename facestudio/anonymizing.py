@@ -41,7 +41,7 @@ from facestudio.casting import Cast
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.align import align, transform
 from facestudio.faces.detect import Detector
-from facestudio.faces.duplicates import OVERLAP, same_face
+from facestudio.faces.duplicates import OVERLAP, overlap, same_face
 from facestudio.faces.face import AlignedFace, Face
 from facestudio.faces.identity import Embedder
 from facestudio.faces.overlooked import overlooked
@@ -315,7 +315,8 @@ class _Work:
         return any(_shows(one, face) for face in self._faces) or self._is_denied(one)
 
     def _is_denied(self, one: Face) -> bool:
-        return any(_is_there(one, face) for face in self._denied)
+        """Whether a detection is in the very place of what a person took for no face, and not only within it."""
+        return any(overlap(one.box, face.box) >= OVERLAP for face in self._denied)
 
     def _changed(self, course: _Course, after: Photo) -> Photo:
         """`after` with the face changed so that no judge knows its crop, or by the last thing there is to try."""
@@ -368,14 +369,6 @@ class _Work:
             if course.crop is not None:
                 where |= covered(after, course.crop, course.step.mask)
         return self._photo.with_hidden(after.pixels, where)
-
-
-def _is_there(one: Face, face: Face) -> bool:
-    """Whether the detection `one` is in the very place of `face`, and no part of it."""
-    common = float(
-        np.prod(np.clip(np.minimum(one.box[2:], face.box[2:]) - np.maximum(one.box[:2], face.box[:2]), 0, None))
-    )
-    return common >= OVERLAP * (one.area + face.area - common)
 
 
 def _shows(one: Face, face: Face) -> bool:

@@ -28,19 +28,15 @@ def plain(error: Any) -> str:
         "greater_than_equal": f"at least {bounds.get('ge')}",
         "less_than_equal": f"at most {bounds.get('le')}",
     }.get(first["type"])
-    return (
-        f"{words}."
-        if what is None
-        else f"{max(names, key=len)} takes {what}, not {shortened(str(given)) or 'nothing'}."
-    )
+    if what is None:
+        return f"{words}."
+    return f"{max(names, key=len)} takes {what}, not {shortened(str(given)) or 'nothing'}."
 
 
 def hint_for(arguments: Sequence[str]) -> str:
     """The next move after a usage error, where `arguments` show what was meant; else ""."""
     walk = arguments.index("--walk") if "--walk" in arguments else -3
-    if any(text.startswith("--") for text in arguments[walk + 1 : walk + 3]) or arguments[walk + 2 : walk + 3] == [
-        "-o"
-    ]:
+    if any(text == "-o" or text.startswith("--") for text in arguments[walk + 1 : walk + 3]):
         return "--walk takes two people, such as --walk 3 7."
     if any(text.startswith("-") and os.path.lexists(text) for text in arguments):
         return "Write ./ before the name of a file that begins with a dash."

@@ -45,6 +45,13 @@ def merge(boxes: np.ndarray, landmarks: np.ndarray, scores: np.ndarray, around: 
     return kept
 
 
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two boxes (4,), 0..1."""
+    common = np.prod(np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None))
+    union = np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - common
+    return float(common / max(union, 1e-9))
+
+
 def distinct(faces: list[Face]) -> list[Face]:
     """`faces` without those that show the same face as a better one, best score first."""
     if not faces:

@@ -17,7 +17,7 @@ import numpy as np
 from facestudio.errors import UsageError
 from facestudio.faces.align import inverse, transform, warp
 from facestudio.faces.detect import Detector
-from facestudio.faces.duplicates import distinct
+from facestudio.faces.duplicates import distinct, overlap
 from facestudio.faces.face import Face
 from facestudio.faces.pose import estimate_pose
 from facestudio.faces.turns import carried_boxes
@@ -85,7 +85,7 @@ def _best(pixels: np.ndarray, box: np.ndarray, detector: Detector, finder: Landm
     found: list[Face] = []
     for turn in progress.track(TURNS, "Looking closely", share=0.7):
         found += _candidates(pixels, box, turn, detector)
-    agreement = {id(face): _overlap(face.box, box) for face in found}
+    agreement = {id(face): overlap(face.box, box) for face in found}
     fitting = [face for face in distinct(found) if agreement[id(face)] >= AGREES]
     fitting = sorted(fitting, key=lambda face: -face.score * agreement[id(face)])[:LOOKED_AT]
     refined: list[tuple[float, Face]] = []
@@ -141,10 +141,3 @@ def _refined(pixels: np.ndarray, face: Face, finder: LandmarkFinder) -> Face:
         refined = finder.refine(pixels, face)
         face = replace(face, landmarks=refined.landmarks)
     return refined
-
-
-def _overlap(one: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union of two boxes (4,)."""
-    common = np.prod(np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None))
-    union = np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - common
-    return float(common / max(union, 1e-9))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from facestudio.faces.duplicates import distinct
+from facestudio.faces.duplicates import distinct, overlap
 from facestudio.faces.face import Face
 from facestudio.progress import Progress
 
@@ -26,10 +26,8 @@ AROUND = 3.0  # a view is this many times as long as the face
 LOW = 0.2  # of the network, in a view
 AGREES = 0.25  # intersection over union of what a view shows and the place that was glimpsed
 MOST = 200  # places that are looked at again, the best ones
-SCORE, IN_CROWD = (
-    0.07,
-    0.03,
-)  # that the second look must reach: in any photo, and where many faces are, so that one more is likely
+# that the second look must reach: in any photo, and where many faces are, so that one more is likely
+SCORE, IN_CROWD = 0.07, 0.03
 CROWD, GLIMPSED = 5, 12  # many are so many known faces, or so many places
 
 
@@ -65,7 +63,7 @@ def _again(pixels: np.ndarray, place: Face, side: float, detector: Detector) -> 
     stretch = np.array(part.shape[1::-1]) / size
     boxes, landmarks, scores = detector.candidates(view, LOW)
     corners = ((boxes.reshape(-1, 2, 2) + 0.5) * stretch - 0.5 + (left, top)).reshape(-1, 4)
-    agreement = np.array([_overlap(box, place.box) for box in corners])
+    agreement = np.array([overlap(box, place.box) for box in corners])
     if not (agreement >= AGREES).any():
         return None
     n = int(np.argmax(scores * (agreement >= AGREES)))
@@ -82,10 +80,3 @@ def _covers(one: Face, face: Face) -> bool:
     """Whether half of the small `one` lies in the box of `face`, or the other way round."""
     common = np.prod(np.clip(np.minimum(one.box[2:], face.box[2:]) - np.maximum(one.box[:2], face.box[:2]), 0, None))
     return bool(common >= 0.5 * min(one.area, face.area))
-
-
-def _overlap(one: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union of two boxes (4,)."""
-    common = np.prod(np.clip(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0, None))
-    union = np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - common
-    return float(common / max(union, 1e-9))
