@@ -1,4 +1,4 @@
-"""The panel follows the result that is shown: undo and redo bring back the settings that made it, and lose none.
+"""The panel follows the result that is shown: undo and redo bring back the settings and the reference of it, and lose none.
 
 What somebody set while one result was shown comes back with that result; where nothing was set, the settings are those that
 made it. The original has none of its own, so the panel stays as it is there. Separate from the session because it is a rule
@@ -15,9 +15,12 @@ from facestudio.methods.base import method_title
 
 if TYPE_CHECKING:
     from facestudio.gui.history import Step
+    from facestudio.gui.person import Source
     from facestudio.gui.session import Session
     from facestudio.gui.work import Offer
     from facestudio.recipe import Recipe
+
+    _Panel = tuple[Recipe, Source | None]
 
 
 class Following:
@@ -25,8 +28,8 @@ class Following:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._left: WeakKeyDictionary[Step, Recipe] = WeakKeyDictionary()  # a result that is forgotten goes with it
-        self._left_original: Recipe | None = None
+        self._left: WeakKeyDictionary[Step, _Panel] = WeakKeyDictionary()  # a result that is forgotten goes with it
+        self._left_original: _Panel | None = None
 
     def forget(self) -> None:
         """Another photo is open."""
@@ -45,13 +48,16 @@ class Following:
         recipe = self._session.recipe
         if before is after or recipe is None:
             return
+        panel = recipe, self._session.reference.source
         if before is None:
-            self._left_original = recipe
+            self._left_original = panel
         else:
-            self._left[before] = recipe
-        wanted = self._left_original if after is None else self._left.get(after, after.result.recipe)
+            self._left[before] = panel
+        made = None if after is None else (after.result.recipe, after.reference)
+        wanted = self._left_original if after is None else self._left.get(after, made)
         if wanted is not None:
-            self._session.ask_for(wanted)
+            self._session.ask_for(wanted[0])
+            self._session.reference.follow(wanted[1])
 
 
 def made_with(step: Step, offers: Sequence[Offer]) -> str:
@@ -71,7 +77,7 @@ def made_with(step: Step, offers: Sequence[Offer]) -> str:
                 )
                 said.append(f"{field.title} {shown}")
     if step.reference:
-        said.append(f"reference {step.reference}")
+        said.append(f"reference {step.reference.name}")
     if recipe.seed:
         said.append(f"seed {recipe.seed}")
     words = f"restored by {method_title(recipe.method)}"

@@ -6,7 +6,7 @@ because it is all rules and no Qt. Big photos make big results: the oldest are f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from facestudio.gui.qimage import Pyramid
 
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
+    from facestudio.gui.person import Source
     from facestudio.photo import Photo
     from facestudio.pipeline import FaceResult, Result
 
@@ -32,7 +33,7 @@ class Step:
             from those in the result when that is larger.
         before, pyramid: the photo before and afterwards, both of the result's size.
         crops: of the restored faces, by index.
-        reference: name of the photo that told the method who it is, "" without one.
+        reference: the person that the method was told, None without one.
     """
 
     photo: Photo
@@ -41,7 +42,7 @@ class Step:
     before: Pyramid
     pyramid: Pyramid
     crops: Mapping[int, QImage]
-    reference: str = ""
+    reference: Source | None = None
 
     @property
     def times(self) -> int:
@@ -143,7 +144,7 @@ class History:
     def change(self, state: State) -> None:
         """Show `state`; what was undone is forgotten, and the oldest results where memory asks for it."""
         self._states = [*self._states[: self._shown + 1], state]
-        while len(steps := self._steps()) > 2 and sum(step.bytes for step in steps) > self._budget:
+        while len(steps := self._steps()) > 2 and _bytes(steps) > self._budget:
             self._states = [known for known in self._states if known.step is not steps[0]]
         self._shown = len(self._states) - 1
         kept = {id(step) for step in self._steps()}
@@ -170,3 +171,10 @@ class History:
     def _steps(self) -> list[Step]:
         """Every result once, the oldest first."""
         return list({id(s.step): s.step for s in self._states if s.step is not None}.values())
+
+
+def _bytes(steps: Iterable[Step]) -> int:
+    """The memory that `steps` hold; a reference that several were told is there once."""
+    steps = tuple(steps)
+    told = {id(step.reference.found): step.reference.found for step in steps if step.reference is not None}
+    return sum(step.bytes for step in steps) + sum(found.photo.pixels.nbytes for found in told.values())

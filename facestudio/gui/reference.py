@@ -41,6 +41,12 @@ class Reference(Person):
         several = self.used is not None and len(self._session.selected) > 1
         return "Tick only the face that the reference shows." if several else ""
 
+    def follow(self, source: Source | None) -> None:
+        """Take whom a result belongs to that is shown again, or nobody; a method that cannot be told has no say in that."""
+        if self.heard and source is not self.source:
+            self.source = source
+            self.changed.emit()
+
     def _why_not(self) -> str:
         if self._session.opened is None:
             return "Open a photo first; then choose a better picture of the person in it."

@@ -212,8 +212,8 @@ def restore(
             before, result = last.before, replace(result, before=last.result.before)
         else:
             before = pyramid(result.before.pixels, progress.check)
-        after, name = pyramid(result.after.pixels, progress.check), reference.name if reference else ""
-        made.append(Step(opened.photo, faces, result, before, after, crops, name))
+        after = pyramid(result.after.pixels, progress.check)
+        made.append(Step(opened.photo, faces, result, before, after, crops, reference))
     return made[0]
 
 

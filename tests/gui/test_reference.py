@@ -305,6 +305,49 @@ def test_while_the_photo_is_restored_no_other_is_taken(
     assert box(window).choose.isEnabled()
 
 
+def test_undo_and_redo_bring_the_reference_of_the_result(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
+    first, second = (photo_path.with_name(name) for name in ("clean.png", "younger.png"))
+    undo, redo = window.commands["undo"].trigger, window.commands["redo"].trigger
+    with_reference(qtbot, window, photo_path, first)
+    box(window).chooser.faces.setCurrentRow(1)
+    restore(qtbot, window)
+    drop(box(window), file(draw(second, seed=11)))
+    looked(qtbot, window, second.name)
+    restore(qtbot, window)
+    QTest.mouseClick(box(window).remove, LEFT)
+    restore(qtbot, window)
+    undo()
+    assert box(window).chooser.name.text() == second.name
+    undo()
+    assert box(window).chooser.name.text() == first.name
+    assert box(window).chooser.faces.currentRow() == 1, "the face that was told"
+    step, used = window.session.history.current, window.session.reference.used
+    assert step is not None and used is not None
+    assert step.result.recipe.reference == used.who[0].content_hash, "restored again it comes out the same"
+    QTest.mouseClick(box(window).remove, LEFT)  # what was chosen meanwhile is not lost either
+    redo()
+    assert box(window).chooser.name.text() == second.name
+    undo()
+    assert box(window).chooser.name.text() == ""
+    redo()
+    redo()
+    assert box(window).chooser.name.text() == "", "the last result was told nobody"
+
+
+def test_a_result_of_a_method_that_cannot_be_told_takes_no_reference_away(
+    qtbot: QtBot, window: MainWindow, studio: FakeStudio, photo_path: Path
+) -> None:
+    with_reference(qtbot, window, photo_path, photo_path.with_name("clean.png"))
+    window.session.choose("other-checkpoint")
+    studio.restorer = fakes.SlowRestorer()
+    studio.restorer.checkpoint = studio.fake_offers[1]
+    restore(qtbot, window)
+    restore(qtbot, window)
+    window.commands["undo"].trigger()
+    window.session.choose("slow-checkpoint")
+    assert box(window).chooser.name.text() == "clean.png"
+
+
 # ---- what comes of it
 
 

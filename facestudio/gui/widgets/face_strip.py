@@ -175,7 +175,9 @@ class FaceStrip(QWidget):
             if step is None:
                 chip.show_result(None, None)
             else:
-                chip.show_result(step.result_of(face), step.crop_of(face), step.reference)
+                chip.show_result(
+                    step.result_of(face), step.crop_of(face), step.reference.name if step.reference else ""
+                )
 
     def show_original(self, on: bool) -> None:
         """Show the crops of the original while `on`."""
