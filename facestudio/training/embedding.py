@@ -115,7 +115,7 @@ class EmbedderRecipe:
     embedding_weight = 4.0
     relation_weight = 10.0
     mixed_share = 0.0  # of the batch: faces made of two; for recipes of one teacher
-    mixed_count = 20_000
+    mixed_count = 60_000
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.root, self.cache = root, cache

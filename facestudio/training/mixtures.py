@@ -32,12 +32,21 @@ class Mixtures:
     late: np.ndarray
 
 
-def recoloured(face: np.ndarray, model: np.ndarray) -> np.ndarray:
-    """`face` (112, 112, 3) with the mean and the deviation that each channel has in `model`; float32."""
+def recoloured(face: np.ndarray, model: np.ndarray, where: tuple[slice, slice] = FACE) -> np.ndarray:
+    """`face` (H, W, 3) with the mean and the deviation that each channel has in `model` at `where`; float32."""
     face, model = face.astype(np.float32), model.astype(np.float32)
-    here, there = face[FACE].reshape(-1, 3), model[FACE].reshape(-1, 3)
+    here, there = face[where].reshape(-1, 3), model[where].reshape(-1, 3)
     gain = np.clip(there.std(0) / np.maximum(here.std(0), 1), 0.5, 2)
     return (face - here.mean(0)) * gain + there.mean(0)
+
+
+def soft_line(shape: tuple[int, ...], middle: np.ndarray, softness: float, random: np.random.Generator) -> np.ndarray:
+    """(H, W, 1) from 0 on the one side of a line through `middle` (x, y) to 1 on the other, in any direction."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    angle = random.uniform(0, 2 * np.pi)
+    across = (columns - middle[0]) * np.cos(angle) + (rows - middle[1]) * np.sin(angle)
+    line: np.ndarray = 1 / (1 + np.exp(-across / softness))[..., None]
+    return line
 
 
 def mix(first: np.ndarray, second: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -46,12 +55,8 @@ def mix(first: np.ndarray, second: np.ndarray, random: np.random.Generator) -> n
     if random.random() < 0.5:
         share: np.ndarray | float = random.uniform(0.3, 0.7)
     else:
-        rows, columns = np.mgrid[:112, :112]
-        angle = random.uniform(0, 2 * np.pi)
-        across = (columns - 56 - random.normal(0, 6)) * np.cos(angle) + (rows - 68 - random.normal(0, 8)) * np.sin(
-            angle
-        )
-        share = 1 / (1 + np.exp(-across / random.uniform(1.5, 6)))[..., None]
+        middle = np.array([56, 68]) + random.normal(0, [6, 8])
+        share = soft_line(first.shape[:2], middle, random.uniform(1.5, 6), random)
     return np.clip(np.rint(first * (1 - share) + second * share), 0, 255).astype(np.uint8)
 
 

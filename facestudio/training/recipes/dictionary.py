@@ -36,6 +36,7 @@ class Recipe(estimator.Recipe):
     id = "starter-dictionary"
     architecture = "completion:Completion"
     method, goal = "dfdnet:StarterDFDNet", "keep"
+    varied = False  # the landmarks say where the components of the photographed face are
     uses = {"estimator": ESTIMATOR, "landmarks": LANDMARKS}  # noqa: RUF012  # as config
     settings = replace(
         estimator.Recipe.settings, lr=2e-4, muon=3e-4, outer=("tail", "confidence"), warmup=100, cooldown=0.5

@@ -2,9 +2,10 @@
 
 A third, small term asks that the CASIA teacher recognise the person (an identity loss as in GFPGAN, Wang et al. 2021), for half
 of the faces. Embedder A looks on (networks/onlooker.py): it says what it sees in the damaged face, and is no part of the loss.
-Two faces of a batch are small ones (training/small.py), which count at a quarter of the size. Validation asks the MS1M teacher,
-whose gradients take no part in training, so that the figure is not circular. Embedder A, which judges in the product, was
-distilled from both, so that its readout of this restorer may flatter a little.
+Two faces of a batch are small ones (training/small.py), which count at a quarter of the size; most are bent, tinted or joined
+of two (training/variation.py), since the few photographs are learned by heart before the network is done. Validation asks the
+MS1M teacher, whose gradients take no part in training, so that the figure is not circular. Embedder A, which judges in the
+product, was distilled from both, so that its readout of this restorer may flatter a little.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from torch.nn import functional
 from facestudio import checkpoints
 from facestudio.faces.loading import onlooker
 from facestudio.networks.estimator import EstimatorUNet, gradients
-from facestudio.training import data, grid, metrics, small, teachers
+from facestudio.training import data, grid, metrics, small, teachers, variation
 from facestudio.training.degradation import degrade, draw
 from facestudio.training.loop import Settings
 from facestudio.training.oracles import Recogniser
@@ -62,6 +63,7 @@ class Recipe:
     identity_weight = 0.2
     judged = 4  # faces of a batch, the last ones, whose identity counts
     small_ones = 2  # faces of a batch, the last ones, that are small
+    varied = True  # whether most of the faces are made others (training/variation.py)
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.root, self.cache = root, cache
@@ -102,11 +104,24 @@ class Recipe:
             else:
                 some, training = self.small_faces[slot % len(self.small_faces)]
                 pixels, how = some.enlarged(int(random.choice(training))), small.heavy(random)
+            if self.varied:
+                pixels = self.another(pixels, random)
             pixels = np.ascontiguousarray(pixels[:, ::-1] if mirrored else pixels)
             if random.random() < 0.05:
                 pixels = np.repeat(pixels.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
             clean[slot], bad[slot] = pixels, degrade(pixels, how)
         return {"bad": metrics.tensor(bad), "clean": metrics.tensor(clean)}, which
+
+    def another(self, pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """A face like `pixels` (256, 256, 3) uint8, or it, as it is in one of five."""
+        if random.random() < 0.2:
+            return pixels
+        if random.random() < 0.3:
+            other = self.faces.pixels[int(random.choice(self.training))]
+            pixels = variation.joined(pixels, other, random)
+        if random.random() < 0.7:
+            pixels = variation.bent(np.ascontiguousarray(pixels), random)
+        return variation.tinted(pixels, random) if random.random() < 0.5 else pixels
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         guess = network(batch["bad"].contiguous(memory_format=torch.channels_last)).float()
