@@ -23,7 +23,7 @@ from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
 from facestudio.cli.consistent import check_people, the_secret
 from facestudio.cli.console import Screen, printable
 from facestudio.cli.engine import LOCAL, RAY, check_engine, many
-from facestudio.cli.flags import options_given, parse_box, parse_faces
+from facestudio.cli.flags import idle_options, options_given, parse_box, parse_faces
 from facestudio.cli.report import count
 from facestudio.ensemble import Ensemble
 from facestudio.errors import DiskFull, UnwritableOutput, UsageError
@@ -128,6 +128,8 @@ def anonymize(
     entry = chosen_checkpoint(studio, "change", method, checkpoint)
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
     options_of(studio.method_options(entry.id), recipe.options)
+    for said in idle_options(studio.method_options(entry.id), options_given(options), recipe.options):
+        screen.warn(said)
     recipe = complete(recipe, studio.method_options(entry.id))
     if metadata not in POLICIES:
         raise UsageError(f"--metadata takes strip, technical or keep, not {metadata}.")

@@ -228,16 +228,24 @@ def test_steps_of_lcm_say_their_limit(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "From 1 to 250, at most 50 with sampler lcm." in _flag("steps", field, ["arc2face"]).help
 
 
+@pytest.mark.parametrize("command", [["restore"], ["anonymize", "--fallback", "none"]])
 @pytest.mark.parametrize(
     ("given", "idle"), [(["--eta", "0.2"], True), (["--eta", "0.2", "--sampler", "ddim"], False), ([], False)]
 )
 def test_an_option_that_has_no_effect_is_told(
-    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], given: list[str], idle: bool
+    weights: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    given: list[str],
+    idle: bool,
+    command: list[str],
 ) -> None:
     manifest = weights / "manifest.toml"
-    manifest.write_text(manifest.read_text().replace("quick:Quick", "difface:DifFace"))
+    goal = "keep" if command[0] == "restore" else "change"
+    table = manifest.read_text().replace("quick:Quick", "difface:DifFace").replace('"keep"', f'"{goal}"')
+    manifest.write_text(table)
     photo = write_picture(tmp_path / "a.png", picture(60, 60))
-    assert run(["restore", str(photo), "-o", str(tmp_path / "out"), "--device", "cpu", *given]) == 1  # no weights
+    assert run([*command, str(photo), "-o", str(tmp_path / "out"), "--device", "cpu", *given]) == 1  # no weights
     assert ("Note: --eta has no effect with sampler dpm." in capsys.readouterr().err) is idle
-    field, _ = method_fields({"keep"})["eta"]
+    field, _ = method_fields({goal})["eta"]
     assert "Only with sampler ddim." in _flag("eta", field, ["difface"]).help
