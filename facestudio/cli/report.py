@@ -14,7 +14,7 @@ from typing import Any
 from facestudio.batch import Outcome, face_record
 from facestudio.cli.console import printable
 from facestudio.cli.opening import lacks
-from facestudio.faces.calibration import shown
+from facestudio.faces.calibration import same_chance
 from facestudio.faces.face import Face
 from facestudio.faces.figures import beside
 from facestudio.faces.panel import Summary, between_photos
@@ -154,7 +154,7 @@ def comparison_text(comparison: Comparison) -> str:
             lines.append(f"  recognisable: {first:.0%} and {second:.0%}")
     lines += [
         f"  {name}: {between_photos(v.words)} (cosine {v.cosine:.3f}, threshold {v.threshold:.3f} "
-        f"at a false accept rate of {v.far:g}, probability {shown(v.probability):.0%})"
+        f"at a false accept rate of {v.far:g}, {same_chance(v.probability)})"
         for name, v in comparison.verdicts.items()
     ]
     for photo, face in ((comparison.a, comparison.face_a), (comparison.b, comparison.face_b)):

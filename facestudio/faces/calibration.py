@@ -72,6 +72,11 @@ def shown(probability: float) -> float:
     return min(max(probability, 0.01), 0.99)
 
 
+def same_chance(probability: float) -> str:
+    """The `probability` that two faces are one person, in words that say of what it is, whatever the verdict beside it."""
+    return f"{shown(probability):.0%} chance that both faces are the same person"
+
+
 def distributions(calibration: Mapping[str, Any]) -> Distributions | None:
     """The measured distributions, None when the calibration holds none (or they do not fit together)."""
     same, different = calibration.get("same_shares"), calibration.get("different_shares")

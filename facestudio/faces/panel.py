@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from facestudio.checkpoints import Checkpoint
-from facestudio.faces.calibration import shown, threshold_at
+from facestudio.faces.calibration import same_chance, shown, threshold_at
 from facestudio.faces.identity import CHANGED, LENIENT_FAR, SAME, UNCERTAIN, Embedder, Verdict
 from facestudio.faces.quality import Quality
 from facestudio.progress import Progress
@@ -87,8 +87,7 @@ class Summary:
             low = [side for side, q in zip(self.sides, self.quality, strict=True) if q < self.gate]
             which = "both faces are" if len(low) == 2 else f"{low[0]} is"
             return f"Cannot be judged: {which} too poor to be recognised ({min(self.quality):.0%}, {self.gate:.0%} is needed)."
-        chance = "the chance" if self.words == SAME else "the chance of the same person"
-        return f"{self.words.capitalize()}: {chance} is {self.chance:.0%}, {self.agreement}."
+        return f"{self.words.capitalize()} ({same_chance(self.probability)}); {self.agreement}."
 
     @property
     def agreement(self) -> str:

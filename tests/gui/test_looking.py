@@ -78,7 +78,7 @@ def test_the_figures_of_a_face_are_in_words_and_nothing_is_certain(
     assert "how sure the detector is" in chip.toolTip()
     assert chip.tick.accessibleDescription() == chip.info.replace("\n", ", ")
     restore(qtbot, window)
-    assert "probability of the same person" in chip.toolTip()
+    assert "chance that both faces are the same person" in chip.toolTip()
     assert "100%" not in chip.toolTip()
 
 

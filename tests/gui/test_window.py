@@ -261,7 +261,7 @@ def test_restoring_shows_the_result_and_the_readout(qtbot: QtBot, window: MainWi
     assert summary is not None
     first, second = window.workspace.strip.chips
     assert first.words.text() == summary.words
-    assert first.chance.text() == f"{summary.chance:.0%}"
+    assert first.chance.text() == f"{summary.chance:.0%} same"
     assert first.agreement.text() == "both agree"
     assert first.gauge.isVisible()
     assert [v.embedder for v in first.gauge.verdicts] == ["judge-a", "judge-b"]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,8 +23,9 @@ from facestudio.cli.report import detection_text, outcome_text
 from facestudio.errors import UsageError
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
+from facestudio.studio import Studio
 from facestudio.training.export import dump
-from tests.fakes import SlowRestorer, face_at, picture, write_picture
+from tests.fakes import FakeEmbedder, SlowRestorer, face_at, fake_panel, picture, write_picture
 
 
 @pytest.fixture
@@ -173,6 +175,19 @@ def test_compare_without_a_recogniser_is_no_success(
     photo = str(write_picture(tmp_path / "a.png", picture(60, 60)))
     assert run(["compare", photo, photo, "--device", "cpu", "--quiet"]) == 1
     assert "tell people apart" in capsys.readouterr().err
+
+
+def test_compare_says_what_a_chance_is_the_chance_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Studio, "_embedders", lambda self: [FakeEmbedder("one"), FakeEmbedder("two")])
+    monkeypatch.setattr(Studio, "_panel", lambda self: fake_panel(["one", "two"], [0.9]))
+    monkeypatch.setattr(Studio, "detect", lambda self, photo, progress: (face_at(80, 80, 100),))
+    photos = [write_picture(tmp_path / f"{seed}.png", picture(160, 160, [], seed)) for seed in (1, 2)]
+    assert run(["compare", *map(str, photos), "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Different people (") and said.count("%") == 5, said
+    assert len(re.findall(r"\d+% chance that both faces are the same person", said)) == 3, "of all, and of each"
 
 
 def test_what_of_a_photo_is_left_out_is_said(tmp_path: Path) -> None:

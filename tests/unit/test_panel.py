@@ -42,9 +42,11 @@ def test_the_score_of_all_decides(cosines: tuple[float, ...], words: str) -> Non
 
 
 def test_a_sentence_says_who_agrees() -> None:
-    assert summed_up(0.9, 0.9, 0.4).sentence == "Same person: the chance is 91%, two of three say same person."
+    assert summed_up(0.9, 0.9, 0.4).sentence == (
+        "Same person (91% chance that both faces are the same person); two of three say same person."
+    )
     assert between_photos(summed_up(0.1, 0.1).sentence) == (
-        "Different people: the chance of the same person is 2%, both recognisers agree."
+        "Different people (2% chance that both faces are the same person); both recognisers agree."
     )
     assert summed_up(0.9, 0.9, 0.9).agreement == "all three recognisers agree"
     assert summed_up(0.9, 0.9).agreement == "both recognisers agree"

@@ -10,7 +10,7 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QDialog, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from facestudio.faces.calibration import Distributions, shown
+from facestudio.faces.calibration import Distributions, same_chance
 from facestudio.faces.identity import Verdict
 from facestudio.faces.panel import Summary
 from facestudio.gui.theme import Theme
@@ -202,9 +202,8 @@ def told(summary: Summary) -> str:
 def describe(verdict: Verdict, to_reference: float | None = None) -> str:
     """A verdict with its raw figures, in two sentences; one more with the cosine to a reference."""
     interval = "" if verdict.interval is None else f" ({verdict.interval[0]:.2f} to {verdict.interval[1]:.2f})"
-    chance = shown(verdict.probability)
     return (
-        f"Cosine {verdict.cosine:.3f}: {verdict.words}, with a probability of the same person of {chance:.0%}. "
+        f"Cosine {verdict.cosine:.3f}: {verdict.words}, {same_chance(verdict.probability)}. "
         f'"Same person" is said from {verdict.threshold:.2f}{interval}, which one stranger in {1 / verdict.far:,.0f} reaches.'
         + ("" if to_reference is None else f" Cosine of the result to the reference {to_reference:.3f}.")
     )

@@ -13,7 +13,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import QImage, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
-from facestudio.faces.calibration import shown
+from facestudio.faces.calibration import same_chance
 from facestudio.faces.panel import UNJUDGED, Summary
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.gauge import Gauge, tone
@@ -88,7 +88,7 @@ class FaceChip(QFrame):
         self.chance, self.words = QLabel(), QLabel()
         self.gauge = Gauge(theme)
         self.gauge.clicked.connect(self._ask)
-        self.chance.setObjectName("chipTitle")
+        self.chance.setObjectName("chipInfo")
         self.chance.setAccessibleName("Chance of the same person")
         self.agreement, self.to_reference, self.note = QLabel(), QLabel(), QLabel()
         self.agreement.setWordWrap(True)
@@ -99,6 +99,7 @@ class FaceChip(QFrame):
         self.words.setTextFormat(Qt.TextFormat.PlainText)
         top = QHBoxLayout()
         top.setContentsMargins(0, 0, 0, 0)
+        top.setSpacing(2)
         top.addWidget(self.tick, 1)
         top.addWidget(self.chance)
         layout = QVBoxLayout(self)
@@ -163,7 +164,7 @@ class FaceChip(QFrame):
         self.note.setVisible(bool(note) and not crowded)  # the tooltip has all notes
         self.note.setText(self.note.fontMetrics().elidedText(note, Qt.TextElideMode.ElideRight, CHIP - 24))
         judged = summary is not None and summary.words != UNJUDGED
-        self.chance.setText(f"{summary.chance:.0%}" if summary and judged else "")
+        self.chance.setText(f"{summary.chance:.0%} same" if summary and judged else "")
         if result is None or result.status == "skipped":
             self._say(self.info if result is None else "left as it was", "muted", f"{self.info}\n{SCORE}")
         elif result.status == "failed":
@@ -258,7 +259,7 @@ def figures(result: FaceResult, reference: str = "") -> str:
         lines.append(
             f"{verdict.title or name}: cosine {verdict.cosine:.3f}, {verdict.words}\n"
             f'    "same person" from {verdict.threshold:.3f} (one stranger in {1 / verdict.far:,.0f} reaches it)\n'
-            f'    "changed" below {verdict.changed_below:.3f}; probability of the same person {shown(verdict.probability):.0%}'
+            f'    "changed" below {verdict.changed_below:.3f}; {same_chance(verdict.probability)}'
         )
         if name in result.to_reference:
             lines.append(f"    to the reference {reference}: cosine {result.to_reference[name]:.3f}")
