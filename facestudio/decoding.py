@@ -6,6 +6,7 @@ knows no window, no saving and no colour arithmetic.
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 from typing import IO
 
@@ -16,7 +17,7 @@ from facestudio.colour import Colour, to_srgb
 from facestudio.errors import DamagedPhoto, UnreadablePhoto
 from facestudio.formats import DECODER_ERRORS, WORDS, open_image
 from facestudio.metadata import Metadata, collect
-from facestudio.salvaging import SALVAGED, Damage, salvage
+from facestudio.salvaging import SALVAGED, Damage, directory_end, salvage
 
 # how many first bytes tell what a file is when it is none of ours
 _KINDS = (
@@ -239,6 +240,17 @@ def _not_a_photo(file: IO[bytes], name: str) -> UnreadablePhoto:
     hint = f"Choose a photo in the format {WORDS}."
     if not start:
         return UnreadablePhoto(f"{name} is empty.", hint="Copy it again from where it came from.")
+    if least := directory_end(file):
+        length = file.seek(0, io.SEEK_END)
+        message = (
+            f"{name} is cut off: the end of this TIFF is missing, and with it the directory that says where the picture is "
+            "and how it is stored, so nothing of it can be read."
+        )
+        hint = (
+            f"Copy it again from where it came from: whole it has at least {least:,} bytes, and here are {length:,}. Else look "
+            "for a JPEG or a PNG of the photo; of these parts can be read."
+        )
+        return UnreadablePhoto(message, hint=hint)
     webp = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
     if webp or start.startswith(_OURS) or (start[4:8] == b"ftyp" and start[8:12] in _BRANDS):
         return UnreadablePhoto(f"{name} is damaged or incomplete.", hint="Copy it again from where it came from.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import struct
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from facestudio.formats import DECODER_ERRORS, open_image
 SALVAGED = ("JPEG", "MPO", "PNG", "TIFF")  # formats whose decoders write row by row into the picture's memory
 _END_OF_JPEG = b"\xff\xd9"
 _BLOCK = 8  # pixels of a JPEG's block
+# of a TIFF and of a BigTIFF: where it says at which byte its directory is, how, how that counts its entries, and their bytes
+_TIFFS = {b"*\x00": (4, "I", "H", 12), b"+\x00": (8, "Q", "Q", 20)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +99,32 @@ def salvage(file: IO[bytes]) -> tuple[Image.Image, np.ndarray, bool]:
     if unread.all():
         raise OSError("nothing can be read")
     return image, unread, coarse
+
+
+def directory_end(file: IO[bytes]) -> int | None:
+    """How many bytes the TIFF in `file` has at least where its directory was cut off with its end; else None.
+
+    The directory (IFD; TIFF 6.0, section 2) says where a picture is, how large and how it is stored. Without it nothing of one
+    can be read, and many programs write it last.
+    """
+    length = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    start = file.read(16)
+    order = {b"II": "<", b"MM": ">"}.get(start[:2])
+    kind = start[2:4] if order == "<" else start[3:1:-1]
+    if order is None or kind not in _TIFFS:
+        return None
+    place, pointer, counter, entry = _TIFFS[kind]
+    begin = start[place : place + struct.calcsize(pointer)]
+    if len(begin) < struct.calcsize(pointer):
+        return place + struct.calcsize(pointer)
+    (offset,) = struct.unpack(order + pointer, begin)
+    end: int = offset + struct.calcsize(counter)
+    if end <= length:
+        file.seek(offset)
+        (entries,) = struct.unpack(order + counter, file.read(struct.calcsize(counter)))
+        end += entries * entry
+    return end if end > length else None
 
 
 def _twice(file: IO[bytes]) -> tuple[Image.Image, np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from PIL import Image
 
 from facestudio import pipeline
 from facestudio.batch import Outcome
+from facestudio.cli.main import run
 from facestudio.errors import DamagedPhoto, NoFaceFound, UnreadablePhoto, UsageError
 from facestudio.metadata import read_recipe
 from facestudio.photo import Photo
@@ -52,6 +54,48 @@ def test_what_is_said_to_be_read_is_the_photo(tmp_path: Path, format: str, share
     assert photo.notes[0].startswith(
         f"The file is damaged: {words_of(photo.damage.readable)} of the picture could be read"
     )
+
+
+def tiff_with_its_directory_last(big: bool) -> bytes:
+    """A grey TIFF or BigTIFF as scanners write them: header, pixels, and at the end what says where these are."""
+    height, width = DRAWN.shape[:2]
+    header = 16 if big else 8
+    tags = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: header, 277: 1, 278: height, 279: height * width}
+    end = header + height * width
+    if big:
+        start, count = struct.pack("<2sHHHQ", b"II", 43, 8, 0, end), struct.pack("<Q", len(tags))
+        entries = b"".join(struct.pack("<HHQQ", tag, 16, 1, value) for tag, value in tags.items())
+    else:
+        start, count = struct.pack("<2sHI", b"II", 42, end), struct.pack("<H", len(tags))
+        entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return start + DRAWN[..., 0].tobytes() + count + entries + bytes(8 if big else 4)
+
+
+@pytest.mark.parametrize("salvage", [False, True])
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("left", [0.5, 0.9, 1])
+def test_a_tiff_whose_directory_was_at_the_end_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], left: float, big: bool, salvage: bool
+) -> None:
+    path, data = tmp_path / "scan.tif", tiff_with_its_directory_last(big)
+    path.write_bytes(data)
+    assert np.array_equal(Photo.open(path).pixels[..., 0], DRAWN[..., 0]), "whole it is a photo"
+    end = len(data) - (8 if big else 4)
+    kept = int(left * end) - 100  # of 1: within the directory
+    path.write_bytes(data[:kept])
+    assert run(["detect", str(path), *(["--salvage"] if salvage else [])]) == 1
+    said = " ".join(capsys.readouterr().err.split())
+    assert "scan.tif is cut off: the end of this TIFF is missing, and with it the directory that says where" in said
+    least = end if left == 1 else 16 + DRAWN[..., 0].size + 8 if big else 8 + DRAWN[..., 0].size + 2
+    assert f"whole it has at least {least:,} bytes, and here are {kept:,}." in said
+
+
+def test_a_tiff_that_is_damaged_but_whole_is_not_said_to_be_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "scan.tif"
+    path.write_bytes(b"II*\x00\x08\x00\x00\x00" + bytes(60))  # a directory without entries
+    with pytest.raises(UnreadablePhoto) as refused:
+        Photo.open(path, salvage=True)
+    assert str(refused.value) == "scan.tif is damaged or incomplete."
 
 
 def test_a_whole_file_is_what_it_is(tmp_path: Path) -> None:
