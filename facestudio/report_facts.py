@@ -13,6 +13,7 @@ from typing import Any
 
 from facestudio.faces.figures import beside
 from facestudio.faces.identity import LENIENT_FAR
+from facestudio.faces.panel import UNJUDGED
 from facestudio.pages import escaped
 
 Record = Mapping[str, Any]
@@ -68,11 +69,13 @@ def judged(records: Sequence[Record]) -> str:
     """A table (HTML) of what each recogniser's cosines were, and how many reach its limits where strangers would; "" without any.
 
     Of each face the cosine is that of the most cautious look. Faces that were judged by other limits have a row of their own;
-    those of which nothing is left are not in it, as what is said of a block means nothing.
+    those of which nothing is left are not in it, as what is said of a block means nothing, nor those that cannot be judged.
     """
     found: dict[tuple[Any, ...], list[float]] = {}
     every = [face for record in records for face in record["faces"] if face["similarity"]]
-    shown = [face for face in every if not _is_erased(face)]
+    erased = [face for face in every if _is_erased(face)]
+    poor = [face for face in every if is_unjudged(face) and not _is_erased(face)]
+    shown = [face for face in every if not _is_erased(face) and not is_unjudged(face)]
     for face in shown:
         for judge, cosine in face["similarity"].items():
             limits = tuple(face.get(name, {}).get(judge) for name in ("threshold", "changed_below", "far"))
@@ -82,14 +85,16 @@ def judged(records: Sequence[Record]) -> str:
         for (judge, threshold, changed, far), cosines in sorted(found.items(), key=lambda each: str(each[0]))
         if None not in (threshold, changed, far)
     ]
-    hidden = len(every) - len(shown)
-    one = hidden == 1
-    left_out = (
-        f"<p>Nothing is left of {counted(hidden, 'face')} below a block. What recognisers say of a block means nothing, so "
-        f"{'it is' if one else 'they are'} not counted here.</p>"
-    )
+    left_out = ""
+    if erased:
+        left_out += (
+            f"<p>Nothing is left of {counted(len(erased), 'face')} below a block. What recognisers say of a block means nothing, "
+            f"so {_it(erased)} not counted here.</p>"
+        )
+    if poor:
+        left_out += f"<p>{counted(len(poor), 'face')} cannot be judged, so {_it(poor)} not counted here.</p>"
     if not rows:
-        return f"<h2>What the recognisers say</h2>{left_out}" if hidden else ""
+        return f"<h2>What the recognisers say</h2>{left_out}" if left_out else ""
     head = (
         "Recogniser",
         "Faces",
@@ -101,7 +106,7 @@ def judged(records: Sequence[Record]) -> str:
         "Strangers",
     )
     return (
-        f"<h2>What the recognisers say</h2>{left_out if hidden else ''}<table><thead><tr>"
+        f"<h2>What the recognisers say</h2>{left_out}<table><thead><tr>"
         + "".join(f"<th>{escaped(name)}</th>" for name in head)
         + f"</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     )
@@ -129,6 +134,15 @@ def tries_before(face: Mapping[str, Any]) -> int:
     if not face.get("fallback", face["status"] == "fallback"):
         return len(tries)
     return sum(one.get("method") != face.get("method") for one in tries)
+
+
+def is_unjudged(face: Mapping[str, Any]) -> bool:
+    """Whether a face is too poor or too small for what recognisers say of it to mean anything."""
+    return bool(face["verdict"] == UNJUDGED)
+
+
+def _it(faces: Sequence[Any]) -> str:
+    return "it is" if len(faces) == 1 else "they are"
 
 
 def _is_erased(face: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from facestudio.errors import UsageError
 from facestudio.faces.figures import beside
 from facestudio.files import real, shown
 from facestudio.pages import BEGINNING, check_ours, escaped, harmless, page, write_text
-from facestudio.report_facts import faces_said, judged, made_by, set_so, tries_before
+from facestudio.report_facts import faces_said, is_unjudged, judged, made_by, set_so, tries_before
 from facestudio.reporting import read_records
 
 _COLUMNS = (
@@ -60,7 +60,10 @@ def write_tables(report: Path) -> tuple[Path, Path]:
 
 
 def write_table(report: Path, target: Path) -> Path:
-    """Write the CSV of `report`: a line for each face, counted from 1, and one for a photo without faces."""
+    """Write the CSV of `report`: a line for each face, counted from 1, and one for a photo without faces.
+
+    A face that cannot be judged has no cosines: who reads the table alone would take them for something.
+    """
     rows = list(_rows(read_records(report)))
     judges = _judges(rows)
     text = io.StringIO()
@@ -87,7 +90,7 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
         f"<p>{_ONLY_FOUND}</p>",
         "<p>For each recogniser: the cosine of the face before and after, 1 for the same picture, about 0 for strangers; in "
         "brackets the one from which it says “same person”. Tries are those of the method; a face that is “then hidden” is "
-        "hidden by what stands under “Shown by”.</p>",
+        "hidden by what stands under “Shown by”. A face that cannot be judged has none, as it would mean nothing.</p>",
     ]
     lists = {
         "To be looked at by a person": {
@@ -131,6 +134,7 @@ def _page_row(row: Mapping[str, Any], judges: Sequence[str]) -> str:
     for judge in judges:
         cosine, threshold = row["judges"].get(judge, ("", ""))
         shown = "{} ({})".format(*beside(cosine, threshold)) if cosine != "" and threshold != "" else ""
+        shown = "not judged" if judge in row["judges"] and cosine == "" else shown
         cells.append(f'<td class="n">{shown}</td>')
     cells.append(f"<td>{escaped(row['remark'])}</td>")
     attention = bool({row["photo status"], row["face status"]} & set(_ATTENTION))
@@ -170,7 +174,10 @@ def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
                 "found again": "" if face.get("found_again") is None else face["found_again"],
                 **dict(zip(("left", "top", "right", "bottom"), face["box"], strict=True)),
                 "remark": " ".join([*([face["error"]] if face["error"] else []), *face["notes"]]),
-                "judges": {name: (cosine, thresholds.get(name, "")) for name, cosine in face["similarity"].items()},
+                "judges": {
+                    name: ("" if is_unjudged(face) else cosine, thresholds.get(name, ""))
+                    for name, cosine in face["similarity"].items()
+                },
             }
         if not record["faces"]:
             yield of_photo

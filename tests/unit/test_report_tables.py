@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from facestudio.errors import UsageError
-from facestudio.report_tables import check_apart, check_tables, write_page, write_table
+from facestudio.report_tables import check_apart, check_tables, write_page, write_table, write_tables
 
 FACE = {
     "box": [1.5, 2.0, 30.0, 40.0],
@@ -163,6 +163,29 @@ def test_a_face_that_is_below_a_limit_looks_so(tmp_path: Path) -> None:
     report.write_text(json.dumps(line("a.jpg", faces=(face,))) + "\n", encoding="utf-8")
     words = write_page(report, tmp_path / "report.html").read_text(encoding="utf-8")
     assert "0.158 (0.161)" in words and "0 from 0.161 on" in words
+
+
+def test_what_recognisers_say_of_a_face_that_cannot_be_judged_is_not_given(tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    limits = {"changed_below": {"judge-a": 0.15, "judge-b": 0.16}, "far": {"judge-a": 1e-3, "judge-b": 1e-3}}
+    good = FACE | limits | {"method": "m", "erased": False}
+    poor = good | {
+        "similarity": {"judge-a": 0.71, "judge-b": 0.72},
+        "verdict": "cannot be judged",
+        "quality": [0.1, 0.1],
+    }
+    report.write_text(json.dumps(line("a.jpg", faces=(good, poor))) + "\n", encoding="utf-8")
+    table, written = write_tables(report)
+    with table.open(newline="", encoding="utf-8") as file:
+        first, second = csv.DictReader(file)
+    assert (first["judge-a cosine"], first["judge-b cosine"]) == ("0.0412", "-0.1")
+    assert (second["judge-a cosine"], second["judge-b cosine"], second["verdict"]) == ("", "", "cannot be judged")
+    text = written.read_text(encoding="utf-8")
+    page = Page()
+    page.feed(text)
+    assert text.count('<td class="n">not judged</td>') == 2 and "0.04 (0.40)" in page.words
+    assert "0.7" not in page.words.replace("0.7,", ""), "neither in the rows nor in how cosines are spread"
+    assert "1 face cannot be judged, so it is not counted here." in page.words
 
 
 def test_settings_faces_not_chosen_and_photos_that_are_gone_are_said(tmp_path: Path) -> None:
