@@ -17,6 +17,7 @@ from facestudio.faces.panel import UNJUDGED
 from facestudio.pages import escaped
 
 Record = Mapping[str, Any]
+_NOBODY = "no face was worked on, as none was found or chosen"
 
 
 def faces_said(records: Sequence[Record]) -> str:
@@ -28,21 +29,28 @@ def faces_said(records: Sequence[Record]) -> str:
 
 def made_by(records: Sequence[Record]) -> list[str]:
     """A sentence for each recipe that faces were changed by: in how many photos, the method, its options, seed and version; and
-    one for the photos in which nothing was."""
+    one for the photos in which nothing was. A recipe that changed no face at all has a sentence of its own, so that no method
+    that was asked for goes unnamed."""
     done = [record for record in records if record["recipe"]]
-    touched = [record for record in done if any(face.get("method") or face.get("tries") for face in record["faces"])]
-    recipes = Counter(json.dumps(record["recipe"], sort_keys=True) for record in touched)
-    said = []
-    for text, number in recipes.most_common():
-        recipe = json.loads(text)
-        options = "".join(f", {name} {value}" for name, value in sorted(recipe["options"].items()))
-        said.append(
-            f"{counted(number, 'photo')}: method {recipe['method']} ({recipe['checkpoint']}){options}; seed {recipe['seed']}; "
-            f"Face Studio {recipe.get('version', 'of another version')}"
-        )
-    if number := len(done) - len(touched):
-        said.append(f"{counted(number, 'photo')}: no face was worked on, as none was found or chosen")
+    touched, idle = Counter[str](), Counter[str]()
+    for record in done:
+        worked_on = any(face.get("method") or face.get("tries") for face in record["faces"])
+        (touched if worked_on else idle)[json.dumps(record["recipe"], sort_keys=True)] += 1
+    said = [f"{counted(number, 'photo')}: {_recipe(text)}" for text, number in touched.most_common()]
+    for text, number in idle.most_common():
+        if text not in touched:
+            said.append(f"{counted(number, 'photo')}: {_recipe(text)}; {_NOBODY}")
+    if number := sum(number for text, number in idle.items() if text in touched):
+        said.append(f"{counted(number, 'photo')}: {_NOBODY}")
     return said
+
+
+def _recipe(text: str) -> str:
+    """A recipe, as JSON, in words."""
+    recipe = json.loads(text)
+    options = "".join(f", {name} {value}" for name, value in sorted(recipe["options"].items()))
+    version = recipe.get("version", "of another version")
+    return f"method {recipe['method']} ({recipe['checkpoint']}){options}; seed {recipe['seed']}; Face Studio {version}"
 
 
 def set_so(records: Sequence[Record]) -> list[str]:

@@ -134,6 +134,25 @@ def test_the_page_says_how_it_was_done_and_how_cosines_are_spread(tmp_path: Path
         assert [row["of the photo"] for row in csv.DictReader(file)] == [*several * 2, *[""] * 6]
 
 
+def test_a_run_in_which_no_face_was_worked_on_names_its_method_all_the_same(tmp_path: Path) -> None:
+    report = tmp_path / "report.jsonl"
+    one, other = ({"checkpoint": "w", "method": name, "options": {}, "seed": 7, "version": "0.1.0"} for name in "mn")
+    lines = [
+        *(line(name, "no face", (), recipe=one) for name in ("a.jpg", "b.jpg")),
+        line("c.jpg", faces=(FACE,), recipe=other),
+        line("d.jpg", "no face", (), recipe=other),
+    ]
+    report.write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
+    page = Page()
+    page.feed(write_page(report, tmp_path / "report.html").read_text(encoding="utf-8"))
+    for words in (
+        "2 photos: method m (w); seed 7; Face Studio 0.1.0; no face was worked on, as none was found or chosen\n",
+        "1 photo: method n (w); seed 7; Face Studio 0.1.0\n",
+        "1 photo: no face was worked on, as none was found or chosen\n",
+    ):
+        assert words in page.words
+
+
 @pytest.mark.parametrize(
     ("said", "tries", "cell"),
     [
