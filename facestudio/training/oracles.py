@@ -7,7 +7,6 @@ here stand where the template has them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 
 import numpy as np
 import torch
@@ -19,11 +18,8 @@ from facestudio.faces.align import similarity_transform, transform
 from facestudio.faces.face import ARCFACE_112, FFHQ_256
 from facestudio.faces.landmarks import BOX, SIDE
 from facestudio.faces.loading import fill_network
-from facestudio.networks.autoencoder import FaceAutoencoder
-from facestudio.networks.prior import FacePrior
 from facestudio.training import teachers
 
-AUTOENCODER, PRIOR, LANDMARKS = "starter-autoencoder", "starter-prior", "starter-landmarks"
 EYES = (slice(36, 42), slice(42, 48))
 
 
@@ -87,28 +83,6 @@ def misplaced(found: Tensor, wanted: Tensor) -> Tensor:
     """How far (B,) landmarks `found` (B, 68, 2) are from those `wanted`, on average of both axes, in distances of the eyes."""
     eyes = (wanted[:, EYES[0]].mean(1) - wanted[:, EYES[1]].mean(1)).norm(dim=1)
     return (found - wanted).abs().mean((1, 2)) / eyes.clamp(min=0.1)
-
-
-class Standing:
-    """What recipes stand on that go on from the shipped prior: autoencoder, prior and landmark finder, which stay as they are."""
-
-    @cached_property
-    def autoencoder(self) -> FaceAutoencoder:
-        return frozen(AUTOENCODER)  # type: ignore[return-value]
-
-    @cached_property
-    def prior(self) -> FacePrior:
-        return frozen(PRIOR)  # type: ignore[return-value]
-
-    @cached_property
-    def finder(self) -> nn.Module:
-        return frozen(LANDMARKS)
-
-    def decode(self, latents: Tensor) -> Tensor:
-        """Faces (B, 3, H, W) of the autoencoder's `latents`, not clamped, so that gradients pass everywhere."""
-        autoencoder = self.autoencoder.to(latents.device)
-        raw = latents * autoencoder.spread[:, None, None] + autoencoder.mean[:, None, None]
-        return autoencoder.decode(raw.contiguous(memory_format=torch.channels_last)).float()
 
 
 def frozen(name: str) -> nn.Module:

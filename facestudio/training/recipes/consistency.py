@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from functools import cached_property, partial
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,14 +18,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facestudio import checkpoints
 from facestudio.diffusion import sampling
 from facestudio.networks.consistency import ConsistencyUpdate, FewSteps
 from facestudio.networks.prior import SCHEDULE
 from facestudio.training.loop import Settings
-from facestudio.training.oracles import PRIOR, Own, Standing, frozen
+from facestudio.training.oracles import Own, frozen
 from facestudio.training.precision import bfloat16_pays
-from facestudio.training.recipes import prior as prior_recipe
+from facestudio.training.standing import PRIOR, Standing
 
 LISTENER = "starter-embedder-a"
 USUAL = 2.0  # guidance of validation, and what pictures are made with
@@ -68,17 +66,6 @@ class Recipe(Standing):
     pool = 1024
     share_seen = 0.0
     images_seen = 0
-
-    def __init__(self, root: Path, cache: Path) -> None:
-        self.root = root
-        self.source = prior_recipe.Recipe(root, cache)
-        self.faces, self.training = self.source.faces, self.source.training
-        self.config = {**type(self).config, "prior": dict(checkpoints.checkpoint(PRIOR).config)}
-
-    @cached_property
-    def fitted_to(self) -> dict[str, str]:
-        """The hash of the prior that is updated."""
-        return {PRIOR: checkpoints.checkpoint(PRIOR).files["weights"].sha256}
 
     @property
     def latent(self) -> tuple[int, int, int]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -31,19 +30,16 @@ from facestudio.networks.decouple import Code, Decoupler, HoldingPrior, leak, su
 from facestudio.training import data, metrics, teachers
 from facestudio.training.loop import Settings, Taught
 from facestudio.training.oracles import (
-    AUTOENCODER,
-    LANDMARKS,
-    PRIOR,
     Oracle,
     Own,
     Recogniser,
-    Standing,
     features,
     frozen,
     impostor_threshold,
     misplaced,
 )
 from facestudio.training.recipes import prior as prior_recipe
+from facestudio.training.standing import AUTOENCODER, LANDMARKS, PRIOR, Standing
 
 LISTENER, ORACLE, OUTSIDE = "starter-embedder-a", "starter-embedder-c", "starter-embedder-b"
 FAR = 1e-3  # at which embedder B is asked whether it still knows the person
@@ -55,6 +51,7 @@ class Recipe(Standing):
     architecture = "decouple:Decoupler"
     method, goal = "decouple:Decouple", "change"
     conditioned_on = (LISTENER,)
+    belongs_to = (AUTOENCODER, PRIOR)
     uses = {  # noqa: RUF012  # as config
         "prior": PRIOR,
         "autoencoder": AUTOENCODER,
@@ -100,17 +97,6 @@ class Recipe(Standing):
     times = (750, 1000)  # of the decoded faces: so noisy that hardly anything is left of who it was
     share_seen = 0.0
     images_seen = 0
-
-    def __init__(self, root: Path, cache: Path) -> None:
-        self.root = root
-        self.source = prior_recipe.Recipe(root, cache)
-        self.faces, self.training = self.source.faces, self.source.training
-        self.config = {**type(self).config, "prior": dict(checkpoints.checkpoint(PRIOR).config)}
-
-    @cached_property
-    def fitted_to(self) -> dict[str, str]:
-        """The hashes of the weights that the branch belongs to."""
-        return {name: checkpoints.checkpoint(name).files["weights"].sha256 for name in (AUTOENCODER, PRIOR)}
 
     @cached_property
     def listener(self) -> Oracle:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from functools import cached_property, partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facestudio import checkpoints
 from facestudio.errors import CheckpointMismatch
 from facestudio.networks.estimator import EstimatorUNet
 from facestudio.networks.lafr import Aligned, CodebookLearner, LAFRNet, one_step
@@ -30,10 +28,10 @@ from facestudio.training import data, grid, metrics, teachers
 from facestudio.training.clusters import k_means
 from facestudio.training.degradation import degrade, draw
 from facestudio.training.loop import Settings, Taught
-from facestudio.training.oracles import AUTOENCODER, PRIOR, Recogniser, Standing, features, frozen, misplaced
+from facestudio.training.oracles import Recogniser, features, frozen, misplaced
 from facestudio.training.perceptual import Perceptual
-from facestudio.training.recipes import prior as prior_recipe
 from facestudio.training.recipes.estimator import EMBEDDER
+from facestudio.training.standing import AUTOENCODER, PRIOR, Standing
 
 ESTIMATOR, CRITIC = "starter-estimator", EMBEDDER
 
@@ -93,22 +91,15 @@ class Recipe(Standing):
     share_seen = 0.0
     images_seen = 0
 
-    def __init__(self, root: Path, cache: Path) -> None:
-        self.root = root
-        self.source = prior_recipe.Recipe(root, cache)
-        self.faces, self.training = self.source.faces, self.source.training
-        self.config = {**type(self).config, "prior": dict(checkpoints.checkpoint(PRIOR).config)}
-
     @property
     def uses(self) -> dict[str, str]:
         """What the method works with, by its part in it."""
         guess = {"estimator": ESTIMATOR} if self.config["guess"] == "estimator" else {}
         return {"autoencoder": AUTOENCODER, "prior": PRIOR, **guess}
 
-    @cached_property
-    def fitted_to(self) -> dict[str, str]:
-        """The hashes of the same."""
-        return {name: checkpoints.checkpoint(name).files["weights"].sha256 for name in self.uses.values()}
+    @property
+    def belongs_to(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(self.uses.values())
 
     @property
     def conditioned_on(self) -> tuple[str, ...]:
