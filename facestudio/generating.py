@@ -25,9 +25,10 @@ from facestudio.faces.detect import Detector
 from facestudio.faces.face import Face, Identity, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.landmarks import LandmarkFinder
+from facestudio.faces.normals import normals
 from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.faces.people import IdentitySpace
-from facestudio.methods.base import Synthesizer, Wish
+from facestudio.methods.base import Posed, Synthesizer, Wish
 from facestudio.options import validate
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -108,6 +109,7 @@ def generate(
     far: float = 1e-3,
     done: Callable[[Portrait], None] = lambda portrait: None,
     looked_at: bool = True,
+    pose: Photo | None = None,
 ) -> Gallery:
     """Make `count` pictures: of the face in `source`, or of people who do not exist.
 
@@ -120,8 +122,10 @@ def generate(
         seed: of the first picture; each has the next one, so one of them can be made again alone.
         done: told of each picture as it comes, on the thread that computes.
         looked_at: whether faces are looked for and measured; a draft is only to be seen.
+        pose: a pose picture (faces/normals.py), for a method that is `Posed`.
 
-    UsageError for a count outside 1 to `MOST` and for an option that is not allowed; errors as of `IdentitySpace.of`.
+    UsageError for a count outside 1 to `MOST`, an option that is not allowed, a picture that is no pose picture, or one that the
+    method cannot be shown; errors as of `IdentitySpace.of`.
     """
     started = time.perf_counter()
     progress = progress or Progress()
@@ -135,10 +139,16 @@ def generate(
     recipe = Recipe(synthesizer.checkpoint.id, synthesizer.id, asdict(options), plan[0].seed, person=person)
     recipe = replace(recipe, sliders=getattr(synthesizer, "moved", {}))  # of methods/moving.py
     wished = Wish()
+    if pose is not None:
+        if not isinstance(synthesizer, Posed):
+            raise UsageError(f"{synthesizer.checkpoint.id} cannot be shown a pose picture.")
+        wished = Wish(pose=normals(pose))
+        recipe = replace(recipe, pose=pose.content_hash)
     if source is not None:
         if listener is None or listener.id != synthesizer.embedder:
             raise ValueError(f"{synthesizer.id} listens to {synthesizer.embedder}")
-        wished = _wish(*source, synthesizer, listener, finder if getattr(options, "hold_pose", False) else None)
+        held = finder if getattr(options, "hold_pose", False) else None
+        wished = replace(_wish(*source, synthesizer, listener, held), pose=wished.pose)
         recipe = replace(recipe, reference=source[0].content_hash)
     else:
         plan = [_settled(shot, space) for shot in plan]

@@ -20,7 +20,7 @@ from typing import Any
 
 from facestudio.errors import UsageError
 
-PERSON, PHOTO = "person", "photo"  # what an option can need
+PERSON, PHOTO, POSE = "person", "photo", "pose"  # what an option can need
 _KEY = "facestudio.option"
 _TYPE_WORDS = {bool: "yes or no", int: "a whole number", float: "a number", str: "a word"}
 
@@ -57,7 +57,8 @@ class OptionField:
         title: a short label; help: one sentence.
         minimum, maximum: bounds, both allowed; None where there is none. step: of a slider, None for its own choice.
         choices: the values allowed; empty when any value within the bounds is.
-        needs: what the option has no effect without: `PERSON` who is told to the method, a `PHOTO` of somebody, or "" nothing.
+        needs: what the option has no effect without: `PERSON` who is told to the method, a `PHOTO` of somebody, a `POSE` picture,
+            or "" nothing.
         before: what it was before there was the option, for records of then; None where it is as old as its method.
         rare: whether few people ever want another value, so that panels fold it away.
         limits: lower maxima beside some values of other options.

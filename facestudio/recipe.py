@@ -37,6 +37,7 @@ class Recipe:
         sliders: how far each slider of a made face was moved, -1 to 1 by its id (see faces/sliders.py); empty without any.
         reference: content hash of the photo that said who the person is, "" without one.
         person: who is on a made picture, of people who do not exist; None where a photo says it, or nothing does (see whom.py).
+        pose: content hash of the picture whose pose is held, "" without one.
         salvaged: the share, 0 to 1, of a photo with a damaged file that could be read; None of a file that was whole.
         version: of the Face Studio that made the recipe; two recipes that differ only in it are equal.
     """
@@ -51,6 +52,7 @@ class Recipe:
     sliders: Mapping[str, float] = field(default_factory=dict, hash=False)
     person: whom.Who | None = None
     salvaged: float | None = None
+    pose: str = ""
 
     def __post_init__(self) -> None:
         for name in ("options", "sliders"):
@@ -74,6 +76,7 @@ class Recipe:
             **({"sliders": dict(self.sliders)} if self.sliders else {}),
             **({"person": whom.to_value(self.person)} if self.person is not None else {}),
             **({"salvaged": self.salvaged} if self.salvaged is not None else {}),
+            **({"pose": self.pose} if self.pose else {}),
         }
         return json.dumps(content, sort_keys=True)
 
@@ -84,15 +87,15 @@ class Recipe:
             content = json.loads(text)
             checkpoint, method, seed = content["checkpoint"], content["method"], content["seed"]
             options, version = content["options"], content.get("version", "unknown")
-            reference, upscale = content.get("reference", ""), content.get("upscale", 1)
+            reference, pose, upscale = content.get("reference", ""), content.get("pose", ""), content.get("upscale", 1)
             sliders, person, salvaged = content.get("sliders", {}), content.get("person"), content.get("salvaged")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError("This is not a recipe of Face Studio.") from error
-        words = all(isinstance(word, str) for word in (checkpoint, method, version, reference))
+        words = all(isinstance(word, str) for word in (checkpoint, method, version, reference, pose))
         maps = all(isinstance(each, dict) for each in (options, sliders))
         if not words or not maps or not all(type(number) is int for number in (seed, upscale)):
             raise UsageError("This is not a recipe of Face Studio.")
         if salvaged is not None and (type(salvaged) not in (int, float) or not 0 <= salvaged <= 1):
             raise UsageError("This is not a recipe of Face Studio.")
         who = None if person is None else whom.from_value(person)
-        return cls(checkpoint, method, options, seed, reference, upscale, version, sliders, who, salvaged)
+        return cls(checkpoint, method, options, seed, reference, upscale, version, sliders, who, salvaged, pose)

@@ -338,12 +338,13 @@ class Studio:
         *,
         plan: Sequence[Shot] | None = None,
         draft: bool = False,
+        pose: Photo | None = None,
     ) -> Gallery:
         """Make `count` pictures of the face in `source`, or of people who do not exist; errors as of `generating.generate`.
 
         Without a source each picture shows a person of its own seed, or all show the recipe's `person`, or each what the `plan`
         says. Only a method that understands no such people is told nobody. A `draft` is drawn quickly where the method can, and
-        nobody looks for the face in it.
+        nobody looks for the face in it. `pose`: a pose picture, as of `open_pose`.
         """
         from facestudio import generating
         from facestudio.faces import sliders
@@ -354,6 +355,8 @@ class Studio:
             isinstance(who, Anybody) for who in (recipe.person, *(shot.who for shot in plan or ()))
         )
         sliders.check(recipe.sliders, self.sliders(recipe.checkpoint), told=not free)
+        if pose is not None:
+            self._check_posed(recipe.checkpoint)
         method = self._synthesizer(recipe.checkpoint)
         listener = None if source is None else self._listener(method.embedder, method.id)
         options = options_of(method.Options, recipe.options)
@@ -376,12 +379,51 @@ class Studio:
             person=recipe.person if source is None else None,
             plan=plan,
             looked_at=not draft,
+            pose=pose,
             options=options,
             seed=recipe.seed,
             progress=progress,
             far=self.far,
             done=done,
         )
+
+    def open_pose(self, path: Path | str, checkpoint_id: str) -> Photo:
+        """Read a pose picture (faces/normals.py) that a checkpoint's method is to be shown.
+
+        UsageError when it cannot be shown one, or the file holds none; CheckpointMissing when the weights for that are not here;
+        PhotoError as of `open`. Does not import torch.
+        """
+        from facestudio.faces.normals import normals
+
+        self._check_posed(checkpoint_id)
+        photo = self.open(path)
+        normals(photo)
+        return photo
+
+    def pose_weights(self, checkpoint_id: str) -> Checkpoint | None:
+        """The weights, here or not, with which a checkpoint's method can be shown a pose picture; None where it cannot. Does not
+        import torch."""
+        from facestudio.methods.base import method_class
+
+        known = {entry.id: entry for entry in self.checkpoints()}
+        entry = known.get(checkpoint_id)
+        if entry is None or not entry.method:
+            return None
+        return known.get(entry.uses.get(getattr(method_class(entry), "posed_by", ""), ""))
+
+    def _check_posed(self, checkpoint_id: str) -> None:
+        weights = self.pose_weights(checkpoint_id)
+        if weights is None:
+            able = [entry.id for entry in self.checkpoints() if entry.goal == "create" and self.pose_weights(entry.id)]
+            raise UsageError(
+                f"{checkpoint_id} cannot be shown a pose picture.",
+                hint=f"These weights can: {', '.join(able) or 'none'}.",
+            )
+        if not weights.here:
+            raise CheckpointMissing(
+                f"The weights {weights.id}, by which {checkpoint_id} holds a pose, are not here.",
+                hint=f"Get them under Weights, or with `facestudio weights get {weights.id}`.",
+            )
 
     def alike(
         self, portraits: Sequence[Portrait], checkpoint_id: str, progress: Progress | None = None
@@ -673,10 +715,12 @@ class Studio:
         return findings
 
     def forget(self, checkpoint_id: str) -> None:
-        """Keep nothing of what a checkpoint's weights were loaded into: they are others now, or gone."""
+        """Keep nothing of what a checkpoint's weights were loaded into, for others' methods too: they are others now, or gone."""
+        using = [entry.id for entry in self.checkpoints() if checkpoint_id in entry.uses.values()]
         with self._lock:
-            for kind in ("method", "embedder"):
-                self._kept.pop(f"{kind} {checkpoint_id}", None)
+            self._kept.pop(f"embedder {checkpoint_id}", None)
+            for id in (checkpoint_id, *using):
+                self._kept.pop(f"method {id}", None)
 
     # ---- loaded once, under a lock
 

@@ -54,6 +54,14 @@ def generate(
         typer.Option("--from", metavar="PHOTO", help="Draw the person in this photo; without it, people of nowhere."),
     ] = None,
     face: Annotated[int, typer.Option(min=0, help="Which face of the photo; 0 is the largest.")] = 0,
+    pose_picture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PICTURE",
+            help="Hold the pose of the head in this picture, which shows its surface in colours (a normal map, as EMOCA draws "
+            "it). For arc2face with the weights arc2face-controlnet.",
+        ),
+    ] = None,
     identities: Annotated[
         int | None,
         typer.Option(min=1, max=MOST_PEOPLE, help="Make a dataset of so many people who do not exist, a folder each."),
@@ -151,6 +159,7 @@ def generate(
             "--count": count,
             "--report": report,
             "--recipe": again,
+            "--pose-picture": pose_picture,
         }
         single |= {"--person": person, "--anybody": anybody, "--walk": walk, "--extras": extras}
         moving = replace(recipe, sliders=moved)
@@ -163,13 +172,17 @@ def generate(
         recipe = replace(before, checkpoint=entry.id, method=recipe.method, options=recipe.options)
         _check_source(before, again, source)
         count = 1 if count is None else count
+    pose = _pose_of(studio, entry.id, pose_picture, same, again)
+    if pose is None and options.get("pose_strength") is not None:
+        screen.warn("--pose-strength has no effect without --pose-picture.")
     recipe = replace(recipe, sliders=moved)
     plan = cast.plan(recipe, seed, count)
     recipe, count = replace(recipe, seed=plan[0].seed), len(plan)
     if source is not None:
         recipe, plan = replace(recipe, person=None), shots(plan[0].seed, count)
     check(moved, studio.sliders(entry.id), told=not any(isinstance(shot.who, Anybody) for shot in plan))
-    targets = _targets(output, plan, recipe, format, source, overwrite, extras)
+    used = [path for path in (source, pose_picture) if path is not None]
+    targets = _targets(output, plan, recipe, format, used, overwrite, extras)
     left, marked = list(targets), 0
 
     def done(portrait: Portrait) -> None:
@@ -180,13 +193,14 @@ def generate(
         screen.say(reports.portrait_text(target, portrait))
         lines.write(reports.portrait_record(source, target, portrait))
 
-    with ReportFile(report, [source] if source else ()) as lines, screen.progress() as progress:
+    with ReportFile(report, used) as lines, screen.progress() as progress:
         studio.prepare(entry.id, listening=source is not None)
         who = None if source is None else _face_of(studio, source, face, progress)
         if who is not None and recipe.reference not in ("", who[0].content_hash):
             raise UsageError(f"{again} was drawn from another photo than {source}.")
         _make(targets[0].parent)
-        gallery = studio.generate(recipe, count, who, progress, done, plan=plan if source is None else None)
+        told = plan if source is None else None
+        gallery = studio.generate(recipe, count, who, progress, done, plan=told, pose=pose)
     pictures = reports.count(count, "picture")
     screen.say(f"{pictures} in {gallery.seconds:.1f} s" + (f", {marked} without a face" if marked else ""))
     return 1 if marked else 0
@@ -204,12 +218,27 @@ def _check_source(before: Recipe, again: Path | None, source: Path | None) -> No
         raise UsageError(f"{again} {words}.")
 
 
+def _pose_of(
+    studio: Studio, checkpoint_id: str, picture: Path | None, before: Recipe | None, again: Path | None
+) -> Photo | None:
+    """The pose picture; UsageError when what is made again was drawn by one, and it is not named, or another one is."""
+    wanted = "" if before is None else before.pose
+    if picture is None:
+        if wanted:
+            raise UsageError(f"{again} holds the pose of a picture; name it by --pose-picture.")
+        return None
+    pose = studio.open_pose(picture, checkpoint_id)
+    if wanted not in ("", pose.content_hash):
+        raise UsageError(f"{again} holds the pose of another picture than {picture}.")
+    return pose
+
+
 def _targets(
     output: Path,
     plan: Sequence[Shot],
     recipe: Recipe,
     format: str,
-    source: Path | None,
+    used: Sequence[Path],
     overwrite: bool,
     extras: bool,
 ) -> list[Path]:
@@ -228,7 +257,7 @@ def _targets(
             check_ending(output)
         targets = [output / f"{stem(replace(recipe, seed=one.seed, person=one.who))}{suffix}" for one in plan]
     for target in [*targets, *(other for one in targets if extras for other in beside(one))]:
-        if source is not None and same_file(target, source):
+        if any(same_file(target, one) for one in used):
             raise UsageError(f"{target} is the photo that is drawn from; choose another output.")
         if os.path.lexists(target) and not overwrite:
             raise UnwritableOutput(

@@ -18,6 +18,7 @@ from facestudio.progress import Progress
 
 if TYPE_CHECKING:
     from facestudio.alike import Likeness
+    from facestudio.checkpoints import Checkpoint
     from facestudio.faces.face import Face
     from facestudio.faces.sliders import Slider
     from facestudio.generating import Gallery, Portrait
@@ -31,15 +32,29 @@ TILE = 384  # px of a made picture in the grid, also on screens of double densit
 
 @dataclass(frozen=True)
 class Ability:
-    """What the method of a checkpoint can be told: `people` who do not exist, and the `sliders` that it has."""
+    """What the method of a checkpoint can be told: `people` who do not exist, the `sliders` that it has, and with which other
+    weights a `pose`, None where it cannot."""
 
     people: bool = False
     sliders: tuple[Slider, ...] = ()
+    pose: Checkpoint | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class PosePicture:
+    """A pose picture called `name`: the `photo` that it is, and an `image` of it to show."""
+
+    name: str
+    photo: Photo
+    image: QImage
 
 
 def abilities(studio: Studio, checkpoints: Sequence[str], progress: Progress) -> dict[str, Ability]:
     """What each of `checkpoints` can be told."""
-    return {one: Ability(studio.knows_people(one), tuple(studio.sliders(one))) for one in checkpoints}
+    return {
+        one: Ability(studio.knows_people(one), tuple(studio.sliders(one)), studio.pose_weights(one))
+        for one in checkpoints
+    }
 
 
 def make(
@@ -48,17 +63,19 @@ def make(
     count: int,
     who: tuple[Photo, Face] | None,
     plan: Sequence[Shot] | None,
+    pose: Photo | None,
     made: Callable[[Picture], None],
     progress: Progress,
 ) -> Gallery:
-    """Make `count` pictures of the face in `who`, or of those whom the `plan` names; `made` is told of each, on this thread."""
+    """Make `count` pictures of the face in `who`, or of those whom the `plan` names, in the `pose` of a pose picture; `made` is
+    told of each, on this thread."""
 
     def done(portrait: Portrait) -> None:
         image = _shown(portrait.photo)
         small = image if max(portrait.photo.size) <= TILE else fitted(portrait.photo.pixels, TILE)
         made(Picture(portrait, image, small))
 
-    return studio.generate(recipe, count, who, progress, done, plan=plan)
+    return studio.generate(recipe, count, who, progress, done, plan=plan, pose=pose)
 
 
 def draft(
@@ -76,6 +93,12 @@ def alike(
     """`pictures`, which one checkpoint made, and how alike their faces are to each recogniser."""
     portraits = [picture.portrait for picture in pictures]
     return pictures, studio.alike(portraits, portraits[0].recipe.checkpoint, progress)
+
+
+def read_pose(studio: Studio, path: Path, checkpoint: str, progress: Progress) -> PosePicture:
+    """The pose picture `path`, for the method of a checkpoint; errors as of `Studio.open_pose`."""
+    photo = studio.open_pose(path, checkpoint)
+    return PosePicture(path.name, photo, fitted(photo.pixels, TILE))
 
 
 def read_recipe(path: Path, progress: Progress) -> Recipe:

@@ -21,10 +21,11 @@ from facestudio.gui.generate_work import Ability
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.made import Made
 from facestudio.gui.person import Person, Source
+from facestudio.gui.posing import Posing
 from facestudio.gui.runs import Picture, Run
 from facestudio.gui.sliding import Sliding
 from facestudio.gui.workplace import counted
-from facestudio.options import PERSON, PHOTO
+from facestudio.options import PERSON, PHOTO, POSE
 from facestudio.recipe import Recipe
 from facestudio.whom import Anybody, Drawn, Shot, shots
 
@@ -52,6 +53,8 @@ class Making(Made):
         self.person.changed.connect(self.who_changed)
         self.casting = Casting(self)
         self.casting.changed.connect(self.who_changed)
+        self.posing = Posing(self)
+        self.posing.changed.connect(self.who_changed)
         self.sliding = Sliding(studio, compute, self)
         self.sliding.failed.connect(self.failed)
         self.abilities: dict[str, Ability] = {}
@@ -95,14 +98,17 @@ class Making(Made):
 
     @property
     def recipe(self) -> Recipe | None:
-        """As of every workplace, with the sliders that were touched."""
-        recipe = super().recipe
-        return None if recipe is None else replace(recipe, sliders=self.sliding.used(not self.unmoved))
+        """As of every workplace, with the sliders that were touched, and the pose picture."""
+        recipe, pose = super().recipe, self.posing.used
+        if recipe is None:
+            return None
+        sliders = self.sliding.used(not self.unmoved)
+        return replace(recipe, sliders=sliders, pose=pose.photo.content_hash if pose else "")
 
     @property
     def lacking(self) -> dict[str, str]:
         """Why an option that needs something has no effect now, by what it needs."""
-        found = {}
+        found = {POSE: self.posing.lack} if self.posing.lack else {}
         if not self.from_photo:
             found[PHOTO] = "Without a photo this has no effect: choose a person in a photo."
             if not self.ability.people:
@@ -251,7 +257,8 @@ class Making(Made):
         made = partial(self._made.emit, run.key)
         who = chosen.who if chosen else None
         told = None if chosen else plan
-        todo = partial(generate_work.make, self.studio, run.recipe, run.count, who, told, made)
+        pose = self.posing.used.photo if self.posing.used else None
+        todo = partial(generate_work.make, self.studio, run.recipe, run.count, who, told, pose, made)
         self._begin(GENERATING, todo, self._take_gallery)
         self._show_run()
 
@@ -385,4 +392,6 @@ class Making(Made):
         words += f", but for {', '.join(lost)}, which these weights do not take." if lost else "."
         if recipe.reference:
             words += " It was drawn from a photo, which the file does not hold: choose it again."
+        if not self.posing.follow(recipe.pose):
+            words += " Its pose is that of a pose picture, which the file does not hold: choose that again."
         self.notified.emit(words, None)

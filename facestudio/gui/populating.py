@@ -25,7 +25,7 @@ from facestudio.gui.pace import Pace, duration
 from facestudio.gui.populate_work import Beginning, Outcome, Wanted
 from facestudio.gui.workplace import Workplace, counted
 from facestudio.methods.base import method_title
-from facestudio.options import PHOTO
+from facestudio.options import PHOTO, POSE
 from facestudio.populating import Order
 from facestudio.progress import Update
 from facestudio.recipe import Recipe
@@ -195,7 +195,7 @@ class Populating(Workplace):
         options = [
             f"{fields[name].title if name in fields else name}\N{NO-BREAK SPACE}{_said(value)}"
             for name, value in recipe.options.items()
-            if name not in fields or fields[name].needs != PHOTO
+            if name not in fields or fields[name].needs not in (PHOTO, POSE)
         ]
         moved = [f"{name}\N{NO-BREAK SPACE}{value:+.2f}" for name, value in recipe.sliders.items()]
         return "; ".join(

@@ -3,7 +3,7 @@
 Paper: Papantoniou et al., "Arc2Face: A Foundation Model of Human Faces", ECCV 2024; source foivospar/Arc2Face (MIT; no code
 taken): a latent diffusion model whose only words are the embedding. There are two carriers of it (methods/carriers.py): our own
 prior at 256 px, which may also be told where the features of the face are, and learned to draw people who do not exist when it is
-told nobody; and the published networks at 512 px, which are told a random identity then.
+told nobody; and the published networks at 512 px, which are told a random identity then, and may be shown a pose picture.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from facestudio.device import run_batched
 from facestudio.faces.align import similarity_transform
 from facestudio.faces.face import ARCFACE_112, FFHQ_256, FFHQ_512
 from facestudio.faces.loading import load_network, load_used
+from facestudio.faces.normals import resized
 from facestudio.faces.sketch import sketch
 from facestudio.methods import carriers
 from facestudio.methods.base import Wish, wishes_of
 from facestudio.methods.carriers import Carrier
-from facestudio.options import PERSON, PHOTO, Limit, Only, option
+from facestudio.options import PERSON, PHOTO, POSE, Limit, Only, option
 from facestudio.photo import to_pixels
 from facestudio.progress import Progress
 
@@ -139,6 +140,17 @@ class PublishedOptions:
         choices=("dpm", "ddim", "lcm"),
         rare=True,
     )
+    pose_strength: float = option(
+        1.0,
+        title="Pose",
+        help="How strictly the pose and the shape of the head in a pose picture are held: 0 not at all. The authors take 1; it "
+        "wants the weights arc2face-controlnet.",
+        needs=POSE,
+        minimum=0.0,
+        maximum=1.0,
+        step=0.05,
+        rare=True,
+    )
 
 
 class Arc2Face:
@@ -188,8 +200,9 @@ class Arc2Face:
         carrier = self._carrier
         wishes, seeds = [wish for wish, _ in items], [seed for _, seed in items]
         start = noise(seeds, carrier.latent).to(self._device)
-        who, lines = self._who(wishes, seeds), self._lines(wishes)
-        prior, guidance, strict = carrier.prior, options.guidance, 0.0 if lines is None else options.lines
+        who, lines = self._who(wishes, seeds), self._lines(wishes, options)
+        prior, guidance = self._prior(options, lines), options.guidance
+        strict = 0.0 if lines is None else getattr(options, "lines", 0.0)
         sampler = options.sampler
         if sampler == "lcm" and carrier.few_steps is not None:
             # it has learned both guidances, and where the prior's own way ends: on that it stays without new noise
@@ -239,7 +252,11 @@ class Arc2Face:
         told = [wish.identity.embedding for wish in wishes if wish.identity is not None]
         return torch.from_numpy(np.stack(told).astype(np.float32)).to(self._device) if told else None
 
-    def _lines(self, wishes: list[Wish]) -> Tensor | None:
+    def _prior(self, options: Any, lines: Tensor | None) -> Any:
+        """What is drawn from, where the prior sees `lines`, or nothing."""
+        return self._carrier.prior
+
+    def _lines(self, wishes: list[Wish], options: Any) -> Tensor | None:
         """The sketches (B, C, h, w) that the prior sees, zeros where nothing is given; None when nothing is given at all."""
         import torch
         from torch.nn import functional
@@ -287,11 +304,12 @@ class Arc2Face:
 
 
 class PublishedArc2Face(Arc2Face):
-    """The same on the published networks. What differs: it sees no features, and nobody is somebody at random."""
+    """The same on the published networks; it sees no features but pose pictures, and nobody is somebody at random."""
 
     template = FFHQ_512
     Options: type[Any] = PublishedOptions
     batch = 1  # so that memory does not grow with the number of pictures
+    posed_by = "pose"
     _lora: Any = None
 
     @classmethod
@@ -304,7 +322,7 @@ class PublishedArc2Face(Arc2Face):
             return super()._draw(options, progress, items)
         if self._lora is None:
             self._lora = load_used(self.checkpoint, "lcm", self._device)
-        quick = PublishedOptions(1.0, options.steps, "lcm")
+        quick = replace(options, guidance=1.0)
         with self._lora.on(self._carrier.prior.unet):
             return super()._draw(quick, progress, items)
 
@@ -318,8 +336,25 @@ class PublishedArc2Face(Arc2Face):
         random = [np.random.default_rng([seed, 512]).standard_normal(512, np.float32) for seed in seeds]
         return torch.from_numpy(np.stack(random)).to(self._device)
 
-    def _lines(self, wishes: list[Wish]) -> Tensor | None:
-        return None
+    def _prior(self, options: Any, lines: Tensor | None) -> Any:
+        if lines is None or self._carrier.posed is None:
+            return self._carrier.prior
+        return self._carrier.posed(options.pose_strength)
+
+    def _lines(self, wishes: list[Wish], options: Any) -> Tensor | None:
+        """The pose pictures (B, 3, 8h, 8w) in [0, 1]; None where none is given, or it is not held at all. ValueError when only
+        some are."""
+        import torch
+
+        from facestudio.networks.arc2face import FINER
+
+        if len({wish.pose is None for wish in wishes}) > 1:
+            raise ValueError("either all pictures of a batch are shown a pose or none is")
+        if wishes[0].pose is None or not options.pose_strength:
+            return None
+        side = self._carrier.latent[1] * FINER
+        shown = np.stack([resized(wish.pose, side) for wish in wishes if wish.pose is not None])
+        return torch.from_numpy(shown).permute(0, 3, 1, 2).to(self._device).float() / 255
 
     def _push(self, wishes: list[Wish]) -> Tensor | None:
         return None

@@ -211,11 +211,14 @@ class Wish:
         identity: who, to the embedder that the method is conditioned on.
         landmarks: (68, 2) float32, where the features are, in pixels of the method's template.
         push: (C, h, w) float32, how far the middle of what is drawn is moved, in the latents of our own prior (faces/sliders.py).
+        pose: (S, S, 3) uint8, the surface of a head in colours (faces/normals.py), framed as the method's template; for methods
+            that are `Posed`.
     """
 
     identity: Identity | None = None
     landmarks: np.ndarray | None = None
     push: np.ndarray | None = None
+    pose: np.ndarray | None = None
 
 
 @runtime_checkable
@@ -243,6 +246,17 @@ class Synthesizer(Protocol):
         `wish` is for all of them, or there is one for each; either all of these name an identity or none does.
         """
         ...
+
+
+@runtime_checkable
+class Posed(Protocol):
+    """A Synthesizer that can be shown a pose (`Wish.pose`), where the weights for that are here.
+
+    Attributes:
+        posed_by: the part as which its checkpoint `uses` these weights.
+    """
+
+    posed_by: str
 
 
 @runtime_checkable

@@ -29,6 +29,7 @@ class Carrier:
         decode: latents (B, C, h, w) as the prior deals in them to faces (B, 3, S, S) RGB of about [-1, 1].
         few_steps: for the sampler "lcm", the prior as a consistency model, at a guidance of the person and of the sketch's
             lines; None where it is none.
+        posed: the prior to which the sketch is a pose picture, held at a strength, 0 to 1; None where it cannot be.
     """
 
     prior: Any
@@ -36,6 +37,7 @@ class Carrier:
     latent: tuple[int, int, int]
     decode: Callable[[Tensor], Tensor]
     few_steps: Callable[[float, float], Any] | None = None
+    posed: Callable[[float], Any] | None = None
 
 
 def starter(checkpoint: Checkpoint, device: str) -> Carrier:
@@ -76,14 +78,22 @@ def consistent(asking: Checkpoint, prior: Any, device: str) -> Callable[[float, 
 
 
 def published(checkpoint: Checkpoint, device: str) -> Carrier:
-    """The authors' text encoder and U-Net, and Stable Diffusion's autoencoder; CheckpointError when they cannot be loaded."""
+    """The authors' text encoder and U-Net, and Stable Diffusion's autoencoder; CheckpointError when they cannot be loaded.
+
+    The pose ControlNet, which it uses as "pose", is loaded when a pose is given first. On a graphics card U-Net and ControlNet
+    compute in float16, as the authors do: half the memory.
+    """
     autoencoder = load_used(checkpoint, "autoencoder", device)
     unet, encoder = (load_network(checkpoint, device, part) for part in ("weights", "encoder"))
-    return stable_diffusion(encoder, unet, autoencoder)
+
+    def halved(network: Any) -> Any:
+        return network.half() if device.startswith("cuda") else network
+
+    return stable_diffusion(encoder, halved(unet), autoencoder, lambda: halved(load_used(checkpoint, "pose", device)))
 
 
-def stable_diffusion(encoder: Any, unet: Any, autoencoder: Any) -> Carrier:
-    """The carrier that these networks make; see networks/arc2face.py."""
+def stable_diffusion(encoder: Any, unet: Any, autoencoder: Any, control: Callable[[], Any] | None = None) -> Carrier:
+    """The carrier that these networks make, the ControlNet of poses when it is asked for; see networks/arc2face.py."""
     import torch
 
     from facestudio.networks.arc2face import SCHEDULE, Arc2FacePrior
@@ -92,5 +102,13 @@ def stable_diffusion(encoder: Any, unet: Any, autoencoder: Any) -> Carrier:
         # one at a time: so that memory does not grow with their number
         return torch.cat([autoencoder.decode(one[None] / autoencoder.config.scaling_factor).sample for one in latents])
 
+    posed = None
+    if control is not None:
+        once = cache(control)
+
+        def posed(strength: float) -> Any:
+            return Arc2FacePrior(encoder, unet, once(), strength)
+
     side = unet.config.sample_size
-    return Carrier(Arc2FacePrior(encoder, unet), SCHEDULE, (unet.config.in_channels, side, side), decode)
+    latent = (unet.config.in_channels, side, side)
+    return Carrier(Arc2FacePrior(encoder, unet), SCHEDULE, latent, decode, posed=posed)

@@ -32,6 +32,7 @@ SCHEDULE: dict[str, Any] = {
     "steps_offset": 1,
 }
 LATENT = (4, 64, 64)  # of a picture of 512 px
+FINER = 8  # pixels of a pose picture for one of a latent, a side
 _LEVELS: dict[str, Any] = {
     "down_block_types": (*("CrossAttnDownBlock2D",) * 3, "DownBlock2D"),
     "block_out_channels": (320, 640, 1280, 1280),
@@ -108,13 +109,21 @@ def autoencoder(**config: Any) -> Any:
 
 
 class Arc2FacePrior(nn.Module):
-    """The published networks as a prior: `encoder`, `unet` and, where poses are given, a `control`."""
+    """The published networks as a prior: `encoder`, `unet` and, where poses are given, a `control`.
+
+    It speaks float32 whatever the U-Net computes in, say float16.
+
+    Args:
+        strength: 0 to 1, how much of what the ControlNet says is heard.
+    """
 
     dimensions = 512
 
-    def __init__(self, encoder: nn.Module, unet: nn.Module, control: nn.Module | None = None) -> None:
+    def __init__(
+        self, encoder: nn.Module, unet: nn.Module, control: nn.Module | None = None, strength: float = 1.0
+    ) -> None:
         super().__init__()
-        self.encoder, self.unet, self.control = encoder, unet, control
+        self.encoder, self.unet, self.control, self.strength = encoder, unet, control, strength
 
     def hear(self, identity: Tensor, known: Tensor) -> Tensor:
         """What is said of a person (B, 77, 768): the prompt with the `identity` (B, 512) where it is `known` (B,), else the
@@ -127,10 +136,13 @@ class Arc2FacePrior(nn.Module):
         """The noise in `noisy` latents (B, 4, h, w) at `time` (B,), with what was `heard` and, for the ControlNet, a `sketch`
         (B, 3, 8h, 8w). ValueError for a sketch without a ControlNet."""
         more: dict[str, Any] = {}
+        kind = next(self.unet.parameters()).dtype
+        given = (noisy.to(kind), time, heard.to(kind))
         if sketch is not None:
             if self.control is None:
                 raise ValueError("without a ControlNet no pose can be given")
-            down, mid = self.control(noisy, time, heard, controlnet_cond=sketch, return_dict=False)
+            seen: dict[str, Any] = {"controlnet_cond": sketch.to(kind), "conditioning_scale": self.strength}
+            down, mid = self.control(*given, **seen, return_dict=False)
             more = {"down_block_additional_residuals": down, "mid_block_additional_residual": mid}
-        noise: Tensor = self.unet(noisy, time, heard, **more).sample
-        return noise
+        noise: Tensor = self.unet(*given, **more).sample
+        return noise.to(noisy.dtype)

@@ -20,6 +20,7 @@ from facestudio.recipe import Recipe
 from facestudio.whom import Anybody, Drawn, shots, walk
 from tests.fakes import FakeDetector, FakeEmbedder, face_at, fake_checkpoint, fake_panel, picture
 from tests.people import Choosy, Texture, space
+from tests.poses import head
 
 FACE = face_at(128, 128, 256)
 SOURCE = face_at(120, 100, 150)
@@ -100,6 +101,26 @@ def test_the_pose_is_held_in_the_methods_own_crop(source: tuple[Photo, Face]) ->
     assert free is None
     assert held is not None and held.shape == (68, 2)
     assert np.allclose(held, FFHQ_256.points[2], atol=0.5), "the nose is where the template has it"
+
+
+class Posing(Painter):
+    posed_by = "pose"
+
+
+def test_a_pose_picture_is_shown_for_everybody_and_recorded(source: tuple[Photo, Face]) -> None:
+    painter, listener, pose = Posing(), FakeEmbedder("listener"), Photo.from_pixels(head())
+    gallery = made(PORTION + 1, painter, pose=pose)
+    made(1, painter, pose=pose, source=source, listener=listener)
+    assert len(painter.asked) == 3
+    assert all(wish.pose is not None and np.array_equal(wish.pose, head()) for wish, _ in painter.asked)
+    assert painter.asked[2][0].identity is not None
+    assert gallery.recipe.pose == pose.content_hash
+    assert {portrait.recipe.pose for portrait in gallery.portraits} == {pose.content_hash}
+    assert made(1, painter).recipe.pose == "" and painter.asked[3][0].pose is None
+    with pytest.raises(UsageError, match="painter-weights cannot be shown a pose picture"):
+        made(1, pose=pose)
+    with pytest.raises(UsageError, match="colours are not those"):
+        made(1, painter, pose=Photo.from_pixels(picture(200, 200, [FACE])))
 
 
 def test_a_picture_without_a_face_is_said_to_be_one(source: tuple[Photo, Face]) -> None:

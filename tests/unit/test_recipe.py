@@ -46,6 +46,13 @@ def test_what_a_later_version_adds_does_not_hurt() -> None:
     assert Recipe.from_json(RECIPE.to_json()[:-1] + ', "new": [1]}') == RECIPE
 
 
+def test_the_picture_of_a_pose_is_told_only_where_there_is_one() -> None:
+    posed = Recipe("c", "m", seed=3, pose="0f" * 32)
+    assert Recipe.from_json(posed.to_json()) == posed != Recipe("c", "m", seed=3)
+    assert pickle.loads(pickle.dumps(posed)) == posed
+    assert "pose" not in json.loads(RECIPE.to_json())
+
+
 def test_sliders_are_told_only_where_there_are_some() -> None:
     moved = Recipe("c", "m", seed=3, sliders={"yaw": -0.4, "age": 0.6})
     assert Recipe.from_json(moved.to_json()) == moved != Recipe("c", "m", seed=3)

@@ -11,6 +11,7 @@ from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.fold import Fold
 from facestudio.gui.widgets.options_form import OptionRow
 from facestudio.gui.widgets.pins_box import PinsBox
+from facestudio.gui.widgets.pose_box import PoseBox
 from facestudio.gui.widgets.source_box import SourceBox
 from facestudio.gui.widgets.work_panel import WorkPanel, note, titled
 from facestudio.gui.workplace import counted
@@ -80,6 +81,8 @@ class GeneratePanel(WorkPanel):
             "Of the first picture; each has the next one. The same seed and options draw the same picture."
         )
         self.add_section("WHO", self.nobody, self.person, self.source, self.keep, self.kept, self.vary, self.freely)
+        self.pose = PoseBox(making.posing)
+        self.about_pose = self.add_section("POSE", self.pose)
         self._column.addWidget(_beside({"HOW MANY": self.count, "SEED OF THE FIRST": self.seed_row}))
         self.add_options()
         self.add_section("METHOD", self.method, self.problem)
@@ -102,6 +105,7 @@ class GeneratePanel(WorkPanel):
         for who in (self.nobody, self.person):
             who.setEnabled(making.doing != GENERATING)
         self.source.setVisible(making.from_photo)
+        self.about_pose.setVisible(making.posing.possible)
         self._show_people()
         self.options.show_lacks(making.lacking)
         with QSignalBlocker(self.count):

@@ -144,6 +144,7 @@ class GenerateWorkspace(QSplitter):
         self.grid.shown.connect(self.show_large)
         self.large.closed.connect(self.show_grid)
         self.panel.source.choose_asked.connect(self.dialogs.choose_source)
+        self.panel.pose.choose_asked.connect(self.dialogs.choose_pose)
         self.readout.copy.clicked.connect(self.copy)
         self.readout.again.clicked.connect(making.again)
         self.readout.vary.clicked.connect(making.vary)

@@ -39,6 +39,13 @@ class PictureDialogs(QObject):
             self._making.person.use_photo(path)
 
     @Slot()
+    def choose_pose(self) -> None:
+        """Ask for a pose picture."""
+        path = self._photo("A picture of a head's surface in colours")
+        if path is not None:
+            self._making.posing.use_picture(path)
+
+    @Slot()
     def choose_recipe(self) -> None:
         """Ask for a picture that was made, and put everything as its recipe says."""
         path = self._photo("A picture that was made here")
