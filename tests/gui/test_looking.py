@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QRectF
-from PySide6.QtGui import QGuiApplication, QIcon, QImage, QPixmap
-from PySide6.QtWidgets import QLabel
+from PySide6.QtCore import QPoint, QRectF
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QImage, QPixmap, QRegion
+from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from facestudio.gui.anonymize_rows import MISSED
@@ -202,3 +203,18 @@ def test_every_method_that_restores_says_what_it_is_for(qtbot: QtBot, window: Ma
     window.session.look_again()
     qtbot.waitUntil(panel.about_method.isVisible)
     assert panel.about_method.text() == method_about("quick")
+
+
+@pytest.mark.parametrize("ratio", [1.5, 1.75])
+def test_nothing_old_shines_through_at_the_edges_of_the_photo_on_a_scaled_screen(
+    window: MainWindow, ratio: float
+) -> None:
+    viewer = window.viewer
+    viewer.setParent(None)
+    viewer.resize(301, 241)  # no whole number of the screen's pixels
+    seen = QImage(math.ceil(301 * ratio), math.ceil(241 * ratio), QImage.Format.Format_RGB32)
+    seen.setDevicePixelRatio(ratio)
+    seen.fill(QColor("magenta"))
+    viewer.render(seen, QPoint(), QRegion(), QWidget.RenderFlag(0))
+    corners = {seen.pixel(x, y) for x in (0, seen.width() - 1) for y in (0, seen.height() - 1)}
+    assert corners == {window.theme.colour("canvas").rgb()}

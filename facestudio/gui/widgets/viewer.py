@@ -303,7 +303,8 @@ class Viewer(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.fillRect(self.rect(), self._theme.colour("canvas"))
+        # beyond its edges, because at 150 % they may lie within a pixel, and nobody else paints the rest of that
+        painter.fillRect(self.rect().adjusted(-1, -1, 1, 1), self._theme.colour("canvas"))
         if self._before is None:
             return
         before, after = self._before, self._before if self.original else self._after
