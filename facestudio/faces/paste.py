@@ -17,6 +17,7 @@ from facestudio.photo import Photo
 
 _RIM = 2  # crop pixels at the rim that never show
 _MOST_MOVED = 12.0  # levels that a face's colours are moved by; more than that is no drift but another light
+_ALL = 1 - 1 / 512  # a weight above shows nothing of what is below; resampled, a mask of 1 is often a little less
 _STRIP = 256  # rows blended at once, so that a face of thousands of pixels needs little memory
 
 
@@ -81,8 +82,8 @@ def _offset(photo: np.ndarray, face: np.ndarray, opacity: np.ndarray) -> np.ndar
 
 
 def covered(photo: Photo, aligned: AlignedFace, mask: np.ndarray) -> np.ndarray:
-    """Where `paste` under `mask` leaves nothing of the photo, (H, W) bool."""
-    return _weight(photo, aligned, mask) >= 1
+    """Where `paste` under `mask` leaves nothing of the photo, (H, W) bool: not even the last bit, as levels are whole numbers."""
+    return _weight(photo, aligned, mask) > _ALL
 
 
 def touched(photo: Photo, aligned: AlignedFace, mask: np.ndarray) -> np.ndarray:

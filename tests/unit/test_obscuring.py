@@ -123,6 +123,21 @@ def test_outside_of_the_mask_not_one_bit_of_the_photo_changes(method: Any, photo
         assert not after.pixels[hidden].any()
 
 
+def test_the_middle_of_a_face_is_covered_wherever_it_is_and_shows_nothing_of_the_photo() -> None:
+    solid: Any = load_method(checkpoint("solid"), "cpu")
+    mask = solid.mask(solid.Options())
+    dark, light = (Photo.from_pixels(np.full((90, 90, 3), level, np.uint8)) for level in (0, 255))
+    for n in range(40):  # resampled, the mask is 1 in some places and a little less in others
+        face = face_at(40 + 0.37 * n, 42 + 0.23 * n, 12 + n, n)
+        crop = align(dark, face, solid.template)
+        made = crop.with_pixels(np.full_like(crop.pixels, 128))
+        hidden = covered(dark, made, mask)
+        middle = np.rint(face.landmarks[2]).astype(int)
+        assert hidden[middle[1], middle[0]], n
+        below = [paste(photo, made, mask=mask).pixels[hidden] for photo in (dark, light)]
+        assert np.array_equal(*below), "what is there does not depend on the photo"
+
+
 def test_nothing_is_covered_beyond_the_photo(photo: Photo) -> None:
     solid = load_method(checkpoint("solid"), "cpu")
     away = AlignedFace(np.zeros((512, 512, 3), np.uint8), inverse(np.array([[1.0, 0, 900], [0, 1, 900]])), FFHQ_512)
