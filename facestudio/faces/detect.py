@@ -1,7 +1,8 @@
 """Finding the faces of a photo: boxes, five landmarks, score and an estimate of the pose.
 
 The network was made for faces up to a few hundred pixels, so it sees the photo at several sizes, and large photos in
-tiles too (see `looks`). Where no face is sure, it sees the photo turned as well, because it knows no head that is tilted far.
+tiles too (see `looks`). Where no face is sure, it sees the photo turned as well, because it knows no head that is tilted
+far; a photo that then proves to lie on its side, or head, is looked at once more as it should stand, at all sizes.
 What they find is merged (see `duplicates`). Everything is in photo pixels again when it leaves. Torch is imported inside.
 """
 
@@ -84,11 +85,23 @@ class Detector:
 
     def _found(self, pixels: np.ndarray, progress: Progress, minimum_score: float) -> tuple[list[Face], list[Face]]:
         sure = max(minimum_score, TILE_SCORE)
+        faces, glimpsed = self._seen(pixels, minimum_score, sure, progress, share=0.7)
+        if not any(face.score >= sure for face in faces):
+            tilted = self._tilted(pixels, sure, progress)
+            faces += tilted
+            if turn := _lies(tilted):
+                faces += self._set_upright(pixels, turn, minimum_score, sure, progress)
+        return distinct(faces), glimpsed
+
+    def _seen(
+        self, pixels: np.ndarray, minimum_score: float, sure: float, progress: Progress, share: float
+    ) -> tuple[list[Face], list[Face]]:
+        """What the photo shows as it is: faces, and all that was glimpsed."""
         whole: list[Candidates] = []
         tiles: list[Candidates] = []
         glimpsed: list[Candidates] = []
         seen = pixels
-        for look in progress.track(looks_at(pixels.shape[1], pixels.shape[0]), "Finding faces", share=0.7):
+        for look in progress.track(looks_at(pixels.shape[1], pixels.shape[0]), "Finding faces", share=share):
             seen = _at_scale(pixels, seen, look)
             needed = minimum_score if look.whole else sure
             found = self._look(pixels, seen, look, min(needed, GLIMPSED))
@@ -97,9 +110,21 @@ class Detector:
         # what tiles show comes first, because it is seen larger there
         faces = self._refined(pixels, self._merged(tiles), sure, progress)
         faces += self._refined(pixels, self._merged(whole, faces), minimum_score, progress)
-        if not any(face.score >= sure for face in faces):
-            faces += self._tilted(pixels, sure, progress)
-        return distinct(faces), self._merged(glimpsed)
+        return faces, self._merged(glimpsed)
+
+    def _set_upright(
+        self, pixels: np.ndarray, turn: float, minimum_score: float, sure: float, progress: Progress
+    ) -> list[Face]:
+        """What a photo that lies on its side, or head, shows when it is turned by `turn` degrees: small faces, too."""
+        view, matrix = turned(pixels, turn)
+        back = inverse(matrix)
+        faces, _ = self._seen(view, minimum_score, sure, progress, share=0.7)
+        marks = [transform(back, face.landmarks) for face in faces]
+        boxes = [carried_boxes(back, face.box[None])[0] for face in faces]
+        return [
+            Face(box, points, face.score, estimate_pose(points))
+            for box, points, face in zip(boxes, marks, faces, strict=True)
+        ]
 
     def _tilted(self, pixels: np.ndarray, minimum_score: float, progress: Progress) -> list[Face]:
         """What the turned photo shows."""
@@ -163,6 +188,12 @@ class Detector:
             return faces
         looked = progress.track(faces, "Looking at each face", share=0.1)
         return [face for face in (self._finder.refine(pixels, f) for f in looked) if face.score >= minimum_score]
+
+
+def _lies(faces: Sequence[Face]) -> float:
+    """By how many degrees, clockwise, a photo with the `faces` is to be turned by quarters so that most of them stand upright."""
+    quarters = [round(float(face.pose[2]) / 90) % 4 for face in faces]
+    return -90.0 * max(set(quarters), key=quarters.count) % 360 if quarters else 0.0
 
 
 def _from(found: Candidates, minimum_score: float) -> Candidates:

@@ -19,7 +19,14 @@ MARGIN = 8  # a box that comes nearer to a tile's inner border may be part of a 
 MOST = 16e6  # pixels of the finest size: larger photos would take long, and show their faces larger too
 STEP = 4.0  # a size is at most this many times finer than the one before: what that one misses is below LARGEST here
 WORTH = 1.25  # a finer size that is not at least this many times finer shows nothing new
-TURNED, TURNS = 384, (-45.0, 45.0)  # longest side of the looks at a photo that is turned, and by what, in degrees
+TURNED = 384  # longest side of the looks at a photo that is turned
+TURNS = (
+    -45.0,
+    45.0,
+    -90.0,
+    90.0,
+    180.0,
+)  # in degrees, of heads that are tilted far and photos that lie on side or head
 EVEN = 32  # sides of tiles are multiples of it, as the network wants them
 
 
@@ -75,7 +82,7 @@ def looks_at(width: int, height: int) -> list[Look]:
 
 
 def turned_looks(width: int, height: int) -> list[Look]:
-    """Looks at the whole photo for heads that are tilted further than the network knows them, of one size."""
+    """Looks at the whole photo for heads that are tilted further than the network knows them, also upside down, of one size."""
     size = _shrunk(width, height, min(TURNED / max(width, height), 1.0))
     return [Look(size, (0, 0, *size), turn=turn) for turn in TURNS]
 

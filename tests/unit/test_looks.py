@@ -100,6 +100,13 @@ def test_a_turned_look_sees_the_whole_photo(width: int, height: int) -> None:
     assert all(look.whole and max(look.size) == min(max(width, height), TURNED) for look in looks)
 
 
+@pytest.mark.parametrize("tilt", range(-180, 180, 15))
+def test_no_head_is_tilted_far_in_every_look(tilt: int) -> None:
+    """Photos are scanned sideways and upside down; beyond 45 degrees the network finds few."""
+    looks = (0.0, *(look.turn for look in turned_looks(800, 600)))
+    assert min(abs((tilt + turn + 180) % 360 - 180) for turn in looks) <= 45
+
+
 def test_a_tile_answers_for_whole_faces_only() -> None:
     tile = Look((4000, 3000), (0, 896, 1024, 1920), LARGEST)
     inside, at_photo_edge, at_inner_edge, large = (
