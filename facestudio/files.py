@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +28,21 @@ def shown(path: Path | str) -> str:
     name = Path(path).name or str(path)
     name = "".join(c if c.isprintable() else "?" for c in name)
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 12]}…{name[-10:]}"
+
+
+def told_apart(paths: Iterable[Path]) -> dict[Path, str]:
+    """As `shown`, after as many folders as tell those of `paths` apart that have one name: `summer/IMG_001.jpg`."""
+    alike: dict[str, list[Path]] = {}
+    for path in paths:
+        alike.setdefault(path.name, []).append(path)
+    names: dict[Path, str] = {}
+    for group in alike.values():
+        folders, deepest = set(group), max(len(path.parts) for path in group)
+        count = next(
+            (n for n in range(1, deepest) if len({path.parts[-n:] for path in folders}) == len(folders)), deepest
+        )
+        names |= {path: "/".join(map(shown, path.parts[-count:])) for path in group}
+    return names
 
 
 def is_text(path: Path) -> bool:

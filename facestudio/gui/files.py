@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
+from facestudio.files import told_apart
 from facestudio.gui import work
 from facestudio.gui.jobs import Job, JobQueue
 
@@ -33,6 +34,7 @@ class PhotoFiles(QObject):
         super().__init__(parent)
         self.paths: tuple[Path, ...] = ()
         self.given: tuple[Path, ...] = ()  # the folders and files that these were found in
+        self.names: dict[Path, str] = {}  # of each in the list
         self._studio, self._light = studio, light
         self._made: dict[Path, tuple[QImage | None, str]] = {}
         self._wanted: list[Path] = []
@@ -44,6 +46,7 @@ class PhotoFiles(QObject):
         if tuple(paths) == self.paths:
             return
         self.paths = tuple(paths)
+        self.names = told_apart(self.paths)
         self._wanted, self._made = [], {}
         self.changed.emit()
 

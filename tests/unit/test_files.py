@@ -36,3 +36,15 @@ def test_a_folder_that_cannot_be_is_refused_in_a_sentence(tmp_path: Path, monkey
     monkeypatch.setattr(files, "_new_file", refuse)
     with pytest.raises(UnwritableOutput, match="permission denied"):
         files.make_folder(tmp_path / "locked")
+
+
+def test_photos_of_one_name_are_told_apart_by_as_many_folders_as_that_takes() -> None:
+    paths = [Path(name) for name in ("/album/a.jpg", "/album/1920/b.jpg", "/album/1931/b.jpg", "/album/b.jpg")]
+    assert list(files.told_apart(paths).values()) == ["a.jpg", "1920/b.jpg", "1931/b.jpg", "album/b.jpg"]
+    deep = [Path("/x/summer/b.jpg"), Path("/y/summer/b.jpg")]
+    assert list(files.told_apart(deep).values()) == ["x/summer/b.jpg", "y/summer/b.jpg"]
+    assert files.told_apart([Path("b.jpg"), Path("b.jpg"), Path("summer/b.jpg")]) == {
+        Path("b.jpg"): "b.jpg",
+        Path("summer/b.jpg"): "summer/b.jpg",
+    }
+    assert files.told_apart([]) == {}

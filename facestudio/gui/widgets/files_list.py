@@ -8,7 +8,6 @@ from PySide6.QtCore import QPoint, QSize, Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
-from facestudio.files import shown
 from facestudio.gui.session import Session
 from facestudio.gui.theme import Theme
 
@@ -73,8 +72,9 @@ class FilesList(QWidget):
     def _rebuild(self) -> None:
         self.list.clear()
         self._items = {}
+        names = self._session.files.names
         for path in self._session.files.paths:
-            item = QListWidgetItem(icon_of(self._theme.pixmap("file", DRAWN, "muted")), shown(path))
+            item = QListWidgetItem(icon_of(self._theme.pixmap("file", DRAWN, "muted")), names[path])
             item.setData(Qt.ItemDataRole.UserRole, path)
             item.setToolTip(str(path))
             self.list.addItem(item)
@@ -118,7 +118,7 @@ class FilesList(QWidget):
     def _mark(self, path: Path, words: str) -> None:
         item = self._items.get(path)
         if item is not None:
-            item.setText(f"{shown(path)}\n{words}")
+            item.setText(f"{self._session.files.names[path]}\n{words}")
 
     @Slot()
     def _show_what_can_be_done(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from facestudio.files import shown
+from facestudio.files import told_apart
 from facestudio.gui.list_work import Restored
 
 
@@ -24,8 +24,9 @@ class ListOutcomeDialog(QDialog):
         self.list = QListWidget()
         self.list.setAccessibleName("Photos that are not there or not whole")
         self.list.setWordWrap(True)
+        names = told_apart(outcome.source for outcome in restored.outcomes)
         for path, reason in restored.reasons:
-            item = QListWidgetItem(f"{shown(path)}\n{reason}")
+            item = QListWidgetItem(f"{names[path]}\n{reason}")
             item.setToolTip(str(path))
             self.list.addItem(item)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
