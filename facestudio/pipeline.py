@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from facestudio import together
+from facestudio.colour import enlarged
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.align import align, whole_face
 from facestudio.faces.components import Explanation
@@ -31,6 +32,7 @@ from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.faces.paste import paste, region_of
 from facestudio.faces.tone import tone_of, with_tone
+from facestudio.mending.scratches import Mended
 from facestudio.methods.base import Batched, Guided, Restorer
 from facestudio.options import validate
 from facestudio.photo import Photo
@@ -84,13 +86,17 @@ class FaceResult:
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """A photo before and after, face by face, with the recipe that made it and the seconds it took."""
+    """A photo before and after, face by face, with the recipe that made it and the seconds it took.
+
+    `mended`: where scratches were mended, in the photo before it was enlarged; None where nobody asked for that.
+    """
 
     before: Photo
     after: Photo
     faces: tuple[FaceResult, ...]
     recipe: Recipe
     seconds: float
+    mended: Mended | None = None
 
     @property
     def status(self) -> str:
@@ -124,7 +130,8 @@ class Result:
     def details(self) -> dict[str, Any]:
         """What a report says of the photo beside what it says of every photo, ready for JSON."""
         damage = self.before.damage
-        return {"damage": damage.sentence} if damage is not None else {}
+        told = {"damage": damage.sentence} if damage is not None else {}
+        return told | ({"mended": self.mended.details()} if self.mended is not None else {})
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +162,7 @@ def restore(
     far: float = 1e-3,
     reference: Reference | None = None,
     upscale: int = 1,
+    mended: tuple[np.ndarray, Mended] | None = None,
 ) -> Result:
     """Restore the chosen `faces` of `photo`, lay them back and measure how much of each person is left.
 
@@ -170,6 +178,8 @@ def restore(
         reference: says who the person is to a method that listens (Guided), and is compared with the result; UsageError
             when the method does not listen, or more than one face is chosen.
         upscale: how many times as large `photo` was made before.
+        mended: the pixels of `photo` without its scratches, before it was made larger, and where these were: the faces are
+            restored in that.
 
     One face failing with a FaceStudioError leaves the others done. Cancelled passes through.
     """
@@ -197,15 +207,15 @@ def restore(
     strength = float(getattr(options, "strength", 1.0))
     judges = [e for e in embedders if e.id not in _conditioning(restorer)]
 
-    after = photo
+    after = start = photo if mended is None else _without_scratches(photo, mended[0])
     done: dict[int, AlignedFace] = {}
     kept: dict[int, bool | None] = {}  # whether a large face's own detail was kept; None of faces that fit the crop
     errors: dict[int, str] = {}
     explanations: dict[int, Explanation] = {}
-    crops = {index: align(photo, faces[index], restorer.template) for index in sorted(chosen)}
+    crops = {index: align(start, faces[index], restorer.template) for index in sorted(chosen)}
     for group in progress.track(_groups(photo, crops, restorer), "Restoring faces", share=0.85):
         # what was pasted so far may reach into these crops
-        current = crops if after is photo else {n: align(after, faces[n], restorer.template) for n in group}
+        current = crops if after is start else {n: align(after, faces[n], restorer.template) for n in group}
         seeds = [face_seed(photo, index, seed) for index in group]
         made = together.restored(restorer, [current[index] for index in group], options, progress, seeds)
         for index, one in zip(group, made, strict=True):
@@ -228,7 +238,8 @@ def restore(
             except FaceStudioError as error:
                 errors[index] = str(error)
                 continue
-            done[index], kept[index] = before, sharp if shrunk else None
+            shown = before if start is photo else align(photo, faces[index], restorer.template)
+            done[index], kept[index] = shown, sharp if shrunk else None
             if explanation is not None:
                 explanations[index] = explanation
 
@@ -250,11 +261,13 @@ def restore(
             status = "failed" if index in errors else "skipped"
             left = FaceResult(face, index, status, errors.get(index), {}, {})
             results.append(_incomplete(left, lacking.get(index, "")))
-    shown = reference.content_hash if reference else ""
-    recipe = Recipe(restorer.checkpoint.id, restorer.id, asdict(options), seed, shown, upscale)
+    told = reference.content_hash if reference else ""
+    recipe = Recipe(restorer.checkpoint.id, restorer.id, asdict(options), seed, told, upscale)
+    if mended is not None:
+        recipe = replace(recipe, scratches=mended[1].strength)
     if photo.damage is not None:
         recipe = replace(recipe, salvaged=round(photo.damage.readable, 4))
-    return Result(photo, after, tuple(results), recipe, time.perf_counter() - started)
+    return Result(photo, after, tuple(results), recipe, time.perf_counter() - started, mended and mended[1])
 
 
 def restore_aligned(photo: Photo, restorer: Restorer, **settings: Any) -> Result:
@@ -319,6 +332,12 @@ def face_seed(photo: Photo, index: int, seed: int) -> int:
     """A 63-bit seed from the photo's own content, the face's index and the asked seed; never from a place in a batch."""
     text = f"{photo.content_hash}/{index}/{seed}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
+
+
+def _without_scratches(photo: Photo, pixels: np.ndarray) -> Photo:
+    """`photo`, as large as it is, with the `pixels` that it has without scratches, before it was enlarged."""
+    times = photo.pixels.shape[0] // pixels.shape[0]
+    return photo.with_pixels(pixels if times == 1 else enlarged(pixels, times))
 
 
 def _conditioning(restorer: Restorer) -> set[str]:

@@ -39,6 +39,7 @@ class Recipe:
         person: who is on a made picture, of people who do not exist; None where a photo says it, or nothing does (see whom.py).
         pose: content hash of the picture whose pose is held, "" without one.
         salvaged: the share, 0 to 1, of a photo with a damaged file that could be read; None of a file that was whole.
+        scratches: how scratches of the photo were mended before (see mending/scratches.py), "" when they were not.
         version: of the Face Studio that made the recipe; two recipes that differ only in it are equal.
     """
 
@@ -53,6 +54,7 @@ class Recipe:
     person: whom.Who | None = None
     salvaged: float | None = None
     pose: str = ""
+    scratches: str = ""
 
     def __post_init__(self) -> None:
         for name in ("options", "sliders"):
@@ -77,6 +79,7 @@ class Recipe:
             **({"person": whom.to_value(self.person)} if self.person is not None else {}),
             **({"salvaged": self.salvaged} if self.salvaged is not None else {}),
             **({"pose": self.pose} if self.pose else {}),
+            **({"scratches": self.scratches} if self.scratches else {}),
         }
         return json.dumps(content, sort_keys=True)
 
@@ -89,13 +92,16 @@ class Recipe:
             options, version = content["options"], content.get("version", "unknown")
             reference, pose, upscale = content.get("reference", ""), content.get("pose", ""), content.get("upscale", 1)
             sliders, person, salvaged = content.get("sliders", {}), content.get("person"), content.get("salvaged")
+            scratches = content.get("scratches", "")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError("This is not a recipe of Face Studio.") from error
-        words = all(isinstance(word, str) for word in (checkpoint, method, version, reference, pose))
+        words = all(isinstance(word, str) for word in (checkpoint, method, version, reference, pose, scratches))
         maps = all(isinstance(each, dict) for each in (options, sliders))
         if not words or not maps or not all(type(number) is int for number in (seed, upscale)):
             raise UsageError("This is not a recipe of Face Studio.")
         if salvaged is not None and (type(salvaged) not in (int, float) or not 0 <= salvaged <= 1):
             raise UsageError("This is not a recipe of Face Studio.")
         who = None if person is None else whom.from_value(person)
-        return cls(checkpoint, method, options, seed, reference, upscale, version, sliders, who, salvaged, pose)
+        return cls(
+            checkpoint, method, options, seed, reference, upscale, version, sliders, who, salvaged, pose, scratches
+        )

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -147,13 +148,25 @@ class Studio:
     ) -> Result:
         """Restore the `selected` (None: all) `faces` by `recipe` and measure what is left of each person.
 
-        With `aligned` the photo is itself an FFHQ-framed crop and `faces` is not looked at. Where the recipe says `upscale`,
+        Where it says `scratches`, those are mended first, and `before` still shows them. With `aligned` the photo is itself an
+        FFHQ-framed crop and `faces` is not looked at. Where the recipe says `upscale`,
         `before` is the photo enlarged, and faces are where they are in it. `reference` is a clean picture of
         the person, for methods that can be told; errors as of `pipeline.restore`.
         """
         from facestudio import pipeline
 
+        started = time.perf_counter()
         restorer = self._restorer(recipe.checkpoint)
+        progress = progress or Progress()
+        without, mended = photo.pixels, None
+        if recipe.scratches:
+            from facestudio.faces.align import whole_face
+            from facestudio.mending.scratches import mended as mended_of
+
+            shown = (whole_face(photo, restorer.template),) if aligned else faces
+            spared = [part for face in shown for part in face.parts]
+            unread = None if photo.damage is None else photo.damage.unread
+            without, mended = mended_of(photo.pixels, recipe.scratches, progress, spared, unread)
         photo = photo.enlarged(recipe.upscale, self.max_megapixels)
         faces = tuple(face.enlarged(recipe.upscale) for face in faces)
         settings: dict[str, Any] = {
@@ -164,13 +177,16 @@ class Studio:
             "progress": progress,
             "far": self.far,
             "upscale": recipe.upscale,
+            "mended": None if mended is None else (without, mended),
         }
         if reference is not None:
             shows, face = reference
             settings["reference"] = pipeline.Reference(self.identity(shows, face), shows.content_hash)
         if aligned:
-            return pipeline.restore_aligned(photo, restorer, **settings)
-        return pipeline.restore(photo, faces, restorer, selected=selected, **settings)
+            result = pipeline.restore_aligned(photo, restorer, **settings)
+        else:
+            result = pipeline.restore(photo, faces, restorer, selected=selected, **settings)
+        return replace(result, seconds=time.perf_counter() - started) if mended is not None else result
 
     def anonymize(
         self,
@@ -219,6 +235,7 @@ class Studio:
             far=self.far,
             cast=cast,
             leave=leave,
+            eraser=None if hiding is None or hiding.erases else self._method(HIDING),
         )
 
     def album(self, checkpoint_id: str, secret: Secret, similar: bool = False) -> Album:

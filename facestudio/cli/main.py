@@ -43,6 +43,7 @@ from facestudio.cli.wording import hint_for, plain
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
 from facestudio.faces.face import Face
 from facestudio.journal import Journal
+from facestudio.mending import OFF, STRENGTHS
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
 from facestudio.pipeline import Result
@@ -75,6 +76,13 @@ def restore(
     upscale: Annotated[
         int, typer.Option(metavar="1|2|4", help="Enlarge the photo that many times; beside the faces plainly.")
     ] = 1,
+    scratches: Annotated[
+        str,
+        typer.Option(
+            metavar="off|careful|strong",
+            help="Mend scratches and specks of the photo first; strong takes more of them, and some things for scratches.",
+        ),
+    ] = OFF,
     format: Annotated[
         str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
     ] = None,
@@ -102,7 +110,10 @@ def restore(
     entry = chosen_checkpoint(studio, "keep", method, checkpoint)
     if upscale not in (1, 2, 4):
         raise UsageError(f"--upscale takes 1, 2 or 4, not {upscale}.")
-    recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale)
+    if scratches not in STRENGTHS:
+        raise UsageError(f"--scratches takes {', '.join(STRENGTHS[:-1])} or {STRENGTHS[-1]}, not {scratches}.")
+    mending = "" if scratches == OFF else scratches
+    recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale, scratches=mending)
     options_of(studio.method_options(entry.id), recipe.options)
     for said in idle_options(studio.method_options(entry.id), options_given(options), recipe.options):
         screen.warn(said)

@@ -80,7 +80,8 @@ def outcome_text(outcome: Outcome) -> str:
     if outcome.result and outcome.output:
         before = outcome.result.before
         lost = before.losses(SUFFIXES.get(outcome.output.suffix.lower()))
-        lines += [f"  {note}" for note in (*before.notes, *lost)]
+        mended = (outcome.result.mended.sentence,) if outcome.result.mended is not None else ()
+        lines += [f"  {note}" for note in (*before.notes, *mended, *lost)]
     for face in outcome.result.faces if outcome.result else ():
         if face.status == "skipped":
             lines += [f"  face {face.index + 1}: {note}" for note in face.notes]

@@ -51,6 +51,15 @@ class Face:
         """Distance between the two eyes in photo pixels."""
         return float(np.linalg.norm(self.landmarks[1] - self.landmarks[0]))
 
+    @property
+    def parts(self) -> tuple[tuple[float, float, float], ...]:
+        """Where eyes, nose and mouth are: circles of x, y and radius, in photo pixels."""
+        unit = max(self.interocular, 0.3 * float(np.sqrt(self.area)))
+        left, right, nose, *corners = (tuple(map(float, point)) for point in self.landmarks)
+        mouth = tuple((a + b) / 2 for a, b in zip(*corners, strict=True))
+        at = ((left, 0.38), (right, 0.38), (nose, 0.3), (corners[0], 0.25), (mouth, 0.4), (corners[1], 0.25))
+        return tuple((x, y, share * unit) for (x, y), share in at)
+
     def enlarged(self, times: float) -> Face:
         """The same face in the photo that is `times` as large, its corner pixel's corner where it was; itself for 1."""
         if times == 1:

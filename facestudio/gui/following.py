@@ -76,6 +76,8 @@ def made_with(step: Step, offers: Sequence[Offer]) -> str:
                     ("yes" if value else "no") if field.type is bool else f"{value:g}" if field.type is float else value
                 )
                 said.append(f"{field.title} {shown}")
+    if recipe.scratches:
+        said.append(f"scratches mended, {recipe.scratches}")
     if step.reference:
         said.append(f"reference {step.reference.name}")
     if recipe.seed:

@@ -23,6 +23,7 @@ from facestudio.gui.following import Following
 from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.list_work import Restored
+from facestudio.gui.mending import Mending
 from facestudio.gui.reference import Reference
 from facestudio.gui.weights import Weights
 from facestudio.gui.work import Added, Found, Listed, Opened
@@ -65,6 +66,7 @@ class Session(Workplace):
         self.history = History()
         self.reference = Reference(self)
         self.enlarging = Enlarging(self)
+        self.mending = Mending(self)
         self.following = Following(self)
         self.photo_changed.connect(self.following.forget)
         self.opened: Opened | None = None
@@ -295,7 +297,9 @@ class Session(Workplace):
     def recipe(self) -> Recipe | None:
         """What the panel says is to be done, and how large; None while there is nothing to choose from."""
         recipe = super().recipe
-        return None if recipe is None else replace(recipe, upscale=self.enlarging.times)
+        return (
+            None if recipe is None else replace(recipe, upscale=self.enlarging.times, scratches=self.mending.strength)
+        )
 
     def ask_for(self, recipe: Recipe) -> None:
         """Ask in the panel for what `recipe` says; for nothing of it where its weights are not here any more."""
@@ -309,6 +313,7 @@ class Session(Workplace):
             self.recipe_changed.emit()
         self.set_seed(recipe.seed)
         self.enlarging.choose(recipe.upscale)
+        self.mending.choose(recipe.scratches)
 
     @property
     def obstacle(self) -> str:
@@ -345,7 +350,9 @@ class Session(Workplace):
         done = sum(face.status == "restored" for face in step.result.faces)
         failed = sum(face.status == "failed" for face in step.result.faces)
         words = f"Restored {done} {'face' if done == 1 else 'faces'} in {step.result.seconds:.1f} s"
-        self.notified.emit(f"{words}; {failed} could not be restored" if failed else words, None)
+        words = f"{words}; {failed} could not be restored" if failed else words
+        mended = step.result.mended
+        self.notified.emit(words if mended is None else f"{words}. {mended.sentence}", None)
 
     @property
     def obstacle_to_all(self) -> str:

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QComboBox, QSplitter, QStackedWidget, QVBoxLayout,
 
 from facestudio.faces.components import Explanation
 from facestudio.gui.enlarging import TIMES, Enlarging
+from facestudio.gui.mending import CHOICES
 from facestudio.gui.session import Session
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.drop_zone import DropZone
@@ -32,7 +33,7 @@ REFERENCE = "A clean picture of the same person tells the method who it is. It i
 
 
 class RestorePanel(WorkPanel):
-    """Method, checkpoint, reference, options, size, seed, device, and the button."""
+    """Method, checkpoint, reference, options, size, scratches, seed, device, and the button."""
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(session, theme, "restore", "There are no weights that restore a face.", parent)
@@ -54,6 +55,15 @@ class RestorePanel(WorkPanel):
             self.times.addItem("As it is" if times == 1 else f"{times} times as large", times)
         self.times.currentIndexChanged.connect(self._choose_size)
         self.add_section("SIZE", self.times, self.about_size)
+        self.scratches, self.about_scratches = QComboBox(), note()
+        self.scratches.setAccessibleName("Scratches and specks")
+        self.scratches.setToolTip(
+            "Scratches, cracks and dust of an old photo are mended before its faces are restored."
+        )
+        for strength, words in CHOICES.items():
+            self.scratches.addItem(words, strength)
+        self.scratches.currentIndexChanged.connect(self._choose_mending)
+        self.add_section("SCRATCHES", self.scratches, self.about_scratches)
         self.add_section("SEED", self.seed_row)
         self.add_section("DEVICE", self.device)
         self.end_sections()
@@ -69,6 +79,8 @@ class RestorePanel(WorkPanel):
             session.offers_changed,
             session.reference.changed,
             session.enlarging.changed,
+            session.mending.changed,
+            session.result_changed,
         ):
             changed.connect(self.refresh)
         self.refresh()
@@ -86,6 +98,9 @@ class RestorePanel(WorkPanel):
         self.times.setCurrentIndex(self.times.findData(session.enlarging.times))
         self.about_size.setText(about_size(session.enlarging))
         self.about_size.setVisible(bool(self.about_size.text()))
+        self.scratches.setCurrentIndex(self.scratches.findData(session.mending.strength))
+        self.about_scratches.setText(session.mending.about)
+        self.about_scratches.setVisible(bool(session.mending.about))
         self.foot.setCurrentIndex(1 if session.doing else 0)
         count = len(session.selected)
         self.button.setText("Restore" if count < 2 else f"Restore {count} faces")
@@ -95,6 +110,10 @@ class RestorePanel(WorkPanel):
     @Slot(int)
     def _choose_size(self, index: int) -> None:
         self._session.enlarging.choose(self.times.itemData(index))
+
+    @Slot(int)
+    def _choose_mending(self, index: int) -> None:
+        self._session.mending.choose(self.scratches.itemData(index))
 
     @Slot()
     def _show_device(self) -> None:

@@ -1,0 +1,43 @@
+"""Whether scratches and specks of the open photo are mended before its faces are restored, and what was mended.
+
+Separate from the session because it is a rule of its own. The GUI thread only. It knows no widget.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Signal
+
+from facestudio.mending import CAREFUL, STRONG
+
+if TYPE_CHECKING:
+    from facestudio.gui.session import Session
+
+CHOICES = {"": "Leave them", CAREFUL: "Mend carefully", STRONG: "Mend strongly"}
+STRONG_ABOUT = "Takes more of them, and now and then something thin for a scratch. Compare before and after."
+
+
+class Mending(QObject):
+    """`strength`, one of CHOICES, stays while photos come and go, as options do."""
+
+    changed = Signal()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._session = session
+        self.strength = ""
+
+    def choose(self, strength: str) -> None:
+        """Mend by `strength`, "" not at all."""
+        if strength != self.strength and strength in CHOICES:
+            self.strength = strength
+            self.changed.emit()
+
+    @property
+    def about(self) -> str:
+        """How much was mended in the result that is shown, else what the choice means; "" when nothing is to be said."""
+        step = self._session.history.current
+        if step is not None and step.result.mended is not None:
+            return step.result.mended.sentence
+        return STRONG_ABOUT if self.strength == STRONG else ""

@@ -1,0 +1,217 @@
+"""Scratches and specks of a photo mended: which of its lines are scratches, the mask of all that is mended, and the photo filled.
+
+What tells a scratch from hair, rims, wrinkles and the edges of things: it lies on the photo and is no part of what it shows. So
+along it there is always the same share of the same white or black, whatever lies under it; it is as bright in a calm place
+as in a busy one; and its two sides are alike. Each line has a score of these (a logistic regression, fitted to drawn scratches
+and the lines of clean photos), and each strength a least one. Knows arrays only: no photo, no face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import cv2
+import numpy as np
+
+from facestudio.errors import UsageError
+from facestudio.mending import CAREFUL, STRONG
+from facestudio.mending.filling import filled
+from facestudio.mending.lines import Line, lines_of
+from facestudio.mending.specks import Circle, specks_of
+from facestudio.progress import Progress
+
+MOST = 6_000_000  # px in which is looked; larger photos are reduced for it
+WIDEST = 0.012  # of the longest side, a scratch
+SHORTEST = 20 / 512  # of the longest side
+WHITE, BLACK = 245.0, 12.0  # levels of a scratch that hides all
+
+
+@dataclass(frozen=True)
+class _Strength:
+    """How sure one has to be: the `least` score of a line, `further` that of one that goes on from a surer one; and the
+    `contrast`, `calm` and `tone` of `specks_of`."""
+
+    least: float
+    further: float
+    contrast: float
+    calm: float
+    tone: float
+
+
+_STRENGTHS = {
+    CAREFUL: _Strength(2.1, 0.0, 70.0, 0.35, 60.0),
+    STRONG: _Strength(0.5, -1.5, 45.0, 0.6, 110.0),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Mended:
+    """What of a photo was mended.
+
+    Attributes:
+        mask: (H, W) bool, read-only: what was mended.
+        strength: "careful" or "strong".
+    """
+
+    mask: np.ndarray
+    strength: str
+
+    def __post_init__(self) -> None:
+        self.mask.setflags(write=False)
+
+    @cached_property
+    def share(self) -> float:
+        """How much of the photo was mended, 0 to 1."""
+        return float(self.mask.mean())
+
+    @property
+    def sentence(self) -> str:
+        """What a person is told."""
+        if not self.share:
+            return "Scratches: none were found."
+        percent = f"{100 * self.share:.1f}%" if self.share >= 0.0005 else "less than 0.1%"
+        return f"Scratches: {percent} of the photo mended."
+
+    def details(self) -> dict[str, Any]:
+        """What a report says, ready for JSON."""
+        return {"scratches": self.strength, "share": round(self.share, 5)}
+
+
+def mended(
+    pixels: np.ndarray,
+    strength: str,
+    progress: Progress | None = None,
+    spared: Sequence[Circle] = (),
+    unknown: np.ndarray | None = None,
+) -> tuple[np.ndarray, Mended]:
+    """`pixels` (H, W, 3) uint8 RGB without scratches and specks, and where these were; UsageError for another strength.
+
+    Args:
+        spared: circles (x, y and radius in px) in which small things belong to the photo, such as eyes: only a scratch that
+            reaches far beyond is mended there.
+        unknown: (H, W) bool, set where `pixels` show nothing; stays as it is.
+
+    Nothing is random: the same photo always gives the same. A photo of more than MOST px is looked at reduced, and filled tile
+    by tile, so that what is needed beside it is bounded.
+    """
+    progress = progress or Progress()
+    mask = scratches_of(pixels, strength, progress, spared)
+    if unknown is not None:
+        mask &= ~unknown
+    return filled(pixels, mask, progress), Mended(mask, strength)
+
+
+def scratches_of(
+    pixels: np.ndarray, strength: str, progress: Progress | None = None, spared: Sequence[Circle] = ()
+) -> np.ndarray:
+    """Where scratches and specks are in `pixels`, (H, W) bool; arguments and errors as of `mended`."""
+    if strength not in _STRENGTHS:
+        raise UsageError(f"Scratches are mended {CAREFUL} or {STRONG}, not {strength}.")
+    sure = _STRENGTHS[strength]
+    height, width = pixels.shape[:2]
+    whole = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
+    scale = min(1.0, (MOST / (height * width)) ** 0.5)
+    grey = whole if scale == 1 else cv2.resize(whole, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    side = max(grey.shape)
+    circles = [(scale * x, scale * y, scale * radius) for x, y, radius in spared]
+    found = np.zeros(grey.shape, bool)
+    levels = range(max(1, int(np.log2(max(WIDEST * side, 2)))))
+    for level in (progress or Progress()).track(levels, "Looking for scratches", share=0.15):
+        small = grey if not level else _halved(grey, level)
+        lines = list(lines_of(small.astype(np.float32), level, SHORTEST * side / 2**level))
+        taken = _scratches(lines, side, sure, circles)
+        found |= _drawn(taken, small, grey)
+    found |= specks_of(grey, max(1.5, 0.006 * side), sure.contrast, sure.calm, sure.tone, circles)
+    found = cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8))
+    return (found if scale == 1 else cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST)) > 0
+
+
+def _halved(grey: np.ndarray, level: int) -> np.ndarray:
+    """`grey` halved `level` times."""
+    scale = 0.5**level
+    return cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+
+
+def _scratches(lines: Sequence[Line], side: int, sure: _Strength, spared: Sequence[Circle]) -> list[Line]:
+    """Which of the `lines` of one level of a photo, whose longest side is `side`, are scratches."""
+    free = [(score_of(line, side), line) for line in lines if _reaches_out(line, spared)]
+    taken = [line for score, line in free if score >= sure.least]
+    rest = [line for score, line in free if sure.further <= score < sure.least]
+    fresh = taken
+    while fresh:  # what goes on from a scratch needs less to be one
+        joined = [line for line in rest if any(_goes_on(known, line) for known in fresh)]
+        rest = [line for line in rest if all(line is not other for other in joined)]
+        taken, fresh = taken + joined, joined
+    return taken
+
+
+def score_of(line: Line, side: int) -> float:
+    """The log-odds that a `line` of a photo, whose longest side is `side` px, is a scratch."""
+    sides = (line.left + line.right) / 2
+    room = (WHITE - sides) if line.bright else (sides - BLACK)
+    hidden = np.clip(np.abs(line.middle - sides) / np.maximum(room, 20), 0, 1.5)  # how much of what is under it
+    usual, lower, upper = (float(value) for value in np.percentile(hidden, (50, 25, 75)))
+    contrast = float(np.median(np.abs(line.middle - sides))) + 1
+    far = WHITE - np.percentile(line.middle, 75) if line.bright else np.percentile(line.middle, 25) - BLACK
+    return float(
+        -3.12
+        + 1.31 * np.log(line.length * 2**line.level / side)
+        + 1.18 * np.log(contrast)
+        + 2.48 * np.log(line.width)
+        - 5.53 * (upper - lower) / (usual + 0.05)
+        + 1.13 * np.log(np.std(np.diff(hidden)) / (usual + 0.05) + 0.02)
+        - 0.97 * np.log(np.median(line.busy) / contrast + 0.02)
+        - 0.54 * np.log(np.std(sides) / contrast + 0.05)
+        - 2.50 * abs(far) / 255
+        - 1.08 * np.std(line.middle) / contrast
+        - 2.38 * np.mean(np.abs(line.left - line.right)) / contrast
+        + 1.06 * line.bright
+    )
+
+
+def _reaches_out(line: Line, spared: Sequence[Circle]) -> bool:
+    """Whether most of a `line` is outside of the circles, which are of the level 0."""
+    y, x = line.points.T * 2**line.level
+    inside = np.zeros(len(line.points), bool)
+    for a, b, radius in spared:
+        inside |= (x - a) ** 2 + (y - b) ** 2 <= radius**2
+    return bool(inside.mean() < 0.35)
+
+
+def _goes_on(known: Line, line: Line) -> bool:
+    """Whether a `line` lies where the `known` one would go on."""
+    if known.bright != line.bright:
+        return False
+    for ends in (known.points, known.points[::-1]):
+        ahead = ends[0] - ends[min(len(ends) - 1, 12)]
+        ahead = ahead / max(float(np.hypot(*ahead)), 1e-6)
+        for near, far in ((line.points[0], line.points[-1]), (line.points[-1], line.points[0])):
+            step, own = near - ends[0], far - near
+            along, beside = float(step @ ahead), abs(float(step[0] * ahead[1] - step[1] * ahead[0]))
+            straight = float(own @ ahead) / max(float(np.hypot(*own)), 1e-6)
+            if -4 <= along <= max(12.0, 0.3 * known.length) and beside <= 3 + 0.15 * abs(along) and straight > 0.95:
+                return True
+    return False
+
+
+def _drawn(lines: Sequence[Line], small: np.ndarray, grey: np.ndarray) -> np.ndarray:
+    """Where the `lines` of the level `small` are in `grey`: what of their surroundings is brighter, or darker, as they are."""
+    found = np.zeros(grey.shape, bool)
+    for bright in (True, False):
+        needed = np.zeros(small.shape, np.float32)
+        for line in (line for line in lines if line.bright == bright):
+            sides = (line.left + line.right) / 2
+            rows, columns = line.places.T
+            needed[rows, columns] = max(0.3 * float(np.median(np.abs(line.middle - sides))), 5.0)
+        if not needed.any():
+            continue
+        level = int(lines[0].level)
+        near = cv2.dilate(needed, np.ones((3, 3), np.uint8))
+        near = cv2.resize(near, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        ground = cv2.medianBlur(grey, 2 * (5 * 2**level) + 1)
+        above = grey.astype(np.float32) - ground if bright else ground.astype(np.float32) - grey
+        found |= (near > 0) & (above > near)
+    return found

@@ -1,0 +1,78 @@
+"""Small specks: dust and holes, lighter or darker than all that is around them.
+
+A speck is what an opening or a closing takes away (top-hat; Serra, "Image analysis and mathematical morphology", 1982), small
+and compact, on even ground, near white or black. Catchlights and nostrils are like that too, so places may be spared. Knows
+arrays only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+AROUND = 41  # px of the square that says how busy a place is
+Circle = tuple[float, float, float]
+
+
+def specks_of(
+    grey: np.ndarray, radius: float, contrast: float, calm: float, tone: float, spared: Sequence[Circle] = ()
+) -> np.ndarray:
+    """Where specks are, (H, W) bool, in `grey` (H, W) uint8.
+
+    Args:
+        radius: px of the largest. contrast: levels by which they differ at least from their surroundings.
+        calm: how much of the contrast the surroundings may vary, as a share.
+        tone: how far from white or black they may be, in levels.
+        spared: circles (x, y, radius in px) in which nothing is a speck.
+    """
+    found = np.zeros(grey.shape, bool)
+    reach = max(int(np.ceil(radius)), 1)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (4 * reach + 1, 4 * reach + 1))
+    for bright in (True, False):
+        side = grey if bright else 255 - grey
+        hat = side - cv2.morphologyEx(side, cv2.MORPH_OPEN, disc)
+        limit = np.maximum(0.4 * contrast, 3.0 * cv2.blur(hat, (AROUND, AROUND)))
+        count, labels, stats, _ = cv2.connectedComponentsWithStats((hat > limit).astype(np.uint8), connectivity=8)
+        wide, high, area = (stats[:, n] for n in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
+        small = (np.maximum(wide, high) <= 2 * radius + 2) & (area >= 0.35 * wide * high) & (area >= 3)
+        for n in np.flatnonzero(small & (np.arange(count) > 0)):
+            if _is_speck(side, hat, labels, int(n), stats[n], contrast, calm, tone, spared):
+                left, top = int(stats[n, cv2.CC_STAT_LEFT]), int(stats[n, cv2.CC_STAT_TOP])
+                box = np.s_[top : top + int(high[n]), left : left + int(wide[n])]
+                found[box] |= labels[box] == n
+    return found
+
+
+def _is_speck(
+    side: np.ndarray,
+    hat: np.ndarray,
+    labels: np.ndarray,
+    number: int,
+    stats: np.ndarray,
+    contrast: float,
+    calm: float,
+    tone: float,
+    spared: Sequence[Circle],
+) -> bool:
+    """Whether the component `number`, brighter than its surroundings in `side`, is one."""
+    left, top, width, height = (int(value) for value in stats[:4])
+    x, y = left + width / 2, top + height / 2
+    if any((x - a) ** 2 + (y - b) ** 2 <= r**2 for a, b, r in spared):
+        return False
+    rim = 3 + max(width, height) // 2
+    box = np.s_[max(top - rim, 0) : top + height + rim, max(left - rim, 0) : left + width + rim]
+    own = labels[box] == number
+    near = cv2.dilate(own.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+    ring = side[box][~near].astype(np.float32)
+    if not ring.size:
+        return False
+    peak = float(np.percentile(side[box][own], 75))
+    above = peak - float(np.median(ring))
+    return (
+        above >= contrast
+        and peak >= 255 - tone
+        and float(np.percentile(ring, 95) - np.percentile(ring, 5)) <= calm * above
+        and float(ring.max()) <= peak - 0.3 * above
+    )
