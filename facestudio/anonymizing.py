@@ -54,11 +54,12 @@ from facestudio.photo import Photo
 from facestudio.pipeline import colourless, in_tone, without_colour
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
-from facestudio.trying import Wanted, steps_of
+from facestudio.trying import Wanted, is_tiny, steps_of
 
 FOUND = 0.3  # score from which a face is worked on: a false one costs a patch of the photo, a missed one a person
 UNSURE = 0.2  # score from which a face that nobody worked on is pointed out
 TRIES = 4
+COVERED = 0.9  # part of a tiny face's box below a block; its corners may stand out, in which there is no face
 WITHIN = 0.5  # part of a box inside of a known face's box from which it shows that face
 
 
@@ -80,6 +81,7 @@ def anonymize(
     wanted: Mapping[int, Wanted] | None = None,
     cast: Cast | None = None,
     leave: bool = False,
+    eraser: Obscurer | None = None,
 ) -> Anonymized:
     """Change the chosen `faces` of `photo` until no judge knows them, or hide them by the `fallback`.
 
@@ -94,6 +96,7 @@ def anonymize(
         wanted: by index, what is to be done with faces of a photo that was done before; see `reviewing`.
         cast: whom faces become, for methods that can be told (`Replacing`); None: somebody new each, apart from one another.
         leave: those that are not selected are left as they are by somebody who knows of them; else the photo needs review.
+        eraser: hides a tiny face (`trying.is_tiny`) that the fallback did not hide, as one that leaves something of it may not.
 
     A method that fails on a face counts as a try. Cancelled passes through.
     """
@@ -116,7 +119,15 @@ def anonymize(
     unsure: tuple[Face, ...] = ()
     for _ in progress.track(("photo",), "Anonymizing faces"):
         verifier = Verifier(photo.pixels, {n: faces[n] for n in chosen}, judges, panel, far, progress)
-        usual = {n: Wanted(steps_of(photo, n, anonymizer, options, seed, tries, fallback)) for n in chosen}
+        usual = {
+            n: Wanted(
+                steps_of(
+                    *(photo, n, anonymizer, options, seed, tries, fallback),
+                    eraser=eraser if is_tiny(faces[n].box) else None,
+                )
+            )
+            for n in chosen
+        }
         todo = {n: wanted.get(n, usual[n]) for n in chosen}
         cast = cast or Cast()
         courses = [_Course(n, faces[n], each, verifier, cast) for n, each in todo.items() if each.steps != ()]
@@ -127,7 +138,7 @@ def anonymize(
         results = {n: _left(faces[n], n, each) for n, each in todo.items() if each.steps == ()}
         results |= {course.index: course.result(photo, after, panel) for course in courses}
     every = tuple(results.get(n) or _not_chosen(face, n, leave) for n, face in enumerate(faces))
-    return Anonymized(photo, after, every, recipe, time.perf_counter() - started, unsure)
+    return Anonymized(photo, after, every, recipe, time.perf_counter() - started, missed=unsure)
 
 
 def _left(face: Face, index: int, wanted: Wanted) -> AnonymizedFace:
@@ -161,13 +172,21 @@ class _Course:
         self.said_of_crop: Said = {}
         self.finding: Finding | None = None
         self.found_again: Face | None = None
+        self.covered = False  # whether it is tiny, and its box below what is laid over it
         self._steps, self._verifier = steps, verifier
         self._tries = list(wanted.earlier)
 
     @property
     def passed(self) -> bool:
         """Whether what the face shows now is enough."""
-        return self.finding is not None and self.step.passes(self.finding)
+        return self.finding is not None and (self.step.passes(self.finding) or self.buried)
+
+    @property
+    def buried(self) -> bool:
+        """Whether the face is tiny and lies below the largest block, where nobody finds it again: what recognisers still say
+        is of what lies around, so it is no reason to have it looked at."""
+        whole = self.covered and self.found_again is None and self.step.strongest
+        return self.step.erases and whole and self.finding is not None and self.finding.judged
 
     def advance(self, obstacle: str, finding: Finding | None = None) -> bool:
         """Give up this step because of `obstacle` for the next one, and say whether there is one; else the last stays.
@@ -186,6 +205,10 @@ class _Course:
         """`photo` with the face as it is shown now; without a crop, the photo as it is."""
         if self.crop is None:
             return photo
+        if is_tiny(self.face.box):
+            left, top, right, bottom = np.rint(self.face.box).astype(int).clip(0)
+            box = covered(photo, self.crop, self.step.mask)[top : bottom + 1, left : right + 1]
+            self.covered = box.size > 0 and float(box.mean()) >= COVERED
         if self.shown is None:
             return paste(photo, self.crop, mask=self.step.mask)
         where = touched(photo, self.crop, self.step.mask)  # as it was written: pasted once more it would be blurred
@@ -264,6 +287,8 @@ class _Course:
             )
         if not finding.known_before and self.step.erases:
             notes.append("It was too poor to be recognised before, and nothing of it is left.")
+        elif self.step.erases and finding.obstacle and self.buried:
+            notes.append(f"Nothing of it is left: what is said of it is of what lies around it. {finding.obstacle}")
         elif finding.unknown_after and finding.quality is not None:
             notes.append(
                 f"Nobody can be recognised in it any more ({finding.quality[1]:.0%}, {finding.gate:.0%} is needed)."

@@ -27,7 +27,7 @@ from facestudio.options import recorded
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
-from facestudio.trying import Step, Wanted, hiding_steps, steps_of
+from facestudio.trying import Step, Wanted, hiding_steps, is_tiny, steps_of
 
 REACH = 1.0  # of a box's length to each side, within which what was laid over a face may lie
 _BECAUSE = {AGAIN: "A person wanted another try.", HIDDEN: "A person decided to hide it."}
@@ -179,7 +179,9 @@ class _Reviewed:
             )
         ):
             options = method.stronger(options) or options
-        steps = steps_of(self.photo, n, method, options, recipe.seed, self.tries, self.fallback, len(tries))
+        face = decision.face if decision.face is not None else faces_of(self.record)[decision.index]
+        eraser = self.hiding if is_tiny(face.box) else None
+        steps = steps_of(self.photo, n, method, options, recipe.seed, self.tries, self.fallback, len(tries), eraser)
         return Wanted(steps, tries, decisions, conditioned_on=tuple(method.checkpoint.conditioned_on))
 
     def _kept(self, record: Mapping[str, Any], anew: bool = False) -> Wanted:
@@ -194,7 +196,11 @@ class _Reviewed:
             last.method == self.hiding.id and (last.method != self.recipe.method or HIDDEN in decisions)
         )
         step = Step(method, method.Options(**recorded(method.Options, last.options)), last.seed, hidden)
-        more = () if left or hidden or self.fallback is None else hiding_steps(self.fallback)
+        more = (
+            ()
+            if left or hidden or self.fallback is None
+            else hiding_steps(self.fallback, self.hiding if is_tiny(record["box"]) else None)
+        )
         shown = self.shown if record["method"] and not anew else None
         told = tuple(method.checkpoint.conditioned_on)
         return Wanted((step, *more), tries[:-1], decisions, shown, told, record.get("person", "") if shown else "")

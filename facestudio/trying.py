@@ -5,7 +5,7 @@ Separate from `anonymizing`, which tries and judges, because a review (`reviewin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ from facestudio.faces.verifying import Finding
 from facestudio.methods.base import Anonymizer, Masked, Obscurer, Strengthening
 from facestudio.photo import Photo
 from facestudio.pipeline import face_seed
+
+TINY = 32.0  # px of a box's width; of faces of 9 to 25 px some were known in the photo that were not in the crop
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Step:
         return self.obscurer is not None and self.obscurer.erases
 
     @property
+    def strongest(self) -> bool:
+        """Whether the method has nothing stronger, or no such thing as strength."""
+        return not isinstance(self.method, Strengthening) or self.method.stronger(self.options) is None
+
+    @property
     def mask(self) -> np.ndarray:
         method = self.method
         return method.mask(self.options) if isinstance(method, Masked) else soft_mask(method.template.size)
@@ -56,10 +63,11 @@ def steps_of(
     tries: int,
     fallback: Obscurer | None,
     first: int = 0,
+    eraser: Obscurer | None = None,
 ) -> Iterator[Step]:
     """What is tried on a face, one after the other: `tries` times the anonymizer, then the fallback, each time stronger.
 
-    `first`: how many tries there were before; the seeds go on behind theirs.
+    `first`: how many tries there were before; the seeds go on behind theirs. `eraser`: as of `hiding_steps`.
     """
     another = False
     for attempt in range(first, first + tries):
@@ -72,16 +80,33 @@ def steps_of(
             break  # the same once more would come out the same; a generator has another seed
         else:
             another = True
-    if fallback is not None and fallback.id != anonymizer.id:
-        yield from hiding_steps(fallback)
+    if fallback is not None:
+        yield from hiding_steps(fallback, eraser, anonymizer)
 
 
-def hiding_steps(fallback: Obscurer) -> Iterator[Step]:
-    """The fallback, each time stronger."""
-    options = fallback.Options()
-    while options is not None:
-        yield Step(fallback, options, 0, True)
-        options = fallback.stronger(options)
+def hiding_steps(fallback: Obscurer, eraser: Obscurer | None = None, tried: Anonymizer | None = None) -> Iterator[Step]:
+    """The fallback, each time stronger, then the `eraser` where the fallback leaves something of a face; neither of them if it is
+    the method that was `tried` before."""
+    last = eraser if eraser is not None and not fallback.erases else None
+    for method in (fallback, last):
+        if (
+            method is not None
+            and (tried is None or method.id != tried.id)
+            and (method is fallback or method.id != fallback.id)
+        ):
+            options = method.Options()
+            while options is not None:
+                yield Step(method, options, 0, True)
+                options = method.stronger(options)
+
+
+def is_tiny(box: np.ndarray | Sequence[float]) -> bool:
+    """Whether a face with this `box` (left, top, right, bottom in px) may look at photo size as before though it is changed.
+
+    What a mosaic, a blur or another face changes in the crop is finer than the photo's pixels there, and averages out when it is
+    laid back. Only a block surely hides such a face.
+    """
+    return float(box[2] - box[0]) <= TINY
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,20 @@ The only face is that of scikit-image's portrait, which is in the public domain;
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
 from facestudio.anonymizing import UNSURE
+from facestudio.cli.main import run
 from facestudio.faces.face import Face
 from facestudio.faces.looks import looks_at
 from facestudio.faces.overlooked import overlooked
 from facestudio.photo import Photo
 from facestudio.progress import Progress
+from facestudio.reporting import read_records
 from facestudio.studio import Studio
 from tests import fakes
 
@@ -73,6 +77,19 @@ def test_faces_of_thirty_pixels_and_one_large_face_are_found_once_each(
     assert len(found) == len(laid)
     eyes = sorted(face.interocular for face in found)
     assert eyes[0] == pytest.approx(30 / 2.2, rel=0.3)
+
+
+def test_faces_of_ten_pixels_end_changed_or_below_a_block(portrait: tuple[np.ndarray, Face], tmp_path: Path) -> None:
+    scene = fakes.picture(220, 700)
+    for n in range(12):  # what a mosaic changes of so few pixels averages out in some of them
+        lay(scene, portrait, 9.5 + n / 6, 20 + 3 * n + 100 * (n % 6), 20 + 5 * (n % 4) + 100 * (n // 6))
+    photo = fakes.write_picture(tmp_path / "group.png", scene)
+    run(["anonymize", str(photo), "-o", str(tmp_path / "out"), "--method", "pixelate", "--fallback", "pixelate"])
+    (record,) = read_records(tmp_path / "out-report.jsonl")
+    ends = [(face["status"], face["method"], face["verdict"]) for face in record["faces"]]
+    assert len(ends) >= 8 and record["output"]
+    assert {status for status, *_ in ends} == {"verified", "fallback"}, ends
+    assert {way for status, way, _ in ends if status == "fallback"} == {"solid"}
 
 
 def test_cheek_to_cheek_faces_are_two_at_every_size(studio: Studio, portrait: tuple[np.ndarray, Face]) -> None:

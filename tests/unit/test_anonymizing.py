@@ -14,7 +14,7 @@ from facestudio.anonymizing import FOUND, UNSURE, anonymize
 from facestudio.checkpoints import checkpoint
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.align import align
-from facestudio.faces.face import FFHQ_256, AlignedFace, Face
+from facestudio.faces.face import FFHQ_256, AlignedFace, Face, Identity
 from facestudio.methods.base import load_method
 from facestudio.photo import Photo
 from facestudio.pipeline import face_seed
@@ -337,6 +337,43 @@ def test_a_face_that_nobody_could_recognise_is_verified_only_when_nothing_is_lef
     left = done(photo, method("blur"), embedders=judges, panel=poor, fallback=None)
     assert (left.status, left.writable) == ("needs review", False)
     assert only(left).summary.words == "cannot be judged"  # type: ignore[union-attr]
+
+
+class Stuck(FakeEmbedder):
+    """A judge that takes everything for the same person, as one does that sees nothing but what lies around a block."""
+
+    def embed_all(self, pixels: np.ndarray, landmarks: np.ndarray, progress: Progress | None = None) -> Any:
+        return tuple(Identity(np.ones(8), self.id) for _ in landmarks)
+
+
+TINY = face_at(80, 90, 24)
+
+
+@pytest.mark.parametrize("name", ["pixelate", "solid"])
+def test_a_tiny_face_that_is_known_however_it_is_changed_ends_below_a_block(photo: Photo, name: str) -> None:
+    way = method(name)
+    result = done(photo, way, (TINY,), embedders=[Stuck()], fallback=way, eraser=method("solid"))
+    face = only(result)
+    assert result.writable and result.error is None
+    assert (face.status, face.method, face.erased) == ("verified" if name == "solid" else "fallback", "solid", True)
+    assert face.tries[-1].options["area"] == "head" and all("says same person" in one.obstacle for one in face.tries[:-1])
+    why = "Nothing of it is left: what is said of it is of what lies around it. fake-embedder says same person"
+    assert any(note.startswith(why) for note in face.notes)
+    left, top, right, bottom = np.rint(TINY.box).astype(int)
+    assert (result.after.pixels[top:bottom, left:right] == 0).all(axis=2).mean() > 0.9
+
+
+def test_a_tiny_face_that_is_found_again_below_its_block_needs_review(photo: Photo) -> None:
+    result = done(photo, method("solid"), (TINY,), embedders=[Stuck()], detector=FakeDetector((TINY,)))
+    assert only(result).status == "needs review"
+
+
+def test_only_tiny_faces_are_hidden_by_what_nobody_asked_for(photo: Photo) -> None:
+    settings: dict[str, Any] = {"embedders": [Stuck()], "fallback": method("pixelate"), "eraser": method("solid")}
+    large = only(done(photo, method("blur"), **settings))
+    assert (large.status, large.method) == ("needs review", "pixelate")
+    alone = only(done(photo, method("blur"), (TINY,), **{**settings, "fallback": None, "eraser": None}))
+    assert (alone.status, alone.method) == ("needs review", "blur"), "nor is one where no fallback is wanted"
 
 
 def test_that_nobody_can_be_recognised_any_more_is_no_obstacle(photo: Photo) -> None:
