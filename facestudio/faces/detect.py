@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 MULTIPLE = 32
 MINIMUM_SCORE = 0.4  # on held-out photos: 0.99 of the faces and 0.03 false ones a photo (docs/benchmarks/detection.md)
 TILE_SCORE = 0.7  # of a face that only tiles or a turned look show: below, they bring false ones (docs/benchmarks)
+STANDS = 0.85  # of a face that shows how the photo stands; what looks like one in a photo on its head had 0.77
 
 GLIMPSED = 0.3  # what the network alone, without a close look, must think of a place for a second look at it
 
@@ -86,7 +87,7 @@ class Detector:
     def _found(self, pixels: np.ndarray, progress: Progress, minimum_score: float) -> tuple[list[Face], list[Face]]:
         sure = max(minimum_score, TILE_SCORE)
         faces, glimpsed = self._seen(pixels, minimum_score, sure, progress, share=0.7)
-        if not any(face.score >= sure for face in faces):
+        if not any(face.score >= max(minimum_score, STANDS) for face in faces):
             tilted = self._tilted(pixels, sure, progress)
             faces += tilted
             if turn := _lies(tilted):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from facestudio.faces.detect import TILE_SCORE, Detector
+from facestudio.faces.detect import STANDS, TILE_SCORE, Detector
 from facestudio.faces.looks import TURNS, looks_at
 from facestudio.networks.detector import STRIDES
 from facestudio.progress import Cancelled, Progress
@@ -146,7 +146,8 @@ def test_small_faces_of_a_photo_that_lies_on_its_side_or_head_are_found_where_th
 
 def test_the_photo_is_turned_only_where_no_face_is_sure() -> None:
     photo = tilted(scene(1000, 700, [(100, 100, 80, 96)]), (600, 400), 120)
-    sure, unsure = (float(np.log(p / (1 - p))) for p in (TILE_SCORE + 0.02, TILE_SCORE - 0.02))
+    sure, likely, unsure = (float(np.log(p / (1 - p))) for p in (STANDS + 0.02, STANDS - 0.02, TILE_SCORE - 0.02))
+    assert len(Detector(Spots(likely, filled=0.9)).detect(photo)) == 2  # what is likely a face may be none
     network = Spots(sure, filled=0.9)
     assert len(Detector(network).detect(photo)) == 1
     assert len(network.shapes) == len(looks_at(1000, 700))
