@@ -35,7 +35,7 @@ from facestudio.gui.following import made_with
 from facestudio.gui.generating import Making
 from facestudio.gui.leaving import Leaving
 from facestudio.gui.populating import Populating
-from facestudio.gui.saving import beside
+from facestudio.gui.saving import beside, ending_problem
 from facestudio.gui.session import Session
 from facestudio.gui.theme import CHOICES, Theme
 from facestudio.gui.widgets.about import APP
@@ -279,7 +279,11 @@ class MainWindow(QMainWindow):
         source = self.session.opened.source
         start = beside(source or Path(self.folder(), "Pasted picture.png"))
         name, _ = QFileDialog.getSaveFileName(self, "Save the result", str(start), WRITTEN)
-        if name:
+        problem = ending_problem(Path(name), start.suffix) if name else None
+        if problem is not None:
+            self.leaving.forget()
+            self.session.failed.emit(problem)
+        elif name:
             path = Path(name)
             known = supported_suffix(path) or path.suffix == start.suffix
             whole = path if known else path.with_name(path.name + start.suffix)

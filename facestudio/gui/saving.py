@@ -14,7 +14,7 @@ from pathlib import Path
 from facestudio import keeping
 from facestudio.errors import UnwritableOutput
 from facestudio.files import shown
-from facestudio.formats import SUFFIXES
+from facestudio.formats import SUFFIXES, mistyped
 from facestudio.gui.history import Step
 from facestudio.gui.runs import Picture
 from facestudio.keeping import keep, stem
@@ -58,6 +58,17 @@ def save_as(step: Step, target: Path, source: Path | None, overwrite: bool = Tru
             "The original photo is never written over.", hint="Choose another name or another folder for the result."
         )
     return step.result.after.save(target, recipe=step.result.recipe, overwrite=overwrite)
+
+
+def ending_problem(path: Path, usual: str) -> UnwritableOutput | None:
+    """What is wrong with the name of `path` when it ends like a file that cannot be written, most likely by a slip; None when
+    nothing is. The rule is that of the command line. `usual`: what a name without an ending gets."""
+    if path.suffix == usual or not mistyped(path):
+        return None
+    return UnwritableOutput(
+        f"{shown(path)} ends in {path.suffix}, which is none of {', '.join(SUFFIXES)}. Nothing was written.",
+        hint=f"Save as once more and end the name in one of these; a name without an ending becomes {usual[1:].upper()}.",
+    )
 
 
 def told(step: Step, path: Path) -> tuple[Step, Path, str]:

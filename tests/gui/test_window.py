@@ -579,6 +579,23 @@ def test_a_name_without_an_ending_gets_one_and_replaces_nothing(
         assert saved.format == "JPEG"
 
 
+def test_a_mistyped_ending_is_refused_with_a_hint(
+    qtbot: QtBot, window: MainWindow, photo_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_photo(qtbot, window, draw(photo_path))
+    restore(qtbot, window)
+    there = sorted(photo_path.parent.iterdir())
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(photo_path.with_name("x.jgp")), ""))
+    window.commands["save_as"].trigger()
+    error = dialog(qtbot, window, ErrorDialog)
+    assert error.windowTitle() == "The result was not saved"
+    words = [label.text() for label in error.findChildren(QLabel)]
+    assert any(text.startswith("x.jgp ends in .jgp, which is none of .jpg, .jpeg") for text in words)
+    assert any("a name without an ending becomes JPG" in text for text in words)
+    error.close()
+    assert sorted(photo_path.parent.iterdir()) == there and window.session.unsaved and not window.session.saving
+
+
 def test_a_name_that_is_no_text_is_opened_shown_on_one_line_and_not_remembered(
     qtbot: QtBot, window: MainWindow, photo_path: Path
 ) -> None:
