@@ -15,7 +15,7 @@ from PySide6.QtCore import QObject, Signal, Slot
 from facestudio.gui import generate_work, saving
 from facestudio.gui.jobs import JobQueue
 from facestudio.gui.runs import Picture, Run, Runs
-from facestudio.gui.workplace import Workplace, counted
+from facestudio.gui.workplace import Workplace
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
@@ -151,13 +151,11 @@ class Made(Workplace):
             self.write(plan, overwrite=False)
 
     @Slot(object)
-    def _take_saved(self, saved: tuple[object, list[Path]]) -> None:
-        key, paths = saved
+    def _take_saved(self, saved: tuple[object, list[Path], bool]) -> None:
+        key, paths, extras = saved
         self.runs.mark_saved(key)
         self._end_saving()
-        alone = f"Saved as {paths[0].name}"
-        words = alone if len(paths) == 1 else f"Saved {counted(len(paths), 'picture')} in {paths[0].parent.name}"
-        self.notified.emit(words, paths[0])
+        self.notified.emit(saving.words_of(paths, extras), paths[0])
         self.saved.emit(paths[0])
 
     @Slot(Exception)

@@ -114,8 +114,8 @@ def plan(
     return Plan(key, targets, taken, extras)
 
 
-def save_pictures(plan: Plan, overwrite: bool, progress: Progress) -> tuple[object, list[Path]]:
-    """Write every picture whole, with its recipe; the run's key, and the files.
+def save_pictures(plan: Plan, overwrite: bool, progress: Progress) -> tuple[object, list[Path], bool]:
+    """Write every picture whole, with its recipe; the run's key, the files, and whether embeddings and recipe are beside each.
 
     A name that is taken is replaced with `overwrite`, and otherwise the next one that is free is used.
     """
@@ -132,7 +132,19 @@ def save_pictures(plan: Plan, overwrite: bool, progress: Progress) -> tuple[obje
                 raise
             words = f"{error} {len(written)} of {len(plan.targets)} pictures were saved before."
             raise UnwritableOutput(words, hint=error.hint) from error
-    return plan.key, written
+    return plan.key, written, plan.extras
+
+
+def words_of(paths: Sequence[Path], extras: bool) -> str:
+    """That made pictures were saved, and with `extras` which files are beside them."""
+    if len(paths) > 1:
+        words = f"Saved {len(paths)} pictures in {shown(paths[0].parent)}"
+        return f"{words}, each with its embeddings (.npz) and its recipe (.json)" if extras else words
+    words = f"Saved as {shown(paths[0])}"
+    if not extras:
+        return words
+    embeddings, recipe = keeping.beside(paths[0])
+    return f"{words}, its embeddings as {shown(embeddings)}, its recipe as {shown(recipe)}"
 
 
 def _files(path: Path, extras: bool) -> tuple[Path, ...]:
@@ -141,8 +153,8 @@ def _files(path: Path, extras: bool) -> tuple[Path, ...]:
 
 def save_picture_as(
     key: object, picture: Picture, target: Path, source: Path | None, progress: Progress
-) -> tuple[object, list[Path]]:
+) -> tuple[object, list[Path], bool]:
     """Save one picture as `target`, which the user has agreed to replace if it exists, unless it is drawn from."""
     if source is not None and _same(target, source):
         raise UnwritableOutput(f"{target.name} is the photo that is drawn from.", hint="Choose another name.")
-    return key, [picture.portrait.photo.save(target, recipe=picture.portrait.recipe, overwrite=True)]
+    return key, [picture.portrait.photo.save(target, recipe=picture.portrait.recipe, overwrite=True)], False

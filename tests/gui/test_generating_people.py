@@ -445,11 +445,26 @@ def test_pictures_are_exported_with_embeddings_and_recipe(
     choose_folder(monkeypatch, tmp_path)
     with qtbot.waitSignal(page.making.saved, timeout=5000):
         window.commands["export_pictures"].trigger()
+    assert page.toast._words == (
+        f"Saved 2 pictures in {tmp_path.name}, each with its embeddings (.npz) and its recipe (.json)"
+    )
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [f"face-00000{seed}.{suffix}" for seed in (7, 8) for suffix in ("json", "npz", "png")]
     with np.load(tmp_path / "face-000007.npz") as arrays:
         assert set(arrays) == {"listener", "judge-a", "judge-b", "person"}
     assert json.loads((tmp_path / "face-000007.json").read_text())["person"] == {"seed": 7}
+
+
+def test_the_files_beside_a_single_picture_are_named(
+    window: MainWindow, page: GenerateWorkspace, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made(qtbot, page, count=1, seed=7)
+    choose_folder(monkeypatch, tmp_path)
+    with qtbot.waitSignal(page.making.saved, timeout=5000):
+        window.commands["export_pictures"].trigger()
+    assert page.toast._words == (
+        "Saved as face-000007.png, its embeddings as face-000007.npz, its recipe as face-000007.json"
+    )
 
 
 def test_a_saved_picture_puts_everything_back(
