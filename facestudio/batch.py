@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
@@ -182,7 +183,7 @@ def run(
         journal: remembers what was written, for a run that is to `resume`: it keeps results that are as they were written, and
             makes all others anew.
         waiting: told when the disk is full, again and again; the run then waits until there is room. None: a result that
-            has no room fails.
+            has no room fails, and so do those after it, without work on them, until there is.
         elsewhere: does the work instead of `work`, of all photos that are to be done; they end in any order.
         reading: opens each photo instead of `Photo.open`.
         settings: what the report says beside the recipe of each photo that is to be done.
@@ -230,6 +231,7 @@ class _Run:
         self._elsewhere = elsewhere
         self._sources = {real(item.source) for item in planned.items}
         self._taken: set[Path] = set()
+        self._full = False  # whether the last result had no room
         self._stamps: dict[Path, tuple[int, int]] = {}  # of photos before they are read
 
     def outcomes(self, done: Callable[[Outcome], None]) -> list[Outcome]:
@@ -322,6 +324,7 @@ class _Run:
         result: Result | None = None
         try:
             self._check(item, known)
+            self._check_room(item)
             photo = self._reading(item.source)
             result = self._work(photo, self._progress)
             made = Outcome(item.source, None, result.status, result.error, 0.0, "", result, item.label)
@@ -359,6 +362,7 @@ class _Run:
         self, item: Item, reason: FaceStudioError, result: Result | None = None, seconds: float = 0.0
     ) -> Outcome:
         status = "skipped" if isinstance(reason, NoFaceFound) else FAILED
+        self._full = self._full or isinstance(reason, DiskFull)
         outcome = Outcome(item.source, None, status, str(reason), seconds, reason.hint, result, item.label)
         if status == FAILED:
             with suppress(FaceStudioError):  # then it is not known that it failed, which changes nothing else
@@ -398,6 +402,16 @@ class _Run:
                 "." if self._journal is None or self._resume else ", or --resume to go on with the run that made it."
             )
             raise UnwritableOutput(f"{item.target} exists already{how}.", hint=hint)
+
+    def _check_room(self, item: Item) -> None:
+        """DiskFull, before any work is done on `item`, when the last result had no room and this one will have none either."""
+        if not self._full or self._waiting is not None:
+            return
+        with suppress(OSError):  # what cannot be told is tried; a result is about as large as its photo
+            folder = next(folder for folder in item.target.parents if folder.exists())
+            if shutil.disk_usage(folder).free < item.source.stat().st_size:
+                words = f"Nothing was done with {shown(item.source)}: the disk is full."
+                raise DiskFull(words, hint="Free some space, or choose another disk.")
 
     def _saved(self, outcome: Outcome, item: Item, started: float, replacing: bool) -> Outcome:
         """Write the result of `item`; its seconds count from `started` until it is whole."""
@@ -448,6 +462,7 @@ class _Run:
 
         token = self._journal.token if self._journal is not None else ""
         self._when_there_is_room(lambda: save(check, token))
+        self._full = False
         if self._writing.reset_times and os.utime not in os.supports_fd:
             os.utime(item.target, (_LONG_AGO, _LONG_AGO))
         return final

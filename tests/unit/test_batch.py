@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -401,6 +402,33 @@ def test_a_full_disk_is_waited_for(album: Path, tmp_path: Path, monkeypatch: pyt
     full[0] = 1
     (failed,) = batch.run([album / "a.png"], tmp_path / "other", work)
     assert failed.status == "failed" and "the disk is full" in (failed.error or "")
+
+
+def test_on_a_full_disk_no_work_is_done_in_vain(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, room, worked = os.fsync, [0], []
+
+    def fsync(descriptor: int) -> None:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    def counted(photo: Photo, progress: Progress) -> Result:
+        worked.append(photo.path)
+        return work(photo, progress)
+
+    def done(outcome: batch.Outcome) -> None:
+        if len(outcomes) == 3:
+            room[0] = 1 << 30  # somebody made room
+        outcomes.append(outcome)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=room[0]))
+    outcomes: list[batch.Outcome] = []
+    photos = [shot(tmp_path / "more" / f"{number}.png", number) for number in range(6)]
+    batch.run(photos, tmp_path / "out", counted, done=done)
+    assert [outcome.status for outcome in outcomes] == ["failed"] * 4 + ["ok"] * 2
+    assert worked == [photos[0], photos[4], photos[5]]
+    assert "Nothing was done with 1.png: the disk is full" in (outcomes[1].error or "") and outcomes[1].hint
 
 
 def test_waiting_for_room_can_be_stopped(album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
