@@ -8,7 +8,7 @@ for `scratches` to say. Knows arrays only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -61,15 +61,19 @@ class _Answers:
     right: np.ndarray
 
 
-def lines_of(grey: np.ndarray, level: int, least: float) -> Iterator[Line]:
-    """The lines of `grey` (H, W) float32, levels of 255, a photo halved `level` times, of at least `least` px of the level."""
+def lines_of(grey: np.ndarray, level: int, least: float, check: Callable[[], None] = lambda: None) -> Iterator[Line]:
+    """The lines of `grey` (H, W) float32, levels of 255, a photo halved `level` times, of at least `least` px of the level.
+
+    `check` is called again and again; what it raises ends the search.
+    """
     if min(grey.shape) < 4 * REACH:
         return
-    for bright, answers in zip((True, False), _answers(grey), strict=True):
+    for bright, answers in zip((True, False), _answers(grey, check), strict=True):
         around = cv2.blur(np.maximum(answers.score, 0), (AROUND, AROUND))
         strong = np.maximum(HIGH, BUSY * around)
         seeds, places = answers.score > strong, answers.score > 0.5 * strong
         for turn in range(0, DIRECTIONS, 2):
+            check()
             apart = (answers.direction.astype(np.int16) - turn) % DIRECTIONS
             here = places & ((apart <= 2) | (apart >= DIRECTIONS - 1))
             count, labels, stats, _ = cv2.connectedComponentsWithStats(here.astype(np.uint8), connectivity=8)
@@ -83,7 +87,7 @@ def lines_of(grey: np.ndarray, level: int, least: float) -> Iterator[Line]:
                     yield from _line(answers, around, points, level, bright, least)
 
 
-def _answers(grey: np.ndarray) -> tuple[_Answers, _Answers]:
+def _answers(grey: np.ndarray, check: Callable[[], None]) -> tuple[_Answers, _Answers]:
     """How much brighter than both sides each place of `grey` is, in the direction in which it is most; and how much darker."""
     shape = grey.shape
     found = [
@@ -91,6 +95,7 @@ def _answers(grey: np.ndarray) -> tuple[_Answers, _Answers]:
         for _ in range(2)
     ]
     for turn in range(DIRECTIONS):
+        check()
         angle = np.pi * turn / DIRECTIONS
         middle = cv2.filter2D(grey, -1, _kernel(angle), borderType=cv2.BORDER_REFLECT)
         across = np.rint(BESIDE * np.array([np.cos(angle), -np.sin(angle)])).astype(int)  # rows, columns

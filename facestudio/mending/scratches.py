@@ -111,6 +111,7 @@ def scratches_of(
     if strength not in _STRENGTHS:
         raise UsageError(f"Scratches are mended {CAREFUL} or {STRONG}, not {strength}.")
     sure = _STRENGTHS[strength]
+    progress = progress or Progress()
     height, width = pixels.shape[:2]
     whole = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)
     scale = min(1.0, (MOST / (height * width)) ** 0.5)
@@ -119,9 +120,9 @@ def scratches_of(
     circles = [(scale * x, scale * y, scale * radius) for x, y, radius in spared]
     found = np.zeros(grey.shape, bool)
     levels = range(max(1, int(np.log2(max(WIDEST * side, 2)))))
-    for level in (progress or Progress()).track(levels, "Looking for scratches", share=0.15):
+    for level in progress.track(levels, "Looking for scratches", share=0.15):
         small = grey if not level else _halved(grey, level)
-        lines = list(lines_of(small.astype(np.float32), level, SHORTEST * side / 2**level))
+        lines = list(lines_of(small.astype(np.float32), level, SHORTEST * side / 2**level, progress.check))
         taken = _scratches(lines, side, sure, circles)
         found |= _drawn(taken, small, grey)
     found |= specks_of(grey, max(1.5, 0.006 * side), sure.contrast, sure.calm, sure.tone, circles)
