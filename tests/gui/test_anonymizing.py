@@ -183,6 +183,31 @@ def toast(page: AnonymizeWorkspace) -> str:
     return page.toast._words if page.toast.isVisible() else ""
 
 
+def test_reasons_are_read_without_scrolling_in_a_window_of_a_thousand_pixels(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path
+) -> None:
+    table = page.table
+    opened(qtbot, window, album)
+    done(qtbot, window)
+    wide = table.columnWidth(NAME)
+    window.resize(1000, 800)
+    qtbot.waitUntil(lambda: window.width() == 1000 and table.columnWidth(NAME) < wide)
+    qtbot.waitUntil(lambda: table.horizontalScrollBar().maximum() == 0)
+    row = next(n for n in range(table.shown.rowCount()) if table.shown.index(n, NAME).data() == "crowd.png")
+    reason = table.shown.index(row, REASON)
+    where = table.visualRect(reason)
+    assert table.viewport().rect().contains(where)
+    needed = table.fontMetrics().boundingRect(
+        0, 0, where.width() - 8, 1000, Qt.TextFlag.TextWordWrap, str(reason.data())
+    )
+    assert table.wordWrap() and needed.height() <= where.height(), "it wraps, and nothing of it is cut off"
+    assert reason.data(Qt.ItemDataRole.ToolTipRole) == reason.data()
+    table.setColumnWidth(NAME, 150)  # somebody's choice stays
+    window.resize(1280, 800)
+    qtbot.waitUntil(lambda: window.width() == 1280)
+    assert table.columnWidth(NAME) == 150
+
+
 def test_a_folder_is_anonymized_reviewed_and_reported(
     qtbot: QtBot,
     window: MainWindow,

@@ -46,6 +46,9 @@ SORT = Qt.ItemDataRole.UserRole + 1
 EXPECTED = Qt.ItemDataRole.UserRole + 2  # whether there will be a picture
 BROKEN = Qt.ItemDataRole.UserRole + 3  # whether the file cannot be read
 THUMB, LINE, ICON = QSize(72, 54), 64, 24
+# px of the columns before the reason: as they are where there is room, and at least; what the reason has at least then
+WIDTHS = {BEFORE: (88, 80), AFTER: (88, 80), NAME: (190, 96), FACES: (66, 56), WORST: (130, 64), STATUS: (118, 98)}
+REASON_WIDTH = 260
 SETTLE = 80  # ms after scrolling until thumbnails are asked for
 Index = QModelIndex | QPersistentModelIndex
 
@@ -230,6 +233,7 @@ class PhotoTable(QTableView):
         self.setObjectName("photoTable")
         self.setAccessibleName("Photos")
         self._run, self._thumbnails = anonymizing, thumbnails
+        self._shared, self._sharing = True, False  # whether columns give way to one another; whether they just do
         self.photos = PhotoModel(anonymizing, thumbnails, theme, self)
         self.shown = OneStatus(self.photos, self)
         self.setModel(self.shown)
@@ -268,9 +272,24 @@ class PhotoTable(QTableView):
         header.setSortIndicatorClearable(True)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setMinimumSectionSize(56)
-        for column, width in ((BEFORE, 88), (AFTER, 88), (NAME, 190), (FACES, 66), (WORST, 130), (STATUS, 118)):
-            self.setColumnWidth(column, width)
+        self._share_width()
         header.setStretchLastSection(True)
+        header.sectionResized.connect(self._leave_widths)
+
+    def _share_width(self) -> None:
+        """Let the other columns give way to the reason where it has little room, so that it need not be scrolled for."""
+        usual = sum(most for most, _ in WIDTHS.values())
+        spare = sum(most - least for most, least in WIDTHS.values())
+        lacking = min(max(usual + REASON_WIDTH - self.viewport().width(), 0), spare)
+        self._sharing = True
+        for column, (most, least) in WIDTHS.items():
+            self.setColumnWidth(column, most - round((most - least) * lacking / spare))
+        self._sharing = False
+
+    @Slot(int, int, int)
+    def _leave_widths(self, column: int, before: int, after: int) -> None:
+        """Somebody drew a column wider or narrower: the widths are theirs from now on."""
+        self._shared = self._shared and (self._sharing or column == REASON)
 
     @property
     def current(self) -> int | None:
@@ -308,4 +327,6 @@ class PhotoTable(QTableView):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        if self._shared:
+            self._share_width()
         self._timer.start()
