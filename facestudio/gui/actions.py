@@ -7,6 +7,7 @@ the list of shortcuts.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -246,13 +247,17 @@ class Actions:
 
     def entries(self) -> list[Entry]:
         """Every action for the list of shortcuts."""
-        found = []
+        found: dict[Entry, set[str]] = {}  # and their places: what is alike in several stands there once
         for spec in SPECS:
             words = spec.text.replace("&", "").rstrip("…")
             keys = keys_of(self[spec.name].shortcuts()) or " ".join(spec.keys)
-            found.append((spec.menu.replace("&", ""), words, keys))
+            found.setdefault((spec.menu.replace("&", ""), words, keys), set()).add(spec.place)
+        counts = Counter(keys for _, _, keys in found if keys)
         return [
-            *dict.fromkeys(found),  # what is alike in several workspaces stands there once
+            *(
+                (_where(menu, places) if counts[keys] > 1 else menu, words, keys)
+                for (menu, words, keys), places in found.items()
+            ),
             ("File", "Open a recent photo", "Ctrl+1  to  Ctrl+9"),
             ("File", "Forget the recent photos", "Ctrl+Shift+Del"),
             ("View", "Move the split, or the photo", "Arrow keys"),
@@ -268,3 +273,9 @@ class Actions:
             ("Generate", "Select a picture, or not", "Space, its tick, or Ctrl+click"),
             ("Generate", "The picture before, the one after", "Left, Right"),
         ]
+
+
+def _where(menu: str, places: set[str]) -> str:
+    """The menu, and the place where its action has its keys; elsewhere they do something else."""
+    names = " and ".join(place.capitalize() for place in (RESTORE, GENERATE, ANONYMIZE) if place in places)
+    return menu if not names or names == menu else f"{menu}, in {names}"

@@ -19,6 +19,7 @@ from facestudio.gui.theme import LIGHT, Theme
 from facestudio.gui.widgets.files_list import ICON, icon_of
 from facestudio.gui.widgets.painting import number_place
 from facestudio.gui.widgets.review_card import ReviewCard
+from facestudio.gui.widgets.shortcuts import ShortcutsDialog
 from facestudio.methods.base import method_about, method_name
 from facestudio.studio import Studio
 from tests import fakes
@@ -218,3 +219,15 @@ def test_nothing_old_shines_through_at_the_edges_of_the_photo_on_a_scaled_screen
     viewer.render(seen, QPoint(), QRegion(), QWidget.RenderFlag(0))
     corners = {seen.pixel(x, y) for x in (0, seen.width() - 1) for y in (0, seen.height() - 1)}
     assert corners == {window.theme.colour("canvas").rgb()}
+
+
+def test_the_list_of_keys_says_where_they_do_what_and_cuts_nothing_off(qtbot: QtBot, window: MainWindow) -> None:
+    window.commands["shortcuts"].trigger()
+    listed = window.findChild(ShortcutsDialog)
+    assert listed is not None
+    table = listed.table
+    rows = [tuple(table.item(row, column).text() for column in range(3)) for row in range(table.rowCount())]
+    keys = window.commands["open"].shortcut().toString()
+    assert [row[0] for row in rows if row[2] == keys] == ["File, in Restore", "File, in Generate", "File, in Anonymize"]
+    assert [row[0] for row in rows if row[1] == "Undo"] == ["Edit"] and "File" in {row[0] for row in rows}
+    assert all(table.columnWidth(column) >= table.sizeHintForColumn(column) for column in range(3))

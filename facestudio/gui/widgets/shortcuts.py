@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 Entry = tuple[str, str, str]  # menu, what it does, keys
+MARGIN, SPARE = 16, 24  # px around the table, and beside its columns for frame and lines
 
 
 class ShortcutsDialog(QDialog):
@@ -44,15 +45,15 @@ class ShortcutsDialog(QDialog):
             for column, text in enumerate(entry):
                 self.table.setItem(row, column, QTableWidgetItem(text))
         header = self.table.horizontalHeader()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(2, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        header.setStretchLastSection(True)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 16, 16, 16)
+        layout.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         layout.setSpacing(10)
         layout.addWidget(self.search)
         layout.addWidget(self.table)
-        self.resize(560, 560)
+        wide = sum(map(self.table.sizeHintForColumn, range(3))) + self.table.verticalScrollBar().sizeHint().width()
+        self.resize(max(560, wide + 2 * MARGIN + SPARE), 560)  # nothing is cut off
 
     @Slot(str)
     def _filter(self, text: str) -> None:
