@@ -67,6 +67,23 @@ def test_it_is_said_over_the_photo_and_cancelled_by_the_button(
     assert window.workspace.panel.button.isEnabled()
 
 
+def test_while_a_decoder_goes_on_another_photo_is_opened_restored_and_saved(
+    qtbot: QtBot, window: MainWindow, photo_path: Path, gate: threading.Event
+) -> None:
+    window.open_paths([draw(photo_path.with_name("large.png"), 1)])
+    qtbot.waitUntil(window.workspace.cover.isVisible)
+    QTest.keyClick(window, Qt.Key.Key_Escape)  # the decoder does not hear of it, and keeps its thread
+    open_photo(qtbot, window, draw(photo_path))
+    restore(qtbot, window)
+    with qtbot.waitSignal(window.session.saved, timeout=20000) as saved:
+        window.commands["save"].trigger()
+    step = window.session.history.current
+    assert not gate.is_set() and saved.args[0].is_file()
+    gate.set()
+    qtbot.waitUntil(lambda: not window.session.light.live)
+    assert is_open(window, photo_path) and window.session.history.current is step, "what came late was thrown away"
+
+
 def test_escape_cancels_also_where_nothing_was_open(
     qtbot: QtBot, window: MainWindow, tmp_path: Path, gate: threading.Event
 ) -> None:
