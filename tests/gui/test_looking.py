@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QRectF
+from PySide6.QtCore import QPoint, QRectF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QIcon, QImage, QPixmap, QRegion
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
@@ -16,6 +16,7 @@ from facestudio.gui.app import application
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.review_work import ReviewFace
 from facestudio.gui.theme import LIGHT, Theme
+from facestudio.gui.widgets.chooser import Chooser
 from facestudio.gui.widgets.files_list import ICON, icon_of
 from facestudio.gui.widgets.painting import number_place
 from facestudio.gui.widgets.review_card import ReviewCard
@@ -231,3 +232,15 @@ def test_the_list_of_keys_says_where_they_do_what_and_cuts_nothing_off(qtbot: Qt
     assert [row[0] for row in rows if row[2] == keys] == ["File, in Restore", "File, in Generate", "File, in Anonymize"]
     assert [row[0] for row in rows if row[1] == "Undo"] == ["Edit"] and "File" in {row[0] for row in rows}
     assert all(table.columnWidth(column) >= table.sizeHintForColumn(column) for column in range(3))
+
+
+@pytest.mark.parametrize("empty", [None, 56])
+def test_what_asks_for_a_photo_keeps_clear_of_its_frame(window: MainWindow, empty: int | None) -> None:
+    asking = Chooser(128, 208, empty) if empty else Chooser()
+    asking.setParent(window)
+    asking.fill("", None, 0)
+    asking.ensurePolished()
+    face = asking.face
+    inner = face.contentsRect().adjusted(face.margin(), face.margin(), -face.margin(), -face.margin())
+    wrapped = face.fontMetrics().boundingRect(inner, int(Qt.TextFlag.TextWordWrap | face.alignment()), face.text())
+    assert face.rect().adjusted(6, 2, -6, -2).contains(wrapped) and inner.contains(wrapped)

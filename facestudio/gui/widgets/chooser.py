@@ -10,6 +10,7 @@ from facestudio.gui.work import Found
 
 SMALL = 52  # px of the faces to choose from
 WIDTH = 236
+INSET = 6  # px between the words that ask for a photo and the frame around them
 
 
 class Chooser(QWidget):
@@ -53,6 +54,7 @@ class Chooser(QWidget):
         self.name.setText(self.name.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, self._width))
         self.name.setVisible(bool(name) or self._empty == (self._side, self._side))
         self.face.setFixedSize(*(self._empty if found is None else (self._side, self._side)))
+        self.face.setMargin(INSET if found is None else 0)
         self.faces.setVisible(found is not None and len(found.faces) > 1)
         if found is None:
             self.face.setText("Choose a photo, or drop one here")
