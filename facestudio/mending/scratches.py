@@ -138,9 +138,9 @@ def _halved(grey: np.ndarray, level: int) -> np.ndarray:
 
 def _scratches(lines: Sequence[Line], side: int, sure: _Strength, spared: Sequence[Circle]) -> list[Line]:
     """Which of the `lines` of one level of a photo, whose longest side is `side`, are scratches."""
-    free = [(score_of(line, side), line) for line in lines if _reaches_out(line, spared)]
-    taken = [line for score, line in free if score >= sure.least]
-    rest = [line for score, line in free if sure.further <= score < sure.least]
+    scored = [(score_of(line, side), line) for line in lines]
+    taken = [line for score, line in scored if score >= sure.least and _reaches_out(line, spared)]
+    rest = [line for score, line in scored if score >= sure.further and all(line is not other for other in taken)]
     fresh = taken
     while fresh:  # what goes on from a scratch needs less to be one
         joined = [line for line in rest if any(_goes_on(known, line) for known in fresh)]
@@ -174,12 +174,12 @@ def score_of(line: Line, side: int) -> float:
 
 
 def _reaches_out(line: Line, spared: Sequence[Circle]) -> bool:
-    """Whether most of a `line` is outside of the circles, which are of the level 0."""
+    """Whether half of a `line` or more is outside of the circles, which are of the level 0."""
     y, x = line.points.T * 2**line.level
     inside = np.zeros(len(line.points), bool)
     for a, b, radius in spared:
         inside |= (x - a) ** 2 + (y - b) ** 2 <= radius**2
-    return bool(inside.mean() < 0.35)
+    return bool(inside.mean() < 0.5)
 
 
 def _goes_on(known: Line, line: Line) -> bool:
