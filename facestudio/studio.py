@@ -7,9 +7,7 @@ is there. Its methods may be called from any thread.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import json
 import os
 import platform
 import threading
@@ -30,6 +28,7 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.errors import CheckpointMismatch, CheckpointMissing, FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.face import Face, Identity
 from facestudio.faces.recent import Recent
+from facestudio.judges import ALL, JUDGES, judging, own_marks, reaches, to_calibrate
 from facestudio.options import OptionField, describe, validate
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -63,7 +62,6 @@ if TYPE_CHECKING:
 DETECTOR, LANDMARKS, PANEL, PEOPLE = "starter-detector", "starter-landmarks", "starter-panel", "starter-people"
 SLIDERS = "starter-sliders"
 FIRST = ("starter-estimator", "starter-prior")  # what a workspace begins with, if it is there
-ALL, STARTER_ONLY = JUDGES = ("all", "starter")
 MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
 
 
@@ -538,7 +536,7 @@ class Studio:
         from facestudio import own_people
         from facestudio.faces.identity import Embedder
 
-        entry = self._to_calibrate(checkpoint_id)
+        entry = to_calibrate(checkpoint_id)
         if not entry.here:
             lack = f"The weights of {entry.title} are not here."
             raise CheckpointMissing(lack, hint="`facestudio weights get` or `import` brings them.")
@@ -557,20 +555,9 @@ class Studio:
 
     def uncalibrate(self, checkpoint_id: str) -> bool:
         """Forget what the user's own people said of a recogniser; whether there was anything. UsageError as of `calibrate`."""
-        found = forget_calibration(self._to_calibrate(checkpoint_id).id)
+        found = forget_calibration(to_calibrate(checkpoint_id).id)
         self.forget(checkpoint_id)
         return found
-
-    def _to_calibrate(self, checkpoint_id: str) -> Checkpoint:
-        entry = store.checkpoint(checkpoint_id)
-        if not entry.embeds:
-            raise UsageError(f"{entry.title} tells nobody apart, so there is nothing to calibrate.")
-        if not entry.published:
-            raise UsageError(
-                f"{entry.title} is calibrated as it comes: what sums up the recognisers, and who can be drawn, rests on that.",
-                hint="Calibrate a published recogniser; it judges beside ours.",
-            )
-        return entry
 
     def prepare(self, checkpoint_id: str | None = None, listening: bool = False) -> None:
         """Load the detector, and for a checkpoint its method and the judges, so that the next call does not wait.
@@ -594,15 +581,11 @@ class Studio:
     def own_judges(self) -> tuple[str, ...]:
         """Recognisers that judge because the user calibrated them, each with a mark of weights and calibration: for a run's
         settings, as the same photo may come out otherwise with them. Empty where only ours judge; does not import torch."""
-        found = [entry for entry in self._judging() if entry.own is not None]
-        return tuple(f"{entry.id} {_mark(entry)}" for entry in found)
+        return own_marks(self._judging())
 
     def _judging(self) -> list[Checkpoint]:
         """Every calibrated recogniser that is here and asked, ours first."""
-        entries = [entry for entry in self.checkpoints() if entry.recognises and entry.here]
-        if self.who_judges == STARTER_ONLY:
-            entries = [entry for entry in entries if not entry.published]
-        return sorted(entries, key=lambda entry: entry.published)
+        return judging(self.checkpoints(), self.who_judges)
 
     def restore_checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that feed a method which keeps the person: what the Restore workspace offers, best first.
@@ -838,7 +821,7 @@ class Studio:
         name; CheckpointMissing without any."""
         told = (method.embedder, *method.checkpoint.conditioned_on)
         judges = [embedder for embedder in self._embedders() if embedder.id not in told]
-        judges = [judge for judge in judges if judge.checkpoint.own is None or _reaches(judge.checkpoint, self.far)]
+        judges = [judge for judge in judges if judge.checkpoint.own is None or reaches(judge.checkpoint, self.far)]
         if not judges:
             lack = f"No recogniser is here that {method.checkpoint.id} does not listen to, so nobody can judge it."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
@@ -871,19 +854,6 @@ def _calibration(entry: Checkpoint, finding: Finding) -> Finding:
         detail = "present, but calibrated with other weights of it, so it judges nothing"
         return replace(finding, ok=False, detail=detail, hint=way.replace("does that", "calibrates it again"))
     return replace(finding, detail=f"{finding.detail}, not calibrated, so it judges nothing", hint=way)
-
-
-def _reaches(entry: Checkpoint, far: float) -> bool:
-    """Whether the calibration of `entry` was measured at the false accept rate `far`."""
-    from facestudio.faces.calibration import measured_rate
-
-    return measured_rate(entry.calibration, far) == far
-
-
-def _mark(entry: Checkpoint) -> str:
-    """What tells these weights with this calibration from others."""
-    told = json.dumps([entry.hashes, entry.calibration], sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def options_of(cls: type, values: Mapping[str, Any]) -> Any:

@@ -30,6 +30,7 @@ from facestudio.errors import DiskFull, UnwritableOutput, UsageError
 from facestudio.faces.figures import beside
 from facestudio.files import real
 from facestudio.journal import Journal
+from facestudio.judges import ALL
 from facestudio.metadata import POLICIES
 from facestudio.methods.base import method_class, method_name
 from facestudio.photo import Photo
@@ -39,7 +40,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.report_tables import check_apart, check_tables, tables_of, write_tables
 from facestudio.reporting import report_of
-from facestudio.studio import ALL, Studio, options_of
+from facestudio.studio import Studio, options_of
 
 _ATTENTION = (FAILED, REVIEW)
 _PARTLY = (

@@ -27,6 +27,7 @@ from facestudio.faces.sliders import CATALOGUE, check
 from facestudio.files import same_file
 from facestudio.formats import SUFFIXES
 from facestudio.generating import MOST, Portrait
+from facestudio.judges import ALL
 from facestudio.keeping import beside, keep, recipe_of, stem
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
@@ -35,7 +36,7 @@ from facestudio.populating import MOST_PEOPLE, MOST_PICTURES
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.reporting import ReportFile
-from facestudio.studio import ALL, Studio, options_of
+from facestudio.studio import Studio, options_of
 from facestudio.whom import LARGEST, WIDEST, Anybody, Shot, shots
 
 

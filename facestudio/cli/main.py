@@ -43,6 +43,7 @@ from facestudio.cli.wording import hint_for, plain
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
 from facestudio.faces.face import Face
 from facestudio.journal import Journal
+from facestudio.judges import ALL
 from facestudio.mending import OFF, STRENGTHS
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
@@ -50,7 +51,7 @@ from facestudio.pipeline import Result
 from facestudio.progress import Cancelled, Progress
 from facestudio.recipe import Recipe, app_version
 from facestudio.reporting import ReportFile
-from facestudio.studio import ALL, Studio, options_of
+from facestudio.studio import Studio, options_of
 
 STOPPED = 130
 _ClickException: Any = typer.BadParameter.__mro__[2]  # Typer brings its own copy of click or uses the real one

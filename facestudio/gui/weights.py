@@ -19,8 +19,8 @@ from facestudio import checkpoints, importing, store
 from facestudio.checkpoints import Checkpoint
 from facestudio.files import shown
 from facestudio.gui.jobs import Job, JobQueue
+from facestudio.judges import ALL, STARTER_ONLY
 from facestudio.progress import Progress
-from facestudio.studio import ALL, STARTER_ONLY
 
 if TYPE_CHECKING:
     from facestudio.studio import Studio
