@@ -40,12 +40,13 @@ from facestudio.faces.loading import load_network
 from facestudio.faces.people import IdentitySpace
 from facestudio.faces.pose import pose_of_68
 from facestudio.faces.sliders import CATALOGUE, Sliders
+from facestudio.loaded import PEOPLE, SLIDERS
 from facestudio.methods.base import Wish
 from facestudio.methods.moving import Moving
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
-from facestudio.studio import PEOPLE, SLIDERS, Studio
+from facestudio.studio import Studio
 from facestudio.training import data, teachers
 from facestudio.training.colours import colours
 from facestudio.training.identity_data import CELEBA_109

@@ -96,7 +96,7 @@ def measure_parts() -> dict[str, dict[str, float]]:
     from facestudio.faces.identity import Embedder
     from facestudio.faces.landmarks import LandmarkFinder
     from facestudio.faces.loading import fill_network, load_network
-    from facestudio.studio import DETECTOR, LANDMARKS
+    from facestudio.loaded import DETECTOR, LANDMARKS
 
     entries = load_manifest()
     pixels = np.array(portrait(SMALL))
