@@ -6,12 +6,9 @@ inside its methods, so that a window can open before torch is there. Its methods
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +16,10 @@ import numpy as np
 
 from facestudio import checkpoints as store
 from facestudio import device as devices
-from facestudio import paths
 from facestudio.anonymize_settings import HIDING
 from facestudio.checkpoints import Checkpoint
-from facestudio.errors import CheckpointMismatch, CheckpointMissing, FaceStudioError, NoFaceFound, UsageError
+from facestudio.doctor import Finding, examine
+from facestudio.errors import CheckpointMismatch, CheckpointMissing, NoFaceFound, UsageError
 from facestudio.faces.face import Face, Identity
 from facestudio.judges import ALL, to_calibrate
 from facestudio.loaded import DETECTOR, LANDMARKS, PEOPLE, SLIDERS, Loaded
@@ -51,16 +48,6 @@ if TYPE_CHECKING:
     from facestudio.whom import Shot
 
 FIRST = ("starter-estimator", "starter-prior")  # what a workspace begins with, if it is there
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the doctor: `name`, whether it is `ok`, what was found, and what to do about it."""
-
-    name: str
-    ok: bool
-    detail: str
-    hint: str = ""
 
 
 class Studio(Loaded):
@@ -602,56 +589,7 @@ class Studio(Loaded):
 
     def doctor(self) -> list[Finding]:
         """Look at everything that must be right, one finding each; hashes every weight file and imports torch."""
-        findings = [Finding("Python", True, f"{platform.python_version()} on {platform.platform()}")]
-        try:
-            findings.append(Finding("Device", True, self.device_name()))
-        except FaceStudioError as error:
-            findings.append(Finding("Device", False, str(error), error.hint))
-        try:
-            entries = self.checkpoints()
-        except FaceStudioError as error:
-            return [*findings, Finding("Weights", False, str(error), error.hint)]
-        for entry in entries:
-            state = store.verify(entry)
-            if entry.published and state == "missing":
-                continue  # nobody needs to have them
-            again = f"Get them again with `facestudio weights get {entry.id}`, or remove them."
-            if not entry.published:
-                again = "Install Face Studio again; its starter weights come with it."
-            hint = "" if state == "present" else again
-            findings.append(_calibration(entry, Finding(f"Weights {entry.id}", state == "present", state, hint)))
-        known = {entry.id for entry in entries}
-        for needed in (DETECTOR, LANDMARKS):
-            if needed not in known:
-                lack = f"the manifest has no {needed}"
-                findings.append(Finding("Face detector", False, lack, "Install Face Studio again."))
-        settings = paths.settings_dir()
-        writable = os.access(next(p for p in (settings, *settings.parents) if p.exists()), os.W_OK)
-        hint = "" if writable else "Allow your user to write to this folder."
-        findings.append(Finding("Settings folder", writable, str(settings), hint))
-        window = importlib.util.find_spec("PySide6") is not None
-        findings.append(
-            Finding(
-                "Window",
-                window,
-                "PySide6 is there" if window else "PySide6 is missing",
-                "" if window else "pip install PySide6-Essentials",
-            )
-        )
-        return findings
-
-
-def _calibration(entry: Checkpoint, finding: Finding) -> Finding:
-    """`finding` on a recogniser's weights, with what is to be said of its calibration."""
-    if not finding.ok or not entry.embeds or not entry.published:
-        return finding
-    way = f"`facestudio weights calibrate {entry.id} FOLDER` does that, by photos of people you know."
-    if entry.recognises:
-        return replace(finding, detail=f"{finding.detail}, calibrated on people of yours")
-    if entry.own is not None:
-        detail = "present, but calibrated with other weights of it, so it judges nothing"
-        return replace(finding, ok=False, detail=detail, hint=way.replace("does that", "calibrates it again"))
-    return replace(finding, detail=f"{finding.detail}, not calibrated, so it judges nothing", hint=way)
+        return examine(self)
 
 
 def options_of(cls: type, values: Mapping[str, Any]) -> Any:
