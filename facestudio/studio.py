@@ -23,6 +23,7 @@ from facestudio.errors import CheckpointMismatch, CheckpointMissing, NoFaceFound
 from facestudio.faces.face import Face, Identity
 from facestudio.judges import ALL, to_calibrate
 from facestudio.loaded import DETECTOR, LANDMARKS, PEOPLE, SLIDERS, Loaded
+from facestudio.offers import check_posed, knows_people, offered, pose_weights
 from facestudio.options import OptionField, describe, validate
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -46,8 +47,6 @@ if TYPE_CHECKING:
     from facestudio.reviewing import Decision
     from facestudio.secret import Secret
     from facestudio.whom import Shot
-
-FIRST = ("starter-estimator", "starter-prior")  # what a workspace begins with, if it is there
 
 
 class Studio(Loaded):
@@ -324,7 +323,7 @@ class Studio(Loaded):
         )
         sliders.check(recipe.sliders, self.sliders(recipe.checkpoint), told=not free)
         if pose is not None:
-            self._check_posed(recipe.checkpoint)
+            check_posed(self.checkpoints(), recipe.checkpoint, self.pose_weights(recipe.checkpoint))
         method = self._synthesizer(recipe.checkpoint)
         listener = None if source is None else self._listener(method.embedder, method.id)
         options = options_of(method.Options, recipe.options)
@@ -363,7 +362,7 @@ class Studio(Loaded):
         """
         from facestudio.faces.normals import normals
 
-        self._check_posed(checkpoint_id)
+        check_posed(self.checkpoints(), checkpoint_id, self.pose_weights(checkpoint_id))
         photo = self.open(path)
         normals(photo)
         return photo
@@ -371,27 +370,7 @@ class Studio(Loaded):
     def pose_weights(self, checkpoint_id: str) -> Checkpoint | None:
         """The weights, here or not, with which a checkpoint's method can be shown a pose picture; None where it cannot. Does not
         import torch."""
-        from facestudio.methods.base import method_class
-
-        known = {entry.id: entry for entry in self.checkpoints()}
-        entry = known.get(checkpoint_id)
-        if entry is None or not entry.method:
-            return None
-        return known.get(entry.uses.get(getattr(method_class(entry), "posed_by", ""), ""))
-
-    def _check_posed(self, checkpoint_id: str) -> None:
-        weights = self.pose_weights(checkpoint_id)
-        if weights is None:
-            able = [entry.id for entry in self.checkpoints() if entry.goal == "create" and self.pose_weights(entry.id)]
-            raise UsageError(
-                f"{checkpoint_id} cannot be shown a pose picture.",
-                hint=f"These weights can: {', '.join(able) or 'none'}.",
-            )
-        if not weights.here:
-            raise CheckpointMissing(
-                f"The weights {weights.id}, by which {checkpoint_id} holds a pose, are not here.",
-                hint=f"Get them under Weights, or with `facestudio weights get {weights.id}`.",
-            )
+        return pose_weights(self.checkpoints(), checkpoint_id)
 
     def alike(
         self, portraits: Sequence[Portrait], checkpoint_id: str, progress: Progress | None = None
@@ -528,24 +507,16 @@ class Studio(Loaded):
     # ---- what there is
 
     def restore_checkpoints(self) -> list[Checkpoint]:
-        """Checkpoints that feed a method which keeps the person: what the Restore workspace offers, best first.
-
-        Published ones stand behind ours, and only once they are here: importing some must not change what is done
-        without a choice.
-        """
-        return self._offered("keep")
+        """Checkpoints that feed a method which keeps the person: what the Restore workspace offers, best first."""
+        return offered(self.checkpoints(), "keep")
 
     def anonymize_checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that feed a method which changes the person; the first is the one that leaves nothing of a face."""
-        return sorted(self._offered("change"), key=lambda entry: entry.id != HIDING)
+        return sorted(offered(self.checkpoints(), "change"), key=lambda entry: entry.id != HIDING)
 
     def generate_checkpoints(self) -> list[Checkpoint]:
         """Checkpoints that feed a method which makes faces: what the Generate workspace offers, best first."""
-        return self._offered("create")
-
-    def _offered(self, goal: str) -> list[Checkpoint]:
-        found = [c for c in self.checkpoints() if c.method and c.goal == goal and (c.here or not c.published)]
-        return sorted(found, key=lambda c: (c.published, c.id not in FIRST))
+        return offered(self.checkpoints(), "create")
 
     def options_for(self, checkpoint_id: str) -> tuple[OptionField, ...]:
         """The options of the method that a checkpoint feeds; does not import torch."""
@@ -565,19 +536,16 @@ class Studio(Loaded):
 
     def knows_people(self, checkpoint_id: str) -> bool:
         """Whether a checkpoint's method can be told people who do not exist; does not import torch."""
-        known = {entry.id: entry for entry in self.checkpoints()}
-        people, entry = known.get(PEOPLE), known.get(checkpoint_id)
-        listens = entry.conditioned_on[:1] if entry is not None else ()
-        return people is not None and people.here and bool(listens) and listens[0] in people.conditioned_on
+        return knows_people(self.checkpoints(), checkpoint_id)
 
     def sliders(self, checkpoint_id: str) -> tuple[Slider, ...]:
         """What the faces can be changed in that a checkpoint's method makes, those of one group together; does not import
         torch. Empty where there is nothing."""
-        from facestudio.faces.sliders import offered
+        from facestudio.faces import sliders
 
         entry = store.load_manifest().get(SLIDERS)
         fitting = entry is not None and entry.here and entry.uses.get("prior") == checkpoint_id
-        return offered(entry) if fitting and entry is not None else ()
+        return sliders.offered(entry) if fitting and entry is not None else ()
 
     def export(
         self, checkpoint_id: str, target: Path | str, overwrite: bool = False, progress: Progress | None = None
