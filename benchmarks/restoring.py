@@ -23,9 +23,9 @@ from benchmarks.speed import peak_memory
 from facestudio import checkpoints, pipeline
 from facestudio.errors import FaceStudioError
 from facestudio.methods.base import method_name
-from facestudio.options import OptionField, describe
+from facestudio.options import OptionField, describe, options_of
 from facestudio.photo import Photo
-from facestudio.studio import Studio, options_of
+from facestudio.studio import Studio
 
 BICUBIC = "bicubic"
 _BOOLEANS = {"yes": True, "no": False, "true": True, "false": False}

@@ -183,6 +183,16 @@ def validate(options: Any) -> None:
             raise UsageError(problem, hint=field.help)
 
 
+def options_of(cls: type, values: Mapping[str, Any]) -> Any:
+    """An instance of the options class `cls` with `values` (the rest default); UsageError on an unknown name or value."""
+    unknown = sorted(set(values) - {field.name for field in describe(cls)})
+    if unknown:
+        raise UsageError(f"This method has no option called {unknown[0].replace('_', '-')}.")
+    options = cls(**values)
+    validate(options)
+    return options
+
+
 def _fits(value: Any, kind: type) -> bool:
     """Whether `value` is of `kind`: a whole number is a number too, but yes and no are not numbers."""
     if isinstance(value, bool) or kind is bool:

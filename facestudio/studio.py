@@ -24,7 +24,7 @@ from facestudio.faces.face import Face, Identity
 from facestudio.judges import ALL, to_calibrate
 from facestudio.loaded import DETECTOR, LANDMARKS, PEOPLE, SLIDERS, Loaded
 from facestudio.offers import check_posed, knows_people, offered, pose_weights
-from facestudio.options import OptionField, describe, validate
+from facestudio.options import OptionField, describe, options_of
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
@@ -558,13 +558,3 @@ class Studio(Loaded):
     def doctor(self) -> list[Finding]:
         """Look at everything that must be right, one finding each; hashes every weight file and imports torch."""
         return examine(self)
-
-
-def options_of(cls: type, values: Mapping[str, Any]) -> Any:
-    """An instance of the options class `cls` with `values` (the rest default); UsageError on an unknown name or value."""
-    unknown = sorted(set(values) - {field.name for field in describe(cls)})
-    if unknown:
-        raise UsageError(f"This method has no option called {unknown[0].replace('_', '-')}.")
-    options = cls(**values)
-    validate(options)
-    return options

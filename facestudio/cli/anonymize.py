@@ -33,6 +33,7 @@ from facestudio.journal import Journal
 from facestudio.judges import ALL
 from facestudio.metadata import POLICIES
 from facestudio.methods.base import method_class, method_name
+from facestudio.options import options_of
 from facestudio.photo import Photo
 from facestudio.pipeline import Result
 from facestudio.planning import Plan, numbered, survey
@@ -40,7 +41,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.report_tables import check_apart, check_tables, tables_of, write_tables
 from facestudio.reporting import report_of
-from facestudio.studio import Studio, options_of
+from facestudio.studio import Studio
 
 _ATTENTION = (FAILED, REVIEW)
 _PARTLY = (

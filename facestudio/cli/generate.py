@@ -30,13 +30,14 @@ from facestudio.generating import MOST, Portrait
 from facestudio.judges import ALL
 from facestudio.keeping import beside, keep, recipe_of, stem
 from facestudio.methods.base import method_name
+from facestudio.options import options_of
 from facestudio.photo import Photo
 from facestudio.planning import as_written, check_ending, check_folder, check_place, is_file_name
 from facestudio.populating import MOST_PEOPLE, MOST_PICTURES
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.reporting import ReportFile
-from facestudio.studio import Studio, options_of
+from facestudio.studio import Studio
 from facestudio.whom import LARGEST, WIDEST, Anybody, Shot, shots
 
 

@@ -46,12 +46,13 @@ from facestudio.journal import Journal
 from facestudio.judges import ALL
 from facestudio.mending import OFF, STRENGTHS
 from facestudio.methods.base import method_name
+from facestudio.options import options_of
 from facestudio.photo import Photo
 from facestudio.pipeline import Result
 from facestudio.progress import Cancelled, Progress
 from facestudio.recipe import Recipe, app_version
 from facestudio.reporting import ReportFile
-from facestudio.studio import Studio, options_of
+from facestudio.studio import Studio
 
 STOPPED = 130
 _ClickException: Any = typer.BadParameter.__mro__[2]  # Typer brings its own copy of click or uses the real one

@@ -16,8 +16,8 @@ from facestudio.faces.face import similarity
 from facestudio.generating import Gallery, Portrait
 from facestudio.keeping import keep, recipe_of, stem
 from facestudio.methods.arc2face import Options
+from facestudio.options import options_of
 from facestudio.recipe import Recipe
-from facestudio.studio import options_of
 from facestudio.whom import Between, Drawn
 from tests.fakes import FakeEmbedder, write_picture
 from tests.people import Choosy, Texture, space

@@ -24,8 +24,8 @@ from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.consistency import ConsistencyUpdate, FewSteps
 from facestudio.networks.embedder import DenseFaceNet
 from facestudio.networks.prior import SCHEDULE, FacePrior
+from facestudio.options import options_of
 from facestudio.progress import Cancelled, Progress
-from facestudio.studio import options_of
 from facestudio.training import export
 from facestudio.training.loop import train
 from facestudio.training.recipes import consistency as recipe_module
