@@ -47,6 +47,7 @@ from facestudio.faces.identity import Embedder
 from facestudio.faces.overlooked import overlooked
 from facestudio.faces.panel import Panel
 from facestudio.faces.paste import covered, paste, touched
+from facestudio.faces.seethrough import levelled, over_papers, unseen
 from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Finding, Said, Verifier
 from facestudio.methods.base import Anonymizer, Obscurer
 from facestudio.options import validate
@@ -333,7 +334,8 @@ class _Work:
                 missed = tuple(one for one in found if not self._is_known(one))
                 known = (*self._faces, *(one for one in found if not self._is_denied(one)))
                 missed += overlooked(after.pixels, glimpses, known, self._detector, self._progress)
-                return self._without_traces(after), missed
+                after = self._without_traces(after)
+                return after, (*missed, *self._seen_through(after, missed))
 
     def _is_known(self, one: Face) -> bool:
         """Whether a detection shows one of the faces, or what is none; in a large one of these there may be a face."""
@@ -388,12 +390,25 @@ class _Work:
             course.finding = self._verifier.finding(n, looks, quality.get(n))
 
     def _without_traces(self, after: Photo) -> Photo:
-        """The finished photo, in whose file nothing comes back of what lay below a changed face."""
+        """The finished photo, in whose file nothing comes back of what lay below a changed face, or is seen by nobody."""
         where = np.zeros(after.pixels.shape[:2], bool)
         for course in self._courses:
             if course.crop is not None:
-                where |= covered(after, course.crop, course.step.mask)
-        return self._photo.with_hidden(after.pixels, where)
+                hidden = covered(after, course.crop, course.step.mask)
+                after = levelled(after, course.face, hidden)
+                where |= hidden
+        nothing = unseen(after)
+        pixels = np.where(nothing[..., None], np.uint8(0), after.pixels) if nothing.any() else after.pixels
+        return after.with_hidden(pixels, where | nothing)
+
+    def _seen_through(self, after: Photo, missed: Sequence[Face]) -> tuple[Face, ...]:
+        """Faces that only its transparency shows, over white or black paper; nobody worked on them, nor are they `missed` yet."""
+        found: list[Face] = []
+        for seen in over_papers(after):
+            for one in self._detector.survey(seen, self._progress, UNSURE)[0]:
+                if not self._is_known(one) and not any(_shows(one, other) for other in (*missed, *found)):
+                    found.append(one)
+        return tuple(found)
 
 
 def _shows(one: Face, face: Face) -> bool:

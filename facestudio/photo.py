@@ -140,6 +140,10 @@ class Photo:
             raise ValueError(f"a photo of {self.pixels.shape} cannot get pixels of {pixels.shape}")
         return replace(self, pixels=pixels)
 
+    def with_alpha(self, alpha: np.ndarray) -> Photo:
+        """The same photo of another transparency (H, W) uint8. The array is taken over: do not write into it later."""
+        return replace(self, alpha=alpha)
+
     def enlarged(self, times: int, max_megapixels: float = 150.0) -> Photo:
         """The same photo, `times` as high and wide, resampled plainly; UsageError when that is more than `max_megapixels`."""
         refusal = self.too_large(times, max_megapixels)
