@@ -4,8 +4,8 @@ of the prior.
 Paper: Li et al., "LAFR: Efficient Diffusion-based Blind Face Restoration via Latent Codebook Alignment Adapter", 2025 (arXiv
 2505.23462). There is no published code; sizes follow our reading of the texts. What differs: latents are 16 x 16 x 16, the prior
 is our own, and every place has a learned offset, because an aligned face has its eyes always in the same place. The adapter
-begins as the lookup of the nearest clean latent: its shortcuts are isometries and their transposes, and its residual blocks say
-nothing yet.
+begins as the lookup of the nearest clean latent, or with an open gate as what it is given: its shortcuts are isometries and their
+transposes, and its residual blocks say nothing yet.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ class CodebookAdapter(nn.Module):
         widths: channels of the extractor, from the first convolution to the features; the mapping has them backwards.
         codes: how many there are; groups: of the normalisations.
         mode: "lookup", where only the nearest code of a place passes; "gated", where as much of what the code lacks of the
-            feature passes as a learned gate lets through, channel by channel, at first nothing; "none", which changes nothing.
+            feature passes as a learned gate lets through, channel by channel; "none", which changes nothing.
+        opened: how much the gate lets through at first, 0..1; a new adapter whose gate is open changes nothing.
     """
 
     def __init__(
@@ -135,6 +136,7 @@ class CodebookAdapter(nn.Module):
         codes: int = 1024,
         groups: int = 16,
         mode: str = "gated",
+        opened: float = 0.0,
     ) -> None:
         super().__init__()
         if mode not in MODES:
@@ -146,7 +148,7 @@ class CodebookAdapter(nn.Module):
         self.places = nn.Parameter(torch.zeros(1, widths[0], side, side))
         self.extractor = nn.Sequential(*(Residual(a, b, groups) for a, b in pairwise(widths)))
         self.codebook = Codebook(codes, widths[-1])
-        self.gate = nn.Parameter(torch.zeros(widths[-1]))
+        self.gate = nn.Parameter(torch.full((widths[-1],), opened / HASTE))
         self.shifts = nn.Parameter(torch.zeros(1, widths[-1], side, side))
         self.mapping = nn.Sequential(*(Residual(b, a, groups) for a, b in reversed(list(pairwise(widths)))))
         self.outward = nn.Conv2d(widths[0], latent, 3, padding=1)

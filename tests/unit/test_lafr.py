@@ -93,6 +93,16 @@ def test_the_nearest_code_is_taken() -> None:
     assert torch.equal(book(chosen)[1, :, 2, 0], book.codes[chosen[1, 2, 0]])
 
 
+def test_a_new_adapter_with_an_open_gate_changes_nothing() -> None:
+    network, given = adapter(opened=1.0), latents()
+    with torch.no_grad():
+        made = network(given)
+        half = adapter(opened=0.5)(given)
+    assert torch.allclose(network.opening, torch.ones(()))
+    assert torch.allclose(made.latents, given, atol=1e-5)
+    assert not torch.allclose(half.latents, given, atol=1e-2), "half of what the codes lack is lost"
+
+
 @pytest.mark.parametrize("mode", ["lookup", "gated"])
 def test_a_new_adapter_gives_the_nearest_clean_latent(mode: str) -> None:
     network, clean = adapter(mode), latents()
