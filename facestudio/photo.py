@@ -24,6 +24,7 @@ from facestudio.encoding import Picture, encode
 from facestudio.errors import DamagedPhoto, UnreadablePhoto, UnwritableOutput, UsageError
 from facestudio.files import open_regular, same_file, shown, write_beside
 from facestudio.formats import SUFFIXES, WITH_CMYK, WITHOUT_ALPHA, WORDS, format_name, mistyped, supported_suffix
+from facestudio.icc import anonymous
 from facestudio.metadata import Metadata, for_output
 from facestudio.salvaging import Damage
 
@@ -205,8 +206,8 @@ class Photo:
                 that is neither a format's nor the original's own is refused.
             recipe: recorded in the file together with the mark that AI had a hand in it.
             overwrite: replace a file that is there already. The photo's own original is never replaced.
-            metadata_policy: "keep" keeps EXIF, XMP and the rest; "strip" keeps nothing of them but the colour profile,
-                without which colours would be wrong; "technical" keeps how the photo was exposed as well.
+            metadata_policy: "keep" keeps EXIF, XMP and the rest; "strip" keeps nothing of them but of the colour profile what
+                converts colours, which would be wrong without; "technical" keeps how the photo was exposed as well.
             generative: AI made what is new in the photo; otherwise the mark says that it was only altered.
             check, token: as of `files.write_beside`.
 
@@ -228,18 +229,23 @@ class Photo:
         written = for_output(self.metadata, chosen, self.size, line, metadata_policy, self.synthetic, generative)
 
         def write(file: IO[bytes]) -> None:
-            file.write(encode(self._picture(chosen), chosen, written.settings, self.lossless, name))
+            file.write(encode(self._picture(chosen, metadata_policy), chosen, written.settings, self.lossless, name))
 
         write_beside(path, write, overwrite, check, token)
         return path
 
-    def _picture(self, format: str) -> Picture:
-        """The pixels in the original's colour space, as far as `format` can hold it."""
+    def _picture(self, format: str, metadata_policy: str) -> Picture:
+        """The pixels in the original's colour space, as far as `format` can hold it; its profile says no more than colours unless
+        metadata is kept."""
         if self.colour is None:
             return Picture(self.pixels, "RGB", self.alpha, None)
         samples, mode, profile = self.colour.restore(self.pixels, cmyk=format in WITH_CMYK)
         if profile is not None and format in ("BMP", "GIF"):
             return Picture(self.pixels, "RGB", self.alpha, None)  # no room for a profile: write what can be understood
+        if profile is not None and metadata_policy != "keep":
+            profile = anonymous(profile)
+            if profile is None:
+                return Picture(self.pixels, "RGB", self.alpha, None)
         return Picture(samples, mode, self.alpha, profile)
 
 
