@@ -31,6 +31,7 @@ from facestudio.faces.face import AlignedFace, Face, Identity, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.faces.paste import paste, region_of
+from facestudio.faces.regraining import OFF, regrained
 from facestudio.faces.tone import tone_of, with_tone
 from facestudio.mending.scratches import Mended
 from facestudio.methods.base import Batched, Guided, Restorer
@@ -64,6 +65,7 @@ class FaceResult:
         notes: sentences a person should read beside the result.
         explanation: what a method chose that can tell (DFDNet: the dictionary's entries); None of others.
         to_reference: cosine of the result to the reference by embedder id, where there is one.
+        grain: standard deviation, in levels of 255, of the photo's grain that was laid over the face; 0 where none was.
     """
 
     face: Face
@@ -78,10 +80,14 @@ class FaceResult:
     notes: tuple[str, ...] = ()
     explanation: Explanation | None = None
     to_reference: Mapping[str, float] = field(default_factory=dict)
+    grain: float = 0.0
 
     def details(self) -> dict[str, Any]:
         """What a report says of the face beside what it says of every face, ready for JSON."""
-        return {"explanation": [asdict(choice) for choice in self.explanation.choices]} if self.explanation else {}
+        told: dict[str, Any] = {"grain": round(self.grain, 2)} if self.grain else {}
+        if self.explanation:
+            told["explanation"] = [asdict(choice) for choice in self.explanation.choices]
+        return told
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,6 +169,7 @@ def restore(
     reference: Reference | None = None,
     upscale: int = 1,
     mended: tuple[np.ndarray, Mended] | None = None,
+    photo_grain: str = OFF,
 ) -> Result:
     """Restore the chosen `faces` of `photo`, lay them back and measure how much of each person is left.
 
@@ -180,6 +187,8 @@ def restore(
         upscale: how many times as large `photo` was made before.
         mended: the pixels of `photo` without its scratches, before it was made larger, and where these were: the faces are
             restored in that.
+        photo_grain: "match" lays grain like the photo's over faces that came back smoother, "off" does not; never with `whole`,
+            where nothing of the photo is left around the face.
 
     One face failing with a FaceStudioError leaves the others done. Cancelled passes through.
     """
@@ -210,6 +219,7 @@ def restore(
     after = start = photo if mended is None else _without_scratches(photo, mended[0])
     done: dict[int, AlignedFace] = {}
     kept: dict[int, bool | None] = {}  # whether a large face's own detail was kept; None of faces that fit the crop
+    laid: dict[int, float] = {}  # levels of grain
     errors: dict[int, str] = {}
     explanations: dict[int, Explanation] = {}
     crops = {index: align(start, faces[index], restorer.template) for index in sorted(chosen)}
@@ -218,7 +228,7 @@ def restore(
         current = crops if after is start else {n: align(after, faces[n], restorer.template) for n in group}
         seeds = [face_seed(photo, index, seed) for index in group]
         made = together.restored(restorer, [current[index] for index in group], options, progress, seeds)
-        for index, one in zip(group, made, strict=True):
+        for index, one, drawn in zip(group, made, seeds, strict=True):
             if isinstance(one, FaceStudioError):
                 errors[index] = str(one)
                 continue
@@ -227,7 +237,7 @@ def restore(
             shrunk = before.scale * upscale < SHRUNK
             try:
                 sharp = shrunk and is_sharp(after, current[index])
-                after = paste(
+                pasted = paste(
                     after,
                     in_tone(restored, before),
                     strength,
@@ -235,6 +245,9 @@ def restore(
                     matched=not whole,
                     made_of=current[index] if sharp else None,
                 )
+                if photo_grain != OFF and not whole:
+                    pasted, laid[index] = regrained(pasted, start, before, strength, drawn)
+                after = pasted
             except FaceStudioError as error:
                 errors[index] = str(error)
                 continue
@@ -254,7 +267,7 @@ def restore(
             sides = "the face before", "the face after"
             summary = summarise(verdicts[index], quality.get(index), panel, sides, (eyes, eyes))
             result = _restored(face, index, done[index], after, summary, troubles, bool(judges), kept[index])
-            result = _with_explanation(result, explanations.get(index))
+            result = _with_explanation(replace(result, grain=laid.get(index, 0.0)), explanations.get(index))
             result = _incomplete(result, lacking.get(index, ""))
             results.append(_compared(result, after, reference, judges))
         else:
@@ -265,6 +278,8 @@ def restore(
     recipe = Recipe(restorer.checkpoint.id, restorer.id, asdict(options), seed, told, upscale)
     if mended is not None:
         recipe = replace(recipe, scratches=mended[1].strength)
+    if photo_grain != OFF:
+        recipe = replace(recipe, photo_grain=photo_grain)
     if photo.damage is not None:
         recipe = replace(recipe, salvaged=round(photo.damage.readable, 4))
     return Result(photo, after, tuple(results), recipe, time.perf_counter() - started, mended and mended[1])

@@ -40,6 +40,7 @@ class Recipe:
         pose: content hash of the picture whose pose is held, "" without one.
         salvaged: the share, 0 to 1, of a photo with a damaged file that could be read; None of a file that was whole.
         scratches: how scratches of the photo were mended before (see mending/scratches.py), "" when they were not.
+        photo_grain: "match" when faces got the grain of the photo (see faces/regraining.py), "" when that was left off.
         version: of the Face Studio that made the recipe; two recipes that differ only in it are equal.
     """
 
@@ -55,6 +56,7 @@ class Recipe:
     salvaged: float | None = None
     pose: str = ""
     scratches: str = ""
+    photo_grain: str = ""
 
     def __post_init__(self) -> None:
         for name in ("options", "sliders"):
@@ -80,6 +82,7 @@ class Recipe:
             **({"salvaged": self.salvaged} if self.salvaged is not None else {}),
             **({"pose": self.pose} if self.pose else {}),
             **({"scratches": self.scratches} if self.scratches else {}),
+            **({"photo_grain": self.photo_grain} if self.photo_grain else {}),
         }
         return json.dumps(content, sort_keys=True)
 
@@ -92,10 +95,10 @@ class Recipe:
             options, version = content["options"], content.get("version", "unknown")
             reference, pose, upscale = content.get("reference", ""), content.get("pose", ""), content.get("upscale", 1)
             sliders, person, salvaged = content.get("sliders", {}), content.get("person"), content.get("salvaged")
-            scratches = content.get("scratches", "")
+            scratches, grain = content.get("scratches", ""), content.get("photo_grain", "")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError("This is not a recipe of Face Studio.") from error
-        words = all(isinstance(word, str) for word in (checkpoint, method, version, reference, pose, scratches))
+        words = all(isinstance(word, str) for word in (checkpoint, method, version, reference, pose, scratches, grain))
         maps = all(isinstance(each, dict) for each in (options, sliders))
         if not words or not maps or not all(type(number) is int for number in (seed, upscale)):
             raise UsageError("This is not a recipe of Face Studio.")
@@ -103,5 +106,7 @@ class Recipe:
             raise UsageError("This is not a recipe of Face Studio.")
         who = None if person is None else whom.from_value(person)
         return cls(
-            checkpoint, method, options, seed, reference, upscale, version, sliders, who, salvaged, pose, scratches
+            *(checkpoint, method, options, seed, reference, upscale, version, sliders, who, salvaged, pose),
+            scratches=scratches,
+            photo_grain=grain,
         )

@@ -142,6 +142,7 @@ class Studio(Loaded):
             "progress": progress,
             "far": self.far,
             "upscale": recipe.upscale,
+            "photo_grain": recipe.photo_grain or "off",
             "mended": None if mended is None else (without, mended),
         }
         if reference is not None:
