@@ -16,6 +16,8 @@ _PREFIX = b"Exif\x00\x00"
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _ORIENTATION, _WIDTH, _HEIGHT, _EXIF_IFD = 0x0112, 0x0100, 0x0101, 0x8769
 _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003
+_SUB_IFDS = 0x014A  # directories of other pictures of the same: previews, of whatever kind
+_LONGEST_CHAIN = 64  # directories
 XMP = 0x02BC  # the tag of a packet in a TIFF file
 _DATA_AT = {0x0201: 0x0202, 0x0111: 0x0117}  # where a thumbnail's bytes are: the tag of its offset, and of its length
 _DIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
@@ -56,7 +58,8 @@ class _Entry:
 
 
 def mended(block: bytes, width: int, height: int) -> bytes | None:
-    """EXIF for a picture of `width` x `height` upright pixels: no orientation, no thumbnail, true dimensions.
+    """EXIF for a picture of `width` x `height` upright pixels: no orientation, no thumbnail, no other pictures
+    in directories of their own, true dimensions.
 
     None when `block` is not EXIF or is damaged. A preview that a maker hides in its own notes is for `previews` to find.
     """
@@ -69,15 +72,20 @@ def mended(block: bytes, width: int, height: int) -> bytes | None:
             return None
         first = struct.unpack_from(f"{order}I", data, 4)[0]
         sizes = {_WIDTH: width, _HEIGHT: height, _PIXEL_WIDTH: width, _PIXEL_HEIGHT: height}
+        others: list[int] = []
         for entry in _entries(data, order, first):
             if entry.tag == _ORIENTATION:
                 _put(data, order, entry, 1)
             elif entry.tag in sizes:
                 _put(data, order, entry, sizes[entry.tag])
+            elif entry.tag == _SUB_IFDS:
+                others += _numbers(data, order, entry)
             elif entry.tag == _EXIF_IFD:
                 for inner in _entries(data, order, struct.unpack_from(f"{order}I", data, entry.value_at)[0]):
                     if inner.tag in sizes:
                         _put(data, order, inner, sizes[inner.tag])
+        for place in others:
+            _blank_pictures(data, order, place)
         _drop_thumbnail(data, order, first)
     except struct.error:
         return None
@@ -159,25 +167,35 @@ def _put(data: bytearray, order: str, entry: _Entry, value: int) -> None:
 
 
 def _drop_thumbnail(data: bytearray, order: str, first: int) -> None:
-    """Cut the second directory, which describes the thumbnail, off the chain and blank it and the thumbnail's bytes, and
-    so whatever stands behind it in the chain."""
+    """Cut the second directory, which describes the thumbnail, off the chain and blank it."""
     link = first + 2 + 12 * struct.unpack_from(f"{order}H", data, first)[0]
     second = struct.unpack_from(f"{order}I", data, link)[0]
     struct.pack_into(f"{order}I", data, link, 0)
     if not second:
         return
-    _drop_thumbnail(data, order, second)
-    entries = {entry.tag: entry for entry in _entries(data, order, second)}
+    _blank_pictures(data, order, second)
+
+
+def _blank_pictures(data: bytearray, order: str, at: int, depth: int = 0) -> None:
+    """Blank the directory `at`, what it holds, the picture that it describes, and whatever stands behind it in the chain."""
+    if depth > _LONGEST_CHAIN:
+        raise struct.error("a chain of directories without an end")
+    size = 2 + 12 * struct.unpack_from(f"{order}H", data, at)[0] + 4
+    (following,) = struct.unpack_from(f"{order}I", data, at + size - 4)
+    struct.pack_into(f"{order}I", data, at + size - 4, 0)
+    if following:
+        _blank_pictures(data, order, following, depth + 1)
+    entries = {entry.tag: entry for entry in _entries(data, order, at)}
     for offset_tag, length_tag in _DATA_AT.items():
         if offset_tag in entries and length_tag in entries:
             starts, lengths = (_numbers(data, order, entries[tag]) for tag in (offset_tag, length_tag))
             for start, length in zip(starts, lengths, strict=False):
                 _blank(data, start, length)
     for entry in entries.values():
-        size = _SIZES.get(entry.type, 1) * entry.count
-        if size > 4:
-            _blank(data, entry.value_at, size)
-    _blank(data, second, 2 + 12 * struct.unpack_from(f"{order}H", data, second)[0] + 4)
+        length = _SIZES.get(entry.type, 1) * entry.count
+        if length > 4:
+            _blank(data, entry.value_at, length)
+    _blank(data, at, size)
 
 
 def _numbers(data: bytearray, order: str, entry: _Entry) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ Separate from `metadata` because XML is a subject of its own; knows nothing of p
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from xml.parsers import expat
 
@@ -63,6 +64,9 @@ _STALE = {
 _STALE_NAMESPACES = tuple(f"{{{_NAMESPACES[prefix]}}}" for prefix in ("hdrgm", "Container", "GCamera"))
 _PICTURES = ("/9j/", "iVBORw0KGgo", "UklGR", "data:image/")  # how base64 of a JPEG, PNG or WebP begins
 _LONGEST_WORD = 200  # characters; a picture has more
+# of whatever else is base64 nobody can tell that it is no picture: a depth map, a TIFF, bare samples; words are never so long
+_BASE64 = re.compile(r"[A-Za-z0-9+/\-_=\s]*")
+_LONGEST_BASE64, _LONGEST_LINE = 1000, 60  # characters
 _DEEPEST = 100  # levels of nesting; ElementTree's own functions recurse
 _LARGEST = 16 << 20  # bytes
 
@@ -106,8 +110,16 @@ def recipe_of(xmp: bytes) -> str | None:
 
 
 def is_picture(text: str | None) -> bool:
-    """Whether `text` is a picture as base64, such as the photo before in a preview."""
-    return text is not None and len(text) > _LONGEST_WORD and text.lstrip().startswith(_PICTURES)
+    """Whether `text` is, or may be, a picture as base64, such as the photo before in a preview."""
+    if text is None or len(text) <= _LONGEST_WORD:
+        return False
+    return text.lstrip().startswith(_PICTURES) or (len(text) > _LONGEST_BASE64 and _is_base64(text))
+
+
+def _is_base64(text: str) -> bool:
+    """Whether `text` is base64 in one line or in long ones, and no words."""
+    lines = text.split()
+    return _BASE64.fullmatch(text) is not None and sum(map(len, lines)) >= _LONGEST_LINE * len(lines)
 
 
 def source_type_of(xmp: bytes) -> str | None:

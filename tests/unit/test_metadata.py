@@ -236,7 +236,7 @@ def test_metadata_too_long_for_jpeg_is_left_out_and_said(tmp_path: Path) -> None
     assert "too long" in " ".join(photo.losses("JPEG")) and photo.losses("WEBP") == ()
     assert b"m" * 1000 not in photo.save(tmp_path / "a.jpg", recipe=RECIPE).read_bytes()
     assert read_recipe(tmp_path / "a.jpg") is not None
-    long = opened("WEBP", xmp=xmp_packet(f"<dc:format>{'x' * 70000}</dc:format>"))
+    long = opened("WEBP", xmp=xmp_packet(f"<dc:format>{'x ' * 35000}</dc:format>"))
     text = read_recipe(long.save(tmp_path / "b.jpg", recipe=RECIPE))
     assert text is not None and Recipe.from_json(text) == RECIPE
 
@@ -253,6 +253,30 @@ def test_exif_is_mended_in_place(order: str) -> None:
     tags = Image.Exif()
     tags.load(after)
     assert tags[0x0112] == 1 and (tags.get_ifd(0x8769)[0xA002], tags.get_ifd(0x8769)[0xA003]) == (70000, 32)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_a_preview_of_bare_samples_in_a_directory_of_its_own_is_blanked(order: str) -> None:
+    block = bytearray(camera_exif(order))
+    first, samples = struct.unpack_from(f"{order}I", block, 4)[0], b"FACE" * 30
+    (count,) = struct.unpack_from(f"{order}H", block, first)
+    old, at = (
+        bytes(block[first + 2 : first + 2 + 12 * count]),
+        len(block),
+    )  # the directory moves behind all else, one longer
+    sub = at + 2 + 12 * (count + 1) + 4
+    tags = [old[12 * n : 12 * n + 12] for n in range(count)] + [struct.pack(f"{order}HHII", 0x014A, 4, 1, sub)]
+    tags.sort(key=lambda tag: struct.unpack(f"{order}H", tag[:2]))
+    following = bytes(block[first + 2 + 12 * count : first + 6 + 12 * count])
+    block += struct.pack(f"{order}H", count + 1) + b"".join(tags) + following
+    places = struct.pack(f"{order}HHII", 0x0111, 4, 1, sub + 30) + struct.pack(f"{order}HHII", 0x0117, 4, 1, 120)
+    block += struct.pack(f"{order}H", 2) + places + bytes(4) + samples + b"behind"
+    struct.pack_into(f"{order}I", block, 4, at)
+    after = exif.mended(bytes(block), 48, 32)
+    assert after is not None and b"FACE" not in after and b"THUMBNAIL" not in after
+    assert b"MAKERNOTE" in after and MAKER.encode() in after and after.endswith(b"behind")
+    struct.pack_into(f"{order}I", block, sub + 26, sub)  # a chain without an end
+    assert b"FACE" not in (exif.mended(bytes(block), 48, 32) or b"")
 
 
 def test_damaged_exif_is_none_wherever_it_is_cut() -> None:

@@ -89,6 +89,10 @@ def test_kept_metadata_shows_no_picture_of_the_photo_before(tmp_path: Path, suff
 
 def test_a_text_is_a_picture_by_how_its_base64_begins() -> None:
     assert xmp.is_picture("\n /9j/" + "A" * 300) and xmp.is_picture("iVBORw0KGgo" + "A" * 300)
+    samples = base64.b64encode(bytes(range(256)) * 8).decode()
+    assert xmp.is_picture(samples) and xmp.is_picture("\n".join(samples[at : at + 76] for at in range(0, 2000, 76)))
+    assert not xmp.is_picture("A letter to Jane and Tom and all the others\n" * 100)
+    assert not xmp.is_picture("".join(f"{n}-jpeg-of-that-day,\n" for n in range(100)))
     assert not xmp.is_picture("/9j/") and not xmp.is_picture("A Friend " * 100) and not xmp.is_picture("")
 
 
