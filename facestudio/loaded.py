@@ -145,11 +145,11 @@ class Loaded:
         """The embedder of `entry`, loaded anew when its weights or its calibration are others by now, whoever exchanged them."""
         from facestudio.faces.identity import Embedder
 
-        key, device = f"embedder {entry.id}", devices.resolve(self._device)
+        key = f"embedder {entry.id}"
         with self._lock:
             if key in self._kept and self._kept[key].checkpoint != entry:
                 del self._kept[key]
-            return self._keep(key, partial(Embedder.load, entry, device, self._identities))
+            return self._keep(key, lambda: Embedder.load(entry, devices.resolve(self._device), self._identities))
 
     def _listener(self, id: str, asking: str) -> Embedder:
         """The embedder `id` that `asking` listens to, which need not be calibrated; CheckpointMissing when it is not here."""
@@ -214,11 +214,12 @@ class Loaded:
         """The embedders' joint calibration; None when the manifest has none, or not all of its embedders are here."""
         from facestudio.faces.panel import Panel
 
-        embedders = {embedder.id: embedder for embedder in self._embedders()}
-        entry = next((c for c in self.checkpoints() if c.id == PANEL), None)
-        if entry is None or not set(entry.calibration.get("embedders", {})) <= set(embedders):
-            return None
-        return self._keep("panel", partial(Panel.load, entry, embedders))
+        with self._lock:  # else the device might be another between its embedders and it
+            embedders = {embedder.id: embedder for embedder in self._embedders()}
+            entry = next((c for c in self.checkpoints() if c.id == PANEL), None)
+            if entry is None or not set(entry.calibration.get("embedders", {})) <= set(embedders):
+                return None
+            return self._keep("panel", partial(Panel.load, entry, embedders))
 
     def _nearest(self, method: Any) -> Nearest:
         from facestudio.faces.resemblance import Resemblance

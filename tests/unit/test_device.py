@@ -3,13 +3,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
+from threading import Thread
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from facestudio import device
+from facestudio.checkpoints import Checkpoint
 from facestudio.errors import OutOfMemory, UsageError
+from facestudio.faces.identity import Embedder
+from facestudio.faces.panel import Panel
+from facestudio.loaded import PANEL
 from facestudio.progress import Cancelled, Progress, Update
 from facestudio.studio import Studio
+from tests.fakes import fake_checkpoint
 
 
 def torch_says(monkeypatch: pytest.MonkeyPatch, cuda: bool, mps: bool) -> None:
@@ -185,3 +193,42 @@ def test_another_device_lets_go_of_what_was_loaded(monkeypatch: pytest.MonkeyPat
     studio.use_device("auto")
     assert studio._keep("network", load) == "auto" and loaded == ["cpu", "auto"]
     assert studio._identities is not known, "what another device said is asked anew"
+
+
+def test_what_is_being_loaded_is_not_kept_for_another_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    studio, other = Studio("cpu"), Thread(target=lambda: studio.use_device("auto"))
+
+    def meanwhile(name: str) -> str:
+        """Resolves "cpu"; somebody chooses another device just then."""
+        if not other.ident:
+            other.start()
+            other.join(0.3)  # it has to wait for the lock, but that it does not wait is what would be wrong
+        return name
+
+    monkeypatch.setattr(device, "resolve", meanwhile)
+    monkeypatch.setattr(Embedder, "load", lambda entry, where, known: SimpleNamespace(checkpoint=entry, device=where))
+    entry = fake_checkpoint("judge")
+    assert studio._embedder(entry).device == "cpu", "what is being computed ends where it began"
+    other.join()
+    assert studio.device == studio._embedder(entry).device == "auto"
+
+
+def test_a_panel_is_of_recognisers_of_its_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Judged(Studio):
+        def checkpoints(self) -> list[Checkpoint]:
+            return [fake_checkpoint(PANEL)]
+
+        def _embedders(self) -> list[Any]:
+            found = [self._keep("judge", lambda: SimpleNamespace(id="judge", device=self.device))]
+            if not other.ident:
+                other.start()
+                other.join(0.3)
+            return found
+
+    studio = Judged("cpu")
+    other = Thread(target=lambda: studio.use_device("auto"))
+    monkeypatch.setattr(Panel, "load", lambda entry, embedders: SimpleNamespace(device=embedders["judge"].device))
+    studio._panel()
+    other.join()
+    panel: Any = studio._panel()
+    assert studio.device == panel.device == "auto"
