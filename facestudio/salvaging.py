@@ -119,6 +119,10 @@ def directory_end(file: IO[bytes]) -> int | None:
     if len(begin) < struct.calcsize(pointer):
         return place + struct.calcsize(pointer)
     (offset,) = struct.unpack(order + pointer, begin)
+    if offset < place + struct.calcsize(pointer):
+        return (
+            None  # it was never written: writers that were stopped leave 0 there, and then nobody knows how long it was
+        )
     end: int = offset + struct.calcsize(counter)
     if end <= length:
         file.seek(offset)

@@ -90,9 +90,10 @@ def test_a_tiff_whose_directory_was_at_the_end_says_what_is_missing(
     assert f"whole it has at least {least:,} bytes, and here are {kept:,}." in said
 
 
-def test_a_tiff_that_is_damaged_but_whole_is_not_said_to_be_cut_off(tmp_path: Path) -> None:
+@pytest.mark.parametrize("directory", [8, 0])  # one without entries; none yet, as when the writer was stopped
+def test_a_tiff_that_is_damaged_but_whole_is_not_said_to_be_cut_off(tmp_path: Path, directory: int) -> None:
     path = tmp_path / "scan.tif"
-    path.write_bytes(b"II*\x00\x08\x00\x00\x00" + bytes(60))  # a directory without entries
+    path.write_bytes(b"II*\x00" + directory.to_bytes(4, "little") + bytes(60))
     with pytest.raises(UnreadablePhoto) as refused:
         Photo.open(path, salvage=True)
     assert str(refused.value) == "scan.tif is damaged or incomplete."
