@@ -163,7 +163,7 @@ def generate(
         drawn = list(zip(pictures, some, wishes, strict=True))
         for pixels, shot, wish in progress.track(drawn, "Looking at the pictures"):
             photo = replace(Photo.from_pixels(pixels), synthetic=True)
-            face = next(iter(detector.detect(photo)), None) if looked_at else None
+            face = next(iter(detector.detect(photo, progress)), None) if looked_at else None
             made = replace(recipe, seed=shot.seed, person=shot.who)
             portraits.append(judges.look(Portrait(photo, made, face, {}, {}, person=wish.identity)))
             done(portraits[-1])

@@ -222,3 +222,18 @@ def test_what_is_done_is_told_before_a_stop() -> None:
     with pytest.raises(Cancelled):
         made(20, progress=progress, done=done)
     assert [p.recipe.seed for p in told] == [0, 1, 2]
+
+
+def test_looking_for_the_face_of_a_picture_is_stopped_at_its_next_step() -> None:
+    progress, steps = Progress(), list[int]()
+
+    class Slow:
+        def detect(self, photo: Photo, heard: Progress | None = None) -> tuple[Face, ...]:
+            for step in (heard or Progress()).track(range(3), "Finding faces"):
+                steps.append(step)
+                progress.cancel()
+            return (FACE,)
+
+    with pytest.raises(Cancelled):
+        made(1, detector=Slow(), progress=progress)
+    assert steps == [0]
