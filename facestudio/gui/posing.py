@@ -17,6 +17,7 @@ from facestudio.gui.generate_work import PosePicture
 if TYPE_CHECKING:
     from facestudio.checkpoints import Checkpoint
     from facestudio.gui.generating import Making
+    from facestudio.gui.jobs import Job
 
 
 class Posing(QObject):
@@ -28,6 +29,7 @@ class Posing(QObject):
         super().__init__(making)
         self._making = making
         self.picture: PosePicture | None = None
+        self._reading: Job | None = None  # the last one; files are read side by side, and may end in any order
 
     @property
     def weights(self) -> Checkpoint | None:
@@ -55,14 +57,17 @@ class Posing(QObject):
         """Read the pose picture `path`; what is none is said, and the one before stays."""
         offer = self._making.offer
         if offer is not None and self.possible:
+            self._forget_reading()
             todo = partial(generate_work.read_pose, self._making.studio, path, offer.checkpoint.id)
-            job = self._making.light.submit(todo)
-            job.finished.connect(self._take)
-            job.failed.connect(self._making.failed)
+            self._reading = self._making.light.submit(todo)
+            self._reading.finished.connect(self._take)
+            self._reading.failed.connect(self._making.failed)
+            self._reading.ended.connect(self._end_reading)
 
     @Slot()
     def remove(self) -> None:
         """Hold no pose."""
+        self._forget_reading()
         if self.picture is not None:
             self.picture = None
             self.changed.emit()
@@ -72,6 +77,19 @@ class Posing(QObject):
         if self.picture is not None and self.picture.photo.content_hash != wanted:
             self.remove()
         return (self.picture is not None) == bool(wanted)
+
+    def _forget_reading(self) -> None:
+        """Hear no more of a picture that is being read."""
+        if self._reading is not None:
+            self._reading.finished.disconnect(self._take)
+            self._reading.failed.disconnect(self._making.failed)
+            self._reading.cancel()
+            self._reading = None
+
+    @Slot(object)
+    def _end_reading(self, job: Job) -> None:
+        if job is self._reading:
+            self._reading = None
 
     @Slot(object)
     def _take(self, picture: PosePicture) -> None:

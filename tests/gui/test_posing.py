@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -119,6 +121,38 @@ def test_a_picture_that_is_none_is_refused_and_the_one_before_stays(
     shown.close()
     assert page.making.posing.picture is not None and page.making.posing.picture.name == "a pose.png"
     assert page.making.source is None, "it was not taken for a person"
+
+
+def test_the_picture_that_was_chosen_last_is_held_whichever_is_read_first(
+    open_page: Callable[[], GenerateWorkspace],
+    studio: FakeStudio,
+    qtbot: QtBot,
+    pose: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page, go_on, slow = open_page(), threading.Event(), pose.with_name("slow.png")
+    pose.replace(slow)
+    Image.fromarray(head()).save(pose)
+    posing, open_pose = page.making.posing, studio.open_pose
+
+    def opened(path: Any, checkpoint: str) -> Photo:
+        assert path != slow or go_on.wait(20)
+        return open_pose(path, checkpoint)
+
+    monkeypatch.setattr(studio, "open_pose", opened)
+    posing.use_picture(slow)
+    posing.use_picture(pose)
+    qtbot.waitUntil(lambda: posing.picture is not None)
+    go_on.set()
+    qtbot.waitUntil(lambda: page.making.light.live == 0)
+    assert posing.picture is not None and posing.picture.name == "a pose.png"
+
+    go_on.clear()
+    posing.use_picture(slow)
+    posing.remove()
+    go_on.set()
+    qtbot.waitUntil(lambda: page.making.light.live == 0)
+    assert posing.picture is None, "it was taken away while another was read"
 
 
 def test_a_saved_picture_asks_for_its_pose_picture_again(
