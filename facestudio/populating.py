@@ -13,7 +13,7 @@ not talk. The sibling of `generating`; knows no files.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,6 +42,7 @@ class Nobody:
 
     Attributes:
         number: 1 is the first of the dataset. identity: who, to the embedder that the method listens to.
+        anew: 0 for who was planned, else which of those who may come in that place (`Successors`).
         unusual: distance from the middle of real people, 1 is as far as nine in ten of them.
         nearest_known: cosine to the training person that is most like them.
     """
@@ -50,6 +51,7 @@ class Nobody:
     identity: Identity
     unusual: float
     nearest_known: float
+    anew: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +97,7 @@ class Order:
     Attributes:
         people: how many; pictures: of each. seed: of the whole dataset.
         vary: how far each picture's identity is from the person's, as 1 - cosine. tries: how often a picture is drawn at most.
+        apart: whether somebody else takes the place of a person whose pictures are too like those of others.
 
     UsageError when a number makes no sense.
     """
@@ -104,6 +107,7 @@ class Order:
     seed: int = 0
     vary: float = 0.0
     tries: int = 3
+    apart: bool = True
 
     def __post_init__(self) -> None:
         for name, value, most in (
@@ -127,10 +131,30 @@ def plan(space: IdentitySpace, order: Order, progress: Progress | None = None) -
     ]
 
 
-def seed_of(seed: int, number: int, place: int, attempt: int) -> int:
-    """The seed of a picture, by the dataset's `seed`, the person's number, the picture's place and the try, which count from 0
-    but for the number; below 2^53, so that a spreadsheet keeps it."""
-    return int(np.random.SeedSequence([seed, number, place, attempt]).generate_state(1, np.uint64)[0]) >> 11
+class Successors:
+    """Who may come in the place of planned people, on every machine the same: a list for each number, which counts from 1."""
+
+    def __init__(self, space: IdentitySpace, seed: int) -> None:
+        self._space, self._seed = space, seed
+
+    def of(self, number: int) -> Iterator[tuple[int, Identity]]:
+        """Those for person `number`, in order; who of them is apart from others is not asked."""
+        return enumerate(self._space.people(np.random.SeedSequence([self._seed, number], spawn_key=(1,))), 1)
+
+    def identity(self, number: int, anew: int) -> Identity | None:
+        """The one that is called `anew`; None when there is none."""
+        return next((identity for place, identity in self.of(number) if place == anew), None)
+
+    def nobody(self, number: int, anew: int, identity: Identity) -> Nobody:
+        """The same as somebody to be drawn."""
+        return Nobody(number, identity, self._space.unusual(identity), self._space.nearest_known(identity), anew)
+
+
+def seed_of(seed: int, number: int, place: int, attempt: int, anew: int = 0) -> int:
+    """The seed of a picture, by the dataset's `seed`, the person's number, the picture's place, the try and who it is of those
+    for that number, which count from 0 but for the number; below 2^53, so that a spreadsheet keeps it."""
+    sequence = np.random.SeedSequence([seed, number, place, attempt], spawn_key=(anew,) if anew else ())
+    return int(sequence.generate_state(1, np.uint64)[0]) >> 11
 
 
 class Painter:
@@ -157,6 +181,8 @@ class Painter:
             raise ValueError(f"{synthesizer.id} needs judges that it does not listen to, not {told}")
         self._synthesizer, self._space, self._detector = synthesizer, space, detector
         self._judges, self._options, self._order = judges, options, order
+        self.successors = Successors(space, order.seed)
+        self.strangers = space.strangers
         self.thresholds = {j.id: threshold_at(j.checkpoint.calibration, far, j.id) for j in judges}
 
     def paint(
@@ -206,7 +232,10 @@ class Painter:
         portion = 1 if order.vary else PORTION  # of pictures of one and the same identity
         stage = "Drawing again" if attempt else "Drawing people"
         for start in progress.track(range(0, len(places), portion), stage):
-            seeds = [seed_of(order.seed, nobody.number, place, attempt) for place in places[start : start + portion]]
+            seeds = [
+                seed_of(order.seed, nobody.number, place, attempt, nobody.anew)
+                for place in places[start : start + portion]
+            ]
             identity = self._space.near(nobody.identity, order.vary, seeds[0]) if order.vary else nobody.identity
             for _ in progress.track(range(1), stage, share=DRAWING):
                 pixels = self._synthesizer(Wish(identity), seeds, self._options, progress)

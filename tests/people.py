@@ -30,7 +30,8 @@ class Texture:
     """A Synthesizer without weights: the coarse texture is the identity's, the grain the seed's.
 
     Args:
-        strange: seeds of pictures that show somebody else; blank: seeds of pictures without a face.
+        strange: seeds of pictures that show somebody else; blank: seeds of pictures without a face. twins: seeds of pictures that
+            show the texture of that number, whoever was asked for.
     """
 
     id, goal, template, embedder = "texture", "create", FFHQ_256, "fake"
@@ -41,10 +42,12 @@ class Texture:
 
         steps: int = option(3, title="Steps", minimum=1, maximum=9, step=1)
 
-    def __init__(self, strange: Collection[int] = (), blank: Collection[int] = ()) -> None:
+    def __init__(
+        self, strange: Collection[int] = (), blank: Collection[int] = (), twins: Mapping[int, int] | None = None
+    ) -> None:
         self.checkpoint = fake_checkpoint("texture-weights", goal="create", conditioned_on=("fake",))
         self.asked: list[tuple[Wish | Sequence[Wish], list[int]]] = []
-        self._strange, self._blank = set(strange), set(blank)
+        self._strange, self._blank, self._twins = set(strange), set(blank), dict(twins or {})
 
     def __call__(
         self, wish: Wish | Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress
@@ -57,7 +60,7 @@ class Texture:
     def _picture(self, who: int, seed: int) -> np.ndarray:
         if seed in self._blank:
             return np.full((128, 128, 3), BLANK, np.uint8)
-        coarse = picture(128, 128, seed=seed if seed in self._strange else who)
+        coarse = picture(128, 128, seed=seed if seed in self._strange else self._twins.get(seed, who))
         grain = np.random.default_rng(seed).integers(-9, 10, coarse.shape)
         return np.clip(coarse + grain, 0, 255).astype(np.uint8)
 

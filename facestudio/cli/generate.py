@@ -115,6 +115,15 @@ def generate(
             metavar="I/N", help="Draw only this part of the people, such as 3/8, as other machines do theirs."
         ),
     ] = None,
+    apart: Annotated[
+        bool | None,
+        typer.Option(
+            "--apart/--no-apart",
+            help="Draw somebody else instead of a person whose pictures look too like those of others in a dataset. Default: "
+            "--apart, and a dataset goes on as it was begun.",
+            show_default=False,
+        ),
+    ] = None,
     method: Annotated[str | None, typer.Option(help="How to draw, such as arc2face.")] = None,
     checkpoint: Weights = None,
     format: Annotated[str, typer.Option(help="Write this format (png, jpg, webp ...).")] = "png",
@@ -153,7 +162,7 @@ def generate(
         screen.warn(said)
     moved = {**(same.sliders if same is not None else {}), **sliders_given(slider or ())}
     check(moved, studio.sliders(entry.id))
-    asked = Asked(identities, per_identity, vary, tries, shard, resume)
+    asked = Asked(identities, per_identity, vary, tries, shard, resume, apart)
     if identities is not None:
         single: dict[str, Any] = {
             "--from": source,

@@ -14,7 +14,7 @@ from facestudio.cli.console import Screen
 from facestudio.cli.report import count
 from facestudio.datasets import asking, telling
 from facestudio.datasets.page import per_thousand
-from facestudio.datasets.records import PersonRecord
+from facestudio.datasets.records import PersonRecord, folder_name
 from facestudio.datasets.running import Drawn, Shard, Writing
 from facestudio.datasets.tables import EMBEDDINGS, PAGE, PEOPLE, PICTURES, Measured
 from facestudio.errors import UsageError
@@ -33,22 +33,25 @@ class Asked:
     tries: int | None
     shard: str | None
     resume: bool
+    apart: bool | None = None
 
     def check_none(self) -> None:
         """UsageError when one was given without --identities, which it belongs to."""
         for name, value in (
             *(("--per-identity", self.per_identity), ("--tries", self.tries)),
-            *(("--shard", self.shard), ("--resume", self.resume or None)),
+            *(("--shard", self.shard), ("--resume", self.resume or None), ("--apart", self.apart)),
         ):
             if value is not None:
                 raise UsageError(f"{name} belongs to a dataset; say how many people by --identities.")
 
-    def order(self, seed: int) -> Order:
-        """What is asked for; UsageError when a number makes no sense."""
+    def order(self, seed: int, output: Path) -> Order:
+        """What is asked for; UsageError when a number makes no sense. People are kept apart as the dataset in `output` was begun
+        where that was not said."""
         given = {"vary": self.vary, "tries": self.tries}
         more: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         pictures = asking.PER_IDENTITY if self.per_identity is None else self.per_identity
-        return Order(self.identities or 0, pictures, seed, **more)
+        apart = asking.apart_at(output) if self.apart is None else self.apart
+        return Order(self.identities or 0, pictures, seed, apart=apart, **more)
 
 
 def populate(
@@ -65,7 +68,7 @@ def populate(
     for name, value in others.items():
         if value:
             raise UsageError(f"{name} is for single pictures and does not go with --identities.")
-    order = asked.order(recipe.seed)
+    order = asked.order(recipe.seed, output)
     shard = Shard() if asked.shard is None else Shard.parse(asked.shard)
     suffix = f".{format.lower().lstrip('.')}"
     asking.check(output, order, shard, suffix)
@@ -80,14 +83,16 @@ def populate(
             output, recipe, order, shard=shard, writing=writing, progress=progress, done=done
         )
     screen.say(_summary(output, drawn, measured))
-    return 1 if drawn.marked else 0
+    return 1 if drawn.marked or drawn.too_like else 0
 
 
 def _text(output: Path, record: PersonRecord) -> str:
     """A person who was drawn: where, in how long, and how many pictures are marked."""
     marked = sum(bool(picture.note) for picture in record.pictures)
     words = f"{output / record.name}: {count(len(record.pictures), 'picture')} in {record.seconds:.1f} s"
-    return words + (f", {marked} marked" if marked else "")
+    words += f", {marked} marked" if marked else ""
+    words += f", after {count(len(record.given_up), 'other')} who looked too like others" if record.given_up else ""
+    return words + (f", and looks too like {folder_name(record.too_like.number)}" if record.too_like else "")
 
 
 def _summary(output: Path, drawn: Drawn, measured: Measured) -> str:
@@ -98,6 +103,8 @@ def _summary(output: Path, drawn: Drawn, measured: Measured) -> str:
     lines.append(telling.faces(measured))
     for judge, pairs in measured.pairs.items():
         lines.append(f"  {judge} (same person from {pairs.threshold:.2f}): {telling.proof(pairs)}")
+    if words := telling.alike(measured):
+        lines.append(words)
     lines += [
         f"{seconds:.0f} s for a thousand pictures on {device}" for device, seconds in per_thousand(measured).items()
     ]

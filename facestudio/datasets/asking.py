@@ -11,7 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from facestudio.datasets.places import check_free
+from facestudio.datasets import doubles
+from facestudio.datasets.places import check_free, settings_at
 from facestudio.datasets.running import Shard
 from facestudio.errors import UsageError
 from facestudio.planning import is_file_name
@@ -47,13 +48,21 @@ def settings_of(recipe: Recipe, options: Any, order: Order, far: float, suffix: 
         **{"checkpoint": recipe.checkpoint, "method": recipe.method, "options": asdict(options), "seed": order.seed},
         **{"pictures": order.pictures, "vary": order.vary, "tries": order.tries, "far": far, "format": suffix[1:]},
     }
+    known |= {"apart_in_pictures": doubles.RULE} if order.apart else {}
     return known | ({"sliders": dict(recipe.sliders)} if recipe.sliders else {})
+
+
+def apart_at(out: Path) -> bool:
+    """Whether people are kept apart in pictures where nobody says: as the dataset in `out` was begun, else they are."""
+    begun = settings_at(out)
+    return begun is None or "apart_in_pictures" in begun
 
 
 def asked_by(settings: Mapping[str, Any], people: int) -> tuple[Recipe, Order]:
     """What was asked for when people of these `settings` were drawn; UsageError when they are no dataset's."""
     try:
-        order = Order(people, settings["pictures"], settings["seed"], settings["vary"], settings["tries"])
+        apart = "apart_in_pictures" in settings
+        order = Order(people, settings["pictures"], settings["seed"], settings["vary"], settings["tries"], apart)
         sliders = {str(name): float(value) for name, value in settings.get("sliders", {}).items()}
         recipe = Recipe(
             settings["checkpoint"], settings["method"], dict(settings["options"]), order.seed, sliders=sliders

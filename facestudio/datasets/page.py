@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from facestudio.datasets.doubles import LIMIT
 from facestudio.datasets.folder import numbers
 from facestudio.datasets.measuring import BINS, Pairs, share
-from facestudio.datasets.records import folder_name
+from facestudio.datasets.records import PersonRecord, folder_name
 from facestudio.datasets.tables import PAGE, PEOPLE, PICTURES, Measured, look, write_tables
 from facestudio.pages import escaped, page, write_text
 from facestudio.progress import Progress
@@ -25,6 +26,10 @@ svg { width: 100%; max-width: 46rem; display: block; } svg text { font: 12px sys
 .same { fill: #2a78c4; fill-opacity: .6; } .different { fill: #d0682a; fill-opacity: .6; }
 .line { stroke: currentColor; stroke-width: 1; } .threshold { stroke: currentColor; stroke-dasharray: 5 4; stroke-width: 1.5; }
 """
+_RULE = (
+    f"Two people are too alike when the mean cosine of their pictures reaches {LIMIT:g} of a recogniser's threshold. Who was "
+    "drawn on one machine is apart from who has a smaller number there; others can only be listed."
+)
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 240, 10, 34
 
 
@@ -37,6 +42,7 @@ def write_page(out: Path, measured: Measured) -> Path:
     parts += ["<h2>Known again, and mistaken</h2>", _shares(measured), f"<p>{escaped(_chosen(measured))}</p>"]
     for pairs in measured.pairs.values():
         parts += [f"<h2>{escaped(pairs.title)}</h2>", _histogram(pairs)]
+    parts += ["<h2>People who look alike</h2>", *_alike(measured)]
     parts += ["<h2>Pictures</h2>", _rows(_counts(measured)), "<h2>People</h2>", _rows(_apart(measured))]
     marked = [(p.name, picture.file, picture.note) for p in measured.people for picture in p.pictures if picture.note]
     if marked:
@@ -96,6 +102,59 @@ def _chosen(measured: Measured) -> str:
     return (
         f"Pictures that were drawn again because no face was found or a recogniser did not know the person: {again}. "
         "So these recognisers chose what they measure; “at the first try” is without that choice."
+    ) + (
+        f" {_drawn_anew(measured.replaced)}, so these recognisers chose what they measure of two people, too."
+        if measured.replaced
+        else ""
+    )
+
+
+def alike(measured: Measured) -> str:
+    """How many pairs of two people look too alike, and which are closest; "" where there are none."""
+    doubles = measured.doubles
+    if not doubles.pairs:
+        return ""
+    pairs = f"{doubles.pairs} pairs" if doubles.pairs > 1 else "1 pair"
+    looks = "looks" if doubles.too_alike == 1 else "look"
+    first = doubles.closest[0]
+    closest = f"{folder_name(first.number)} and {folder_name(first.other.number)}"
+    return f"{doubles.too_alike or 'None'} of {pairs} of two people {looks} too alike; the closest are {closest}."
+
+
+def _drawn_anew(number: int) -> str:
+    people = f"{number} person was" if number == 1 else f"{number} people were"
+    return f"{people} drawn anew, because those who were planned were too like others"
+
+
+def _alike(measured: Measured) -> Iterable[str]:
+    yield f"<p>{escaped(alike(measured) or 'There are no two people with faces to compare.')} {escaped(_RULE)}</p>"
+    if measured.replaced:
+        yield f"<p>{escaped(_drawn_anew(measured.replaced))}.</p>"
+    kept = [person for person in measured.people if person.too_like is not None]
+    if kept:
+        lines = "".join(f"<li>{escaped(_stays(person))}</li>" for person in kept[:MOST_LINES])
+        more = f"<p>The first {MOST_LINES} of {len(kept)}.</p>" if len(kept) > MOST_LINES else ""
+        yield f"<ul>{lines}</ul>{more}"
+    if not measured.doubles.closest:
+        return
+    rows = []
+    for pair in measured.doubles.closest:
+        judge, double = measured.pairs[pair.other.judge].title, pair.other
+        cells = [folder_name(pair.number), folder_name(double.number), judge, f"{double.cosine:.3f}"]
+        cells += [f"{double.limit:.3f}", "too alike" if double.cosine >= double.limit else ""]
+        rows.append("<tr>" + "".join(f"<td>{escaped(cell)}</td>" for cell in cells) + "</tr>")
+    head = "".join(f"<th>{name}</th>" for name in ("Person", "and", "Recogniser", "Mean cosine", "Limit", ""))
+    yield f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _stays(person: PersonRecord) -> str:
+    like = person.too_like
+    assert like is not None
+    drawn = len(person.given_up) + 1
+    though = f", though {drawn} people were drawn for that number" if drawn > 1 else ""
+    return (
+        f"{person.name} stays{though}: it is like {folder_name(like.number)} (mean cosine {like.cosine:.3f}, "
+        f"the limit is {like.limit:.3f}, {person.judges[like.judge][0]})."
     )
 
 

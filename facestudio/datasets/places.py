@@ -18,6 +18,7 @@ from facestudio.errors import FaceStudioError, UsageError
 from facestudio.files import shown
 
 _SYSTEM = {"thumbs.db", "desktop.ini"}  # what file browsers leave, beside hidden files
+_CALLED = {"checkpoint": "weights", "far": "false accept rate", "apart_in_pictures": "lookalikes drawn anew"}
 _OTHER = "Choose another folder, or a name that is new."
 
 
@@ -79,6 +80,12 @@ def check_free(out: Path) -> None:
         raise UsageError(_foreign(out, names), hint=_OTHER)
 
 
+def settings_at(out: Path) -> Mapping[str, Any] | None:
+    """The settings of the dataset in `out`; None where none is."""
+    found = _records(out)
+    return found[0].settings if found else None
+
+
 def _foreign(out: Path, names: Sequence[str]) -> str:
     what = shown(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
     return f"The folder {shown(out)} is not empty, and holds no dataset: {what}."
@@ -106,7 +113,7 @@ def _differences(asked: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[st
     """The names of settings that are not alike; of options and sliders, which of them."""
     asked = json.loads(json.dumps(dict(asked)))
     names: list[str] = []
-    for key in (*asked, *({"sliders"} & set(found) - set(asked))):
+    for key in (*asked, *sorted({"sliders", "apart_in_pictures"} & set(found) - set(asked))):
         one, other = asked.get(key), found.get(key)
         if one == other:
             continue
@@ -114,7 +121,7 @@ def _differences(asked: Mapping[str, Any], found: Mapping[str, Any]) -> tuple[st
             one, other = one or {}, other or {}
             names += sorted(name.replace("_", " ") for name in {*one, *other} if one.get(name) != other.get(name))
         elif key != "method" or asked.get("checkpoint") == found.get("checkpoint"):
-            names.append({"checkpoint": "weights", "far": "false accept rate"}.get(key, key))
+            names.append(_CALLED.get(key, key))
     return tuple(names)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from facestudio.datasets.doubles import Double
 from facestudio.errors import FaceStudioError
 from facestudio.populating import Person
 
@@ -51,7 +52,10 @@ class PersonRecord:
         settings: all that decides what the pictures are like; people who are in one dataset have the same.
         made: what else may be known of the run that drew them: version, device, shard, number of people asked for.
         judges: title and threshold by judge. identity: (D,) float32 of unit length, of the embedder that the method listens to.
-        number, unusual, nearest_known, first_faces, first_pairs, seconds: as in `populating`.
+        number, unusual, nearest_known, anew, first_faces, first_pairs: as in `populating`. seconds: of drawing and judging this
+            person and those who were given up for them.
+        given_up: of each who was drawn for this number before, whom that one was too like. too_like: whom this one is too like,
+            who was kept because nobody better was found; None when it is well apart, or nobody looked.
     """
 
     settings: Mapping[str, Any]
@@ -65,6 +69,9 @@ class PersonRecord:
     first_pairs: Mapping[str, tuple[int, int]]
     seconds: float
     pictures: tuple[PictureRecord, ...]
+    anew: int = 0
+    given_up: tuple[Double, ...] = ()
+    too_like: Double | None = None
 
     @property
     def name(self) -> str:
@@ -86,7 +93,10 @@ class PersonRecord:
             pictures = tuple(_picture(each) for each in content.pop("pictures"))
             judges = {judge: (str(title), float(threshold)) for judge, (title, threshold) in content["judges"].items()}
             pairs = {judge: (int(above), int(all)) for judge, (above, all) in content["first_pairs"].items()}
+            given_up = tuple(Double(**each) for each in content.get("given_up", ()))
+            like = content.get("too_like")
             changed = {"judges": judges, "first_pairs": pairs, "identity": _unpacked(content["identity"])}
+            changed |= {"given_up": given_up, "too_like": None if like is None else Double(**like)}
             return cls(pictures=pictures, **{**content, **changed})
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise FaceStudioError("This is not the record of a person.") from error
@@ -103,6 +113,8 @@ def record_of(
     settings: Mapping[str, Any],
     made: Mapping[str, Any],
     judges: Mapping[str, tuple[str, float]],
+    given_up: Sequence[Double] = (),
+    too_like: Double | None = None,
 ) -> PersonRecord:
     """The record of `person`, whose picture at each place is in the file of that name and hash."""
     pictures = []
@@ -135,6 +147,9 @@ def record_of(
         first_pairs=person.first_pairs,
         seconds=person.seconds,
         pictures=tuple(pictures),
+        anew=nobody.anew,
+        given_up=tuple(given_up),
+        too_like=too_like,
     )
 
 

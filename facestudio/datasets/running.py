@@ -1,19 +1,25 @@
 """A run: the people of a dataset, or of one machine's share of it, drawn and written one after the other.
 
 The same seed and number are the same person on every machine, so several machines share a dataset by telling each which part is
-its own. A run that goes on keeps the people who are whole and made by the same settings, whoever drew them. The journal of the
-part (journal.py) is only its lock: what was written is told by the folders themselves, because they may come from elsewhere.
+its own. A run that goes on keeps the people who are whole and made by the same settings, whoever drew them. Nobody is written
+before it is settled who has the number (choosing.py). The journal of the part (journal.py) is only its lock: what was written is
+told by the folders themselves, because they may come from elsewhere.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from facestudio.datasets.choosing import Choice, Chooser
+from facestudio.datasets.doubles import mean_of
 from facestudio.datasets.folder import (
     PictureRecipe,
     check_removable,
@@ -25,7 +31,7 @@ from facestudio.datasets.folder import (
 from facestudio.datasets.records import PersonRecord, folder_name
 from facestudio.errors import FaceStudioError, UnwritableOutput, UsageError
 from facestudio.journal import Journal
-from facestudio.populating import Nobody, Order, Painter
+from facestudio.populating import Nobody, Order, Painter, Successors
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe, app_version
 
@@ -72,11 +78,14 @@ class Writing:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a run did: how many people it `made` and `kept`, how many of their pictures are `marked`."""
+    """What a run did: how many people it `made` and `kept`, how many of their pictures are `marked`; how many of these people are
+    not those who were planned (`replaced`), and how many are too like others all the same (`too_like`)."""
 
     made: int
     kept: int
     marked: int
+    replaced: int = 0
+    too_like: int = 0
 
 
 def run(
@@ -113,23 +122,39 @@ def run(
     lock = out if shard.count == 1 else out / f"part-{shard.index}-of-{shard.count}"
     with Journal(lock, json.dumps(settings, sort_keys=True)):
         clear(out, own)
-        kept = _kept(out, people, own, settings, writing, progress)
+        chooser, count = Chooser(people, own, painter, order), _Count(progress, len(own) * order.pictures, len(own))
+        kept = set()
+        for record in _kept(out, people, painter.successors, own, settings, writing, progress):
+            kept.add(record.number)
+            chooser.keep(
+                record.number,
+                record.identity,
+                mean_of([picture.embeddings for picture in record.pictures if picture.embeddings]),
+            )
+            count.keep(record)
         _make(out)
-        todo = [people[number - 1] for number in own if number not in kept]
-        all_of = len(own) * order.pictures, len(own)
-        count = _Count(progress, *all_of, len(kept) * order.pictures, len(kept), sum(kept.values()))
+        todo = [number for number in own if number not in kept]
         count.tell()
-        for nobody in progress.track(todo, "People"):
-
-            def of_picture(seed: int, nobody: Nobody = nobody) -> PictureRecipe:
-                return PictureRecipe(replace(recipe, seed=seed), {"seed": order.seed, "number": nobody.number})
-
-            person = painter.paint(nobody, progress, count.one)
-            replacing = writing.overwrite or writing.resume
-            record = write_person(out, person, of_picture, (settings, made, titles), writing.suffix, replacing)
-            count.finished(_marked(record))
+        for number in progress.track(todo, "People"):
+            choice = chooser.choose(number, progress, count.one, partial(count.given_up, order.pictures))
+            record = write_person(
+                out,
+                choice.person,
+                partial(_of_picture, recipe, order, choice),
+                (settings, made, titles),
+                writing.suffix,
+                writing.overwrite or writing.resume,
+                (choice.given_up, choice.too_like),
+            )
+            count.finished(record)
             done(record)
-        return Drawn(len(todo), len(kept), count.marked)
+        return Drawn(len(todo), len(kept), count.marked, count.replaced, count.too_like)
+
+
+def _of_picture(recipe: Recipe, order: Order, choice: Choice, seed: int) -> PictureRecipe:
+    nobody = choice.person.nobody
+    who = {"seed": order.seed, "number": nobody.number} | ({"anew": nobody.anew} if nobody.anew else {})
+    return PictureRecipe(replace(recipe, seed=seed), who)
 
 
 @dataclass
@@ -139,25 +164,44 @@ class _Count:
     progress: Progress
     all: int
     everybody: int
-    drawn: int
-    people: int
-    marked: int
+    drawn: int = 0
+    people: int = 0
+    marked: int = 0
+    replaced: int = 0
+    too_like: int = 0
 
     def one(self) -> None:
         """Another picture is drawn."""
         self.drawn += 1
         self.tell()
 
-    def finished(self, marked: int) -> None:
-        """Another person is there, with so many marked pictures."""
-        self.people += 1
-        self.marked += marked
+    def given_up(self, pictures: int) -> None:
+        """Somebody was drawn who is too like others, and so many pictures are drawn anew."""
+        self.drawn -= pictures
         self.tell()
+
+    def keep(self, record: PersonRecord) -> None:
+        """Somebody need not be drawn."""
+        self.drawn += len(record.pictures)
+        self._add(record)
+
+    def finished(self, record: PersonRecord) -> None:
+        """Another person is there."""
+        self._add(record)
+        self.tell()
+
+    def _add(self, record: PersonRecord) -> None:
+        self.people += 1
+        self.marked += sum(bool(picture.note) for picture in record.pictures)
+        self.replaced += record.anew > 0
+        self.too_like += record.too_like is not None
 
     def tell(self) -> None:
         """Let the progress say how far it is."""
         words = f"{self.drawn} of {self.all} pictures, {self.people} of {self.everybody} people"
-        self.progress.tally = words + (f", {self.marked} marked" if self.marked else "")
+        for number, what in ((self.marked, "marked"), (self.replaced, "drawn anew")):
+            words += f", {number} {what}" if number else ""
+        self.progress.tally = words
 
 
 def _make(out: Path) -> None:
@@ -174,19 +218,18 @@ def _make(out: Path) -> None:
 def _kept(
     out: Path,
     people: Sequence[Nobody],
+    successors: Successors,
     own: range,
     settings: Mapping[str, Any],
     writing: Writing,
     progress: Progress,
-) -> dict[int, int]:
-    """Those of `own` who need not be drawn, with how many of their pictures are marked; raises when anything must not be as it
-    is found."""
-    kept = {}
+) -> Iterator[PersonRecord]:
+    """Those of `own` who need not be drawn; raises when anything must not be as it is found."""
     here = set(numbers(out))
     for number in progress.track(sorted(here | {n for n in own if os.path.lexists(out / folder_name(n))}), "Looking"):
         folder = out / folder_name(number)
         if number not in own:
-            _check_fits(out, number, people, settings)
+            _check_fits(out, number, people, successors, settings)
             continue
         if not writing.resume and not writing.overwrite:
             raise UnwritableOutput(
@@ -202,23 +245,20 @@ def _kept(
         if record.settings != settings and writing.overwrite:
             continue
         _check_settings(folder, record, settings)
-        _check_same(folder, record, people)
-        kept[number] = _marked(record)
-    return kept
+        _check_same(folder, record, people, successors)
+        yield record
 
 
-def _marked(record: PersonRecord) -> int:
-    return sum(bool(picture.note) for picture in record.pictures)
-
-
-def _check_fits(out: Path, number: int, people: Sequence[Nobody], settings: Mapping[str, Any]) -> None:
+def _check_fits(
+    out: Path, number: int, people: Sequence[Nobody], successors: Successors, settings: Mapping[str, Any]
+) -> None:
     """Raise unless the person of another part may stay beside ours; what is no person is nobody's business."""
     try:
         record = read_person(out, number, whole=False)
     except FaceStudioError:
         return
     _check_settings(out / folder_name(number), record, settings)
-    _check_same(out / folder_name(number), record, people)
+    _check_same(out / folder_name(number), record, people, successors)
 
 
 def _check_settings(folder: Path, record: PersonRecord, settings: Mapping[str, Any]) -> None:
@@ -229,11 +269,15 @@ def _check_settings(folder: Path, record: PersonRecord, settings: Mapping[str, A
         )
 
 
-def _check_same(folder: Path, record: PersonRecord, people: Sequence[Nobody]) -> None:
-    """UsageError when `record` is of somebody else than this machine would draw by its number."""
-    if record.number > len(people):
+def _check_same(folder: Path, record: PersonRecord, people: Sequence[Nobody], successors: Successors) -> None:
+    """UsageError when `record` is of somebody else than this machine would draw by its number, and by which of those it is."""
+    if record.anew:
+        who = successors.identity(record.number, record.anew)
+    elif record.number <= len(people):
+        who = people[record.number - 1].identity
+    else:
         return
-    planned = people[record.number - 1].identity.embedding
+    planned = np.zeros(0) if who is None else who.embedding
     if len(planned) != len(record.identity) or float(planned @ record.identity) < SAME:
         raise UsageError(
             f"{folder} holds somebody else than this machine plans for that number, though the settings are the same.",

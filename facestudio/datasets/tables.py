@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from facestudio.datasets import folder
+from facestudio.datasets.doubles import Doubles, compare, mean_of
 from facestudio.datasets.measuring import Pairs, measure
 from facestudio.datasets.records import PersonRecord
 from facestudio.errors import FaceStudioError, UsageError
@@ -29,6 +30,7 @@ PEOPLE, PICTURES, EMBEDDINGS, PAGE = "identities.csv", "images.csv", "embeddings
 _OF_PERSON = (
     *("person", "seed", "unusualness", "nearest training person", "nearest other person", "who is"),
     *("pictures", "faces", "marked", "seconds"),
+    *("drawn anew", "looks most like", "by", "mean cosine", "limit", "too alike"),
 )
 _OF_PICTURE = (
     *("picture", "person", "seed", "tries", "face found", "score", "yaw", "pitch", "roll", "eyes apart", "remark"),
@@ -42,7 +44,8 @@ class Measured:
     Attributes:
         people: their records, by number. pairs: by judge. rows: for each picture with a face, by (number, place), its row in
             the arrays of `pairs`.
-        nearest: (K,) largest cosine of each person to another one, as they were planned; nearest_to: (K,) whose number, 0: none.
+        nearest: (K,) largest cosine of each person to another one, as identities; nearest_to: (K,) whose number, 0: none.
+        doubles: whose pictures are like whose.
     """
 
     people: tuple[PersonRecord, ...]
@@ -50,6 +53,7 @@ class Measured:
     rows: Mapping[tuple[int, int], int]
     nearest: np.ndarray
     nearest_to: np.ndarray
+    doubles: Doubles
 
     @cached_property
     def pictures(self) -> int:
@@ -60,6 +64,11 @@ class Measured:
     def marked(self) -> int:
         """How many of them are marked."""
         return sum(bool(picture.note) for person in self.people for picture in person.pictures)
+
+    @cached_property
+    def replaced(self) -> int:
+        """How many people are not those who were planned."""
+        return sum(person.anew > 0 for person in self.people)
 
     @property
     def faces(self) -> int:
@@ -108,7 +117,12 @@ def look(out: Path, progress: Progress | None = None) -> Measured:
     planned = np.stack([person.identity for person in people])
     apart = measure("", "", 1.0, planned, [person.number for person in people])
     rows = {(person.number, place): row for row, (person, place) in enumerate(seen)}
-    return Measured(tuple(people), pairs, rows, apart.closest, np.maximum(apart.closest_to, 0))
+    means = {
+        person.number: mean_of([picture.embeddings for picture in person.pictures if picture.embeddings])
+        for person in people
+    }
+    doubles = compare(means, {judge: threshold for judge, (_, threshold) in people[0].judges.items()}, progress)
+    return Measured(tuple(people), pairs, rows, apart.closest, np.maximum(apart.closest_to, 0), doubles)
 
 
 def write_tables(out: Path, measured: Measured) -> None:
@@ -156,7 +170,13 @@ def _person(measured: Measured, index: int) -> dict[str, Any]:
         "faces": sum(picture.score is not None for picture in person.pictures),
         "marked": sum(bool(picture.note) for picture in person.pictures),
         "seconds": round(person.seconds, 2),
+        "drawn anew": len(person.given_up),
     }
+    double = measured.doubles.nearest.get(person.number)
+    if double is not None:
+        row |= {"looks most like": folder.folder_name(double.number), "by": double.judge}
+        row |= {"mean cosine": double.cosine, "limit": double.limit}
+        row["too alike"] = "yes" if double.cosine >= double.limit else "no"
     rows = [
         measured.rows[key] for place in range(len(person.pictures)) if (key := (person.number, place)) in measured.rows
     ]

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from facestudio.datasets.asking import people
 from facestudio.datasets.measuring import Pairs
-from facestudio.datasets.page import percent
+from facestudio.datasets.page import alike, percent
 from facestudio.datasets.running import Drawn
 from facestudio.datasets.tables import Measured
+
+__all__ = ["alike", "faces", "here", "made", "missing", "proof"]
 
 
 def made(drawn: Drawn) -> str:
     """What the run did."""
-    return f"{people(drawn.made)} drawn, {drawn.kept} kept."
+    words = f"{people(drawn.made)} drawn, {drawn.kept} kept."
+    were = "was" if drawn.replaced == 1 else "were"
+    if drawn.replaced:
+        words += f" {people(drawn.replaced)} {were} drawn anew, because those who were planned looked too like others."
+    if drawn.too_like:
+        stay = "stays" if drawn.too_like == 1 else "stay"
+        words += f" {people(drawn.too_like)} {stay}, though too like others; the report says whom."
+    return words
 
 
 def here(measured: Measured) -> str:

@@ -7,7 +7,7 @@ to, so nothing here judges a picture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,6 +87,14 @@ class IdentitySpace:
             f"Only {len(found) - len(others)} of {count} people could be found who are all apart from each other.",
             hint="Ask for fewer people.",
         )
+
+    def people(self, seed: np.random.SeedSequence) -> Iterator[Identity]:
+        """Such people one after the other, the same for the same seed, and not kept apart from each other; they end when so many
+        were drawn that nobody would wait for more."""
+        random = np.random.default_rng(seed)
+        for _ in range(_PATIENCE):
+            for vector in self._usual(random):
+                yield Identity(vector, self.embedder)
 
     def of(self, who: Who) -> Identity | None:
         """The identity of `who`, the same on every machine; None for anybody. Errors as of `near` and `between`."""

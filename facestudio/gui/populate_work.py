@@ -130,7 +130,7 @@ def run(studio: Studio, wanted: Wanted, shown: Callable[[Shown], None], progress
         progress=progress,
         done=done,
     )
-    remarks = (telling.made(drawn), telling.missing(measured), telling.faces(measured))
+    remarks = (telling.made(drawn), telling.missing(measured), telling.faces(measured), telling.alike(measured))
     return Outcome(
         wanted.out,
         wanted.out / PAGE,

@@ -36,8 +36,8 @@ BUSY = "A dataset is being made. Wait until it is there, or stop it in Generate 
 
 
 class Populating(Workplace):
-    """What is asked for (`people`, `pictures`, `seed`, `vary`, `tries`, `shard`, `out`), and how far it is. `others` are the
-    workspaces besides `making`; none of them begins anything while a dataset is made.
+    """What is asked for (`people`, `pictures`, `seed`, `vary`, `tries`, `apart`, `shard`, `out`), and how far it is. `others` are
+    the workspaces besides `making`; none of them begins anything while a dataset is made.
 
     Attributes:
         place: what is in the folder; None while that is looked at. before: a dataset that was never finished, to go on with.
@@ -54,7 +54,7 @@ class Populating(Workplace):
         super().__init__(making.studio, making.compute, making.light, parent)
         self._making, self._others, self._stored, self._pace = making, (making, *others), settings, Pace(settings)
         self.people, self.pictures = PEOPLE, PER_IDENTITY
-        self.vary, self.tries, self.shard = 0.0, Order(1, 1).tries, Shard()
+        self.vary, self.tries, self.apart, self.shard = 0.0, Order(1, 1).tries, True, Shard()
         self.out: Path | None = None
         self.place: Place | None = None
         self.before: Beginning | None = None
@@ -109,7 +109,7 @@ class Populating(Workplace):
         """All that is asked for; None while a part of it is lacking."""
         if self.recipe is None or self.out is None:
             return None
-        order = Order(self.people, self.pictures, self.seed, self.vary, self.tries)
+        order = Order(self.people, self.pictures, self.seed, self.vary, self.tries, self.apart)
         return Wanted(self.out, self.recipe, order, self.shard, self._suffix)
 
     def ask(
@@ -119,6 +119,7 @@ class Populating(Workplace):
         vary: float | None = None,
         tries: int | None = None,
         shard: Shard | None = None,
+        apart: bool | None = None,
     ) -> None:
         """Ask for so many people and pictures of each; what is None stays."""
         before = self.wanted, self.people
@@ -126,6 +127,7 @@ class Populating(Workplace):
         self.vary = self.vary if vary is None else vary
         self.tries = self.tries if tries is None else tries
         self.shard = self.shard if shard is None else shard
+        self.apart = self.apart if apart is None else apart
         if before != (self.wanted, self.people):
             self._look()
 
@@ -156,6 +158,7 @@ class Populating(Workplace):
         order = wanted.order
         self._taken, self._suffix, self.out, self.seed = wanted.recipe, wanted.suffix, out, order.seed
         self.people, self.pictures, self.vary, self.tries = order.people, order.pictures, order.vary, order.tries
+        self.apart = order.apart
         self.shard = Shard()
         self.seed_changed.emit()
 

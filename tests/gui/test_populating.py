@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QStandardPaths, Qt, QUrl
+from PySide6.QtCore import QPoint, QStandardPaths, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel, QPushButton
@@ -27,7 +27,7 @@ from facestudio.gui.main_window import MainWindow
 from facestudio.gui.widgets.dataset_dialog import DONE, FORM, RUN, DatasetDialog
 from facestudio.methods.base import Wish
 from facestudio.options import OptionField, describe
-from facestudio.populating import Order
+from facestudio.populating import Order, seed_of
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from tests import fakes
@@ -266,6 +266,39 @@ def test_a_part_is_drawn_when_machines_share_it(qtbot: QtBot, shown: DatasetDial
     ended(qtbot, shown)
     assert "Not there yet: 1 person of those asked for." in shown.outcome.words
     assert (out / "0002").is_dir() and not (out / "0001").exists()
+
+
+def test_lookalikes_are_drawn_anew_unless_somebody_wants_them(
+    qtbot: QtBot, shown: DatasetDialog, studio: DatasetStudio, out: Path
+) -> None:
+    studio.texture = Texture(twins={seed_of(5, number, place, 0): 77 for number in (1, 2) for place in (0, 1)})
+    ask(qtbot, shown, out)
+    shown.form.more.title.click()
+    assert shown.form.apart.isChecked() and shown.form.more.title.text() == "More"
+    click(shown.start)
+    ended(qtbot, shown)
+    assert "1 person was drawn anew" in shown.outcome.words
+    assert "None of 1 pair of two people look too alike; the closest are 0002 and 0001." in shown.outcome.words
+    click(shown.another)
+    known(qtbot, shown)
+    plain = out.with_name("plain")
+    ask(qtbot, shown, plain)
+    QTest.mouseClick(shown.form.apart, LEFT, pos=QPoint(8, shown.form.apart.height() // 2))
+    known(qtbot, shown)
+    assert not shown.form.apart.isChecked()
+    assert shown.form.more.title.text() == "More \N{MIDDLE DOT} 1 changed"
+    click(shown.start)
+    ended(qtbot, shown)
+    assert "1 of 1 pair of two people looks too alike" in shown.outcome.words
+    assert [look(folder_of).people[1].anew > 0 for folder_of in (out, plain)] == [True, False]
+    click(shown.another)
+    known(qtbot, shown)
+    ask(qtbot, shown, out)
+    assert "made by other settings: lookalikes drawn anew." in shown.form.problem.text()
+    click(shown.form.take)
+    known(qtbot, shown)
+    assert shown.form.apart.isChecked() and not shown.form.problem.text()
+    assert "is complete: 2 of 2 people are there" in shown.form.going_on.text()
 
 
 # ---- stopped and gone on with

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt, Slot
 from PySide6.QtWidgets import (
+    QCheckBox,
     QDoubleSpinBox,
     QFileDialog,
     QGridLayout,
@@ -67,6 +68,11 @@ class DatasetForm(QWidget):
         self.vary.setToolTip("How far the looks of a person go, as 1 - cosine: 0 is always the very same face")
         self.tries = _number(1, 100, "Tries of a picture")
         self.tries.setToolTip("How often a picture is drawn at most until it shows its person")
+        self.apart = QCheckBox("&Draw lookalikes anew")
+        self.apart.setToolTip(
+            "Somebody else takes the place of a person whose pictures look too like those of people before;\n"
+            "at most five people are drawn for one number, so it can take longer"
+        )
         self.part, self.parts = _number(1, MOST_PARTS, "Part"), _number(1, MOST_PARTS, "Parts")
         for number in (self.part, self.parts):
             number.setToolTip(
@@ -79,6 +85,7 @@ class DatasetForm(QWidget):
         self._lay_out()
         for box in (self.people, self.pictures, self.vary, self.tries, self.part, self.parts):
             box.valueChanged.connect(self._asked)
+        self.apart.toggled.connect(self._asked)
         self.seed.valueChanged.connect(populating.set_seed)
         self.dice.clicked.connect(populating.shuffle_seed)
         self.folder.textEdited.connect(self._folder_written)
@@ -96,6 +103,7 @@ class DatasetForm(QWidget):
         _row(grid, 0, "&Vary each person", self.vary)
         _row(grid, 1, "T&ries of a picture", self.tries)
         _row(grid, 2, "&Only part", self.part, QLabel("of"), self.parts)
+        grid.addWidget(self.apart, 3, 1)
         more = QWidget()
         more.setLayout(grid)
         return more
@@ -136,12 +144,15 @@ class DatasetForm(QWidget):
                 box.setValue(value)
         with QSignalBlocker(self.vary):
             self.vary.setValue(populating.vary)
+        with QSignalBlocker(self.apart):
+            self.apart.setChecked(populating.apart)
         self.more.show_unusual(
             name
             for name, on in (
                 ("vary each person", populating.vary != 0),
                 ("tries of a picture", populating.tries != Order(1, 1).tries),
                 ("only part", populating.shard.count > 1),
+                ("lookalikes stay", not populating.apart),
             )
             if on
         )
@@ -184,7 +195,12 @@ class DatasetForm(QWidget):
         parts = self.parts.value()
         shard = Shard(min(self.part.value(), parts), parts)
         self._populating.ask(
-            self.people.value(), self.pictures.value(), round(self.vary.value(), 4), self.tries.value(), shard
+            self.people.value(),
+            self.pictures.value(),
+            round(self.vary.value(), 4),
+            self.tries.value(),
+            shard,
+            self.apart.isChecked(),
         )
 
     @Slot()

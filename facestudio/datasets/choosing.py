@@ -1,0 +1,110 @@
+"""Who has a number of a dataset: the planned person, or another one whose pictures are less like those of people before.
+
+A part of a dataset sees its own people alone, and of them those of smaller numbers, so that it comes to the same people whenever
+it is stopped, gone on with or asked for more. Somebody who is given up was never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from facestudio.datasets.doubles import PEOPLE, Double, Likeness, Others, mean_of
+from facestudio.populating import Nobody, Order, Painter, Person
+from facestudio.progress import Progress
+
+FIRST = 0.8  # of a number's time, as far as progress can know beforehand
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The `person` who has a number; `given_up` and `too_like` as of `records.PersonRecord`."""
+
+    person: Person
+    given_up: tuple[Double, ...] = ()
+    too_like: Double | None = None
+
+
+class Chooser:
+    """Draws the people of a part, by `painter`.
+
+    Args:
+        people: the whole plan. own: the numbers of the part.
+    """
+
+    def __init__(self, people: Sequence[Nobody], own: range, painter: Painter, order: Order) -> None:
+        self._people, self._own, self._painter, self._order = people, own, painter, order
+        self._others = Others(own, painter.thresholds)
+        self._taken = np.stack([nobody.identity.embedding for nobody in people])  # whose places are taken, by number
+
+    def keep(self, number: int, identity: np.ndarray, means: Mapping[str, np.ndarray]) -> None:
+        """Person `number` of the part is there: of this identity (D,), with pictures of these means (`doubles.mean_of`)."""
+        if self._order.apart:
+            self._taken[number - 1] = identity
+            self._others.add(number, means)
+
+    def choose(
+        self, number: int, progress: Progress, drawn: Callable[[], None], given_up: Callable[[], None]
+    ) -> Choice:
+        """Draw person `number`, and others in that place as long as they are too like those before; the best of them stays.
+
+        `drawn` is told of each picture, `given_up` when somebody else is drawn instead.
+        """
+        if not self._order.apart:
+            return Choice(self._painter.paint(self._people[number - 1], progress, drawn))
+        share, best = FIRST, None
+        tried: list[tuple[Nobody, Likeness, float]] = []
+        for nobody in islice(self._candidates(number, progress), PEOPLE):
+            if tried:
+                given_up()
+            for _ in progress.track(range(1), "Drawing people", share=share):
+                person = self._painter.paint(nobody, progress, drawn)
+            share = (1 - FIRST) / (PEOPLE - 1)
+            likeness = self._others.likeness(number, _means(person))
+            if best is None or all(likeness.order < other.order for _, other, _ in tried):
+                best = person
+            tried.append((nobody, likeness, person.seconds))
+            if not likeness.too_alike:
+                break
+        assert best is not None
+        self.keep(number, best.nobody.identity.embedding, _means(best))
+        others = {nobody.anew: likeness for nobody, likeness, _ in tried}
+        own = others.pop(best.nobody.anew)
+        return Choice(
+            replace(best, seconds=sum(seconds for _, _, seconds in tried)),
+            tuple(other.nearest for other in others.values() if other.nearest is not None),
+            own.nearest if own.too_alike else None,
+        )
+
+    def _candidates(self, number: int, progress: Progress) -> Iterator[Nobody]:
+        """The planned person and those who may come instead, as far as they are apart, as identities, from all whose place is
+        taken: those before in this part, and those who are planned for other parts."""
+        planned, successors = self._people[number - 1], self._painter.successors
+        taken = np.concatenate([self._taken[: number - 1], self._taken[self._own.stop - 1 :]])
+
+        def apart(identity: np.ndarray) -> bool:
+            return not len(taken) or float((taken @ identity).max()) < self._painter.strangers
+
+        found = apart(planned.identity.embedding)
+        if found:
+            yield planned
+        for anew, identity in successors.of(number):
+            progress.check()
+            if apart(identity.embedding):
+                found = True
+                yield successors.nobody(number, anew, identity)
+        if not found:
+            yield planned
+
+
+def _means(person: Person) -> dict[str, np.ndarray]:
+    return mean_of(
+        [
+            {judge: identity.embedding for judge, identity in picture.identities.items()}
+            for picture in person.pictures
+            if picture.face is not None
+        ]
+    )

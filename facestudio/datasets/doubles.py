@@ -1,0 +1,160 @@
+"""Doubles: people of a dataset whose finished pictures are too alike to a judge, however far apart they were planned.
+
+The measure is the mean cosine of all pairs of a picture of each, which is the product of the two people's mean embeddings. Over the
+276 pairs of 24 people with 4 pictures it correlates with the same of the MS1M teacher, which takes no part, by 0.93 (B) and 0.81 (C);
+the planned cosine does by 0.51, and B's share of picture pairs above the threshold by 0.21. Numpy only; knows no files.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facestudio.progress import Progress
+
+LIMIT = 0.6  # of a judge's threshold: the mean cosine from which two people are too alike
+FEW = 0.02  # of the people before, whom somebody may be too like: nobody among the first fifty, and a dataset can grow
+PEOPLE = 5  # who are drawn for a number at most, before the best of them is kept
+RULE = {"limit": LIMIT, "few": FEW, "people": PEOPLE}
+MOST = 20  # pairs that are listed
+_BLOCK = 1024  # people who are compared with all others at once
+
+
+@dataclass(frozen=True)
+class Double:
+    """Somebody whom a person is like.
+
+    Attributes:
+        number: whom. judge: the id of the judge to whom it is most so. cosine: mean of all pairs of pictures; limit: from which
+            they are too alike.
+    """
+
+    number: int
+    judge: str
+    cosine: float
+    limit: float
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A person among those before: how many of them are doubles, of how many, and the nearest; None where nobody is before."""
+
+    doubles: int
+    before: int
+    nearest: Double | None
+
+    @property
+    def too_alike(self) -> bool:
+        """Whether another person should take the place."""
+        return self.doubles > FEW * self.before
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """The smaller, the better apart."""
+        return self.doubles, self.nearest.cosine / self.nearest.limit if self.nearest else -1.0
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Two people, the later number first: `number` and whom it is like."""
+
+    number: int
+    other: Double
+
+
+@dataclass(frozen=True, eq=False)
+class Doubles:
+    """All pairs of two people.
+
+    Attributes:
+        pairs: how many; too_alike: how many are. closest: the first `MOST`, the most alike first. nearest: by number, whom each
+            person is most like.
+    """
+
+    pairs: int
+    too_alike: int
+    closest: tuple[Alike, ...]
+    nearest: Mapping[int, Double]
+
+
+def mean_of(pictures: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """The mean embedding (D,) by judge of a person's `pictures` with a face; empty when there are none."""
+    judges = pictures[0] if pictures else {}
+    return {judge: np.stack([picture[judge] for picture in pictures]).mean(0) for judge in judges}
+
+
+class Others:
+    """The people of a part, whose numbers are `own`, as far as they are there.
+
+    Args:
+        thresholds: by judge, of its cosine.
+    """
+
+    def __init__(self, own: range, thresholds: Mapping[str, float]) -> None:
+        self._own, self._limits = own, {judge: LIMIT * threshold for judge, threshold in thresholds.items()}
+        self._means: dict[str, np.ndarray] = {}  # by judge (K, D), of zeros where nobody is
+
+    def add(self, number: int, means: Mapping[str, np.ndarray]) -> None:
+        """Person `number` is there and has these means (`mean_of`)."""
+        for judge, mean in means.items():
+            if judge not in self._means:
+                self._means[judge] = np.zeros((len(self._own), len(mean)), np.float32)
+            self._means[judge][number - self._own.start] = mean
+
+    def likeness(self, number: int, means: Mapping[str, np.ndarray]) -> Likeness:
+        """How like somebody of these means would be, as `number`, to those of smaller numbers."""
+        before = number - self._own.start
+        judges = [judge for judge in means if judge in self._means]
+        if not judges or not before:
+            return Likeness(0, before, None)
+        cosines = np.stack([self._means[judge][:before] @ means[judge] for judge in judges])
+        limits = np.array([self._limits[judge] for judge in judges])
+        ratios = cosines / limits[:, None]
+        judge, nearest = np.unravel_index(int(ratios.argmax()), ratios.shape)
+        double = Double(
+            self._own.start + int(nearest), judges[judge], float(cosines[judge, nearest]), float(limits[judge])
+        )
+        return Likeness(int((ratios.max(0) >= 1).sum()), before, double)
+
+
+def compare(
+    people: Mapping[int, Mapping[str, np.ndarray]], thresholds: Mapping[str, float], progress: Progress | None = None
+) -> Doubles:
+    """Compare all pairs of `people`, whose means (`mean_of`) are given by number; who has no face is like nobody."""
+    numbers = [number for number in sorted(people) if people[number]]
+    if len(numbers) < 2:
+        return Doubles(0, 0, (), {})
+    judges = list(thresholds)
+    limits = np.array([LIMIT * thresholds[judge] for judge in judges])
+    means = [np.stack([people[number][judge] for number in numbers]) for judge in judges]
+    count, too_alike, nearest = len(numbers), 0, dict[int, Double]()
+    closest: list[tuple[float, int, int, int, float]] = []
+    for start in (progress or Progress()).track(range(0, count, _BLOCK), "Comparing people"):
+        rows = np.arange(start, min(start + _BLOCK, count))
+        cosines = np.stack([of[rows] @ of.T for of in means])
+        ratios = cosines / limits[:, None, None]
+        ratios[:, np.arange(len(rows)), rows] = -np.inf
+        judge = ratios.argmax(0)
+        best = ratios.max(0)
+        for row, index in enumerate(rows):
+            other = int(best[row].argmax())
+            by = int(judge[row, other])
+            nearest[numbers[index]] = Double(
+                numbers[other], judges[by], float(cosines[by, row, other]), float(limits[by])
+            )
+        earlier = np.where(np.arange(count)[None, :] < rows[:, None], best, -np.inf)
+        too_alike += int((earlier >= 1).sum())
+        for flat in np.argsort(-earlier, axis=None, kind="stable")[:MOST]:
+            row, other = (int(each) for each in np.unravel_index(flat, earlier.shape))
+            if np.isfinite(earlier[row, other]):
+                by = int(judge[row, other])
+                closest.append((float(earlier[row, other]), int(rows[row]), other, by, float(cosines[by, row, other])))
+    top = heapq.nsmallest(MOST, closest, key=lambda one: (-one[0], one[1], one[2]))
+    listed = tuple(
+        Alike(numbers[row], Double(numbers[other], judges[by], cosine, float(limits[by])))
+        for _, row, other, by, cosine in top
+    )
+    return Doubles(count * (count - 1) // 2, too_alike, listed, nearest)
