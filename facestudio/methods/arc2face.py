@@ -9,7 +9,7 @@ told nobody; and the published networks at 512 px, which are told a random ident
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,9 +24,9 @@ from facestudio.faces.loading import load_network, load_used
 from facestudio.faces.normals import resized
 from facestudio.faces.sketch import sketch
 from facestudio.methods import carriers
+from facestudio.methods.arc2face_options import Options, PublishedOptions
 from facestudio.methods.base import Wish, wishes_of
 from facestudio.methods.carriers import Carrier
-from facestudio.options import PERSON, PHOTO, POSE, Limit, Only, option
 from facestudio.photo import to_pixels
 from facestudio.progress import Progress
 
@@ -37,120 +37,6 @@ PREVIEW = 128  # pixels of a face in a preview
 DRAFT = 3  # steps of a draft
 QUICKEST = 2  # the same of a consistency model
 RATE = 0.01  # length of a step nearer; three times that begins to leave marks
-MOST_CONSISTENT = 50  # steps that a consistency model can be asked for
-
-
-def lines_option() -> Any:
-    """How much more strictly the lines of a sketch are followed than the prior would, 0 to 3."""
-    return option(
-        1.0,
-        title="Features",
-        help="How strictly eyes, nose, mouth and outline come where they are asked for, as by sliders or a held pose: more is "
-        "nearer, and a little less alike.",
-        minimum=0.0,
-        maximum=3.0,
-        step=0.25,
-        before=0.0,
-        rare=True,
-    )
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a person may choose."""
-
-    guidance: float = option(
-        2.0,
-        title="Likeness",
-        help="How strictly the person is followed (guidance): higher is more alike and less varied. Where nobody is told it "
-        "has no effect.",
-        needs=PERSON,
-        minimum=1.0,
-        maximum=8.0,
-        step=0.25,
-    )
-    steps: int = option(
-        20,
-        title="Steps",
-        help="Steps of denoising: fewer are quicker, more are finer.",
-        minimum=1,
-        maximum=250,
-        step=1,
-        rare=True,
-        limits=(Limit("sampler", "lcm", MOST_CONSISTENT),),
-    )
-    sampler: str = option(
-        "dpm",
-        title="Sampler",
-        help="dpm (DPM-Solver++) needs few steps; ddim needs more, and is what the papers compare with; lcm (a consistency "
-        "model) needs 2 and is poorer: for drafts.",
-        choices=("dpm", "ddim", "lcm"),
-        rare=True,
-    )
-    hold_pose: bool = option(
-        False,
-        title="Hold pose",
-        help="Keep pose and expression of the photo; without one it has no effect.",
-        needs=PHOTO,
-    )
-    lines: float = lines_option()
-    nearer: float = option(
-        1.0,
-        title="Nearer",
-        help="How far a face is led, while it is drawn, to what the recogniser knows the person by: more is more alike by every "
-        "recogniser, and too much leaves marks.",
-        needs=PERSON,
-        only=Only("sampler", ("dpm", "ddim")),
-        minimum=0.0,
-        maximum=3.0,
-        step=0.25,
-        before=0.0,
-        rare=True,
-    )
-
-
-@dataclass(frozen=True)
-class PublishedOptions:
-    """What a person may choose of the published networks."""
-
-    guidance: float = option(
-        3.0,
-        title="Likeness",
-        help="How strictly the person is followed (guidance): higher is more alike and less varied. The authors take 3; lcm has "
-        "none.",
-        minimum=1.0,
-        maximum=8.0,
-        step=0.25,
-    )
-    steps: int = option(
-        25,
-        title="Steps",
-        help="Steps of denoising: fewer are quicker, more are finer. The authors take 25, of lcm 2 to 4.",
-        minimum=1,
-        maximum=250,
-        step=1,
-        rare=True,
-        limits=(Limit("sampler", "lcm", MOST_CONSISTENT),),
-    )
-    sampler: str = option(
-        "dpm",
-        title="Sampler",
-        help="dpm (DPM-Solver++) is the authors'; ddim needs more steps; lcm needs very few, is a little poorer, and wants the "
-        "weights lcm-lora-sdv1-5.",
-        choices=("dpm", "ddim", "lcm"),
-        rare=True,
-    )
-    pose_strength: float = option(
-        1.0,
-        title="Pose",
-        help="How strictly the pose and the shape of the head in a pose picture are held: 0 not at all. The authors take 1; it "
-        "wants the weights arc2face-controlnet.",
-        needs=POSE,
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-        rare=True,
-    )
 
 
 class Arc2Face:

@@ -18,7 +18,8 @@ from facestudio.diffusion import sampling
 from facestudio.diffusion.sampling import told
 from facestudio.errors import CheckpointMismatch, UsageError
 from facestudio.faces.face import Identity
-from facestudio.methods.arc2face import DRAFT, MOST_CONSISTENT, QUICKEST, Arc2Face, Options, PublishedOptions
+from facestudio.methods.arc2face import DRAFT, QUICKEST, Arc2Face
+from facestudio.methods.arc2face_options import MOST_CONSISTENT, Options, PublishedOptions
 from facestudio.methods.base import Wish, load_method
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.consistency import ConsistencyUpdate, FewSteps
