@@ -1,8 +1,8 @@
 """Doubles: people of a dataset whose finished pictures are too alike to a judge, however far apart they were planned.
 
-The measure is the mean cosine of all pairs of a picture of each, which is the product of the two people's mean embeddings. Over the
-276 pairs of 24 people with 4 pictures it correlates with the same of the MS1M teacher, which takes no part, by 0.93 (B) and 0.81 (C);
-the planned cosine does by 0.51, and B's share of picture pairs above the threshold by 0.21. Numpy only; knows no files.
+The measure is the mean cosine of all pairs of a picture of each, which is the product of the two people's mean embeddings. Over
+the 276 pairs of 24 people with 4 pictures it correlates with the same of the MS1M teacher, which takes no part, by 0.93 (B) and
+0.81 (C); the planned cosine does by 0.51, and B's share of picture pairs above the threshold by 0.21. Numpy only; knows no files.
 """
 
 from __future__ import annotations
