@@ -129,6 +129,15 @@ class Result:
         return True
 
     @property
+    def grain_sentence(self) -> str:
+        """How much grain of the photo was laid over faces, in a sentence."""
+        levels = [face.grain for face in self.faces if face.grain]
+        if not levels:
+            return "Grain: the photo has none that the faces lack."
+        which = "1 face" if len(levels) == 1 else f"{len(levels)} faces"
+        return f"Grain: that of the photo was laid over {which} ({max(levels):.0f} levels of 255)."
+
+    @property
     def saved_recipe(self) -> Recipe:
         """The recipe that the saved file carries."""
         return self.recipe

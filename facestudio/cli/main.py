@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,6 +43,9 @@ from facestudio.cli.opening import Salvage, opened
 from facestudio.cli.wording import hint_for, plain
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
 from facestudio.faces.face import Face
+from facestudio.faces.regraining import CHOICES as GRAINS
+from facestudio.faces.regraining import MATCH
+from facestudio.faces.regraining import OFF as LEFT_OFF
 from facestudio.journal import Journal
 from facestudio.judges import ALL
 from facestudio.mending import OFF, STRENGTHS
@@ -85,6 +89,12 @@ def restore(
             help="Mend scratches and specks of the photo first; strong takes more of them, and some things for scratches.",
         ),
     ] = OFF,
+    photo_grain: Annotated[
+        str,
+        typer.Option(
+            metavar="match|off", help="Lay grain like the photo's over faces that came back smoother, or leave it off."
+        ),
+    ] = MATCH,
     format: Annotated[
         str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
     ] = None,
@@ -115,7 +125,11 @@ def restore(
     if scratches not in STRENGTHS:
         raise UsageError(f"--scratches takes {', '.join(STRENGTHS[:-1])} or {STRENGTHS[-1]}, not {scratches}.")
     mending = "" if scratches == OFF else scratches
+    if photo_grain not in GRAINS:
+        raise UsageError(f"--photo-grain takes {' or '.join(GRAINS)}, not {photo_grain}.")
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale, scratches=mending)
+    if photo_grain != LEFT_OFF and not aligned:
+        recipe = replace(recipe, photo_grain=photo_grain)
     options_of(studio.method_options(entry.id), recipe.options)
     for said in idle_options(studio.method_options(entry.id), options_given(options), recipe.options):
         screen.warn(said)

@@ -81,7 +81,8 @@ def outcome_text(outcome: Outcome) -> str:
         before = outcome.result.before
         lost = before.losses(SUFFIXES.get(outcome.output.suffix.lower()))
         mended = (outcome.result.mended.sentence,) if outcome.result.mended is not None else ()
-        lines += [f"  {note}" for note in (*before.notes, *mended, *lost)]
+        grain = (outcome.result.grain_sentence,) if any(face.grain for face in outcome.result.faces) else ()
+        lines += [f"  {note}" for note in (*before.notes, *mended, *grain, *lost)]
     for face in outcome.result.faces if outcome.result else ():
         if face.status == "skipped":
             lines += [f"  face {face.index + 1}: {note}" for note in face.notes]

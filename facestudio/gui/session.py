@@ -20,6 +20,7 @@ from facestudio.gui import list_work, saving, work
 from facestudio.gui.enlarging import Enlarging
 from facestudio.gui.files import PhotoFiles
 from facestudio.gui.following import Following
+from facestudio.gui.graining import Graining
 from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.list_work import Restored
@@ -67,6 +68,7 @@ class Session(Workplace):
         self.reference = Reference(self)
         self.enlarging = Enlarging(self)
         self.mending = Mending(self)
+        self.graining = Graining(self)
         self.following = Following(self)
         self.photo_changed.connect(self.following.forget)
         self.opened: Opened | None = None
@@ -297,9 +299,10 @@ class Session(Workplace):
     def recipe(self) -> Recipe | None:
         """What the panel says is to be done, and how large; None while there is nothing to choose from."""
         recipe = super().recipe
-        return (
-            None if recipe is None else replace(recipe, upscale=self.enlarging.times, scratches=self.mending.strength)
-        )
+        if recipe is None:
+            return None
+        beside = {"scratches": self.mending.strength, "photo_grain": self.graining.choice}
+        return replace(recipe, upscale=self.enlarging.times, **beside)
 
     def ask_for(self, recipe: Recipe) -> None:
         """Ask in the panel for what `recipe` says; for nothing of it where its weights are not here any more."""
@@ -314,6 +317,7 @@ class Session(Workplace):
         self.set_seed(recipe.seed)
         self.enlarging.choose(recipe.upscale)
         self.mending.choose(recipe.scratches)
+        self.graining.choose(recipe.photo_grain)
 
     @property
     def obstacle(self) -> str:

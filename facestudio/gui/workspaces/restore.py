@@ -10,6 +10,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QComboBox, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from facestudio.faces.components import Explanation
+from facestudio.gui import graining
 from facestudio.gui.enlarging import TIMES, Enlarging
 from facestudio.gui.mending import CHOICES
 from facestudio.gui.session import Session
@@ -23,7 +24,7 @@ from facestudio.gui.widgets.photo_dialog import ask_for_photo
 from facestudio.gui.widgets.source_box import SourceBox
 from facestudio.gui.widgets.toast import Toast
 from facestudio.gui.widgets.viewer import Viewer
-from facestudio.gui.widgets.work_panel import SIDE, WorkPanel, note
+from facestudio.gui.widgets.work_panel import SIDE, WorkPanel, note, titled
 from facestudio.methods.base import method_about
 
 REFERENCE_HELP = (
@@ -33,7 +34,7 @@ REFERENCE = "A clean picture of the same person tells the method who it is. It i
 
 
 class RestorePanel(WorkPanel):
-    """Method, checkpoint, reference, options, size, scratches, seed, device, and the button."""
+    """Method, checkpoint, reference, options, size, scratches, and the button; folded away are grain, seed and device."""
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(session, theme, "restore", "There are no weights that restore a face.", parent)
@@ -47,7 +48,6 @@ class RestorePanel(WorkPanel):
         self.reference = SourceBox(session.reference, REFERENCE_HELP, REFERENCE, removable=True)
         self.about_reference = self.add_section("REFERENCE", self.reference)
         self.add_options()
-        self.add_more()
         self.times, self.about_size = QComboBox(), note()
         self.times.setAccessibleName("Size of the result")
         self.times.setToolTip("The faces are restored at this size; the rest of the photo is resampled plainly.")
@@ -64,9 +64,21 @@ class RestorePanel(WorkPanel):
             self.scratches.addItem(words, strength)
         self.scratches.currentIndexChanged.connect(self._choose_mending)
         self.add_section("SCRATCHES", self.scratches, self.about_scratches)
-        self.add_section("SEED", self.seed_row)
-        self.add_section("DEVICE", self.device)
+        self.grain, self.about_grain = QComboBox(), note()
+        self.grain.setAccessibleName("Grain of the photo")
+        self.grain.setToolTip(
+            "Match: where a face came back smoother than its photo, grain as strong and as coarse is laid over it."
+        )
+        for choice, words in graining.CHOICES.items():
+            self.grain.addItem(words, choice)
+        self.grain.currentIndexChanged.connect(self._choose_grain)
+        self.add_more(
+            titled("GRAIN OF THE PHOTO", self.grain, self.about_grain),
+            titled("SEED", self.seed_row),
+            titled("DEVICE", self.device),
+        )
         self.end_sections()
+        session.graining.changed.connect(self.show_unusual)
         self.button.clicked.connect(session.restore)
         session.device_changed.connect(self._show_device)
         for changed in (
@@ -80,6 +92,7 @@ class RestorePanel(WorkPanel):
             session.reference.changed,
             session.enlarging.changed,
             session.mending.changed,
+            session.graining.changed,
             session.result_changed,
         ):
             changed.connect(self.refresh)
@@ -101,6 +114,9 @@ class RestorePanel(WorkPanel):
         self.scratches.setCurrentIndex(self.scratches.findData(session.mending.strength))
         self.about_scratches.setText(session.mending.about)
         self.about_scratches.setVisible(bool(session.mending.about))
+        self.grain.setCurrentIndex(self.grain.findData(session.graining.choice))
+        self.about_grain.setText(session.graining.about)
+        self.about_grain.setVisible(bool(session.graining.about))
         self.foot.setCurrentIndex(1 if session.doing else 0)
         count = len(session.selected)
         self.button.setText("Restore" if count < 2 else f"Restore {count} faces")
@@ -110,6 +126,16 @@ class RestorePanel(WorkPanel):
     @Slot(int)
     def _choose_size(self, index: int) -> None:
         self._session.enlarging.choose(self.times.itemData(index))
+
+    @property
+    def unusual(self) -> list[str]:
+        """What is not as usual of all that is folded away, in a word or two each."""
+        beside = {"grain of the photo": not self._session.graining.choice, "seed": bool(self._session.seed)}
+        return [*super().unusual, *(name for name, changed in beside.items() if changed)]
+
+    @Slot(int)
+    def _choose_grain(self, index: int) -> None:
+        self._session.graining.choose(self.grain.itemData(index))
 
     @Slot(int)
     def _choose_mending(self, index: int) -> None:
