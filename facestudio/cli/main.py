@@ -44,7 +44,6 @@ from facestudio.cli.wording import hint_for, plain
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
 from facestudio.faces.face import Face
 from facestudio.faces.regraining import CHOICES as GRAINS
-from facestudio.faces.regraining import MATCH
 from facestudio.faces.regraining import OFF as LEFT_OFF
 from facestudio.journal import Journal
 from facestudio.judges import ALL
@@ -94,7 +93,7 @@ def restore(
         typer.Option(
             metavar="match|off", help="Lay grain like the photo's over faces that came back smoother, or leave it off."
         ),
-    ] = MATCH,
+    ] = LEFT_OFF,
     format: Annotated[
         str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
     ] = None,

@@ -78,8 +78,8 @@ def made_with(step: Step, offers: Sequence[Offer]) -> str:
                 said.append(f"{field.title} {shown}")
     if recipe.scratches:
         said.append(f"scratches mended, {recipe.scratches}")
-    if not recipe.photo_grain:
-        said.append("grain of the photo left off")
+    if recipe.photo_grain:
+        said.append("grain of the photo matched")
     if step.reference:
         said.append(f"reference {step.reference.name}")
     if recipe.seed:

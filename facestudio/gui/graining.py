@@ -14,7 +14,7 @@ from facestudio.faces.regraining import MATCH
 if TYPE_CHECKING:
     from facestudio.gui.session import Session
 
-CHOICES = {MATCH: "Match", "": "Leave off"}
+CHOICES = {"": "Leave off", MATCH: "Match"}
 
 
 class Graining(QObject):
@@ -25,7 +25,7 @@ class Graining(QObject):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._session = session
-        self.choice = MATCH
+        self.choice = ""
 
     def choose(self, choice: str) -> None:
         """Lay the photo's grain over faces that came back smoother, or not with ""."""

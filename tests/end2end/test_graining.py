@@ -1,4 +1,4 @@
-"""Grain of a photo on the command line, with the weights that ship: the restored face has it, unless it is left off.
+"""Grain of a photo on the command line, with the weights that ship: the restored face has it, where that is asked for.
 
 The photo is the public-domain portrait of scikit-image, with grain.
 """
@@ -28,7 +28,7 @@ def rough(path: Path) -> float:
     return float(np.percentile([fine[part].std() for part in FACE], 12))
 
 
-def test_the_face_has_the_grain_of_its_photo_unless_it_is_left_off(
+def test_the_face_has_the_grain_of_its_photo_where_that_is_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clean = data.astronaut()[:400, :400].copy()
@@ -37,9 +37,9 @@ def test_the_face_has_the_grain_of_its_photo_unless_it_is_left_off(
     Image.fromarray(np.rint(clean + noise).clip(0, 255).astype(np.uint8)).save(source)
 
     off, on = tmp_path / "off.png", tmp_path / "on.png"
-    assert run(["restore", str(source), "-o", str(off), "--photo-grain", "off", "--quiet"]) == 0
+    assert run(["restore", str(source), "-o", str(off), "--quiet"]) == 0
     assert "photo_grain" not in json.loads(read_recipe(off) or "")
-    assert run(["restore", str(source), "-o", str(on), "--report", str(report)]) == 0
+    assert run(["restore", str(source), "-o", str(on), "--photo-grain", "match", "--report", str(report)]) == 0
     assert json.loads(read_recipe(on) or "")["photo_grain"] == "match"
     assert json.loads(report.read_text())["faces"][0]["grain"] == pytest.approx(12, rel=0.3)
     assert rough(on) > 1.4 * rough(off)

@@ -13,29 +13,32 @@ from facestudio.gui.main_window import MainWindow
 from tests.gui.conftest import open_photo, restore
 
 
-def test_grain_is_matched_unless_it_is_left_off(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
+def test_grain_is_matched_where_that_is_asked_for(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
     panel, session = window.workspace.panel, window.session
     open_photo(qtbot, window, photo_path)
-    assert panel.grain.currentText() == "Match" and not panel.unusual
+    assert panel.grain.currentText() == "Leave off" and not panel.unusual
+    panel.more.title.click()
+    panel.grain.setFocus()
+    QTest.keyClick(panel.grain, Qt.Key.Key_Down)
+    assert panel.grain.currentText() == "Match" and panel.unusual == ["grain of the photo"]
     assert session.recipe is not None and session.recipe.photo_grain == "match"
     restore(qtbot, window)
     first = session.history.current
     assert first is not None and first.result.recipe.photo_grain == "match"
     assert panel.about_grain.text() == first.result.grain_sentence != ""
 
-    panel.more.title.click()
-    panel.grain.setFocus()
-    QTest.keyClick(panel.grain, Qt.Key.Key_Down)
-    assert panel.grain.currentText() == "Leave off" and panel.unusual == ["grain of the photo"]
+    assert "grain of the photo matched" in window._about_photo.text()
+    QTest.keyClick(panel.grain, Qt.Key.Key_Up)
+    assert panel.grain.currentText() == "Leave off" and not panel.unusual
     assert session.recipe.photo_grain == ""
     restore(qtbot, window)
     second = session.history.current
     assert second is not None and second.result.recipe.photo_grain == ""
-    assert "grain of the photo left off" in window._about_photo.text() and panel.about_grain.text() == ""
+    assert "grain of the photo" not in window._about_photo.text() and panel.about_grain.text() == ""
     assert not any(face.grain for face in second.result.faces)
 
     session.undo()
-    assert panel.grain.currentText() == "Match" and not panel.unusual
+    assert panel.grain.currentText() == "Match"
     session.redo()
     assert panel.grain.currentText() == "Leave off"
     assert np.array_equal(second.result.before.pixels, first.result.before.pixels)

@@ -130,7 +130,7 @@ class RestorePanel(WorkPanel):
     @property
     def unusual(self) -> list[str]:
         """What is not as usual of all that is folded away, in a word or two each."""
-        beside = {"grain of the photo": not self._session.graining.choice, "seed": bool(self._session.seed)}
+        beside = {"grain of the photo": bool(self._session.graining.choice), "seed": bool(self._session.seed)}
         return [*super().unusual, *(name for name, changed in beside.items() if changed)]
 
     @Slot(int)
