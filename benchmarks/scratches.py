@@ -27,7 +27,7 @@ from benchmarks.speed import commit
 from facestudio import device
 from facestudio.faces.face import Face
 from facestudio.mending import CAREFUL, STRONG
-from facestudio.mending.scratches import mended
+from facestudio.mending.mended import mended
 
 LINES, SPECKS = 5, 15
 SEEN = 12  # levels

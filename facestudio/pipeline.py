@@ -33,7 +33,7 @@ from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.faces.paste import paste, region_of
 from facestudio.faces.regraining import OFF, regrained
 from facestudio.faces.tone import tone_of, with_tone
-from facestudio.mending.scratches import Mended
+from facestudio.mending.mended import Mended
 from facestudio.methods.base import Batched, Guided, Restorer
 from facestudio.options import validate
 from facestudio.photo import Photo
@@ -106,11 +106,14 @@ class Result:
 
     @property
     def status(self) -> str:
-        """ "ok" (every chosen face restored), "partial" (some failed), "failed" (all failed) or "skipped" (none chosen)."""
+        """ "ok" (every chosen face restored), "partial" (some failed), "failed" (all failed), "mended" (no face restored, but
+        scratches mended) or "skipped" (none chosen)."""
         failed = sum(face.status == "failed" for face in self.faces)
         restored = sum(face.status == "restored" for face in self.faces)
+        if not failed and not restored:
+            return "mended" if self.mended is not None and self.mended.share else "skipped"
         if not failed:
-            return "ok" if restored else "skipped"
+            return "ok"
         return "partial" if restored else "failed"
 
     @property
@@ -121,12 +124,20 @@ class Result:
     @property
     def writable(self) -> bool:
         """Whether there is something to save."""
-        return self.status in ("ok", "partial")
+        return self.status in ("ok", "partial", "mended")
 
     @property
     def generative(self) -> bool:
-        """Whether AI made what is new in the photo."""
-        return True
+        """Whether AI made what is new in the photo; scratches are filled without."""
+        return self.status != "mended"
+
+    @property
+    def only_mended(self) -> str:
+        """What is to be said where no face was restored, but scratches were mended, in a sentence; "" of other results."""
+        if self.status != "mended":
+            return ""
+        why = "No face was chosen" if self.faces else "No face was found"
+        return f"{why}: scratches were mended and nothing else, so there is no identity to measure."
 
     @property
     def grain_sentence(self) -> str:
@@ -183,7 +194,7 @@ def restore(
     """Restore the chosen `faces` of `photo`, lay them back and measure how much of each person is left.
 
     Args:
-        faces: detections; an empty sequence raises NoFaceFound.
+        faces: detections; an empty sequence raises NoFaceFound, unless scratches were `mended`.
         restorer: a loaded method; `options` an instance of its Options (None: the defaults).
         embedders: judges; those the restorer is conditioned on are left out. panel: sums up what they say.
         selected: indices into `faces` (None: all, but of a damaged photo those that were read whole); an index that does not
@@ -203,22 +214,24 @@ def restore(
     """
     started = time.perf_counter()
     progress = progress or Progress()
-    if not faces:
-        raise NoFaceFound(
-            "No face was found in this photo.", hint="Try a photo in which the face is larger or upright."
-        )
+    worth = mended is not None and mended[1].share > 0  # whether there is a result without any face
+    if not faces and not worth:
+        lack = "No face was found" if mended is None else "Neither a face nor a scratch was found"
+        raise NoFaceFound(f"{lack} in this photo.", hint="Try a photo in which the face is larger or upright.")
     lacking = {n: photo.damage.of_face(face.box) for n, face in enumerate(faces)} if photo.damage is not None else {}
     chosen = {n for n in range(len(faces)) if not lacking.get(n)} if selected is None else set(selected)
-    if not chosen and selected is None:
+    if not chosen and selected is None and not worth:
         raise NoFaceFound(
             "Every face reaches into the part of the photo that could not be read.",
             hint="Choose a face by its number to restore what there is of it.",
         )
     missing = sorted(chosen - set(range(len(faces))))
-    if missing:
+    if missing and not faces:
+        chosen = set()  # then scratches are all that there is
+    elif missing:
         many = f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
         raise UsageError(f"There is no face {missing[0]} in this photo: it shows {many}, counted from 0.")
-    if reference is not None:
+    if reference is not None and chosen:
         restorer = _told(restorer, reference, len(chosen))
     options = restorer.Options() if options is None else options
     validate(options)
@@ -267,7 +280,7 @@ def restore(
 
     after = after.without_made_up(photo)
     restored_faces = {index: faces[index] for index in done}
-    verdicts, troubles = _judged(photo, after, restored_faces, judges, restorer.goal, far, progress)
+    verdicts, troubles = _judged(photo, after, restored_faces, judges if done else (), restorer.goal, far, progress)
     quality = _quality(photo, after, restored_faces, panel, troubles, progress)
     results = []
     for index, face in enumerate(faces):

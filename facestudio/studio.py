@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from facestudio.datasets.tables import Measured
     from facestudio.faces.sliders import Slider
     from facestudio.generating import Gallery, Portrait
+    from facestudio.mending.mended import Mending
     from facestudio.own_people import Calibrated
     from facestudio.pipeline import Comparison, Result
     from facestudio.populating import Order
@@ -64,6 +66,7 @@ class Studio(Loaded):
     ) -> None:
         super().__init__(device, far, judges)
         self.max_megapixels = max_megapixels
+        self._mendings: WeakKeyDictionary[Photo, Mending] = WeakKeyDictionary()
 
     # ---- photos and faces
 
@@ -100,6 +103,29 @@ class Studio(Loaded):
             raise NoFaceFound(f"No face was found in {name}.", hint="Use a photo with a larger, upright face.")
         return faces[0]
 
+    def mended(self, photo: Photo, scratches: str, progress: Progress | None = None) -> Photo:
+        """`photo` without its scratches, so that faces are found that these hid; itself where there are none, or with "".
+
+        Nothing of a face is spared in it, so it is for looking at alone. What was done is kept for `restore` as long as `photo`
+        lives. UsageError for another word than "careful" or "strong".
+        """
+        if not scratches:
+            return photo
+        mending = self._mending(photo, scratches, progress)
+        return photo.with_pixels(mending.pixels) if mending.mask.any() else photo
+
+    def _mending(self, photo: Photo, scratches: str, progress: Progress | None) -> Mending:
+        """What mending makes of `photo`; done once for a photo and the last strength that was asked for."""
+        from facestudio.mending.mended import mend
+
+        with self._lock:
+            known = self._mendings.get(photo)
+        if known is None or known.search.strength != scratches:
+            known = mend(photo.pixels, scratches, progress, None if photo.damage is None else photo.damage.unread)
+            with self._lock:
+                self._mendings[photo] = known
+        return known
+
     def restore(
         self,
         photo: Photo,
@@ -113,7 +139,8 @@ class Studio(Loaded):
     ) -> Result:
         """Restore the `selected` (None: all) `faces` by `recipe` and measure what is left of each person.
 
-        Where it says `scratches`, those are mended first, and `before` still shows them. With `aligned` the photo is itself an
+        Where it says `scratches`, those are mended first, and `before` still shows them; `faces` are best those of `mended`, and
+        where there are none it is mended all the same. With `aligned` the photo is itself an
         FFHQ-framed crop and `faces` is not looked at. Where the recipe says `upscale`,
         `before` is the photo enlarged, and faces are where they are in it. `reference` is a clean picture of
         the person, for methods that can be told; errors as of `pipeline.restore`.
@@ -123,15 +150,13 @@ class Studio(Loaded):
         started = time.perf_counter()
         restorer = self._restorer(recipe.checkpoint)
         progress = progress or Progress()
-        without, mended = photo.pixels, None
+        mended = None
         if recipe.scratches:
             from facestudio.faces.align import whole_face
-            from facestudio.mending.scratches import mended as mended_of
 
             shown = (whole_face(photo, restorer.template),) if aligned else faces
             spared = [part for face in shown for part in face.parts]
-            unread = None if photo.damage is None else photo.damage.unread
-            without, mended = mended_of(photo.pixels, recipe.scratches, progress, spared, unread)
+            mended = self._mending(photo, recipe.scratches, progress).sparing(spared, progress)
         photo = photo.enlarged(recipe.upscale, self.max_megapixels)
         faces = tuple(face.enlarged(recipe.upscale) for face in faces)
         settings: dict[str, Any] = {
@@ -143,7 +168,7 @@ class Studio(Loaded):
             "far": self.far,
             "upscale": recipe.upscale,
             "photo_grain": recipe.photo_grain or "off",
-            "mended": None if mended is None else (without, mended),
+            "mended": mended,
         }
         if reference is not None:
             shows, face = reference

@@ -136,7 +136,10 @@ def restore(
     check_boxes(boxes, len(planned.items))
 
     def work(photo: Photo, progress: Progress) -> Result:
-        found = () if aligned else with_boxes(studio, photo, studio.detect(photo, progress), boxes, progress, screen)
+        found: tuple[Face, ...] = ()
+        if not aligned:
+            seen = studio.mended(photo, mending, progress)
+            found = with_boxes(studio, seen, studio.detect(seen, progress), boxes, progress, screen)
         try:
             return studio.restore(photo, found, recipe, chosen, progress, aligned=aligned, reference=shows)
         except NoFaceFound as error:  # what to do about it has another name here than in the window
@@ -174,7 +177,7 @@ def restore(
         )
     if said := reports.run_text(outcomes, planned.left_out):
         screen.say(said)
-    return 0 if all(outcome.status == "ok" for outcome in outcomes) else 1
+    return 0 if all(outcome.status in ("ok", "mended") for outcome in outcomes) else 1
 
 
 def detect(

@@ -24,7 +24,13 @@ from facestudio.pipeline import Comparison, FaceResult
 from facestudio.planning import LeftOut
 
 BOX_HINT = "If there is one, give this photo alone and --box X0,Y0,X1,Y1: a rough box around the face, in pixels."
-_CAME_OUT = {"ok": "restored", "partial": "restored in part", "failed": "failed", "skipped": "without a face"}
+_CAME_OUT = {
+    "ok": "restored",
+    "partial": "restored in part",
+    "mended": "only mended",
+    "failed": "failed",
+    "skipped": "without a face",
+}
 _SHOWN = 20  # names that are left out; a disk image of a camera holds thousands
 
 
@@ -82,7 +88,8 @@ def outcome_text(outcome: Outcome) -> str:
         lost = before.losses(SUFFIXES.get(outcome.output.suffix.lower()))
         mended = (outcome.result.mended.sentence,) if outcome.result.mended is not None else ()
         grain = (outcome.result.grain_sentence,) if any(face.grain for face in outcome.result.faces) else ()
-        lines += [f"  {note}" for note in (*before.notes, *mended, *grain, *lost)]
+        only = (outcome.result.only_mended,) if outcome.result.status == "mended" else ()
+        lines += [f"  {note}" for note in (*before.notes, *mended, *grain, *only, *lost)]
     for face in outcome.result.faces if outcome.result else ():
         if face.status == "skipped":
             lines += [f"  face {face.index + 1}: {note}" for note in face.notes]

@@ -63,6 +63,8 @@ class Following:
 def made_with(step: Step, offers: Sequence[Offer]) -> str:
     """How the result came to be, as "restored by DifFace (Strength 0.5, seed 7)"; what is as usual is not said."""
     recipe = step.result.recipe
+    if step.result.only_mended:
+        return f"scratches mended, {recipe.scratches}"
     offer = next((offer for offer in offers if offer.checkpoint.id == recipe.checkpoint), None)
     said = []
     if offer is not None:

@@ -6,7 +6,7 @@ because it is all rules and no Qt. Big photos make big results: the oldest are f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ class Step:
         before, pyramid: the photo before and afterwards, both of the result's size.
         crops: of the restored faces, by index.
         reference: the person that the method was told, None without one.
+        found: faces that were found only once scratches were mended, among `faces`, and a crop of each.
     """
 
     photo: Photo
@@ -43,6 +44,7 @@ class Step:
     pyramid: Pyramid
     crops: Mapping[int, QImage]
     reference: Source | None = None
+    found: tuple[tuple[Face, QImage], ...] = ()
 
     @property
     def times(self) -> int:
@@ -83,6 +85,13 @@ class State:
     def with_face(self, face: Face, crop: QImage) -> State:
         """With one more face, added by hand."""
         return replace(self, faces=(*self.faces, face), crops=(*self.crops, crop), added=self.added + 1)
+
+    def with_found(self, found: Sequence[tuple[Face, QImage]]) -> State:
+        """With faces that were found later, and a crop of each; they stand before those added by hand."""
+        place = len(self.faces) - self.added
+        faces = (*self.faces[:place], *(face for face, _ in found), *self.faces[place:])
+        crops = (*self.crops[:place], *(crop for _, crop in found), *self.crops[place:])
+        return replace(self, faces=faces, crops=crops) if found else self
 
     def without_face(self, index: int) -> State:
         """Without the face `index`, which was added by hand."""
@@ -138,8 +147,8 @@ class History:
         self._states, self._shown, self._saved = [state], 0, {}
 
     def add(self, step: Step) -> None:
-        """Show the result `step` with the faces there are."""
-        self.change(replace(self.state, step=step))
+        """Show the result `step` with the faces there are, and those that it found."""
+        self.change(replace(self.state.with_found(step.found), step=step))
 
     def change(self, state: State) -> None:
         """Show `state`; what was undone is forgotten, and the oldest results where memory asks for it."""

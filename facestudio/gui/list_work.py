@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from facestudio.recipe import Recipe
     from facestudio.studio import Studio
 
-WORDS = {"ok": "restored", "partial": "restored in part", "skipped": "without a face", "failed": "failed"}
+WORDS = {
+    "ok": "restored",
+    "partial": "restored in part",
+    "mended": "only mended",
+    "skipped": "without a face",
+    "failed": "failed",
+}
 _GOOD = ("ok", "partial")
 
 
@@ -68,7 +74,8 @@ def restore_all(
         raise UsageError(f"{shown(out)} is a file.", hint="Choose a folder.")
 
     def work(photo: Photo, progress: Progress) -> Result:
-        return studio.restore(photo, studio.detect(photo, progress), recipe, None, progress)
+        seen = studio.mended(photo, recipe.scratches, progress)
+        return studio.restore(photo, studio.detect(seen, progress), recipe, None, progress)
 
     def done(outcome: Outcome) -> None:
         told(outcome.source, WORDS.get(outcome.status, outcome.status))

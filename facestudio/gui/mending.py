@@ -1,4 +1,4 @@
-"""Whether scratches and specks of the open photo are mended before its faces are restored, and what was mended.
+"""Whether scratches and specks of the open photo are mended, before its faces are restored or without any, and what was.
 
 Separate from the session because it is a rule of its own. The GUI thread only. It knows no widget.
 """
@@ -33,6 +33,13 @@ class Mending(QObject):
         if strength != self.strength and strength in CHOICES:
             self.strength = strength
             self.changed.emit()
+
+    @property
+    def hint(self) -> str:
+        """What becomes of faces when none is known, in a sentence; "" when there is nothing to say."""
+        session = self._session
+        nobody = session.opened is not None and session.looked and not session.faces and not session.doing
+        return "A face that shows then is restored, too." if self.strength and nobody else ""
 
     @property
     def about(self) -> str:

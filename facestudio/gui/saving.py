@@ -37,7 +37,7 @@ def save_beside(step: Step, source: Path) -> Path:
         if target.exists():
             continue
         try:
-            return step.result.after.save(target, recipe=step.result.recipe)
+            return step.result.after.save(target, recipe=step.result.recipe, generative=step.result.generative)
         except UnwritableOutput:
             if not target.exists():  # else somebody else was faster: take the next name
                 raise
@@ -57,7 +57,8 @@ def save_as(step: Step, target: Path, source: Path | None, overwrite: bool = Tru
         raise UnwritableOutput(
             "The original photo is never written over.", hint="Choose another name or another folder for the result."
         )
-    return step.result.after.save(target, recipe=step.result.recipe, overwrite=overwrite)
+    result = step.result
+    return result.after.save(target, recipe=result.recipe, overwrite=overwrite, generative=result.generative)
 
 
 def ending_problem(path: Path, usual: str) -> UnwritableOutput | None:

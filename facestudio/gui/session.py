@@ -330,18 +330,21 @@ class Session(Workplace):
             return self.busy
         if self.offer is None:
             return "There are no weights that restore a face."
+        if self.mending.strength and not self.selected:
+            return self.enlarging.obstacle  # scratches are mended without any face
         if not self.faces:
             return "No face was found in this photo." if self.looked else "The faces were not looked for yet."
         return self.reference.obstacle or self.enlarging.obstacle if self.selected else "Tick at least one face."
 
     @Slot()
     def restore(self) -> None:
-        """Restore the ticked faces of the original by the recipe; a finished result is one step to undo."""
+        """Restore the ticked faces of the original by the recipe, mending its scratches first when that is chosen, also where no
+        face is; a finished result is one step to undo."""
         recipe = self.recipe
         if self.obstacle or self.opened is None or recipe is None:
             return
         given = self.faces, recipe, self.selected, self.reference.used, self.history.current
-        todo = partial(work.restore, self.studio, self.opened, *given)
+        todo = partial(work.restore, self.studio, self.opened, *given, added=self.history.state.added)
         self._begin(RESTORING, todo, self._take_result)
 
     @Slot(object)
@@ -349,14 +352,15 @@ class Session(Workplace):
         if self.opened is None or step.photo is not self.opened.photo:
             return
         self.following.made(self.history.current)
+        before = self.history.state
         self.history.add(step)
+        if step.found:
+            left = {id(face) for face, _ in step.found if (of := step.result_of(face)) and of.status == "skipped"}
+            ticked = self.history.state.ticks(before, self.selected)
+            self.selected = frozenset(n for n in ticked if id(self.faces[n]) not in left)
+            self.faces_changed.emit()
         self.result_changed.emit()
-        done = sum(face.status == "restored" for face in step.result.faces)
-        failed = sum(face.status == "failed" for face in step.result.faces)
-        words = f"Restored {done} {'face' if done == 1 else 'faces'} in {step.result.seconds:.1f} s"
-        words = f"{words}; {failed} could not be restored" if failed else words
-        mended = step.result.mended
-        self.notified.emit(words if mended is None else f"{words}. {mended.sentence}", None)
+        self.notified.emit(_told(step), None)
 
     @property
     def obstacle_to_all(self) -> str:
@@ -463,3 +467,19 @@ class Session(Workplace):
         self.saving = False
         self.work_changed.emit()
         self.failed.emit(error)
+
+
+def _told(step: Step) -> str:
+    """What came of restoring, in sentences."""
+    result, found = step.result, len(step.found)
+    mended = () if result.mended is None else (result.mended.sentence,)
+    if result.only_mended:
+        return " ".join((*mended, result.only_mended))
+    done = sum(face.status == "restored" for face in result.faces)
+    failed = sum(face.status == "failed" for face in result.faces)
+    words = f"Restored {done} {'face' if done == 1 else 'faces'} in {result.seconds:.1f} s"
+    words = f"{words}; {failed} could not be restored" if failed else words
+    if not mended:
+        return words
+    found_now = f"{found} {'face was' if found == 1 else 'faces were'} found only without the scratches."
+    return " ".join((f"{words}.", *mended, *((found_now,) if found else ())))

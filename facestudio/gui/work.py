@@ -191,20 +191,37 @@ def restore(
     reference: Source | None,
     last: Step | None,
     progress: Progress,
+    added: int = 0,
 ) -> Step:
     """Restore the `selected` faces, told by a `reference` who it is, and make what the window shows of the result.
 
-    What a `last` result of the same photo and size holds of the photo before is not made and kept a second time.
+    Where scratches are mended, faces that show only then are restored as well, if all others are selected and a reference is not
+    of somebody else; they stand before the last `added` ones, which were added by hand. What a `last` result of the same photo
+    and size holds of the photo before is not made and kept a second time.
     """
     from facestudio.gui.history import Step
 
     made: list[Step] = []
     for _ in progress.track(("once",), "Restoring"):
         who = reference.who if reference else None
-        result = studio.restore(opened.photo, faces, recipe, set(selected), progress, reference=who)
+        shown: tuple[Face, ...] = faces
+        new: tuple[Face, ...] = ()
+        if selected or not faces:
+            seen = studio.mended(opened.photo, recipe.scratches, progress)
+            if seen is not opened.photo:
+                shown, new = _seen_again(faces, studio.detect(seen, progress))
+        place = len(faces) - added
+        shown = (*shown[:place], *new, *shown[place:])
+        chosen = {n if n < place else n + len(new) for n in selected}
+        if len(selected) == len(faces) and (reference is None or len(shown) == 1):
+            chosen |= set(range(place, place + len(new)))
+        faces = (*faces[:place], *new, *faces[place:])
+        result = studio.restore(opened.photo, shown, recipe, chosen, progress, reference=who)
         restored = [face for face in result.faces if face.status == "restored"]
         if result.status == "failed":
             raise FaceStudioError(result.error or "No face could be restored.", hint="Try another method or photo.")
+        if result.status == "skipped":
+            raise NoFaceFound("No scratch was found, and no face is ticked.", hint="Tick a face, or mend strongly.")
         crops = {face.index: square(result.after.pixels, face.face.box, CHIP) for face in restored}
         if recipe.upscale == 1:
             before = opened.pyramid
@@ -213,8 +230,24 @@ def restore(
         else:
             before = pyramid(result.before.pixels, progress.check)
         after = pyramid(result.after.pixels, progress.check)
-        made.append(Step(opened.photo, faces, result, before, after, crops, reference))
+        found = tuple((face, square(opened.photo.pixels, face.box, CHIP)) for face in new)
+        made.append(Step(opened.photo, faces, result, before, after, crops, reference, found))
     return made[0]
+
+
+def _seen_again(faces: tuple[Face, ...], found: tuple[Face, ...]) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
+    """`faces` as they were `found` where scratches hide nothing, and those among these that are new."""
+    from facestudio.faces.duplicates import known_as
+
+    shown = list(faces)
+    new: list[Face] = []
+    for face in reversed(found):  # of two that are one, the larger stays
+        known = known_as(face, faces)
+        if known is None:
+            new.insert(0, face)
+        else:
+            shown[known] = face
+    return tuple(shown), tuple(new)
 
 
 def thumbnail(studio: Studio, path: Path, progress: Progress) -> tuple[Path, QImage | None, str]:

@@ -17,10 +17,16 @@ FINE = 1.0  # px; grain is what is finer
 STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, -1), (-1, 0), (-1, -1), (-1, 1))
 
 
-def filled(pixels: np.ndarray, mask: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+def filled(
+    pixels: np.ndarray,
+    mask: np.ndarray,
+    progress: Progress | None = None,
+    known: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:
     """`pixels` (H, W, 3) uint8 with other values where `mask` (H, W) bool is set; elsewhere every bit is kept.
 
-    The same pixels and mask always give the same. Only tiles that the mask reaches are computed.
+    The same pixels and mask always give the same. Only tiles that the mask reaches are computed, and those in which it is
+    another than that of the `known` mask and what was filled by it.
     """
     progress = progress or Progress()
     after = pixels.copy()
@@ -32,6 +38,9 @@ def filled(pixels: np.ndarray, mask: np.ndarray, progress: Progress | None = Non
             continue
         first, second = max(top - MARGIN, 0), max(left - MARGIN, 0)
         outer = np.s_[first : min(top + TILE + MARGIN, height), second : min(left + TILE + MARGIN, width)]
+        if known is not None and np.array_equal(known[0][outer], mask[outer]):
+            after[inner] = known[1][inner]
+            continue
         made = _tile(np.ascontiguousarray(pixels[outer]), mask[outer], np.random.default_rng((top, left)))
         cut = made[top - first : top - first + TILE, left - second : left - second + TILE]
         np.copyto(after[inner], cut[: after[inner].shape[0], : after[inner].shape[1]], where=mask[inner][..., None])

@@ -1,26 +1,24 @@
-"""Scratches and specks of a photo mended: which of its lines are scratches, the mask of all that is mended, and the photo filled.
+"""Scratches and specks of a photo: which of its lines are scratches, and the mask of all that is to be mended.
 
 What tells a scratch from hair, rims, wrinkles and the edges of things: it lies on the photo and is no part of what it shows. So
 along it there is always the same share of the same white or black, whatever lies under it; it is as bright in a calm place
 as in a busy one; and its two sides are alike. Each line has a score of these (a logistic regression, fitted to drawn scratches
-and the lines of clean photos), and each strength a least one. Knows arrays only: no photo, no face.
+and the lines of clean photos), and each strength a least one. Looking takes long, so what is found is kept (`Search`): what of it
+is spared may be said afterwards, when it is known where faces are. Knows arrays only: no photo, no face.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
 
 import cv2
 import numpy as np
 
 from facestudio.errors import UsageError
 from facestudio.mending import CAREFUL, STRONG
-from facestudio.mending.filling import filled
 from facestudio.mending.lines import Line, lines_of
-from facestudio.mending.specks import Circle, specks_of
+from facestudio.mending.specks import Circle, Speck, drawn, found_specks
 from facestudio.progress import Progress
 
 MOST = 6_000_000  # px in which is looked; larger photos are reduced for it
@@ -48,66 +46,50 @@ _STRENGTHS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Mended:
-    """What of a photo was mended.
+class _Level:
+    """The lines of one level with their scores, those `taken` for scratches when nothing is spared, and where these are."""
+
+    lines: tuple[tuple[float, Line], ...]
+    taken: tuple[Line, ...]
+    drawn: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What looks like a scratch or speck in a photo.
 
     Attributes:
-        mask: (H, W) bool, read-only: what was mended.
-        strength: "careful" or "strong".
+        shape: height and width of the photo. grey: in which was looked, (h, w) uint8. strength: "careful" or "strong".
     """
 
-    mask: np.ndarray
+    shape: tuple[int, int]
+    grey: np.ndarray
     strength: str
+    levels: tuple[_Level, ...]
+    specks: tuple[Speck, ...]
 
-    def __post_init__(self) -> None:
-        self.mask.setflags(write=False)
-
-    @cached_property
-    def share(self) -> float:
-        """How much of the photo was mended, 0 to 1."""
-        return float(self.mask.mean())
-
-    @property
-    def sentence(self) -> str:
-        """What a person is told."""
-        if not self.share:
-            return "Scratches: none were found."
-        percent = f"{100 * self.share:.1f}%" if self.share >= 0.0005 else "less than 0.1%"
-        return f"Scratches: {percent} of the photo mended."
-
-    def details(self) -> dict[str, Any]:
-        """What a report says, ready for JSON."""
-        return {"scratches": self.strength, "share": round(self.share, 5)}
+    def mask(self, spared: Sequence[Circle] = ()) -> np.ndarray:
+        """What is to be mended, (H, W) bool, when in the `spared` circles (x, y and radius in px of the photo) small things
+        belong to the photo, such as eyes: only a scratch that reaches far beyond is mended there."""
+        scale = self.grey.shape[0] / self.shape[0]
+        circles = [(scale * x, scale * y, scale * radius) for x, y, radius in spared]
+        found = drawn(self.specks, self.grey.shape, circles)
+        for number, level in enumerate(self.levels):
+            taken = _scratches(level.lines, _STRENGTHS[self.strength], circles) if circles else level.taken
+            same = len(taken) == len(level.taken)  # sparing only takes away
+            found |= level.drawn if same else _drawn(taken, _halved(self.grey, number), self.grey)
+        wider = cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8))
+        if self.grey.shape != self.shape:
+            wider = cv2.resize(wider, self.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        return wider > 0
 
 
-def mended(
-    pixels: np.ndarray,
-    strength: str,
-    progress: Progress | None = None,
-    spared: Sequence[Circle] = (),
-    unknown: np.ndarray | None = None,
-) -> tuple[np.ndarray, Mended]:
-    """`pixels` (H, W, 3) uint8 RGB without scratches and specks, and where these were; UsageError for another strength.
+def search(pixels: np.ndarray, strength: str, progress: Progress | None = None) -> Search:
+    """Look for scratches and specks in `pixels` (H, W, 3) uint8 RGB; UsageError for another strength.
 
-    Args:
-        spared: circles (x, y and radius in px) in which small things belong to the photo, such as eyes: only a scratch that
-            reaches far beyond is mended there.
-        unknown: (H, W) bool, set where `pixels` show nothing; stays as it is.
-
-    Nothing is random: the same photo always gives the same. A photo of more than MOST px is looked at reduced, and filled tile
-    by tile, so that what is needed beside it is bounded.
+    Nothing is random: the same photo always gives the same. A photo of more than MOST px is looked at reduced, so that what is
+    needed beside it is bounded.
     """
-    progress = progress or Progress()
-    mask = scratches_of(pixels, strength, progress, spared)
-    if unknown is not None:
-        mask &= ~unknown
-    return filled(pixels, mask, progress), Mended(mask, strength)
-
-
-def scratches_of(
-    pixels: np.ndarray, strength: str, progress: Progress | None = None, spared: Sequence[Circle] = ()
-) -> np.ndarray:
-    """Where scratches and specks are in `pixels`, (H, W) bool; arguments and errors as of `mended`."""
     if strength not in _STRENGTHS:
         raise UsageError(f"Scratches are mended {CAREFUL} or {STRONG}, not {strength}.")
     sure = _STRENGTHS[strength]
@@ -117,17 +99,23 @@ def scratches_of(
     scale = min(1.0, (MOST / (height * width)) ** 0.5)
     grey = whole if scale == 1 else cv2.resize(whole, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     side = max(grey.shape)
-    circles = [(scale * x, scale * y, scale * radius) for x, y, radius in spared]
-    found = np.zeros(grey.shape, bool)
-    levels = range(max(1, int(np.log2(max(WIDEST * side, 2)))))
-    for level in progress.track(levels, "Looking for scratches", share=0.15):
-        small = grey if not level else _halved(grey, level)
-        lines = list(lines_of(small.astype(np.float32), level, SHORTEST * side / 2**level, progress.check))
-        taken = _scratches(lines, side, sure, circles)
-        found |= _drawn(taken, small, grey)
-    found |= specks_of(grey, max(1.5, 0.006 * side), sure.contrast, sure.calm, sure.tone, circles)
-    found = cv2.dilate(found.astype(np.uint8), np.ones((3, 3), np.uint8))
-    return (found if scale == 1 else cv2.resize(found, (width, height), interpolation=cv2.INTER_NEAREST)) > 0
+    levels = []
+    numbers = range(max(1, int(np.log2(max(WIDEST * side, 2)))))
+    for number in progress.track(numbers, "Looking for scratches", share=0.12):
+        small = grey if not number else _halved(grey, number)
+        found = lines_of(small.astype(np.float32), number, SHORTEST * side / 2**number, progress.check)
+        scored = tuple((score_of(line, side), line) for line in found)
+        taken = tuple(_scratches(scored, sure))
+        levels.append(_Level(scored, taken, _drawn(taken, small, grey)))
+    specks = found_specks(grey, max(1.5, 0.006 * side), sure.contrast, sure.calm, sure.tone, progress)
+    return Search((height, width), grey, strength, tuple(levels), specks)
+
+
+def scratches_of(
+    pixels: np.ndarray, strength: str, progress: Progress | None = None, spared: Sequence[Circle] = ()
+) -> np.ndarray:
+    """Where scratches and specks are in `pixels`, (H, W) bool; arguments and errors as of `search` and `Search.mask`."""
+    return search(pixels, strength, progress).mask(spared)
 
 
 def _halved(grey: np.ndarray, level: int) -> np.ndarray:
@@ -136,9 +124,8 @@ def _halved(grey: np.ndarray, level: int) -> np.ndarray:
     return cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
 
 
-def _scratches(lines: Sequence[Line], side: int, sure: _Strength, spared: Sequence[Circle]) -> list[Line]:
-    """Which of the `lines` of one level of a photo, whose longest side is `side`, are scratches."""
-    scored = [(score_of(line, side), line) for line in lines]
+def _scratches(scored: Sequence[tuple[float, Line]], sure: _Strength, spared: Sequence[Circle] = ()) -> Sequence[Line]:
+    """Which of the lines of one level, that are `scored`, are scratches."""
     taken = [line for score, line in scored if score >= sure.least and _reaches_out(line, spared)]
     rest = [line for score, line in scored if score >= sure.further and all(line is not other for other in taken)]
     fresh = taken

@@ -8,59 +8,81 @@ arrays only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from facestudio.progress import Progress
+
 AROUND = 41  # px of the square that says how busy a place is
+OFTEN = 256  # components that are judged between two looks whether to stop
 Circle = tuple[float, float, float]
 
 
-def specks_of(
-    grey: np.ndarray, radius: float, contrast: float, calm: float, tone: float, spared: Sequence[Circle] = ()
-) -> np.ndarray:
-    """Where specks are, (H, W) bool, in `grey` (H, W) uint8.
+@dataclass(frozen=True, eq=False)
+class Speck:
+    """One speck: its middle `x`, `y` in px, and `points` (N, 2) int, row and column of all that is in it."""
+
+    x: float
+    y: float
+    points: np.ndarray
+
+
+def found_specks(
+    grey: np.ndarray, radius: float, contrast: float, calm: float, tone: float, progress: Progress | None = None
+) -> tuple[Speck, ...]:
+    """The specks of `grey` (H, W) uint8.
 
     Args:
         radius: px of the largest. contrast: levels by which they differ at least from their surroundings.
         calm: how much of the contrast the surroundings may vary, as a share.
         tone: how far from white or black they may be, in levels.
-        spared: circles (x, y, radius in px) in which nothing is a speck.
     """
-    found = np.zeros(grey.shape, bool)
+    progress = progress or Progress()
+    found: list[Speck] = []
     reach = max(int(np.ceil(radius)), 1)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (4 * reach + 1, 4 * reach + 1))
-    for bright in (True, False):
+    for bright in progress.track((True, False), "Looking for specks", share=0.03):
         side = grey if bright else 255 - grey
         hat = side - cv2.morphologyEx(side, cv2.MORPH_OPEN, disc)
+        progress.check()
         limit = np.maximum(0.4 * contrast, 3.0 * cv2.blur(hat, (AROUND, AROUND)))
+        progress.check()
         count, labels, stats, _ = cv2.connectedComponentsWithStats((hat > limit).astype(np.uint8), connectivity=8)
+        progress.check()
         wide, high, area = (stats[:, n] for n in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA))
         small = (np.maximum(wide, high) <= 2 * radius + 2) & (area >= 0.35 * wide * high) & (area >= 3)
-        for n in np.flatnonzero(small & (np.arange(count) > 0)):
-            if _is_speck(side, hat, labels, int(n), stats[n], contrast, calm, tone, spared):
-                left, top = int(stats[n, cv2.CC_STAT_LEFT]), int(stats[n, cv2.CC_STAT_TOP])
-                box = np.s_[top : top + int(high[n]), left : left + int(wide[n])]
-                found[box] |= labels[box] == n
+        chosen = np.flatnonzero(small & (np.arange(count) > 0))
+        for start in progress.track(range(0, len(chosen), OFTEN), "Looking for specks"):
+            for n in chosen[start : start + OFTEN]:
+                if _is_speck(side, labels, int(n), stats[n], contrast, calm, tone):
+                    left, top, width, height = (int(value) for value in stats[n][:4])
+                    points = np.argwhere(labels[top : top + height, left : left + width] == n) + (top, left)
+                    found.append(Speck(left + width / 2, top + height / 2, points))
+    return tuple(found)
+
+
+def drawn(specks: Sequence[Speck], shape: tuple[int, ...], spared: Sequence[Circle] = ()) -> np.ndarray:
+    """Where the `specks` are, (H, W) bool of `shape`, but for those whose middle is in one of the circles."""
+    found = np.zeros(shape, bool)
+    for speck in specks:
+        if not any((speck.x - a) ** 2 + (speck.y - b) ** 2 <= r**2 for a, b, r in spared):
+            found[speck.points[:, 0], speck.points[:, 1]] = True
     return found
 
 
 def _is_speck(
     side: np.ndarray,
-    hat: np.ndarray,
     labels: np.ndarray,
     number: int,
     stats: np.ndarray,
     contrast: float,
     calm: float,
     tone: float,
-    spared: Sequence[Circle],
 ) -> bool:
     """Whether the component `number`, brighter than its surroundings in `side`, is one."""
     left, top, width, height = (int(value) for value in stats[:4])
-    x, y = left + width / 2, top + height / 2
-    if any((x - a) ** 2 + (y - b) ** 2 <= r**2 for a, b, r in spared):
-        return False
     rim = 3 + max(width, height) // 2
     box = np.s_[max(top - rim, 0) : top + height + rim, max(left - rim, 0) : left + width + rim]
     own = labels[box] == number

@@ -52,3 +52,32 @@ def test_scratches_are_mended_when_asked_to(tmp_path: Path, capsys: pytest.Captu
 def test_another_word_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["restore", "a.png", "-o", str(tmp_path / "out"), "--scratches", "wild"]) == 2
     assert "--scratches takes off, careful or strong, not wild." in capsys.readouterr().err
+
+
+def test_a_scratched_landscape_is_mended_and_nothing_is_said_of_identity(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = np.full((300, 400, 3), 110, np.uint8)
+    old += np.linspace(0, 40, 400).astype(np.uint8)[None, :, None]
+    plain = old.copy()
+    for start, end in (((10, 290), (390, 40)), ((60, 5), (120, 290))):
+        cv2.line(old, start, end, (247, 247, 247), 2, cv2.LINE_AA)
+    (tmp_path / "in").mkdir()
+    for name, pixels in (("hills.png", old), ("plain.png", plain)):
+        Image.fromarray(pixels).save(tmp_path / "in" / name)
+    report = tmp_path / "report.jsonl"
+    flags = ["--scratches", "careful", "--report", str(report)]
+
+    assert run(["restore", str(tmp_path / "in" / "hills.png"), "-o", str(tmp_path / "one.png"), *flags]) == 0
+    said = capsys.readouterr().out
+    assert "of the photo mended." in said and "No face was found: scratches were mended and nothing else" in said
+    record = json.loads(report.read_text())
+    assert record["status"] == "mended" and record["faces"] == [] and record["error"] is None
+    with Image.open(tmp_path / "one.png") as image:
+        assert np.abs(np.asarray(image).astype(int) - plain).max() < 30, "nothing is left of them"
+
+    assert run(["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), *flags]) == 1
+    told = capsys.readouterr()
+    assert "2 photos: 1 only mended, 1 without a face" in told.out
+    assert "Neither a face nor a scratch was found" in told.err
+    assert [path.name for path in (tmp_path / "out").rglob("*.png")] == ["hills.png"]

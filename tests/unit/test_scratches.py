@@ -9,11 +9,15 @@ import cv2
 import numpy as np
 import pytest
 
-from facestudio.errors import UsageError
+from facestudio.errors import NoFaceFound, UsageError
+from facestudio.faces.face import Face
+from facestudio.gui.list_work import restore_all
 from facestudio.mending import CAREFUL, STRONG
+from facestudio.mending import mended as mended_module
 from facestudio.mending.filling import filled
-from facestudio.mending.scratches import MOST, mended, scratches_of
-from facestudio.mending.specks import specks_of
+from facestudio.mending.mended import mend, mended
+from facestudio.mending.scratches import MOST, scratches_of
+from facestudio.mending.specks import drawn, found_specks
 from facestudio.photo import Photo
 from facestudio.progress import Cancelled, Progress
 from facestudio.recipe import Recipe
@@ -45,7 +49,11 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
 
 
 class OneMethod(Studio):
-    """The real façade with a method without weights and nobody who judges."""
+    """The real façade with a method without weights, nobody who judges, and a detector that a white line across FACE blinds."""
+
+    def detect(self, photo: Photo, progress: Any = None, *, unsure: bool = False) -> tuple[Face, ...]:
+        left, top, right, bottom = FACE.box.astype(int)
+        return () if (photo.pixels[top:bottom, left:right] > 235).all(axis=2).sum() > 400 else (FACE,)
 
     def _restorer(self, checkpoint_id: str) -> Any:
         return SlowRestorer()
@@ -55,6 +63,13 @@ class OneMethod(Studio):
 
     def _panel(self) -> None:
         return None
+
+
+class OneBlind(OneMethod):
+    """Finds somebody in "face.png" alone."""
+
+    def detect(self, photo: Photo, progress: Any = None, *, unsure: bool = False) -> tuple[Face, ...]:
+        return (FACE,) if photo.path is not None and photo.path.name == "face.png" else ()
 
 
 def restored(photo: Photo, scratches: str = "", upscale: int = 1) -> Any:
@@ -129,7 +144,9 @@ def test_what_is_spared_stays() -> None:
     grey = np.full((120, 160), 120, np.uint8)
     for x in (40, 110):
         cv2.circle(grey, (x, 60), 2, 250, -1, cv2.LINE_AA)
-    found = specks_of(grey, 3, 70, 0.35, 60, [(40.0, 60.0, 12.0)])
+    specks = found_specks(grey, 3, 70, 0.35, 60)
+    assert drawn(specks, grey.shape)[60, [40, 110]].all()
+    found = drawn(specks, grey.shape, [(40.0, 60.0, 12.0)])
     assert found[60, 110] and not found[:, :80].any()
 
 
@@ -176,6 +193,104 @@ def test_it_stops_when_asked_to_and_says_what_it_does() -> None:
     progress.cancel()
     with pytest.raises(Cancelled):
         mended(plain(), CAREFUL, progress)
+
+
+def test_the_search_for_specks_stops_too_and_says_how_far_it_is() -> None:
+    random = np.random.default_rng(0)
+    dusty = np.full((400, 400), 120, np.uint8)
+    for x, y in random.integers(10, 390, (1400, 2)):
+        dusty[y : y + 3, x : x + 3] = 250
+    fractions: list[float] = []
+    progress = Progress(lambda update: fractions.append(update.fraction), every=0.0)
+    found_specks(dusty, 3, 70, 0.35, 60, progress)
+    assert len(set(fractions)) > 5 and fractions == sorted(fractions)
+    stopped = Progress(lambda update: stopped.cancel() if update.fraction > 0.2 else None, every=0.0)
+    with pytest.raises(Cancelled):
+        found_specks(dusty, 3, 70, 0.35, 60, stopped)
+
+
+def test_what_is_spared_later_comes_out_as_if_it_were_known_before() -> None:
+    calm = np.full((300, 700, 3), 120, np.uint8)
+    damaged, _ = scratched(calm, specks=((60, 250, 250), (600, 90, 250)))
+    mending = mend(damaged, STRONG)
+    assert mending.mask[90, 600] and mending.mask[250, 60] and mending.sparing()[0] is mending.pixels
+    after, found = mending.sparing([(600.0, 90.0, 14.0)])
+    assert not found.mask[90, 600] and found.mask[250, 60]
+    assert np.array_equal(after, filled(damaged, found.mask)), "only the places around are filled anew"
+    assert np.array_equal(after[~found.mask], damaged[~found.mask])
+
+
+def landscape() -> np.ndarray:
+    """A scratched photo without anybody."""
+    return scratched(cv2.GaussianBlur(picture(300, 400), (0, 0), 0.7))[0]
+
+
+def test_a_photo_without_a_face_is_mended_and_nothing_else_is_said_of_it(tmp_path: Path) -> None:
+    photo = photo_of(tmp_path / "hills.png", landscape())
+    recipe = Recipe("slow-checkpoint", "slow", {}, scratches=CAREFUL)
+    result = OneMethod("cpu").restore(photo, (), recipe)
+    assert result.status == "mended" and result.writable and not result.generative and not result.faces
+    assert result.only_mended.startswith("No face was found") and "no identity" in result.only_mended
+    assert np.array_equal(result.after.pixels, mended(photo.pixels, CAREFUL)[0]) and result.before is photo
+    with pytest.raises(NoFaceFound):
+        OneMethod("cpu").restore(photo, (), Recipe("slow-checkpoint", "slow", {}))
+    clean = photo_of(tmp_path / "clean.png", np.full((300, 400, 3), 120, np.uint8))
+    with pytest.raises(NoFaceFound, match="Neither a face nor a scratch"):
+        OneMethod("cpu").restore(clean, (), recipe)
+
+
+def test_faces_that_nobody_chose_stay_and_scratches_go(tmp_path: Path) -> None:
+    photo = photo_of(tmp_path / "old.png", scratched(plain())[0])
+    result = OneMethod("cpu").restore(photo, (FACE,), Recipe("slow-checkpoint", "slow", {}, scratches=CAREFUL), set())
+    assert result.status == "mended" and [face.status for face in result.faces] == ["skipped"]
+    assert result.only_mended.startswith("No face was chosen")
+    assert np.array_equal(result.after.pixels, mended(photo.pixels, CAREFUL, spared=FACE.parts)[0])
+
+
+def test_a_face_behind_a_crack_is_found_once_it_is_mended_and_that_is_done_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cracked, _ = scratched(plain(), lines=(((150, 10), (250, 290), 250), ((20, 30), (380, 250), 245)), specks=())
+    photo = photo_of(tmp_path / "cracked.png", cracked)
+    studio, searches = OneMethod("cpu"), list[str]()
+    real = mended_module.search
+
+    def search(pixels: np.ndarray, strength: str, progress: Progress | None = None) -> Any:
+        searches.append(strength)
+        return real(pixels, strength, progress)
+
+    monkeypatch.setattr(mended_module, "search", search)
+    assert studio.detect(studio.mended(photo, "")) == () and studio.mended(photo, "") is photo
+    seen = studio.mended(photo, STRONG)
+    faces = studio.detect(seen)
+    result = studio.restore(photo, faces, Recipe("slow-checkpoint", "slow", {}, scratches=STRONG))
+    assert result.status == "ok" and len(result.faces) == 1 and result.generative and not result.only_mended
+    assert searches == [STRONG], "mended once, for the search and the result"
+    again = OneMethod("cpu").restore(photo, faces, result.recipe)
+    assert np.array_equal(again.after.pixels, result.after.pixels)
+    studio.mended(photo, CAREFUL)
+    assert searches == [STRONG, STRONG, CAREFUL], "another studio and another strength are others"
+
+
+def test_a_folder_with_a_landscape_is_done_and_told(tmp_path: Path) -> None:
+    photo_of(tmp_path / "in" / "face.png", scratched(plain())[0])
+    photo_of(tmp_path / "in" / "hills.png", landscape())
+    photo_of(tmp_path / "in" / "plain.png", np.full((300, 400, 3), 250, np.uint8))
+    told: dict[str, str] = {}
+    recipe = Recipe("slow-checkpoint", "slow", {}, scratches=CAREFUL)
+    given = (
+        OneBlind("cpu"),
+        [tmp_path / "in"],
+        tmp_path / "out",
+        recipe,
+        lambda path, how: told.update({path.name: how}),
+    )
+    done = restore_all(*given, Progress())
+    assert told == {"face.png": "restored", "hills.png": "only mended", "plain.png": "without a face"}
+    assert done.words.startswith("Restored 1 of 3 photos") and done.words.endswith("; 1 only mended, 1 without a face")
+    assert np.array_equal(Photo.open(tmp_path / "out" / "hills.png").pixels, mended(landscape(), CAREFUL)[0])
+    again = restore_all(*given, Progress())
+    assert [o.status for o in again.outcomes] == [o.status for o in done.outcomes], "kept, or done again"
 
 
 def test_another_strength_is_refused() -> None:

@@ -120,8 +120,10 @@ class RestorePanel(WorkPanel):
         self.foot.setCurrentIndex(1 if session.doing else 0)
         count = len(session.selected)
         self.button.setText("Restore" if count < 2 else f"Restore {count} faces")
+        if session.mending.strength and not count:
+            self.button.setText("Mend scratches")
         self.button.setEnabled(not session.obstacle)
-        self.hint.setText(session.obstacle)
+        self.hint.setText(session.obstacle or session.mending.hint)
 
     @Slot(int)
     def _choose_size(self, index: int) -> None:
