@@ -30,7 +30,7 @@ FEW = 4  # tiles that tell something
 GROUPS = 4  # by brightness: grain is not the same in shadows and lights
 STEADY = 1.8  # times the least grain of a group that another one's may be; what is more is texture
 PEAKED = 1.0  # excess kurtosis of the plainest parts; above, it is texture: the least of 44 rough photos had 0.7
-UNEVEN = 1.65  # typical ratio of the most to the least deviation in the four corners of a tile; above, it is texture as well
+UNEVEN = 1.65  # typical ratio of most to least deviation in the four corners of a tile; above, it is texture as well
 _MOST_TILES = 1500
 _FIELD = 1024  # px after which the noise repeats
 
