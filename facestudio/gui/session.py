@@ -301,8 +301,8 @@ class Session(Workplace):
         recipe = super().recipe
         if recipe is None:
             return None
-        beside = {"scratches": self.mending.strength, "photo_grain": self.graining.choice}
-        return replace(recipe, upscale=self.enlarging.times, **beside)
+        mended, grain = self.mending.strength, self.graining.choice
+        return replace(recipe, upscale=self.enlarging.times, scratches=mended, photo_grain=grain)
 
     def ask_for(self, recipe: Recipe) -> None:
         """Ask in the panel for what `recipe` says; for nothing of it where its weights are not here any more."""

@@ -356,7 +356,9 @@ def test_a_tiny_face_that_is_known_however_it_is_changed_ends_below_a_block(phot
     face = only(result)
     assert result.writable and result.error is None
     assert (face.status, face.method, face.erased) == ("verified" if name == "solid" else "fallback", "solid", True)
-    assert face.tries[-1].options["area"] == "head" and all("says same person" in one.obstacle for one in face.tries[:-1])
+    assert face.tries[-1].options["area"] == "head" and all(
+        "says same person" in one.obstacle for one in face.tries[:-1]
+    )
     why = "Nothing of it is left: what is said of it is of what lies around it. fake-embedder says same person"
     assert any(note.startswith(why) for note in face.notes)
     left, top, right, bottom = np.rint(TINY.box).astype(int)
