@@ -348,7 +348,7 @@ def _damaged(corpus: _Corpus) -> None:
             f"scratched.{suffix}", whole[:middle] + bytes(40) + whole[middle + 40 :], either=True, error="damaged"
         )
     whole = encoded("TIFF", compression="tiff_lzw")
-    corpus.add("cut-lzw.tif", whole[: len(whole) // 2], error="damaged")
+    corpus.add("cut-lzw.tif", whole[: len(whole) // 2], error="cut off")
     progressive = encoded("JPEG", progressive=True, quality=95)
     corpus.add("cut-progressive.jpg", progressive[: len(progressive) // 2], error="damaged")
     corpus.add("empty.jpg", b"", error="is empty")
@@ -367,7 +367,7 @@ def _damaged(corpus: _Corpus) -> None:
     corpus.add("no-width.png", png(0, HEIGHT, _rows()), error="damaged")
     corpus.add("strange-bits.png", png(WIDTH, HEIGHT, _rows(), bits=7), error="damaged")
     corpus.add("endless.tif", b"II*\x00\x08\x00\x00\x00\x00\x00\x08\x00\x00\x00", error="damaged")
-    corpus.add("nowhere.tif", b"II*\x00\xff\xff\xff\x7f", error="damaged")
+    corpus.add("nowhere.tif", b"II*\x00\xff\xff\xff\x7f", error="cut off")
 
 
 def _lying(corpus: _Corpus) -> None:

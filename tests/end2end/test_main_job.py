@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from facestudio.cli.main import run
 from facestudio.metadata import read_recipe
@@ -240,12 +240,12 @@ def test_a_portrait_that_lies_on_its_side_is_found(
 def test_a_missed_face_is_added_by_its_box(
     demo: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The portrait hangs upside down, which the detector does not see; a rough box makes it face 0, a second box the same."""
+    """Upside down and out of focus the detector does not see the portrait; a rough box makes it face 0, a second box the same."""
     hanging = tmp_path / "hanging.png"
     left, top, right, bottom = face_box(demo.OUTPUT / "original.png", capsys)
     with Image.open(demo.OUTPUT / "original.png") as image:
         width, height = image.size
-        image.transpose(Image.Transpose.ROTATE_180).save(hanging)
+        image.transpose(Image.Transpose.ROTATE_180).filter(ImageFilter.GaussianBlur((right - left) / 13)).save(hanging)
     rough = [width - right - 12, height - bottom + 8, width - left + 6, height - top + 20]
     text = ",".join(map(str, rough))
     assert run(["detect", str(hanging), "--json"]) == 0
@@ -253,7 +253,7 @@ def test_a_missed_face_is_added_by_its_box(
     assert run(["detect", str(hanging), "--box", text, "--box", text, "--json"]) == 0
     (face,) = json.loads(capsys.readouterr().out)["faces"]
     assert abs(abs(face["pose"][2]) - 180) < 15
-    assert face["score"] > 0.5
+    assert face["score"] > 0.3
     marks = np.array(face["landmarks"])
     assert np.all((marks > (rough[0], rough[1])) & (marks < (rough[2], rough[3])))
     assert marks[0, 0] > marks[1, 0]  # the first eye is the left one of the upright portrait

@@ -165,9 +165,12 @@ def test_a_recipe_with_a_rare_option_opens_it_in_generate(
     assert seen(panel.options.rows["steps"]) and "1 CHANGED" in panel.more.title.text()
 
 
-def test_restore_shows_no_fold_where_no_option_is_rare(make_window: Callable[[], MainWindow]) -> None:
+def test_restore_folds_grain_seed_and_device_away(make_window: Callable[[], MainWindow]) -> None:
     panel = make_window().workspace.panel
-    assert panel.options.rows["strength"].isVisible() and not panel.more.isVisible()
+    assert seen(panel.options.rows["strength"]) and seen(panel.more.title)
+    assert not seen(panel.grain) and not seen(panel.seed)
+    panel.more.title.click()
+    assert seen(panel.grain) and seen(panel.seed)
 
 
 def test_a_fold_that_is_wanted_closed_shows_what_is_unusual(qtbot: QtBot) -> None:

@@ -81,7 +81,9 @@ def test_a_picture_is_fitted(qapp: object) -> None:
 
 
 class Sized:
-    """A step of a size."""
+    """A step of a size, which found no other face and was told nobody."""
+
+    found, reference = (), None
 
     def __init__(self, bytes: int) -> None:
         self.bytes = bytes

@@ -76,7 +76,7 @@ def test_faces_come_before_the_panel_and_the_button_after_the_settings(
         if been[-1] is window.viewer:
             break
     ticks = [chip.findChild(QCheckBox) for chip in strip.chips]
-    wanted = [*ticks, strip.add, panel.method, panel.checkpoint, panel.times, panel.seed, panel.dice, panel.button]
+    wanted = [*ticks, strip.add, panel.method, panel.checkpoint, panel.times, panel.more.title, panel.button]
     places = [been.index(widget) for widget in wanted if widget is not panel.checkpoint or panel.checkpoint.isEnabled()]
     assert places == sorted(places)
     rows = [been.index(w) for row in panel.options.rows.values() for w in stops(row) if not row.field.rare]
