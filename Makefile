@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+CORES := -n auto --maxprocesses 4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo run test lint
@@ -33,11 +34,11 @@ run: $(READY)
 # Without Qt's system libraries the window's tests cannot run: say so and run the others, unless they are required.
 test: $(READY)
 	@if $(BIN)/python tools/check_system.py; then \
-		QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest; \
+		QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest $(CORES); \
 	elif [ -n "$$FACESTUDIO_WINDOW_TESTS" ]; then \
 		exit 1; \
 	else \
-		$(BIN)/python -m pytest -p no:pytest-qt -W ignore::pytest.PytestConfigWarning -o addopts="-ra --strict-markers" --ignore=tests/gui && \
+		$(BIN)/python -m pytest $(CORES) -p no:pytest-qt -W ignore::pytest.PytestConfigWarning -o addopts="-ra --strict-markers" --ignore=tests/gui && \
 		echo "The window's tests were LEFT OUT, because Qt cannot start here (see above)."; \
 	fi
 
