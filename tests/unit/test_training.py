@@ -56,10 +56,10 @@ class TinyRecipe:
 
 def test_training_learns_resumes_and_logs(tmp_path: Path) -> None:
     recipe = TinyRecipe()
-    first = train(recipe, tmp_path, 0.02, "cpu")
+    first = train(recipe, tmp_path, 0.05, "cpu")
     steps = torch.load(tmp_path / "last.pt", weights_only=True)["state"]["step"]
     assert steps > 3
-    second = train(recipe, tmp_path, 0.02, "cpu")
+    second = train(recipe, tmp_path, 0.05, "cpu")
     assert torch.load(tmp_path / "last.pt", weights_only=True)["state"]["step"] > steps
     assert second["error"] < max(first["error"], 0.01), (
         "a quick machine is done in the first run already, but for noise"
