@@ -240,13 +240,13 @@ class Painter:
             for _ in progress.track(range(1), stage, share=DRAWING):
                 pixels = self._synthesizer(Wish(identity), seeds, self._options, progress)
             for of_one, seed in progress.track(list(zip(pixels, seeds, strict=True)), "Looking at the pictures"):
-                made.append(self._seen(of_one, seed))
+                made.append(self._seen(of_one, seed, progress))
                 drawn()
         return made
 
-    def _seen(self, pixels: np.ndarray, seed: int) -> Picture:
+    def _seen(self, pixels: np.ndarray, seed: int, progress: Progress) -> Picture:
         photo = replace(Photo.from_pixels(pixels), synthetic=True)
-        face = next(iter(self._detector.detect(photo)), None)
+        face = next(iter(self._detector.detect(photo, progress)), None)
         identities = {}
         if face is not None:
             identities = {judge.id: judge.embed(photo.pixels, face.landmarks) for judge in self._judges}
