@@ -36,16 +36,6 @@ def data_dir() -> Path:
     return _home("data") or platformdirs.user_data_path(APP, appauthor=False)
 
 
-def cache_dir() -> Path:
-    """What can be made again."""
-    return _home("cache") or platformdirs.user_cache_path(APP, appauthor=False)
-
-
-def log_dir() -> Path:
-    """What the program wrote about its own work."""
-    return _home("logs") or platformdirs.user_log_path(APP, appauthor=False)
-
-
 def _home(name: str) -> Path | None:
     home = os.environ.get("FACESTUDIO_HOME")
     return Path(home) / name if home else None

@@ -75,13 +75,6 @@ class Casting(QObject):
             self.pins[name] = Pin(who, picture.seed, picture.portrait.recipe.sliders, picture.thumbnail)
             self.pins_changed.emit()
 
-    @Slot()
-    def unpin(self) -> None:
-        """Take both pins away."""
-        if self.pins:
-            self.pins.clear()
-            self.pins_changed.emit()
-
     def set_steps(self, steps: int) -> None:
         self.steps = steps
 

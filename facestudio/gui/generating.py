@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from facestudio.studio import Studio
 
 GENERATING = "drawing faces"
-READING = "reading a recipe"
 COUNT = 8
 UNTOLD = "These weights cannot be told who is to be drawn."
 

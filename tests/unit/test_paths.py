@@ -46,14 +46,14 @@ def test_the_environment_names_other_weights(tmp_path: Path, monkeypatch: pytest
 
 def test_home_takes_all_of_the_users_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACESTUDIO_HOME", str(tmp_path / "stick"))
-    folders = {paths.settings_dir(), paths.data_dir(), paths.cache_dir(), paths.log_dir()}
-    assert len(folders) == 4
+    folders = {paths.settings_dir(), paths.data_dir()}
+    assert len(folders) == 2
     assert {folder.parent for folder in folders} == {tmp_path / "stick"}
     assert not (tmp_path / "stick").exists()
 
 
 def test_without_it_the_system_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FACESTUDIO_HOME")
-    for folder in (paths.settings_dir(), paths.data_dir(), paths.cache_dir(), paths.log_dir()):
+    for folder in (paths.settings_dir(), paths.data_dir()):
         assert folder.is_absolute()
         assert "facestudio" in str(folder)
