@@ -14,8 +14,8 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
 from facestudio.gui import work
+from facestudio.gui.found import Found
 from facestudio.gui.jobs import Job, JobQueue
-from facestudio.gui.work import Found
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:

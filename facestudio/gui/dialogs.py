@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 
 from facestudio.gui.comparing import Comparing
+from facestudio.gui.found import Found
 from facestudio.gui.list_work import Restored
 from facestudio.gui.widgets.about import show_about
 from facestudio.gui.widgets.compare_dialog import CompareDialog
@@ -18,7 +19,6 @@ from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.list_outcome import ListOutcomeDialog
 from facestudio.gui.widgets.shortcuts import ShortcutsDialog
 from facestudio.gui.widgets.weights_dialog import WeightsDialog
-from facestudio.gui.work import Found
 
 if TYPE_CHECKING:
     from facestudio.gui.main_window import MainWindow

@@ -14,8 +14,8 @@ from weakref import WeakKeyDictionary
 from facestudio.methods.base import method_title
 
 if TYPE_CHECKING:
+    from facestudio.gui.found import Source
     from facestudio.gui.history import Step
-    from facestudio.gui.person import Source
     from facestudio.gui.session import Session
     from facestudio.gui.work import Offer
     from facestudio.recipe import Recipe

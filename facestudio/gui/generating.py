@@ -17,10 +17,11 @@ from facestudio.errors import UsageError
 from facestudio.generating import MOST
 from facestudio.gui import generate_work
 from facestudio.gui.casting import A, Casting, person_of
+from facestudio.gui.found import Source
 from facestudio.gui.generate_work import Ability
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.made import Made
-from facestudio.gui.person import Person, Source
+from facestudio.gui.person import Person
 from facestudio.gui.posing import Posing
 from facestudio.gui.runs import Picture, Run
 from facestudio.gui.sliding import Sliding
@@ -52,7 +53,7 @@ class Making(Made):
         self.person.changed.connect(self.who_changed)
         self.casting = Casting(self)
         self.casting.changed.connect(self.who_changed)
-        self.posing = Posing(self)
+        self.posing = Posing(self, lambda: self.ability.pose)
         self.posing.changed.connect(self.who_changed)
         self.sliding = Sliding(studio, compute, self)
         self.sliding.failed.connect(self.failed)

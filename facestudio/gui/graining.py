@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Signal
 from facestudio.faces.regraining import MATCH
 
 if TYPE_CHECKING:
-    from facestudio.gui.session import Session
+    from facestudio.gui.history import History
 
 CHOICES = {"": "Leave off", MATCH: "Match"}
 
@@ -22,9 +22,9 @@ class Graining(QObject):
 
     changed = Signal()
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(session)
-        self._session = session
+    def __init__(self, history: History, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._history = history
         self.choice = ""
 
     def choose(self, choice: str) -> None:
@@ -36,5 +36,5 @@ class Graining(QObject):
     @property
     def about(self) -> str:
         """What came of it in the result that is shown, in a sentence; "" when nothing is to be said."""
-        step = self._session.history.current
+        step = self._history.current
         return "" if step is None or not step.result.recipe.photo_grain else step.result.grain_sentence

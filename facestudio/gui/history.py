@@ -17,7 +17,7 @@ from facestudio.gui.qimage import Pyramid
 
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
-    from facestudio.gui.person import Source
+    from facestudio.gui.found import Source
     from facestudio.photo import Photo
     from facestudio.pipeline import FaceResult, Result
 

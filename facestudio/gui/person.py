@@ -6,7 +6,7 @@ The GUI thread only; opening the photo and finding its faces is work of the work
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,27 +15,11 @@ from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
 from facestudio.gui import work
-from facestudio.gui.work import Found
+from facestudio.gui.found import Found, Source
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
-    from facestudio.faces.face import Face
     from facestudio.gui.workplace import Workplace
-    from facestudio.photo import Photo
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """A person: face `index` of a photo called `name`."""
-
-    name: str
-    found: Found
-    index: int = 0
-
-    @property
-    def who(self) -> tuple[Photo, Face]:
-        """The photo and the face."""
-        return self.found.photo, self.found.faces[self.index]
 
 
 class Person(QObject):

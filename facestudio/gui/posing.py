@@ -5,6 +5,7 @@ The GUI thread only; reading the file is work of the light queue. It knows no wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,25 +17,29 @@ from facestudio.gui.generate_work import PosePicture
 
 if TYPE_CHECKING:
     from facestudio.checkpoints import Checkpoint
-    from facestudio.gui.generating import Making
     from facestudio.gui.jobs import Job
+    from facestudio.gui.workplace import Workplace
 
 
 class Posing(QObject):
-    """The `picture` whose pose is held where the method of `making` can be shown one; None without any."""
+    """The `picture` whose pose is held where the method of `workplace` can be shown one; None without any.
+
+    Args:
+        weights: with which the chosen weights can be shown a pose picture, here or not; None where they cannot.
+    """
 
     changed = Signal()
 
-    def __init__(self, making: Making) -> None:
-        super().__init__(making)
-        self._making = making
+    def __init__(self, workplace: Workplace, weights: Callable[[], Checkpoint | None]) -> None:
+        super().__init__(workplace)
+        self._workplace, self._weights = workplace, weights
         self.picture: PosePicture | None = None
         self._reading: Job | None = None  # the last one; files are read side by side, and may end in any order
 
     @property
     def weights(self) -> Checkpoint | None:
         """With which the chosen weights can be shown a pose picture, here or not; None where they cannot."""
-        return self._making.ability.pose
+        return self._weights()
 
     @property
     def possible(self) -> bool:
@@ -55,13 +60,13 @@ class Posing(QObject):
 
     def use_picture(self, path: Path) -> None:
         """Read the pose picture `path`; what is none is said, and the one before stays."""
-        offer = self._making.offer
+        offer = self._workplace.offer
         if offer is not None and self.possible:
             self._forget_reading()
-            todo = partial(generate_work.read_pose, self._making.studio, path, offer.checkpoint.id)
-            self._reading = self._making.light.submit(todo)
+            todo = partial(generate_work.read_pose, self._workplace.studio, path, offer.checkpoint.id)
+            self._reading = self._workplace.light.submit(todo)
             self._reading.finished.connect(self._take)
-            self._reading.failed.connect(self._making.failed)
+            self._reading.failed.connect(self._workplace.failed)
             self._reading.ended.connect(self._end_reading)
 
     @Slot()
@@ -82,7 +87,7 @@ class Posing(QObject):
         """Hear no more of a picture that is being read."""
         if self._reading is not None:
             self._reading.finished.disconnect(self._take)
-            self._reading.failed.disconnect(self._making.failed)
+            self._reading.failed.disconnect(self._workplace.failed)
             self._reading.cancel()
             self._reading = None
 

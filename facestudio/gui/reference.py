@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Slot
 
-from facestudio.gui.person import Person, Source
+from facestudio.gui.found import Source
+from facestudio.gui.person import Person
 from facestudio.gui.workplace import LOOKING
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QImage
 
-from facestudio.gui.person import Source
+from facestudio.gui.found import Source
 from facestudio.recipe import Recipe
 from facestudio.whom import Shot
 

@@ -20,6 +20,7 @@ from facestudio.gui import list_work, saving, work
 from facestudio.gui.enlarging import Enlarging
 from facestudio.gui.files import PhotoFiles
 from facestudio.gui.following import Following
+from facestudio.gui.found import Found
 from facestudio.gui.graining import Graining
 from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
@@ -27,7 +28,7 @@ from facestudio.gui.list_work import Restored
 from facestudio.gui.mending import Mending
 from facestudio.gui.reference import Reference
 from facestudio.gui.weights import Weights
-from facestudio.gui.work import Added, Found, Listed, Opened
+from facestudio.gui.work import Added, Listed, Opened
 from facestudio.gui.workplace import FINDING, Workplace
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
@@ -68,7 +69,7 @@ class Session(Workplace):
         self.reference = Reference(self)
         self.enlarging = Enlarging(self)
         self.mending = Mending(self)
-        self.graining = Graining(self)
+        self.graining = Graining(self.history, self)
         self.following = Following(self)
         self.photo_changed.connect(self.following.forget)
         self.opened: Opened | None = None

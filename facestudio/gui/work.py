@@ -17,6 +17,7 @@ from PySide6.QtGui import QImage, QImageWriter
 from facestudio.errors import FaceStudioError, NoFaceFound, PhotoError, UsageError
 from facestudio.files import shown
 from facestudio.gui import quiet_torch
+from facestudio.gui.found import Found, Source
 from facestudio.gui.qimage import Pyramid, fitted, pyramid, square
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from facestudio.checkpoints import Checkpoint
     from facestudio.faces.face import Face
     from facestudio.gui.history import Step
-    from facestudio.gui.person import Source
     from facestudio.options import OptionField
     from facestudio.pipeline import Comparison
     from facestudio.recipe import Recipe
@@ -44,15 +44,6 @@ class Opened:
     pyramid: Pyramid
     source: Path | None
     name: str
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """The faces of `photo`, and a crop of each to show."""
-
-    photo: Photo
-    faces: tuple[Face, ...]
-    crops: tuple[QImage, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon, QPixmap
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
-from facestudio.gui.work import Found
+from facestudio.gui.found import Found
 
 SMALL = 52  # px of the faces to choose from
 WIDTH = 236
