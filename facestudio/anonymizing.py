@@ -91,7 +91,8 @@ def anonymize(
         anonymizer: a loaded method; `options` an instance of its Options (None: the defaults).
         detector: looks for the faces again in the finished photo, and for such as were missed.
         fallback: hides a face that was not verified after `tries` tries; None leaves it to review.
-        embedders: judges; those the anonymizer is conditioned on are left out. panel: says who can be recognised at all.
+        embedders: judges; of each face those are left out that the method which makes it is conditioned on.
+        panel: says who can be recognised at all.
         selected: indices into `faces` (None: all); an index that does not exist raises UsageError.
         seed: with the photo's content, the face's index and the number of the try it fixes all randomness.
         wanted: by index, what is to be done with faces of a photo that was done before; see `reviewing`.
@@ -113,13 +114,11 @@ def anonymize(
     validate(options)
     recipe = Recipe(anonymizer.checkpoint.id, anonymizer.id, asdict(options), seed)
     wanted = wanted or {}
-    told = {*anonymizer.checkpoint.conditioned_on, *(of for each in wanted.values() for of in each.conditioned_on)}
-    judges = [embedder for embedder in embedders if embedder.id not in told]
     results: dict[int, AnonymizedFace] = {}
     after = photo
     unsure: tuple[Face, ...] = ()
     for _ in progress.track(("photo",), "Anonymizing faces"):
-        verifier = Verifier(photo.pixels, {n: faces[n] for n in chosen}, judges, panel, far, progress)
+        verifier = Verifier(photo.pixels, {n: faces[n] for n in chosen}, embedders, panel, far, progress)
         usual = {
             n: Wanted(
                 steps_of(
@@ -176,6 +175,7 @@ class _Course:
         self.covered = False  # whether it is tiny, and its box below what is laid over it
         self._steps, self._verifier = steps, verifier
         self._tries = list(wanted.earlier)
+        verifier.leave_out(index, self.step.method.checkpoint.conditioned_on)
 
     @property
     def passed(self) -> bool:
@@ -199,6 +199,7 @@ class _Course:
             if not hopeless or step.last_resort or step.erases:
                 self._note(obstacle, finding)
                 self.step, self.crop, self.finding, self.shown = step, None, None, None
+                self._verifier.leave_out(self.index, step.method.checkpoint.conditioned_on)
                 return True
         return False
 

@@ -182,7 +182,7 @@ class _Reviewed:
         face = decision.face if decision.face is not None else faces_of(self.record)[decision.index]
         eraser = self.hiding if is_tiny(face.box) else None
         steps = steps_of(self.photo, n, method, options, recipe.seed, self.tries, self.fallback, len(tries), eraser)
-        return Wanted(steps, tries, decisions, conditioned_on=tuple(method.checkpoint.conditioned_on))
+        return Wanted(steps, tries, decisions)
 
     def _kept(self, record: Mapping[str, Any], anew: bool = False) -> Wanted:
         """A face as it is: as it was written, or else, and `anew`, as its last try makes it."""
@@ -202,8 +202,7 @@ class _Reviewed:
             else hiding_steps(self.fallback, self.hiding if is_tiny(record["box"]) else None)
         )
         shown = self.shown if record["method"] and not anew else None
-        told = tuple(method.checkpoint.conditioned_on)
-        return Wanted((step, *more), tries[:-1], decisions, shown, told, record.get("person", "") if shown else "")
+        return Wanted((step, *more), tries[:-1], decisions, shown, record.get("person", "") if shown else "")
 
 
 def _are_near(one: Face, other: Face) -> bool:

@@ -117,13 +117,11 @@ class Wanted:
         steps: what is tried, one after the other; without any the face is left as the photo shows it.
         earlier: what was tried before. decisions: of a person, as of AnonymizedFace; the last may be to leave the face as it is.
         shown: an earlier result whose face the first step does not make again; None: it makes it.
-        conditioned_on: embedders that must not judge, because what is shown listened to them. person: token of the pseudonym that
-            is shown, "" without one.
+        person: token of the pseudonym that is shown, "" without one.
     """
 
     steps: Iterable[Step]
     earlier: tuple[Try, ...] = ()
     decisions: tuple[str, ...] = ()
     shown: Photo | None = None
-    conditioned_on: tuple[str, ...] = ()
     person: str = ""

@@ -6,7 +6,7 @@ of it is looked at as often as need be: as a crop, in the finished photo, and wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.progress import Progress
 
 SIDES = ("the face before", "the face after")
+NO_JUDGE = "No recogniser is here that may judge it."
 CROP, PHOTO, AGAIN = "crop", "photo", "found again"  # where a changed face is looked at
 Said = Mapping[str, Verdict]  # by the judge's id
 
@@ -67,6 +68,7 @@ class Finding:
 class Verifier:
     """Holds what `judges` make of the `faces` of a photo, by their index, and compares with it what was made of them.
 
+    Which judges have a say is a matter of each face: one that its method listens to has none (`leave_out`).
     A judge that fails has a sentence in `troubles` and no say any more: nothing that it did not see is verified.
     """
 
@@ -82,9 +84,14 @@ class Verifier:
         self.judges = tuple(judges)
         self.troubles: dict[str, str] = {}
         self._panel, self._far = panel, far
-        marks = {index: face.landmarks for index, face in faces.items()}
-        self._before = self._embed(pixels, marks, progress)
-        self._quality_before = self.quality(pixels, marks, progress)
+        self._pixels, self._marks = pixels, {index: face.landmarks for index, face in faces.items()}
+        self._left_out: dict[int, frozenset[str]] = {}
+        self._before: dict[str, dict[int, Identity]] = {}
+        self._quality_before = self.quality(pixels, self._marks, progress)
+
+    def leave_out(self, index: int, judges: Collection[str]) -> None:
+        """From now on all have a say on the face `index` but these `judges` (ids): what makes it listens to them."""
+        self._left_out[index] = frozenset(judges)
 
     def known_before(self, index: int) -> bool:
         """Whether the face could be recognised before."""
@@ -96,10 +103,19 @@ class Verifier:
     ) -> dict[int, dict[str, Verdict]]:
         """What each judge says of the faces with `landmarks` (5, 2) in `pixels` (H, W, 3) uint8 RGB, by index and judge."""
         said: dict[int, dict[str, Verdict]] = {index: {} for index in landmarks}
-        now = self._embed(pixels, landmarks, progress)
-        for judge in self.judges:
-            for index, identity in now.get(judge.id, {}).items():
-                cosine = similarity(self._before[judge.id][index], identity)
+        for judge in progress.track(self.judges, "Measuring identity", share=0.1) if landmarks else ():
+            asked = {index: points for index, points in landmarks.items() if self._has_say(judge, index)}
+            if not asked or judge.id in self.troubles:
+                continue
+            try:
+                verdict(0.0, judge.checkpoint, far=self._far)  # one without calibration says nothing
+                before = self._known_to(judge, progress)
+                now = _embedded(judge, pixels, asked, progress)
+            except FaceStudioError as failure:
+                self.troubles[judge.id] = f"{judge.id} could not judge it: {failure}"
+                continue
+            for index, identity in now.items():
+                cosine = similarity(before[index], identity)
                 said[index][judge.id] = verdict(cosine, judge.checkpoint, far=self._far, goal="change")
         return said
 
@@ -125,14 +141,13 @@ class Verifier:
         quality = None if before is None or after is None else (before, after)
         gate = self._panel.gate if self._panel is not None else 0.0
         known = self.known_before(index)
-        judged = bool(self.judges) and not self.troubles
-        return Finding(looks, worst, quality, gate, self._obstacle(looks, known, before, gate), known, judged)
+        judges = [judge for judge in self.judges if self._has_say(judge, index)]
+        silent = {judge.id for judge in self.judges} - {judge.id for judge in judges}
+        troubles = " ".join(words for of, words in self.troubles.items() if of not in silent)
+        obstacle = troubles or self._obstacle(looks, known, before, gate) if judges else NO_JUDGE
+        return Finding(looks, worst, quality, gate, obstacle, known, bool(judges) and not troubles)
 
     def _obstacle(self, looks: Mapping[str, Said], known: bool, before: float | None, gate: float) -> str:
-        if not self.judges:
-            return "No recogniser is here that may judge it."
-        if self.troubles:
-            return " ".join(self.troubles.values())
         if not known and before is not None:
             return (
                 f"It was too poor to be recognised before ({before:.0%}, {gate:.0%} is needed), so nobody can tell whether "
@@ -151,22 +166,21 @@ class Verifier:
         cosine, limit = beside(one.cosine, one.changed_below)
         return f"{one.embedder} says {one.words} {where} (cosine {cosine}, changed is below {limit})."
 
-    def _embed(
-        self, pixels: np.ndarray, landmarks: Mapping[int, np.ndarray], progress: Progress
-    ) -> dict[str, dict[int, Identity]]:
-        """Who the faces are, by judge and index; a judge that fails is missing."""
-        found: dict[str, dict[int, Identity]] = {}
-        if not landmarks:
-            return found
-        points = np.array(list(landmarks.values()), dtype=np.float32)
-        for judge in progress.track(self.judges, "Measuring identity", share=0.1):
-            if judge.id in self.troubles:
-                continue
-            try:
-                verdict(0.0, judge.checkpoint, far=self._far)  # one without calibration says nothing
-                identities = judge.embed_all(pixels, points, progress)
-            except FaceStudioError as failure:
-                self.troubles[judge.id] = f"{judge.id} could not judge it: {failure}"
-                continue
-            found[judge.id] = dict(zip(landmarks, identities, strict=True))
-        return found
+    def _has_say(self, judge: Embedder, index: int) -> bool:
+        return judge.id not in self._left_out.get(index, ())
+
+    def _known_to(self, judge: Embedder, progress: Progress) -> Mapping[int, Identity]:
+        """Who the faces before, on which `judge` has a say, are to it."""
+        known = self._before.setdefault(judge.id, {})
+        new = {n: points for n, points in self._marks.items() if n not in known and self._has_say(judge, n)}
+        if new:
+            known.update(_embedded(judge, self._pixels, new, progress))
+        return known
+
+
+def _embedded(
+    judge: Embedder, pixels: np.ndarray, landmarks: Mapping[int, np.ndarray], progress: Progress
+) -> dict[int, Identity]:
+    """Who the faces with `landmarks` in `pixels` are to `judge`, by index."""
+    points = np.array(list(landmarks.values()), dtype=np.float32)
+    return dict(zip(landmarks, judge.embed_all(pixels, points, progress), strict=True))

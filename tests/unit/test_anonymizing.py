@@ -194,6 +194,17 @@ def test_the_judge_that_the_method_listens_to_has_no_say(photo: Photo) -> None:
     assert (face.status, set(face.similarity)) == ("verified", {"other"})
 
 
+def test_what_hides_a_face_listens_to_nobody_so_all_judge_it(photo: Photo) -> None:
+    knowing, blind = Stuck("knowing"), FakeEmbedder("blind", thresholds={"1e-3": 2.0, "1e-1": 1.9})
+    stubborn = Stubborn(idle=0, conditioned_on=("knowing",), fails=range(9))
+    result = done(photo, stubborn, embedders=[knowing, blind], fallback=method("blur"))
+    face = only(result)
+    assert (face.status, face.method, result.writable) == ("needs review", "blur", False)
+    assert "knowing says same person" in (face.error or "")
+    both = done(photo, Stubborn(idle=0, conditioned_on=("knowing",)), embedders=[knowing, blind])
+    assert (only(both).status, set(only(both).similarity)) == ("verified", {"blind"})
+
+
 def test_without_judges_nothing_is_verified(photo: Photo) -> None:
     result = done(photo, method("solid"), embedders=[])
     assert (result.status, result.writable) == ("needs review", True)  # hidden all the same, so it may be written

@@ -32,7 +32,7 @@ from facestudio.reviewing import Decision, again, faces_of
 from facestudio.secret import Secret
 from facestudio.studio import Studio
 from tests.fakes import FakeEmbedder, picture, write_picture
-from tests.unit.test_anonymizing import FACES, NOBODY, Eyes, Stubborn, changed_near, method
+from tests.unit.test_anonymizing import FACES, NOBODY, Eyes, Stubborn, Stuck, changed_near, method
 
 LAX: Any = {"embedders": [FakeEmbedder(thresholds={"1e-3": 0.9999, "1e-1": 0.999})]}  # blur is enough for it
 MISSED = Face(FACES[2].box, FACES[2].landmarks, 0.25)
@@ -117,6 +117,19 @@ def test_other_settings_are_tried_and_a_blur_of_the_same_ones_becomes_stronger()
     assert face(squares, 0).details()["tries"][-1]["checkpoint"] == "pixelate"
     kept = review(before, told(squares), None, **LAX)
     assert alike(kept, squares), "what was done by several methods is made by them again"
+
+
+def test_a_face_is_not_verified_because_another_one_is_tried_by_a_method_that_listens_to_its_judge() -> None:
+    before, generator = photo(), Stubborn(idle=0, conditioned_on=("knowing",))
+    blind = FakeEmbedder("blind", thresholds={"1e-3": 2.0, "1e-1": 1.9})
+    judges: dict[str, Any] = {"embedders": [Stuck("knowing"), blind], "fallback": None}
+    result = done(before, method("blur"), **judges)
+    assert [one.status for one in result.faces] == ["needs review", "needs review"]
+    recipe = Recipe(generator.checkpoint.id, generator.id)
+    after = review(before, told(result), Decision(AGAIN, 1, recipe=recipe), generator, **judges)
+    assert [one.status for one in after.faces] == ["needs review", "verified"]
+    assert "knowing says same person" in (face(after, 0).error or "")
+    assert set(face(after, 1).similarity) == {"blind"}
 
 
 def test_a_face_that_a_person_wants_hidden_is_hidden_and_it_is_said_why() -> None:
