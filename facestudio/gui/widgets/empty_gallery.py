@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import Slot
+from PySide6.QtWidgets import QLabel, QWidget
 
 from facestudio.gui.generating import Making
 from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.empty_page import EmptyPage
 from facestudio.gui.widgets.generate_panel import LACK, LACK_HINT
 
-ICON = 72
 TITLE = "Make faces"
 WHAT = (
     "Draw people who do not exist, or new pictures of the person in a photo, with what the recognisers say of each.\n"
@@ -18,38 +18,16 @@ WHAT = (
 WIDTH = 560
 
 
-class EmptyGallery(QWidget):
+class EmptyGallery(EmptyPage):
     """The empty state of `making`."""
 
     def __init__(self, making: Making, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("dropZone")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._making, self._theme = making, theme
-        self._icon, self.title, self.text, self.problem = QLabel(), QLabel(TITLE), QLabel(WHAT), QLabel()
-        self.title.setObjectName("dropTitle")
-        self.text.setObjectName("dropText")
+        super().__init__(theme, "gallery", TITLE, WHAT, WIDTH, parent)
+        self._making = making
+        self.problem = QLabel()
         self.problem.setObjectName("galleryProblem")
-        middle = QWidget()
-        middle.setMaximumWidth(WIDTH)
-        column = QVBoxLayout(middle)
-        column.setSpacing(12)
-        for label in (self._icon, self.title, self.text, self.problem):
-            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setWordWrap(True)
-            column.addWidget(label)
-        across = QHBoxLayout()
-        across.addStretch(1)
-        across.addWidget(middle, 1000)  # as wide as it may be
-        across.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.addStretch(1)
-        layout.addLayout(across)
-        layout.addStretch(1)
+        self.add_words(self.problem)
         making.offers_changed.connect(self.refresh)
-        theme.changed.connect(self._draw)
-        self._draw()
         self.refresh()
 
     @Slot()
@@ -60,9 +38,3 @@ class EmptyGallery(QWidget):
         self.problem.setVisible(making.offers == ())
         hint = getattr(error, "hint", "")
         self.problem.setText(f"{error} {hint}".strip() if error else f"{LACK} {LACK_HINT}")
-
-    @Slot()
-    def _draw(self) -> None:
-        pixmap = self._theme.pixmap("gallery", ICON * 2, "muted")
-        pixmap.setDevicePixelRatio(2)
-        self._icon.setPixmap(pixmap)

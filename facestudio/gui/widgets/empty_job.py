@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt, Signal, Slot
+from PySide6.QtCore import Signal, Slot
 from PySide6.QtGui import QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.drop_zone import paint_frame
+from facestudio.gui.widgets.empty_page import EmptyPage
 
-ICON = 72
 WIDTH = 640
 TITLE = "Drop a folder of photos here"
 WHAT = (
@@ -21,20 +21,15 @@ WHAT = (
 )
 
 
-class EmptyJob(QWidget):
+class EmptyJob(EmptyPage):
     """The empty state of `anonymizing`."""
 
     open_asked = Signal()
     folder_asked = Signal()
 
     def __init__(self, anonymizing: Anonymizing, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("dropZone")
-        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self._run, self._theme = anonymizing, theme
-        self._icon, self.title, self.text = QLabel(), QLabel(TITLE), QLabel(WHAT)
-        self.title.setObjectName("dropTitle")
-        self.text.setObjectName("dropText")
+        super().__init__(theme, "anonymize", TITLE, WHAT, WIDTH, parent)
+        self._run = anonymizing
         self.folder = QPushButton("Open a folder…")
         self.folder.setObjectName("primary")
         self.folder.setToolTip("Choose a folder of photos (Ctrl+U)")
@@ -48,38 +43,14 @@ class EmptyJob(QWidget):
         buttons.addWidget(self.folder)
         buttons.addWidget(self.choose)
         buttons.addStretch(1)
-        middle = QWidget()
-        middle.setMaximumWidth(WIDTH)
-        column = QVBoxLayout(middle)
-        column.setSpacing(12)
-        for label in (self._icon, self.title, self.text):
-            label.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            label.setWordWrap(True)
-            column.addWidget(label)
-        column.addSpacing(8)
-        column.addLayout(buttons)
-        across = QHBoxLayout()
-        across.addStretch(1)
-        across.addWidget(middle, 1000)  # as wide as it may be
-        across.addStretch(1)
-        layout = QVBoxLayout(self)
-        layout.addStretch(1)
-        layout.addLayout(across)
-        layout.addStretch(1)
+        self.column.addSpacing(8)
+        self.column.addLayout(buttons)
         anonymizing.work_changed.connect(self.refresh)
-        theme.changed.connect(self._draw)
-        self._draw()
 
     @Slot()
     def refresh(self) -> None:
         """Say what is looked through."""
         self.title.setText("Looking through the photos…" if self._run.listing else TITLE)
-
-    @Slot()
-    def _draw(self) -> None:
-        pixmap = self._theme.pixmap("anonymize", ICON * 2, "muted")
-        pixmap.setDevicePixelRatio(2)
-        self._icon.setPixmap(pixmap)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
