@@ -41,7 +41,7 @@ class Order:
         sources: files by the name of their array, or one file by "".
         architecture, config: of the network that they must fit; "" for arrays.
         shapes: of the arrays, -1 where any size will do.
-        wrappers, prefixes, ignored, renamed: as of checkpoints.Published.
+        wrappers, prefixes, ignored, renamed: as of manifest.Published.
     """
 
     title: str

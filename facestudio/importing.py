@@ -22,7 +22,7 @@ from pathlib import Path
 
 import facestudio
 from facestudio import fetching, foreign, store
-from facestudio.checkpoints import Checkpoint, Published, lacking
+from facestudio.checkpoints import Checkpoint, lacking
 from facestudio.conversion import ERRORS, Order
 from facestudio.errors import (
     CheckpointCorrupt,
@@ -33,6 +33,7 @@ from facestudio.errors import (
     UsageError,
 )
 from facestudio.files import shown
+from facestudio.manifest import Published
 from facestudio.progress import Progress
 
 log = logging.getLogger(__name__)

@@ -16,11 +16,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
-from facestudio.checkpoints import Checkpoint, File, Published
+from facestudio.checkpoints import Checkpoint, File
 from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.workspaces.generate import GenerateWorkspace
 from facestudio.keeping import keep
+from facestudio.manifest import Published
 from facestudio.options import POSE, option
 from facestudio.photo import Photo
 from tests import fakes

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from facestudio import checkpoints
+from facestudio import manifest as manifests
 from facestudio.checkpoints import Checkpoint, File, load_into, load_manifest, verify
 from facestudio.errors import CheckpointCorrupt, CheckpointError, CheckpointMismatch, CheckpointMissing
 from facestudio.training.export import dump
@@ -90,8 +91,8 @@ def test_the_programs_own_manifest_is_the_default(tmp_path: Path, monkeypatch: p
 
 def test_it_is_understood_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    entry = checkpoints._entry
-    monkeypatch.setattr(checkpoints, "_entry", lambda name, *rest: asked.append(name) or entry(name, *rest))
+    entry = manifests.entry
+    monkeypatch.setattr(manifests, "entry", lambda name, *rest: asked.append(name) or entry(name, *rest))
     path = manifest(tmp_path, one=table())
     first = load_manifest(path)
     assert load_manifest(path) == first and asked == ["one"]

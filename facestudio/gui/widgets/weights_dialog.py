@@ -30,13 +30,13 @@ from PySide6.QtWidgets import (
 )
 
 from facestudio import importing, store
-from facestudio.checkpoints import STARTER
 from facestudio.gui.errors import show_error
 from facestudio.gui.theme import Theme
 from facestudio.gui.weights import CORRUPT, MISSING, PRESENT, Row, Weights
 from facestudio.gui.widgets.drop_zone import paths_in
 from facestudio.gui.widgets.job_bar import STEPS, time_left
 from facestudio.gui.widgets.question import Answers, ask, nothing
+from facestudio.manifest import STARTER
 from facestudio.own_people import LEAST_PEOPLE
 from facestudio.progress import Update
 
