@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QRectF, Qt
-from PySide6.QtGui import QColor, QGuiApplication, QIcon, QImage, QPixmap, QRegion
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QGuiApplication, QIcon, QImage, QPixmap, QRegion
 from PySide6.QtWidgets import QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -17,8 +17,8 @@ from facestudio.gui.main_window import MainWindow
 from facestudio.gui.review_work import ReviewFace
 from facestudio.gui.theme import LIGHT, Theme
 from facestudio.gui.widgets.chooser import Chooser
+from facestudio.gui.widgets.face_labels import FaceNumbers
 from facestudio.gui.widgets.files_list import ICON, icon_of
-from facestudio.gui.widgets.painting import number_place
 from facestudio.gui.widgets.review_card import ReviewCard
 from facestudio.gui.widgets.shortcuts import ShortcutsDialog
 from facestudio.methods.base import method_about, method_name
@@ -29,16 +29,54 @@ from tests.gui.conftest import FakeStudio, draw, open_photo, restore
 PANE = QRectF(0, 0, 400, 300)
 
 
+def numbers(*boxes: QRectF, taken: tuple[QRectF, ...] = ()) -> list[QRectF]:
+    application()
+    return FaceNumbers().places(boxes, PANE, taken, QFont())[1]
+
+
 @pytest.mark.parametrize(
     "box", [QRectF(100, 5, 30, 30), QRectF(-20, 100, 60, 60), QRectF(390, 100, 40, 40), QRectF(100, -20, 60, 60)]
 )
 def test_the_number_of_a_face_at_the_edge_is_seen_whole(box: QRectF) -> None:
-    assert PANE.contains(number_place(box, PANE))
+    assert PANE.contains(numbers(box)[0])
 
 
 def test_the_number_of_a_face_stands_over_it_and_goes_with_it() -> None:
-    assert number_place(QRectF(100, 80, 50, 60), PANE) == QRectF(100, 56, 24, 20)
-    assert not number_place(QRectF(100, -90, 50, 60), PANE).intersects(PANE)  # scrolled out of view
+    (place,) = numbers(QRectF(100, 80, 50, 60))
+    assert place.left() == 100 and place.bottom() == 76
+    assert not numbers(QRectF(100, -90, 50, 60))[0].intersects(PANE)  # scrolled out of view
+
+
+@pytest.mark.parametrize(("across", "side"), [(24, 18), (12, 16), (40, 60), (9, 9)])
+def test_twenty_numbers_of_a_group_do_not_cover_one_another_nor_the_words_over_the_photo(
+    across: float, side: float
+) -> None:
+    boxes = [QRectF(110 + across * (n % 7), 60 + 1.2 * across * (n // 7) + n % 2 * 4, side, side) for n in range(20)]
+    tag = QRectF(100, 40, 60, 26)
+    places = numbers(*boxes, taken=(tag,))
+    metrics = QFontMetricsF(QFont())
+    for n, place in enumerate(places):
+        assert PANE.contains(place) and not place.intersects(tag)
+        assert place.width() > 0.85 * metrics.horizontalAdvance(str(n + 1)), "the whole number has room"
+        assert not any(place.intersects(other) for other in places[:n])
+        nearest = min(range(20), key=lambda m: (boxes[m].center() - place.center()).manhattanLength())
+        assert nearest == n or (boxes[n].center() - place.center()).manhattanLength() < 5 * side + 100
+
+
+def test_nothing_is_painted_over_the_number_of_a_face_in_a_crowd(
+    qtbot: QtBot, window: MainWindow, studio: FakeStudio, photo_path: Path
+) -> None:
+    studio.faces = tuple(fakes.face_at(150 + 12 * n, 150, 60) for n in range(12))
+    open_photo(qtbot, window, draw(photo_path))
+    _, places = window.viewer.number_places(window.viewer.panes()[0])
+    image = window.viewer.grab().toImage()
+    accent = window.theme.colour("accent")
+    for place in places:  # the ground of each number is whole along its lower edge, where no letter reaches
+        row = [
+            image.pixelColor(int(x), int(place.bottom() - 2))
+            for x in range(int(place.left()) + 6, int(place.right()) - 6)
+        ]
+        assert all(abs(c.red() - accent.red()) + abs(c.blue() - accent.blue()) < 12 for c in row)
 
 
 @pytest.mark.parametrize("size", [8, 10, 14])  # points: fonts of other systems are wider

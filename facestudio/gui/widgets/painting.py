@@ -6,7 +6,7 @@ Plain functions of a painter and a place, separate from the viewer, which decide
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
 
 from facestudio.gui.theme import Theme
 
@@ -24,22 +24,32 @@ def paint_pill(painter: QPainter, where: QRectF, words: str, colour: QColor) -> 
     painter.drawText(where, Qt.AlignmentFlag.AlignCenter, words)
 
 
+def tag_place(words: str, pane: QRectF, font: QFont, *, left: bool) -> QRectF:
+    """Where `paint_tag` paints; a null rectangle when there is no room."""
+    width = QFontMetricsF(font).horizontalAdvance(words) + 20
+    if pane.width() < width + 20:
+        return QRectF()
+    return QRectF(pane.left() + 12 if left else pane.right() - 12 - width, pane.top() + 12, width, 26)
+
+
 def paint_tag(painter: QPainter, words: str, pane: QRectF, font: QFont, *, left: bool) -> None:
     """What a picture is, in an upper corner of its pane; nothing when there is no room."""
     painter.setFont(font)
-    width = painter.fontMetrics().horizontalAdvance(words) + 20
-    if pane.width() >= width + 20:
-        x = pane.left() + 12 if left else pane.right() - 12 - width
-        paint_pill(painter, QRectF(x, pane.top() + 12, width, 26), words, DARK)
+    place = tag_place(words, pane, font, left=left)
+    if not place.isNull():
+        paint_pill(painter, place, words, DARK)
 
 
-def number_place(box: QRectF, pane: QRectF) -> QRectF:
-    """Where the number of a face stands: over its box, and within `pane` as long as anything of the box is."""
-    place = QRectF(box.left(), box.top() - 24, 24, 20)
-    if box.intersects(pane) and not pane.contains(place):
-        place.moveTop(max(place.top(), pane.top() + 2))
-        place.moveLeft(min(max(place.left(), pane.left() + 2), pane.right() - 26))
-    return place
+def paint_leader(painter: QPainter, place: QRectF, box: QRectF, colour: QColor) -> None:
+    """A line from a number that stands away from its `box` to the nearest point of that."""
+    start = place.center()
+    end = QPointF(
+        min(max(start.x(), box.left()), box.right()),
+        min(max(start.y(), box.top()), box.bottom()),
+    )
+    for line, width in ((SHADOW, 3.0), (colour, 1.5)):
+        painter.setPen(QPen(line, width))
+        painter.drawLine(start, end)
 
 
 def paint_handle(painter: QPainter, x: float, height: float, held: QColor | None) -> None:

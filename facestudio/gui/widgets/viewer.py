@@ -26,19 +26,21 @@ from facestudio.gui.qimage import Pyramid, to_qimage, visible_part
 from facestudio.gui.reviewing import Review
 from facestudio.gui.session import RESTORING, Session
 from facestudio.gui.theme import Theme
+from facestudio.gui.widgets import face_labels
 from facestudio.gui.widgets.box_drawing import BoxDrawing
 from facestudio.gui.widgets.painting import (
     DARK,
     WHITE,
     corners,
-    number_place,
     paint_handle,
+    paint_leader,
     paint_outline,
     paint_pill,
     paint_points,
     paint_preview,
     paint_tag,
     rounded,
+    tag_place,
 )
 from facestudio.progress import Update
 
@@ -82,6 +84,7 @@ class Viewer(QWidget):
         self._times = 1  # how many times as large as the photo both are
         self._preview: QImage | None = None
         self._hovered: int | None = None
+        self._numbers = face_labels.FaceNumbers()
         self._pressed: QPointF | None = None
         self._last = QPointF()
         self._moved = False
@@ -361,21 +364,39 @@ class Viewer(QWidget):
             return
         painter.save()
         painter.setClipRect(pane)
-        bold = QFont(self.font())
-        bold.setBold(True)
-        painter.setFont(bold)
-        for index in range(len(self._session.faces)):
-            box = self._box(index, pane)
-            ticked = index in self._session.selected
-            colour = self._theme.colour("accent") if ticked else WHITE
+        boxes = [self._box(index, pane) for index in range(len(self._session.faces))]
+        colours = [self._theme.colour("accent") if n in self._session.selected else WHITE for n in range(len(boxes))]
+        for index, (box, colour) in enumerate(zip(boxes, colours, strict=True)):
             outline = corners(box) if self.comparing and index != self._hovered else rounded(box)
-            style = Qt.PenStyle.SolidLine if ticked else Qt.PenStyle.DashLine
+            style = Qt.PenStyle.SolidLine if index in self._session.selected else Qt.PenStyle.DashLine
             paint_outline(painter, outline, colour, 3.0 if index == self._hovered else 2.0, style)
-            paint_pill(painter, number_place(box, pane), str(index + 1), colour if ticked else DARK)
-            if index == self._hovered:
-                marks = self._session.faces[index].landmarks
-                paint_points(painter, [self.to_widget(QPointF(float(x), float(y)), pane) for x, y in marks], colour)
+        if self._hovered is not None:
+            marks = self._session.faces[self._hovered].landmarks
+            points = [self.to_widget(QPointF(float(x), float(y)), pane) for x, y in marks]
+            paint_points(painter, points, colours[self._hovered])
+        font, places = self.number_places(pane)
+        painter.setFont(font)
+        for index, (box, place) in enumerate(zip(boxes, places, strict=True)):
+            ground = colours[index] if index in self._session.selected else DARK
+            if face_labels.is_apart(box, place):
+                paint_leader(painter, place, box, colours[index])
+            paint_pill(painter, place, str(index + 1), ground)
         painter.restore()
+
+    def number_places(self, pane: QRectF) -> tuple[QFont, list[QRectF]]:
+        """Where the number of each face stands in `pane`, and the font that it is written in."""
+        boxes = [self._box(index, pane) for index in range(len(self._session.faces))]
+        return self._numbers.places(boxes, pane, self._tags(pane), self.font())
+
+    def _tags(self, pane: QRectF) -> list[QRectF]:
+        """Where the words over the pictures of `pane` stand."""
+        if not self.comparing:
+            return []
+        words = (self._after_word(),) if self.mode == SINGLE or pane.left() > 0 else ("Before",)
+        tags = [tag_place(*words, pane, self.font(), left=True)]
+        if self.mode == SPLIT:
+            tags.append(tag_place(self._after_word(), pane, self.font(), left=False))
+        return tags
 
     def _box(self, index: int, pane: QRectF) -> QRectF:
         """Where `pane` shows the box of a face."""
