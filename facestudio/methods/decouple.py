@@ -24,6 +24,7 @@ from facestudio.methods.redraw import (
     quickly,
     sampler_option,
     steps_option,
+    takes_option,
 )
 from facestudio.options import option
 
@@ -53,6 +54,7 @@ class Options:
     guide: float = guide_option()
     lines: float = lines_option()
     sampler: str = sampler_option("lcm")
+    takes: int = takes_option(3)
 
 
 class Decouple(Redraw):

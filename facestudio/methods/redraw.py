@@ -38,7 +38,7 @@ from facestudio.progress import Progress
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from facestudio.diffusion.difface import Denoiser, Schedule
+    from facestudio.diffusion.difface import Denoiser, Sampling, Schedule
     from facestudio.diffusion.guiding import Oracle
 
 LIGHT = 24.0  # deviation, in pixels, of the blur that leaves the light and the colour of the skin
@@ -112,6 +112,20 @@ def sampler_option(default: str) -> Any:
     )
 
 
+def takes_option(default: int) -> Any:
+    """How often each face is drawn, 1 to 8."""
+    return option(
+        default,
+        title="Takes",
+        help="Draws the face so many times, and keeps the one whose features moved least. Each takes its time.",
+        minimum=1,
+        maximum=8,
+        step=1,
+        before=1,
+        rare=True,
+    )
+
+
 def guide_option() -> Any:
     """How hard the face is pushed away from whom the listener still knows in it, 0 to 1."""
     return option(
@@ -136,6 +150,7 @@ class Options:
     guide: float = guide_option()
     lines: float = lines_option()
     sampler: str = sampler_option("dpm")
+    takes: int = takes_option(1)
 
 
 class Redraw:
@@ -215,7 +230,7 @@ class Redraw:
         """
         import torch
 
-        from facestudio.diffusion.difface import Sampling, noises, refine
+        from facestudio.diffusion.difface import Sampling
         from facestudio.diffusion.latents import schedule
 
         if aligned.template.size != self.template.size:
@@ -224,22 +239,47 @@ class Redraw:
         new = self._person or self.people.draw_apart(1, chance, others=[self.who(aligned)])[0]
         levels = schedule(self._prior)
         sampling = Sampling(round(len(levels) * options.change), options.steps, options.sampler)
+        points = self._features(aligned.pixels)
+        with enough_memory(), torch.inference_mode():
+            latents = self._autoencoder.latents(to_tensor(aligned.pixels).to(self._device))
+            latents = latents * self._prior.loud[:, None, None]
+            denoise = self._denoiser(new, options, self._lines(points), latents)
+            chances = [chance, *(noise_seed(aligned.pixels, chance + take) for take in range(1, options.takes))]
+            takes = [
+                self._take(aligned, denoise, latents, sampling, options.guide, one, progress)
+                for one in progress.track(chances, "Drawing")
+            ]
+        if len(takes) == 1:
+            return takes[0]
+        return min(takes, key=lambda take: np.linalg.norm(self._features(take.pixels) - points, axis=1).mean())
+
+    def _take(
+        self,
+        aligned: AlignedFace,
+        denoise: Denoiser,
+        latents: Tensor,
+        sampling: Sampling,
+        guide: float,
+        chance: int,
+        progress: Progress,
+    ) -> AlignedFace:
+        """One picture of what `denoise` says is in `latents` (1, C, h, w), those of `aligned`; `chance` is the noise's seed."""
+        from facestudio.diffusion.difface import noises, refine
+        from facestudio.diffusion.latents import schedule
+
+        levels = schedule(self._prior)
         original = to_tensor(aligned.pixels).to(self._device)
         loud = self._prior.loud[:, None, None]
-        with enough_memory(), torch.inference_mode():
-            latents = self._autoencoder.latents(original) * loud
-            denoise = self._denoiser(new, options, self._lines(aligned), latents)
-            if options.guide > 0:
-                denoise = self._guided(
-                    denoise, levels.kept(sampling.places(levels)), options.guide, aligned, latents, chance, progress
-                )
+        if guide > 0:
+            asked = levels.kept(sampling.places(levels))
+            denoise = self._guided(denoise, asked, guide, aligned, latents, chance, progress)
 
-            def shown(x: Tensor) -> np.ndarray:
-                return self._laid(aligned, held(self._autoencoder.pixels(x / loud), original, LIGHT))
+        def shown(x: Tensor) -> np.ndarray:
+            return self._laid(aligned, held(self._autoencoder.pixels(x / loud), original, LIGHT))
 
-            noise = noises([chance], tuple(latents.shape[1:]), self._device)
-            more: dict[str, Any] = {"schedule": levels, "clamp": None, "progress": progress, "show": shown}
-            return aligned.with_pixels(shown(refine(denoise, latents, sampling, noise, **more)))
+        noise = noises([chance], tuple(latents.shape[1:]), self._device)
+        more: dict[str, Any] = {"schedule": levels, "clamp": None, "progress": progress, "show": shown}
+        return aligned.with_pixels(shown(refine(denoise, latents, sampling, noise, **more)))
 
     def _denoiser(self, new: Identity, options: Any, lines: Tensor, known: Tensor) -> Denoiser:
         """What tells the noise of a latent (1, C, h, w) that, outside of the face, is `known`, and inside is to be `new`."""
@@ -320,7 +360,13 @@ class Redraw:
                 raise CheckpointMismatch(f"{one.id} would judge what it has guided in {self.checkpoint.id}.")
         return guides
 
-    def _lines(self, aligned: AlignedFace) -> Tensor:
+    def _features(self, pixels: np.ndarray) -> np.ndarray:
+        """Where the features are in an FFHQ_256 crop, (68, 2)."""
+        side = self.template.size
+        whole = Face((0, 0, side, side), self.template.points)  # type: ignore[arg-type]
+        return self._finder.find(pixels, whole)
+
+    def _lines(self, points: np.ndarray) -> Tensor:
         """Where the features are, as the prior is told it (1, S, h, w)."""
         import torch
         from torch.nn import functional
@@ -328,8 +374,6 @@ class Redraw:
         from facestudio.networks.prior import FINER
 
         side = self.template.size
-        whole = Face((0, 0, side, side), self.template.points)  # type: ignore[arg-type]
-        points = self._finder.find(aligned.pixels, whole)
         count = side // self._autoencoder.side * FINER
         drawn = torch.from_numpy(sketch(points, side, count)).permute(2, 0, 1)[None]
         return functional.pixel_unshuffle(drawn, FINER).to(self._device)

@@ -176,6 +176,47 @@ def test_features_are_held_as_strictly_as_asked(method: Redraw) -> None:
     assert asked == [2] * 3 + [3] * 3 + [1] * 3 + [2] * 3
 
 
+class Watching(Finder):
+    """Finds the landmarks further to the right in a brighter face."""
+
+    def find(self, pixels: np.ndarray, face: Any) -> np.ndarray:
+        return self.points + np.float32(pixels[80:180, 80:180].mean() / 10)
+
+
+def test_of_several_takes_the_one_is_kept_whose_features_moved_least(method: Redraw) -> None:
+    face, options, finder = crop(), Options(steps=2, change=1.0), Watching()
+    watched = copy.copy(method)
+    watched._finder = finder  # type: ignore[assignment]
+
+    def moved(made: AlignedFace) -> float:
+        return float(np.abs(finder.find(made.pixels, None) - finder.find(face.pixels, None)).mean())
+
+    asked: list[int] = []
+    hook = method._prior.register_forward_hook(lambda module, given, told: asked.append(len(given[0])))
+    once, four = (watched(face, replace(options, takes=takes), Progress(), 7) for takes in (1, 4))
+    hook.remove()
+    assert len(asked) == 2 + 4 * 2
+    assert moved(four) < moved(once), "the first take is one of the four, and seldom the best"
+    assert distance(four, watched(face, replace(options, takes=4), Progress(), 7)) == 0
+    plain, same = (method(face, replace(options, takes=takes), Progress(), 7) for takes in (1, 3))
+    assert distance(plain, same) == 0, "where no difference is seen the first one stays"
+
+
+def test_it_stops_between_two_takes(method: Redraw) -> None:
+    progress, calls = Progress(), []
+
+    def asked(*_: Any) -> None:
+        calls.append(1)
+        if len(calls) == 4:
+            progress.cancel()
+
+    hook = method._prior.register_forward_hook(asked)
+    with pytest.raises(Cancelled):
+        method(crop(), Options(steps=3, takes=3), progress, 7)
+    hook.remove()
+    assert len(calls) == 4
+
+
 def test_a_consistency_model_is_asked_once_a_step(method: Redraw) -> None:
     face, options = crop(), Options(steps=2, change=1.0, sampler="lcm")
     with pytest.raises(CheckpointMissing, match="no consistency model"):
