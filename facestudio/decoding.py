@@ -121,7 +121,7 @@ def _decoded(image: Image.Image, file: IO[bytes], name: str, bits: int) -> Decod
     lossless = _is_lossless(image, format, file)
     profile = image.info.get("icc_profile") or None
     if bits > 8:
-        notes.append(f"It holds {bits} bits per colour; Face Studio works with 8.")
+        notes.append(deep_note(bits))
     if _frames(image):
         moving = format in ("GIF", "WEBP", "PNG", "AVIF")
         notes.append(
@@ -136,6 +136,11 @@ def _decoded(image: Image.Image, file: IO[bytes], name: str, bits: int) -> Decod
         alpha = upright(alpha, orientation)
         alpha.setflags(write=False)
     return Decoded(colour, alpha, format, bits, lossless, metadata, (*notes, *([note] if note else [])))
+
+
+def deep_note(bits: int) -> str:
+    """What is said when a photo is opened that holds more than 8 `bits` per colour."""
+    return f"It holds {bits} bits per colour; Face Studio works with 8, and saves 8."
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

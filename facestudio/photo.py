@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Protocol
 import numpy as np
 
 from facestudio.colour import Colour, enlarged
-from facestudio.decoding import Decoded, decode
+from facestudio.decoding import Decoded, decode, deep_note
 from facestudio.encoding import Picture, encode
 from facestudio.errors import DamagedPhoto, UnreadablePhoto, UnwritableOutput, UsageError
 from facestudio.files import open_regular, same_file, shown, write_beside
@@ -187,6 +187,15 @@ class Photo:
         if name == "GIF":
             found.append("GIF holds 256 colours.")
         return (*found, *for_output(self.metadata, name or "", self.size, "", metadata_policy).losses)
+
+    def not_saved(self, format: str | None = None, metadata_policy: str = "keep") -> tuple[str, ...]:
+        """Sentences on what the original has and a saved file of `format` (None: the original's) has not: `losses`, and what of
+        it is not in these pixels."""
+        deep = (f"Saved with 8 bits per colour; the original has {self.bits}.",) if self.bits > 8 else ()
+        notes = (note for note in self.notes if note != deep_note(self.bits))
+        # "It" would be the file that was saved
+        told = (f"The original {note.removeprefix('It ')}" if note.startswith("It ") else note for note in notes)
+        return (*deep, *told, *self.losses(format, metadata_policy))
 
     def save(
         self,

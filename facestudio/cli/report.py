@@ -13,10 +13,10 @@ from typing import Any
 
 from facestudio.batch import Outcome, face_record
 from facestudio.cli.console import printable
+from facestudio.cli.face_table import face_lines
 from facestudio.cli.opening import lacks
 from facestudio.faces.calibration import same_chance
 from facestudio.faces.face import Face
-from facestudio.faces.figures import beside
 from facestudio.faces.panel import Summary, between_photos
 from facestudio.generating import Portrait
 from facestudio.photo import SUFFIXES, Photo
@@ -81,29 +81,16 @@ def detection_text(path: Path, faces: tuple[Face, ...], photo: Photo | None = No
 
 
 def outcome_text(outcome: Outcome) -> str:
-    """A photo that was written: where to, and what is left of each person."""
+    """A photo that was written: where to, what the file does not hold of the original, and what is left of each person."""
     lines = [f"{printable(outcome.source)} -> {printable(outcome.output)} ({outcome.seconds:.1f} s)"]
-    if outcome.result and outcome.output:
-        before = outcome.result.before
-        lost = before.losses(SUFFIXES.get(outcome.output.suffix.lower()))
-        mended = (outcome.result.mended.sentence,) if outcome.result.mended is not None else ()
-        grain = (outcome.result.grain_sentence,) if any(face.grain for face in outcome.result.faces) else ()
-        only = (outcome.result.only_mended,) if outcome.result.status == "mended" else ()
-        lines += [f"  {note}" for note in (*before.notes, *mended, *grain, *only, *lost)]
-    for face in outcome.result.faces if outcome.result else ():
-        if face.status == "skipped":
-            lines += [f"  face {face.index + 1}: {note}" for note in face.notes]
-            continue
-        words = face.summary.sentence if face.summary else face.error or "restored"
-        lines.append(f"  face {face.index + 1}: {words}")
-        for v in face.verdicts.values():
-            cosine, threshold = beside(v.cosine, v.threshold)
-            lines.append(f"    {v.embedder}: {v.words} (cosine {cosine}, threshold {threshold})")
-        if face.to_reference:
-            cosines = ", ".join(f"{name} {cosine:.2f}" for name, cosine in face.to_reference.items())
-            lines.append(f"    like the reference: {cosines} (cosine)")
-        lines += [f"    {note}" for note in face.notes]
-    return "\n".join(lines)
+    result = outcome.result
+    if result and outcome.output:
+        mended = (result.mended.sentence,) if result.mended is not None else ()
+        grain = (result.grain_sentence,) if any(face.grain for face in result.faces) else ()
+        only = (result.only_mended,) if result.status == "mended" else ()
+        lost = result.before.not_saved(SUFFIXES.get(outcome.output.suffix.lower()))
+        lines += [f"  {note}" for note in (*lost, *mended, *grain, *only)]
+    return "\n".join([*lines, *(f"  {line}" for line in (face_lines(result.faces) if result else ()))])
 
 
 def run_text(outcomes: Sequence[Outcome], left_out: Sequence[LeftOut]) -> str:

@@ -74,8 +74,7 @@ def ending_problem(path: Path, usual: str) -> UnwritableOutput | None:
 
 def told(step: Step, path: Path) -> tuple[Step, Path, str]:
     """What was saved and where, and in words that it was, and what of the original such a file, or this program, cannot hold."""
-    before = step.result.before
-    lost = (*before.notes, *before.losses(SUFFIXES.get(path.suffix.lower())))
+    lost = step.result.before.not_saved(SUFFIXES.get(path.suffix.lower()))
     words = ". ".join((f"Saved as {shown(path)}", *(sentence.removesuffix(".") for sentence in lost)))
     return step, path, words
 

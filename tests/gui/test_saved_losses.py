@@ -24,7 +24,10 @@ def test_bits_and_pictures_that_are_not_saved_are_said_when_saving(tmp_path: Pat
     Image.fromarray(np.full((40, 40), 30000, np.uint16)).save(deep)
     page = Image.new("RGB", (40, 40), "grey")
     page.save(pages, save_all=True, append_images=[page])
-    for path, said in ((deep, "16 bits per colour; Face Studio works with 8"), (pages, "only the first one is used")):
+    for path, said in (
+        (deep, "Saved with 8 bits per colour; the original has 16"),
+        (pages, "The original holds several pictures; only the first one is used"),
+    ):
         step: Step = _Shown(Photo.open(path))  # type: ignore[assignment]
         _, _, words = told(step, path)
-        assert words.startswith(f"Saved as {path.name}. It holds") and said in words
+        assert words == f"Saved as {path.name}. {said}"

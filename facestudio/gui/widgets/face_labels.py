@@ -40,11 +40,11 @@ class FaceNumbers:
         height = max(16.0 if small else 20.0, metrics.height())
         least = height if small else 24.0
         widths = [max(metrics.horizontalAdvance(str(n + 1)) + 8.0, least) for n in range(len(boxes))]
-        corners = [box.getCoords() for box in boxes]
-        rest = [place.getCoords() for place in taken if not place.isNull()]
-        key = (tuple(corners), tuple(widths), height, pane.getCoords(), tuple(rest))
+        corners = [_corners(box) for box in boxes]
+        rest = [_corners(place) for place in taken if not place.isNull()]
+        key = (tuple(corners), tuple(widths), height, _corners(pane), tuple(rest))
         if key not in self._known:
-            found = places(np.array(corners), np.array([(w, height) for w in widths]), pane.getCoords(), rest)
+            found = places(np.array(corners), np.array([(w, height) for w in widths]), _corners(pane), rest)
             here = [QRectF(QPointF(*place[:2]), QPointF(*place[2:])) for place in found.tolist()]
             self._known = dict([*self._known.items()][-1:]) | {key: here}  # two panes
         return font, self._known[key]
@@ -80,6 +80,10 @@ def places(
                 break
         covered = np.vstack([covered, found[n]])
     return found
+
+
+def _corners(of: QRectF) -> tuple[float, float, float, float]:
+    return of.left(), of.top(), of.right(), of.bottom()
 
 
 def is_apart(box: QRectF, place: QRectF) -> bool:
