@@ -3,59 +3,31 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from facestudio.methods.usual_options import guidance_option, lines_option, sampler_option, steps_option
 from facestudio.options import PERSON, PHOTO, POSE, Limit, Only, option
 
 MOST_CONSISTENT = 50  # steps that a consistency model can be asked for
-
-
-def lines_option() -> Any:
-    """How much more strictly the lines of a sketch are followed than the prior would, 0 to 3."""
-    return option(
-        1.0,
-        title="Features",
-        help="How strictly eyes, nose, mouth and outline come where they are asked for, as by sliders or a held pose: more is "
-        "nearer, and a little less alike.",
-        minimum=0.0,
-        maximum=3.0,
-        step=0.25,
-        before=0.0,
-        rare=True,
-    )
+LCM_LIMITS = (Limit("sampler", "lcm", MOST_CONSISTENT),)
+SAMPLERS = ("dpm", "ddim", "lcm")
 
 
 @dataclass(frozen=True)
 class Options:
     """What a person may choose."""
 
-    guidance: float = option(
+    guidance: float = guidance_option(
         2.0,
-        title="Likeness",
-        help="How strictly the person is followed (guidance): higher is more alike and less varied. Where nobody is told it "
-        "has no effect.",
+        "How strictly the person is followed (guidance): higher is more alike and less varied. Where nobody is told it has no "
+        "effect.",
         needs=PERSON,
-        minimum=1.0,
-        maximum=8.0,
-        step=0.25,
     )
-    steps: int = option(
-        20,
-        title="Steps",
-        help="Steps of denoising: fewer are quicker, more are finer.",
-        minimum=1,
-        maximum=250,
-        step=1,
-        rare=True,
-        limits=(Limit("sampler", "lcm", MOST_CONSISTENT),),
-    )
-    sampler: str = option(
+    steps: int = steps_option(20, limits=LCM_LIMITS)
+    sampler: str = sampler_option(
         "dpm",
-        title="Sampler",
-        help="dpm (DPM-Solver++) needs few steps; ddim needs more, and is what the papers compare with; lcm (a consistency "
-        "model) needs 2 and is poorer: for drafts.",
-        choices=("dpm", "ddim", "lcm"),
-        rare=True,
+        SAMPLERS,
+        "dpm (DPM-Solver++) needs few steps; ddim needs more, and is what the papers compare with; lcm (a consistency model) "
+        "needs 2 and is poorer: for drafts.",
     )
     hold_pose: bool = option(
         False,
@@ -63,7 +35,11 @@ class Options:
         help="Keep pose and expression of the photo; without one it has no effect.",
         needs=PHOTO,
     )
-    lines: float = lines_option()
+    lines: float = lines_option(
+        1.0,
+        "How strictly eyes, nose, mouth and outline come where they are asked for, as by sliders or a held pose: more is nearer, "
+        "and a little less alike.",
+    )
     nearer: float = option(
         1.0,
         title="Nearer",
@@ -83,32 +59,16 @@ class Options:
 class PublishedOptions:
     """What a person may choose of the published networks."""
 
-    guidance: float = option(
+    guidance: float = guidance_option(
         3.0,
-        title="Likeness",
-        help="How strictly the person is followed (guidance): higher is more alike and less varied. The authors take 3; lcm has "
-        "none.",
-        minimum=1.0,
-        maximum=8.0,
-        step=0.25,
+        "How strictly the person is followed (guidance): higher is more alike and less varied. The authors take 3; lcm has none.",
     )
-    steps: int = option(
-        25,
-        title="Steps",
-        help="Steps of denoising: fewer are quicker, more are finer. The authors take 25, of lcm 2 to 4.",
-        minimum=1,
-        maximum=250,
-        step=1,
-        rare=True,
-        limits=(Limit("sampler", "lcm", MOST_CONSISTENT),),
-    )
-    sampler: str = option(
+    steps: int = steps_option(25, "The authors take 25, of lcm 2 to 4.", limits=LCM_LIMITS)
+    sampler: str = sampler_option(
         "dpm",
-        title="Sampler",
-        help="dpm (DPM-Solver++) is the authors'; ddim needs more steps; lcm needs very few, is a little poorer, and wants the "
+        SAMPLERS,
+        "dpm (DPM-Solver++) is the authors'; ddim needs more steps; lcm needs very few, is a little poorer, and wants the "
         "weights lcm-lora-sdv1-5.",
-        choices=("dpm", "ddim", "lcm"),
-        rare=True,
     )
     pose_strength: float = option(
         1.0,

@@ -17,7 +17,6 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.components import Explanation
 from facestudio.faces.face import AlignedFace, Identity, Template
-from facestudio.options import option
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
@@ -49,32 +48,6 @@ _ABOUT = {
 def method_about(name: str) -> str:
     """What the method is for, in a sentence or two; "" where nothing is said of it."""
     return _ABOUT.get(name, "")
-
-
-def strength_option() -> Any:
-    """The option `strength`, which the pipeline applies for every Restorer that has it."""
-    return option(
-        1.0,
-        title="Strength",
-        help="How much of the restored face is laid over the photo: 0 keeps the photo, 1 shows the restored face.",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-    )
-
-
-def grain_option() -> Any:
-    """The option `grain`, of methods that smooth a crop by `faces.grain.without_grain` before their network sees it."""
-    return option(
-        0.7,
-        title="Grain",
-        help="How much of the grain of film or sensor is smoothed away before: more is cleaner, and takes fine lines with it. "
-        "Faces without it are not touched.",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-        before=0.0,
-    )
 
 
 @runtime_checkable

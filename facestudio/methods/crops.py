@@ -1,4 +1,4 @@
-"""What several methods do with a crop: the seed of its noise, and keeping what is coarse. Torch is imported inside."""
+"""What several methods do with a crop: refuse another size, seed its noise, keep what is coarse. Torch is imported inside."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from facestudio.faces.face import AlignedFace, Template
+
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+def check_size(method: str, template: Template, *crops: AlignedFace) -> None:
+    """ValueError unless each of `crops` is as large as the `template` that `method` works on."""
+    for crop in crops:
+        if crop.template.size != template.size:
+            raise ValueError(f"{method} works on {template.name}, not {crop.template.name}")
 
 
 def noise_seed(pixels: np.ndarray, seed: int) -> int:

@@ -31,7 +31,8 @@ from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Face
 from facestudio.faces.grain import without_grain
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.loading import load_network, load_used, refuse_others
-from facestudio.methods.base import grain_option, strength_option
+from facestudio.methods.crops import check_size
+from facestudio.methods.usual_options import grain_option, strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 
@@ -52,10 +53,9 @@ class Options:
 
 
 @dataclass(frozen=True)
-class StarterOptions:
+class StarterOptions(Options):
     """The same of our own one, whose estimator leaves plain noise."""
 
-    strength: float = strength_option()
     grain: float = grain_option()
 
 
@@ -80,8 +80,7 @@ class Completing:
         self, aligned: AlignedFace, options: Any, progress: Progress, seed: int
     ) -> tuple[AlignedFace, Explanation]:
         """Restore one crop, and say which entries of the dictionary did it."""
-        if aligned.template != self.template and aligned.template.size != self.template.size:
-            raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
+        check_size(self.id, self.template, aligned)
         progress.check()
         ((pixels, explanation),) = run_batched(self._restore, [self.prepared(aligned, options)], 1, progress)
         progress.preview(lambda: pixels)

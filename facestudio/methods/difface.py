@@ -21,8 +21,8 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.device import enough_memory
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.faces.loading import load_network, load_used
-from facestudio.methods.base import strength_option
-from facestudio.methods.crops import held, noise_seed
+from facestudio.methods.crops import check_size, held, noise_seed
+from facestudio.methods.usual_options import guidance_option, sampler_option, steps_option, strength_option
 from facestudio.options import Only, option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
@@ -49,21 +49,11 @@ class Options:
         maximum=1.0,
         step=0.05,
     )
-    steps: int = option(
-        10,
-        title="Steps",
-        help="Steps of denoising: fewer are quicker, more are finer. The authors take 100, with ddim.",
-        minimum=1,
-        maximum=250,
-        step=1,
-        rare=True,
-    )
-    sampler: str = option(
+    steps: int = steps_option(10, "The authors take 100, with ddim.")
+    sampler: str = sampler_option(
         "dpm",
-        title="Sampler",
-        help="dpm (DPM-Solver++) needs few steps; ddim needs more, and is the published one.",
-        choices=("dpm", "ddim"),
-        rare=True,
+        ("dpm", "ddim"),
+        "dpm (DPM-Solver++) needs few steps; ddim needs more, and is the published one.",
     )
     eta: float = option(
         0.5,
@@ -97,13 +87,9 @@ class LatentOptions(Options):
         step=0.5,
         rare=True,
     )
-    guidance: float = option(
+    guidance: float = guidance_option(
         2.0,
-        title="Likeness",
-        help="How strictly the person of the reference is followed (guidance); without a reference it has no effect.",
-        minimum=1.0,
-        maximum=8.0,
-        step=0.25,
+        "How strictly the person of the reference is followed (guidance); without a reference it has no effect.",
         rare=True,
     )
 
@@ -132,9 +118,8 @@ class DifFace:
         """Restore one FFHQ_512 crop; its noise comes from its own pixels and `seed`. Stops between two calls of a network."""
         from facestudio.diffusion.difface import noises, refine, restore
 
+        check_size(self.id, self.template, aligned)
         size = self.template.size
-        if aligned.template.size != size:
-            raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
         noise = noises([noise_seed(aligned.pixels, seed)], (3, size, size), self._device)
         refined = partial(
             refine, self._denoise, sampling=options.sampling(), noise=noise, progress=progress, show=_picture
@@ -207,8 +192,7 @@ class LatentDifFace:
         from facestudio.diffusion.difface import noises, refine
         from facestudio.diffusion.latents import schedule
 
-        if aligned.template.size != self.template.size:
-            raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
+        check_size(self.id, self.template, aligned)
         low = to_tensor(aligned.pixels).to(self._device)
         sampling = options.sampling()
         with enough_memory(), torch.inference_mode():

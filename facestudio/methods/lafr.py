@@ -18,7 +18,8 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.device import run_batched
 from facestudio.faces.face import FFHQ_256, AlignedFace
 from facestudio.faces.loading import load_network, load_used, refuse_others
-from facestudio.methods.base import strength_option
+from facestudio.methods.crops import check_size
+from facestudio.methods.usual_options import strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 
@@ -79,9 +80,7 @@ class LAFR:
         self, aligned: Sequence[AlignedFace], options: Any, progress: Progress, seeds: Sequence[int]
     ) -> list[AlignedFace]:
         """Restore several FFHQ_256 crops together."""
-        for face in aligned:
-            if face.template.size != self.template.size:
-                raise ValueError(f"{self.id} works on {self.template.name}, not {face.template.name}")
+        check_size(self.id, self.template, *aligned)
         made = run_batched(partial(self._restore, progress), aligned, BATCH, progress)
         return [face.with_pixels(pixels) for face, pixels in zip(aligned, made, strict=True)]
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.faces.face import FFHQ_512, AlignedFace
+from facestudio.methods.crops import check_size
 from facestudio.options import option
 from facestudio.progress import Progress
 
@@ -53,8 +54,7 @@ class Obscuring(ABC):
 
     def __call__(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> AlignedFace:
         """Hide the area of one FFHQ_512 crop. Nothing is random here, so `seed` changes nothing."""
-        if aligned.template.size != self.template.size:
-            raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
+        check_size(self.id, self.template, aligned)
         progress.check()
         hidden = self.mask(options)[..., None] > 0
         pixels = np.where(hidden, self.obscured(aligned.pixels, options), aligned.pixels)

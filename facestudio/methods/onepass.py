@@ -15,7 +15,7 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.device import run_batched
 from facestudio.faces.face import FFHQ_512, AlignedFace
 from facestudio.faces.loading import load_network
-from facestudio.methods.base import strength_option
+from facestudio.methods.usual_options import strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 

@@ -17,7 +17,8 @@ from facestudio.device import run_batched
 from facestudio.faces.face import FFHQ_256, AlignedFace
 from facestudio.faces.grain import without_grain
 from facestudio.faces.loading import load_network
-from facestudio.methods.base import grain_option, strength_option
+from facestudio.methods.crops import check_size
+from facestudio.methods.usual_options import grain_option, strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 
@@ -59,9 +60,7 @@ class Quick:
         self, aligned: Sequence[AlignedFace], options: Any, progress: Progress, seeds: Sequence[int]
     ) -> list[AlignedFace]:
         """Restore several crops in one call of the network."""
-        for face in aligned:
-            if face.template.size != self.template.size:
-                raise ValueError(f"quick works on {self.template.name}, not {face.template.name}")
+        check_size(self.id, self.template, *aligned)
         smooth = []
         for face in aligned:
             progress.check()
