@@ -124,11 +124,14 @@ class Order:
 def plan(space: IdentitySpace, order: Order, progress: Progress | None = None) -> list[Nobody]:
     """Everybody of the dataset, apart from each other; the first of them are the same however many are asked for."""
     progress = progress or Progress()
-    identities = space.draw_apart(order.people, order.seed, progress=progress)
-    return [
-        Nobody(number, identity, space.unusual(identity), space.nearest_known(identity))
-        for number, identity in enumerate(progress.track(identities, "Planning people"), 1)
-    ]
+    people: list[Nobody] = []
+    for _ in progress.track(range(1), "Planning people"):
+        identities = space.draw_apart(order.people, order.seed, progress=progress)
+        people = [
+            Nobody(number, identity, space.unusual(identity), space.nearest_known(identity))
+            for number, identity in enumerate(progress.track(identities, "Planning people"), 1)
+        ]
+    return people
 
 
 class Successors:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STRANGERS, COPIES = 1e-3, 1e-4  # false accept rates below whose thresholds two people, and a training person, must be
 NEAR = "5e-02"  # of real people, who come nearer to a training person than is said to be remarkable
 _PORTION = 64  # identities that are drawn at once
-_PATIENCE = 200  # portions after which it is said that nobody else fits
+_PATIENCE = 200  # portions in a row, or other tries, after which it is said that nobody else fits
 _ASIDE = 1e-3  # of a cosine, below the bound of copies, where a step aside ends
 
 
@@ -67,26 +67,43 @@ class IdentitySpace:
     def draw_apart(
         self, count: int, seed: int, others: Sequence[Identity] = (), progress: Progress | None = None
     ) -> list[Identity]:
-        """`count` such people, the same for the same seed, `count` and `others`, each apart from the rest and from `others`.
+        """`count` such people, the same for the same seed and `others`, each apart from the rest and from `others`; of a larger
+        `count` the first are the same.
 
-        FaceStudioError when so many do not fit.
+        FaceStudioError when so many do not fit; Cancelled when `progress` is told to stop, between some people.
         """
-        random = np.random.default_rng(seed)
-        found = [other.embedding for other in others]
-        for _ in range(_PATIENCE):
-            for vector in self._usual(random):
-                if len(found) - len(others) == count:
-                    break
-                if progress is not None:
-                    progress.check()
-                if not found or float((np.stack(found) @ vector).max()) < self.strangers:
-                    found.append(vector)
-            if len(found) - len(others) == count:
-                return [Identity(vector, self.embedder) for vector in found[len(others) :]]
-        raise FaceStudioError(
-            f"Only {len(found) - len(others)} of {count} people could be found who are all apart from each other.",
-            hint="Ask for fewer people.",
-        )
+        progress = progress or Progress()
+        coming = self._coming(np.random.default_rng(seed), count, [other.embedding for other in others], progress)
+        found: list[Identity] = []
+        for _ in progress.track(range(count), "Planning people", share=0.5):
+            vector = next(coming, None)
+            if vector is None:
+                raise FaceStudioError(
+                    f"Only {len(found)} of {count} people could be found who are all apart from each other.",
+                    hint="Ask for fewer people.",
+                )
+            found.append(Identity(vector, self.embedder))
+        return found
+
+    def _coming(
+        self, random: np.random.Generator, count: int, others: Sequence[np.ndarray], progress: Progress
+    ) -> Iterator[np.ndarray]:
+        """Unit identities (D,), at most `count`, each apart from those before and from `others`; they end when of many that were
+        drawn in a row nobody fitted."""
+        taken = np.zeros((len(others) + count, self._known.shape[1]), np.float32)
+        full, fruitless = len(others), 0
+        for place, other in enumerate(others):
+            taken[place] = other
+        while fruitless < _PATIENCE:
+            progress.check()
+            some, before = self._usual(random), full
+            near = (taken[:before] @ some.T).max(0, initial=-1.0)
+            for vector in some[near < self.strangers]:
+                if full < len(taken) and (taken[before:full] @ vector).max(initial=-1.0) < self.strangers:
+                    taken[full] = vector
+                    full += 1
+            yield from taken[before:full]
+            fruitless = fruitless + 1 if full == before else 0
 
     def people(self, seed: np.random.SeedSequence) -> Iterator[Identity]:
         """Such people one after the other, the same for the same seed, and not kept apart from each other; they end when so many

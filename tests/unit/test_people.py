@@ -14,6 +14,7 @@ from facestudio.faces.face import Identity, similarity
 from facestudio.faces.identity import verdict
 from facestudio.faces.people import IdentitySpace
 from facestudio.networks.people import People
+from facestudio.progress import Cancelled, Progress, Update
 from facestudio.whom import Anybody, Between, Drawn, Near
 
 
@@ -74,6 +75,43 @@ def test_people_drawn_together_are_apart_and_no_more_than_fit(space: IdentitySpa
     assert cosines.max() < 0.6
     with pytest.raises(FaceStudioError, match="apart"):
         space.draw_apart(500, seed=2)
+
+
+def test_people_are_looked_for_as_long_as_somebody_still_fits(
+    space: IdentitySpace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("facestudio.faces.people._PORTION", 1)
+    monkeypatch.setattr("facestudio.faces.people._PATIENCE", 12)
+    several = space.draw_apart(8, seed=2)  # of the first twelve who are drawn, six are apart
+    vectors = np.stack([one.embedding for one in several])
+    assert (vectors @ vectors.T)[np.triu_indices(8, 1)].max() < 0.6
+    assert all(
+        np.array_equal(a.embedding, b.embedding) for a, b in zip(space.draw_apart(6, seed=2), several, strict=False)
+    )
+
+
+def test_looking_for_people_where_nobody_fits_can_be_stopped(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    nowhere, progress, drawn = IdentitySpace(people, "fake", strangers=-1.0, copies=0.97), Progress(), 0
+    usual, known = nowhere._usual, Identity(training_people()[0].numpy(), "fake")
+
+    def watched(random: np.random.Generator) -> np.ndarray:
+        nonlocal drawn
+        drawn += 1
+        if drawn == 5:
+            progress.cancel()
+        return usual(random)
+
+    monkeypatch.setattr(nowhere, "_usual", watched)
+    with pytest.raises(Cancelled):
+        nowhere.draw_apart(2, seed=0, others=[known], progress=progress)
+    assert drawn == 5
+
+
+def test_how_far_planning_is_is_told(space: IdentitySpace) -> None:
+    told: list[Update] = []
+    space.draw_apart(5, seed=2, progress=Progress(told.append, every=0))
+    assert [update.fraction for update in told] == sorted(update.fraction for update in told)
+    assert {round(update.fraction, 1) for update in told} >= {0.2, 0.4, 0.6, 0.8, 1.0}
 
 
 def test_a_variation_is_as_far_as_was_asked(space: IdentitySpace) -> None:
