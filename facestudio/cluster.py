@@ -35,6 +35,7 @@ from facestudio.photo import Photo
 from facestudio.planning import Item
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
+from facestudio.reviewing import Insisted, with_insisted
 from facestudio.studio import Studio
 
 UNSTARTED = "Ray could not be started:"
@@ -64,13 +65,14 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One photo: its file, the `name` that its result will have, its faces and which are chosen if that is known already, and
-    whom they become."""
+    """One photo: its file, the `name` that its result will have, its faces and which are chosen if that is known already, whom
+    they become, and those that a person insists on."""
 
     source: Path
     name: str
     found: Found | None = None
     persons: Mapping[int, Pseudonym] = field(default_factory=dict)
+    insisted: tuple[Insisted, ...] = ()
 
 
 class Worker:
@@ -95,9 +97,12 @@ class Worker:
             else:
                 faces = self._studio.detect(photo, progress, unsure=True)
                 chosen = set(job.selected) if job.selected is not None and faces else None
+            faces, how = with_insisted(faces, task.insisted)
+            chosen = chosen if chosen is None else chosen | set(how)
             persons = {index: iter((person,)) for index, person in task.persons.items()}
             cast = self._studio.cast(job.recipe.checkpoint, persons) if job.similar else Cast(persons)
             settings: dict[str, Any] = {"tries": job.tries, "fallback": job.fallback, "cast": cast, "leave": job.leave}
+            settings["insisted"] = how
             result = self._studio.anonymize(photo, faces, job.recipe, chosen, progress, **settings)
             content = self._file(result, task.name) if result.writable else None
             size = result.after.size

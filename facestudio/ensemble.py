@@ -7,6 +7,7 @@ what was seen is not looked for again. Knows no window and no flags.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,12 @@ from facestudio.album import Album, Find
 from facestudio.anonymize_settings import Settings
 from facestudio.casting import Cast, Pseudonym
 from facestudio.errors import UsageError
-from facestudio.journal import DONE, Journal
+from facestudio.journal import DONE, Journal, stamp_of
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
 from facestudio.planning import Plan
 from facestudio.progress import Progress
+from facestudio.reviewing import Insisted, insisted, with_insisted
 from facestudio.secret import Secret, check_place
 
 if TYPE_CHECKING:
@@ -56,6 +58,7 @@ class Ensemble:
         self._studio, self._checkpoint = studio, checkpoint
         self._secret, self._similar = secret, similar
         self.album: Album | None = None
+        self._insisted: dict[Path, tuple[Insisted, ...]] = {}
 
     def gather(self, planned: Plan, find: Find, progress: Progress, journal: Journal | None = None) -> str:
         """Look for people in all photos that were not looked at, say whom each becomes, as the run of the `journal` (not open)
@@ -78,6 +81,22 @@ class Ensemble:
         seen = "1 person was" if album.people == 1 else f"{album.people} people were"
         photos = len(planned.items)
         return f"{seen} recognised in {photos} photo{'' if photos == 1 else 's'}."
+
+    def remember(self, planned: Plan, journal: Journal) -> None:
+        """Let what persons insisted on in photos that are as they were when they were done, by whatever settings, be done when
+        they are done anew; the `journal` is that of the folder, not open."""
+        self._insisted = {}
+        if not journal.path.exists():
+            return
+        with journal:
+            for item in planned.items:
+                entry = journal.entry(item.source)
+                if entry is not None and (entry.size, entry.changed_ns) == stamp_of(item.source):
+                    self._insisted[item.source] = insisted(json.loads(entry.record))
+
+    def insisted(self, path: Path | None) -> tuple[Insisted, ...]:
+        """The faces of the photo `path` that a person insists on."""
+        return self._insisted.get(path, ()) if path is not None else ()
 
     def recast(self, path: Path, checkpoint: str, record: Mapping[str, Any]) -> Cast | None:
         """Whom the faces of the photo `path` become when a `checkpoint` does them again: the people that its `record` names, and
@@ -106,6 +125,8 @@ class Ensemble:
             )
         album = self.album
         found, chosen = (album.found(photo) if album else None) or find(photo, progress)
+        found, how = with_insisted(found, self.insisted(photo.path))
+        chosen = chosen if chosen is None else chosen | set(how)
         cast = album.cast(photo) if album else self._studio.cast(self._checkpoint) if self._similar else None
         return self._studio.anonymize(
             *(photo, found, settings.recipe, chosen, progress),
@@ -113,6 +134,7 @@ class Ensemble:
             fallback=settings.hiding,
             cast=cast,
             leave=settings.leave,
+            insisted=how,
         )
 
     def finished(self, outcome: Outcome) -> None:

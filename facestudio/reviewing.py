@@ -2,7 +2,8 @@
 
 What was done stands in the photo's line of the report: faces, tries, and what the detector saw besides. So a run of yesterday is
 reviewed as one of today. All faces are verified anew, as the finished photo is another one. Nothing is passed off: a face that a
-person leaves as it is, or says to be none, has a status of its own. Knows no files; see `renewing`.
+person leaves as it is, or says to be none, has a status of its own. Where a run does a photo anew, what a person saw in it is not
+forgotten (`insisted`). Knows no files; see `renewing`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from facestudio.anonymizing import TRIES, anonymize
 from facestudio.casting import Cast
 from facestudio.errors import UsageError
 from facestudio.faces.detect import Detector
+from facestudio.faces.duplicates import known_as
 from facestudio.faces.face import Face
 from facestudio.faces.identity import Embedder
 from facestudio.faces.panel import Panel
@@ -56,6 +58,61 @@ def faces_of(record: Mapping[str, Any]) -> tuple[Face, ...]:
         Face(np.array(face["box"]), np.array(face["landmarks"]), face["score"], np.array(face.get("pose", (0, 0, 0))))
         for face in [*record["faces"], *missed]
     )
+
+
+@dataclass(frozen=True)
+class Insisted:
+    """A face that a person added, or wanted hidden: `how` is ADDED or HIDDEN."""
+
+    face: Face
+    how: str
+
+
+def insisted(record: Mapping[str, Any]) -> tuple[Insisted, ...]:
+    """The faces of a photo's `record` that must not be forgotten when the photo is done anew: that it is no face, or may stay, a
+    person can say again; what they added or wanted hidden would be shown."""
+    found = []
+    for face, known in zip(faces_of(record), record["faces"], strict=False):
+        decisions = known.get("decisions", ())
+        if decisions and decisions[-1] == HIDDEN:
+            found.append(Insisted(face, HIDDEN))
+        elif ADDED in decisions and decisions[-1] in (ADDED, AGAIN):
+            found.append(Insisted(face, ADDED))
+    return tuple(found)
+
+
+def with_insisted(faces: Sequence[Face], those: Sequence[Insisted]) -> tuple[tuple[Face, ...], dict[int, str]]:
+    """The `faces` that were found, behind them those that a person insists on and that are not among them; and, by index, how."""
+    every, how = list(faces), dict[int, str]()
+    for one in those:
+        n = known_as(one.face, every)
+        if n is None:
+            n = len(every)
+            every.append(one.face)
+            how[n] = one.how
+        elif one.how == HIDDEN:
+            how[n] = HIDDEN
+    return tuple(every), how
+
+
+def wanted_of(
+    photo: Photo,
+    faces: Sequence[Face],
+    how: Mapping[int, str],
+    anonymizer: Anonymizer,
+    options: Any,
+    seed: int,
+    tries: int,
+    fallback: Obscurer | None,
+    hiding: Obscurer,
+) -> dict[int, Wanted]:
+    """What is wanted of those of the `faces` that a person insists on, `how` by index; the others as of `again`."""
+    wanted = {}
+    for n, decision in how.items():
+        eraser = hiding if is_tiny(faces[n].box) else None
+        tried = steps_of(photo, n, anonymizer, options, seed, tries, fallback, eraser=eraser)
+        wanted[n] = Wanted(hiding_steps(hiding) if decision == HIDDEN else tried, decisions=(decision,))
+    return wanted
 
 
 def again(

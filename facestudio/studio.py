@@ -191,14 +191,16 @@ class Studio(Loaded):
         fallback: str | None = "solid",
         cast: Cast | None = None,
         leave: bool = False,
+        insisted: Mapping[int, str] | None = None,
     ) -> Anonymized:
         """Change the `selected` (None: all) `faces` by `recipe` until no recogniser knows them, or hide them by `fallback`.
 
         The fallback is the checkpoint of a method that hides faces, None: none. For its faces `detect` should be asked for those
         it is unsure of, too. `cast` says whom people become; without one everybody becomes somebody new. `leave`: as of
-        `anonymizing.anonymize`. UsageError when the fallback is another kind of method; errors as of `anonymizing.anonymize`.
+        `anonymizing.anonymize`; `insisted`: how, by index, of faces of `reviewing.with_insisted`. UsageError when the fallback is
+        another kind of method; errors as of `anonymizing.anonymize`.
         """
-        from facestudio import anonymizing
+        from facestudio import anonymizing, reviewing
         from facestudio.methods.base import Obscurer
 
         if photo.damage is not None:
@@ -210,6 +212,11 @@ class Studio(Loaded):
         hiding = None if fallback is None else self._method(fallback)
         if hiding is not None and not isinstance(hiding, Obscurer):
             raise UsageError(f"{fallback} cannot be fallen back to: it does not hide faces.")
+        options = options_of(method.Options, recipe.options)
+        wanted = None
+        if insisted:
+            given = (method, options, recipe.seed, tries, hiding)
+            wanted = reviewing.wanted_of(photo, faces, insisted, *given, self._method(HIDING))
         return anonymizing.anonymize(
             photo,
             faces,
@@ -218,7 +225,7 @@ class Studio(Loaded):
             fallback=hiding,
             embedders=self._embedders(),
             panel=self._panel(),
-            options=options_of(method.Options, recipe.options),
+            options=options,
             selected=selected,
             seed=recipe.seed,
             tries=tries,
@@ -226,6 +233,7 @@ class Studio(Loaded):
             far=self.far,
             cast=cast,
             leave=leave,
+            wanted=wanted,
             eraser=None if hiding is None or hiding.erases else self._method(HIDING),
         )
 

@@ -193,11 +193,12 @@ def anonymize(
     writing = batch.Writing(format, overwrite, metadata, reset_times)
     elsewhere = None
     if engine == RAY:
-        elsewhere = many(settings, asked.chosen, writing, device, workers, lambda: ensemble.album, judges)
+        elsewhere = many(settings, asked.chosen, writing, device, workers, ensemble, judges)
     try:
         with screen.progress() as progress:
             if elsewhere is None:
                 studio.prepare(entry.id)
+            ensemble.remember(planned, journal)
             seen = ensemble.gather(planned, asked.of, progress, journal if resume else None)
             if seen:
                 screen.say(seen)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from facestudio import batch
-from facestudio.album import Album
 from facestudio.anonymize_settings import Settings
 from facestudio.cluster import Cluster, Job, Task
+from facestudio.ensemble import Ensemble
 from facestudio.errors import UsageError
 from facestudio.planning import Item
 
@@ -31,11 +31,11 @@ def many(
     writing: batch.Writing,
     device: str,
     workers: int | None,
-    album: Callable[[], Album | None],
+    ensemble: Ensemble,
     judges: str = "all",
 ) -> Cluster:
-    """Ray's workers for a run; errors as of `Cluster`. `album` says, once the run begins, whom people become; `judges` as of
-    `Studio`."""
+    """Ray's workers for a run; errors as of `Cluster`. The `ensemble` says, once the run begins, whom people become, and on which
+    faces a person insists; `judges` as of `Studio`."""
     selected = None if chosen is None else frozenset(chosen)
     job = Job(
         *(settings.recipe, selected, settings.tries, settings.hiding),
@@ -46,8 +46,8 @@ def many(
     )
 
     def task(item: Item) -> Task:
-        known = album()
-        found, persons = (None, {}) if known is None else known.told(item.source)
-        return Task(item.source, item.target.name, found, persons)
+        album = ensemble.album
+        found, persons = (None, {}) if album is None else album.told(item.source)
+        return Task(item.source, item.target.name, found, persons, ensemble.insisted(item.source))
 
     return Cluster(job, task, workers)

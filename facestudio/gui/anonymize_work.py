@@ -270,6 +270,7 @@ def run(
     def waiting(disk: DiskFull) -> None:
         told.full(str(disk))
 
+    ensemble.remember(planned, Journal(out, text))
     seen = ensemble.gather(planned, find, progress, Journal(out, text))
     if seen:
         told.said(seen)

@@ -15,6 +15,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from facestudio import renewing
+from facestudio.cli.main import run as command
 from facestudio.gui.anonymize_rows import Row
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.review_history import Decisions, Step
@@ -251,8 +252,38 @@ def test_a_run_that_does_the_photo_anew_ends_its_decisions(
     (page.run.output / "crowd.png").unlink()
     page.run.anonymize()
     ended(qtbot, window)
-    qtbot.waitUntil(lambda: page.page.status.text() == "Needs review" and not page.review.obstacle, timeout=PATIENCE)
-    assert not page.review.can_undo
+    qtbot.waitUntil(lambda: not page.review.can_undo and not page.review.obstacle, timeout=PATIENCE)
+    assert page.page.status.text() == "Fallback", "what a person wanted hidden is hidden again"
+
+
+@pytest.mark.parametrize("how", ["it is gone", "by other settings", "by the command line"])
+def test_who_was_added_by_hand_is_not_forgotten_when_the_photo_is_done_anew(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(qtbot, window, album)
+    done(qtbot, window)
+    reviewed(qtbot, page, "a.png")
+    page.review.add_face((290.0, 50.0, 350.0, 110.0))
+    qtbot.waitUntil(lambda: not page.run.doing and len(page.page.cards) == 3, timeout=PATIENCE)
+    out = page.run.output
+    if how == "it is gone":
+        (out / "a.png").unlink()
+        page.run.anonymize()
+        ended(qtbot, window)
+    elif how == "by other settings":
+        page.run.choose("pixelate")
+        page.run._renew_rows()
+        ended(qtbot, window)
+        page.run.run(overwrite=True)
+        ended(qtbot, window)
+    else:
+        monkeypatch.setattr("facestudio.cli.anonymize.Studio", lambda *args, **settings: page.run.studio)
+        command(["anonymize", str(album), "-o", str(out), "--method", "solid", "--overwrite", "--quiet"])
+    record = records(page.run.report)["a.png"]
+    assert [face.get("decisions") for face in record["faces"]] == [None, None, ["added by hand"]]
+    assert record["faces"][2]["method"]
+    before, after = Photo.open(album / "a.png"), Photo.open(out / "a.png")
+    assert (before.pixels[75:85, 315:325] != after.pixels[75:85, 315:325]).any(axis=2).all()
 
 
 def test_what_does_not_fit_into_memory_cannot_be_taken_back(
