@@ -61,11 +61,13 @@ def restore_all(
     recipe: Recipe,
     told: Callable[[Path, str], None],
     progress: Progress,
+    metadata: str = "keep",
 ) -> Restored:
     """Restore every face of the photos that are `given`, and of those in folders, into the folder `out`, which keeps their tree.
 
     `told` hears of each photo what became of it, on this thread. What a run by the same recipe has done there before is kept;
-    other files are not replaced. UsageError when `out` cannot be the folder for these photos.
+    other files are not replaced. `metadata`: the policy of `Photo.save`. UsageError when `out` cannot be the folder for these
+    photos.
     """
     from facestudio import batch
     from facestudio.journal import Journal
@@ -81,6 +83,8 @@ def restore_all(
         told(outcome.source, WORDS.get(outcome.status, outcome.status))
 
     settings = " ".join([recipe.to_json(), f"{studio.far:g}", *studio.own_judges()])
+    if metadata != "keep":
+        settings += f" metadata {metadata}"
     outcomes = batch.run(
         given,
         out,
@@ -89,6 +93,7 @@ def restore_all(
         planned=batch.Plan(batch.survey(given, out).items),
         max_megapixels=studio.max_megapixels,
         done=done,
+        writing=batch.Writing(metadata=metadata),
         journal=Journal(out, settings),
         resume=True,
     )

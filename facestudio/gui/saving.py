@@ -16,6 +16,7 @@ from facestudio.errors import UnwritableOutput
 from facestudio.files import shown
 from facestudio.formats import SUFFIXES, mistyped
 from facestudio.gui.history import Step
+from facestudio.gui.kept_metadata import KEEP, saved_words
 from facestudio.gui.runs import Picture
 from facestudio.keeping import keep, stem
 from facestudio.progress import Progress
@@ -30,35 +31,41 @@ def beside(source: Path, number: int = 1) -> Path:
     return source.with_name(f"{source.stem}{MARK}{tail}{source.suffix}")
 
 
-def save_beside(step: Step, source: Path) -> Path:
-    """Save beside `source` under the first name that is free, and return it."""
+def save_beside(step: Step, source: Path, metadata: str = KEEP) -> Path:
+    """Save beside `source` under the first name that is free, and return it. `metadata`: the policy of `Photo.save`."""
     for number in range(1, TRIES):
         target = beside(source, number)
         if target.exists():
             continue
         try:
-            return step.result.after.save(target, recipe=step.result.recipe, generative=step.result.generative)
+            return _written(step, target, metadata)
         except UnwritableOutput:
             if not target.exists():  # else somebody else was faster: take the next name
                 raise
     raise UnwritableOutput(f"Every name beside {source.name} is taken.", hint="Use Save as and choose another folder.")
 
 
-def save_once(step: Step, source: Path, known: Path | None) -> tuple[Step, Path, str]:
+def save_once(step: Step, source: Path, known: Path | None, metadata: str = KEEP) -> tuple[Step, Path, str]:
     """As `told` of `save_beside`; a `known` file of this very result that is still there is not written a second time."""
     if known is not None and known.exists():
         return step, known, f"It is saved already, as {shown(known)}"
-    return told(step, save_beside(step, source))
+    return told(step, save_beside(step, source, metadata), metadata)
 
 
-def save_as(step: Step, target: Path, source: Path | None, overwrite: bool = True) -> Path:
+def save_as(step: Step, target: Path, source: Path | None, overwrite: bool = True, metadata: str = KEEP) -> Path:
     """Save as `target`, unless it is the original; the user has agreed to replace it if it exists, or not to `overwrite`."""
     if source is not None and _same(target, source):
         raise UnwritableOutput(
             "The original photo is never written over.", hint="Choose another name or another folder for the result."
         )
+    return _written(step, target, metadata, overwrite)
+
+
+def _written(step: Step, target: Path, metadata: str, overwrite: bool = False) -> Path:
     result = step.result
-    return result.after.save(target, recipe=result.recipe, overwrite=overwrite, generative=result.generative)
+    return result.after.save(
+        target, recipe=result.recipe, overwrite=overwrite, metadata_policy=metadata, generative=result.generative
+    )
 
 
 def ending_problem(path: Path, usual: str) -> UnwritableOutput | None:
@@ -72,10 +79,10 @@ def ending_problem(path: Path, usual: str) -> UnwritableOutput | None:
     )
 
 
-def told(step: Step, path: Path) -> tuple[Step, Path, str]:
+def told(step: Step, path: Path, metadata: str = KEEP) -> tuple[Step, Path, str]:
     """What was saved and where, and in words that it was, and what of the original such a file, or this program, cannot hold."""
-    lost = step.result.before.not_saved(SUFFIXES.get(path.suffix.lower()))
-    words = ". ".join((f"Saved as {shown(path)}", *(sentence.removesuffix(".") for sentence in lost)))
+    lost = (*step.result.before.not_saved(SUFFIXES.get(path.suffix.lower()), metadata), saved_words(metadata))
+    words = ". ".join((f"Saved as {shown(path)}", *(sentence.removesuffix(".") for sentence in lost if sentence)))
     return step, path, words
 
 

@@ -24,6 +24,7 @@ from facestudio.gui.found import Found
 from facestudio.gui.graining import Graining
 from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
+from facestudio.gui.kept_metadata import KeptMetadata
 from facestudio.gui.list_work import Restored
 from facestudio.gui.mending import Mending
 from facestudio.gui.reference import Reference
@@ -67,6 +68,7 @@ class Session(Workplace):
         self.outcome_told.connect(self.files.mark)
         self.history = History()
         self.reference = Reference(self)
+        self.kept_metadata = KeptMetadata(settings, self)
         self.enlarging = Enlarging(self)
         self.mending = Mending(self)
         self.graining = Graining(self.history, self)
@@ -79,8 +81,10 @@ class Session(Workplace):
         self.opening = ""  # name of what is being opened
         self.refused: Exception | None = None  # why the last photo that could not be opened was not
         self.saving = False
+        self._metadata_now = self.kept_metadata.policy  # of what is being saved
         self._opening_job: Job | None = None
         self._out: Path | None = None  # where all photos go
+        self._metadata_in: dict[Path, str] = {}  # by which policy files were saved
 
     # ---- starting and ending
 
@@ -378,7 +382,8 @@ class Session(Workplace):
         if self.obstacle_to_all or recipe is None:
             return
         self._out = out
-        todo = partial(list_work.restore_all, self.studio, self.files.given, out, recipe, self.outcome_told.emit)
+        given = self.files.given, out, recipe, self.outcome_told.emit
+        todo = partial(list_work.restore_all, self.studio, *given, metadata=self.kept_metadata.policy)
         self._begin(RESTORING_ALL, todo, self._take_all)
 
     @Slot(object)
@@ -436,18 +441,25 @@ class Session(Workplace):
         if self.can_save and self.opened is not None and self.opened.source is not None:
             step, source = self.history.current, self.opened.source
             assert step is not None
-            known = self.history.saved_as
-            self._save(step, lambda progress: saving.save_once(step, source, known))
+            known, metadata = self.history.saved_as, self.kept_metadata.policy
+            if known is not None and self._metadata_in.get(known) != metadata:
+                known = None
+            self._save(step, lambda progress: saving.save_once(step, source, known, metadata))
 
     def save_as(self, target: Path, overwrite: bool = True) -> None:
         """Save the shown result as `target`, which may be replaced with `overwrite`."""
         if self.can_save and self.opened is not None:
             step, source = self.history.current, self.opened.source
             assert step is not None
-            self._save(step, lambda progress: saving.told(step, saving.save_as(step, target, source, overwrite)))
+            metadata = self.kept_metadata.policy
+
+            def job(progress: Progress) -> tuple[Step, Path, str]:
+                return saving.told(step, saving.save_as(step, target, source, overwrite, metadata), metadata)
+
+            self._save(step, job)
 
     def _save(self, step: Step, job: Callable[[Progress], object]) -> None:
-        self.saving = True
+        self.saving, self._metadata_now = True, self.kept_metadata.policy
         submitted = self._submit(self.light, job, self._take_saved)
         submitted.failed.connect(self._saving_failed)
         self.work_changed.emit()
@@ -457,6 +469,7 @@ class Session(Workplace):
         step, path, words = saved
         self.saving = False
         self.history.mark_saved(step, path)
+        self._metadata_in[path] = self._metadata_now
         self.work_changed.emit()
         if self.opened is not None and step.photo is self.opened.photo and self.opened.source is not None:
             self.files.mark(self.opened.source, "saved")

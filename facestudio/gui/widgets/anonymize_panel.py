@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QComboBox, QPushButton, QWidget
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK
 from facestudio.gui.anonymize_rows import FAILED
 from facestudio.gui.anonymizing import Anonymizing
+from facestudio.gui.kept_metadata import POLICIES
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.anonymize_boxes import FilesBox, PathLabel, PeopleBox, row
 from facestudio.gui.widgets.run_bar import RunBar
@@ -25,11 +26,6 @@ FALLBACKS = (
         "Leave it to a person",
         "The photo needs review, and nothing of it is written before somebody decided.",
     ),
-)
-POLICIES = (
-    ("strip", "Nothing", "Neither who took it nor where, when, or with what."),
-    ("technical", "How it was exposed", "Exposure and lens, and nothing of people and places."),
-    ("keep", "Everything", "All of it stays, people and places included."),
 )
 
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QSplitter, QStackedWidget, QVBoxLayout,
 from facestudio.faces.components import Explanation
 from facestudio.gui import graining
 from facestudio.gui.enlarging import TIMES, Enlarging
+from facestudio.gui.kept_metadata import KEEP, POLICIES
 from facestudio.gui.mending import CHOICES
 from facestudio.gui.session import Session
 from facestudio.gui.theme import Theme
@@ -72,13 +73,23 @@ class RestorePanel(WorkPanel):
         for choice, words in graining.CHOICES.items():
             self.grain.addItem(words, choice)
         self.grain.currentIndexChanged.connect(self._choose_grain)
+        self.metadata, self.about_metadata = QComboBox(), note()
+        self.metadata.setAccessibleName("What saved photos keep of the metadata")
+        self.metadata.setToolTip("Holds for Save, Save as and Restore all; remembered.")
+        for policy, words, _ in reversed(POLICIES):
+            self.metadata.addItem(words, policy)
+        self.metadata.setCurrentIndex(self.metadata.findData(session.kept_metadata.policy))
+        self.metadata.currentIndexChanged.connect(self._choose_metadata)
         self.add_more(
             titled("GRAIN OF THE PHOTO", self.grain, self.about_grain),
+            titled("METADATA OF SAVED PHOTOS", self.metadata, self.about_metadata),
             titled("SEED", self.seed_row),
             titled("DEVICE", self.device),
         )
         self.end_sections()
         session.graining.changed.connect(self.show_unusual)
+        session.kept_metadata.changed.connect(self.show_unusual)
+        session.kept_metadata.changed.connect(self.refresh)
         self.button.clicked.connect(session.restore)
         session.device_changed.connect(self._show_device)
         for changed in (
@@ -117,6 +128,7 @@ class RestorePanel(WorkPanel):
         self.grain.setCurrentIndex(self.grain.findData(session.graining.choice))
         self.about_grain.setText(session.graining.about)
         self.about_grain.setVisible(bool(session.graining.about))
+        self.about_metadata.setText(session.kept_metadata.about)
         self.foot.setCurrentIndex(1 if session.doing else 0)
         count = len(session.selected)
         self.button.setText("Restore" if count < 2 else f"Restore {count} faces")
@@ -132,12 +144,20 @@ class RestorePanel(WorkPanel):
     @property
     def unusual(self) -> list[str]:
         """What is not as usual of all that is folded away, in a word or two each."""
-        beside = {"grain of the photo": bool(self._session.graining.choice), "seed": bool(self._session.seed)}
+        beside = {
+            "grain of the photo": bool(self._session.graining.choice),
+            "metadata": self._session.kept_metadata.policy != KEEP,
+            "seed": bool(self._session.seed),
+        }
         return [*super().unusual, *(name for name, changed in beside.items() if changed)]
 
     @Slot(int)
     def _choose_grain(self, index: int) -> None:
         self._session.graining.choose(self.grain.itemData(index))
+
+    @Slot(int)
+    def _choose_metadata(self, index: int) -> None:
+        self._session.kept_metadata.choose(self.metadata.itemData(index))
 
     @Slot(int)
     def _choose_mending(self, index: int) -> None:
