@@ -19,7 +19,7 @@ from facestudio.errors import UnreadablePhoto
 from facestudio.files import open_regular, shown
 from facestudio.formats import DECODER_ERRORS, WITHOUT_XMP, open_image
 
-POLICIES = ("keep", "technical", "strip")
+POLICIES = KEEP, TECHNICAL, STRIP = "keep", "technical", "strip"
 _COMMENT = "Edited with AI by Face Studio. "
 _CREATED = "Made with AI by Face Studio. "
 _ALTERED = "Altered by Face Studio. "
@@ -69,6 +69,14 @@ def collect(image: Image.Image, format: str) -> Metadata:
         comment=_comment(info.get("comment")),
         texts=_texts(image) if format == "PNG" else (),
     )
+
+
+def saved_words(policy: str) -> str:
+    """What is said of a saved file when `policy` does not keep all of the photo's metadata, in a sentence; else ""."""
+    return {
+        TECHNICAL: "Of the photo's metadata it keeps how it was exposed, and nothing of people and places.",
+        STRIP: "Nothing of the photo's metadata is kept.",
+    }.get(policy, "")
 
 
 def for_output(

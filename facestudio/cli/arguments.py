@@ -34,6 +34,7 @@ Weights = Annotated[str | None, typer.Option(metavar="ID", help="Which weights (
 Seed = Annotated[int, typer.Option(min=0, max=LARGEST, help="Fixes all randomness.")]
 FACES = "Which faces, counted from 0, which is the largest; in reports and messages that one is face 1."
 Faces = Annotated[str, typer.Option(metavar="all|largest|0,2", help=FACES)]
+METADATA = "What a written file keeps of the photo's metadata: everything; how it was exposed; nothing."
 Device = Annotated[str, typer.Option(help="What computes: auto, cpu, cuda or mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Say nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

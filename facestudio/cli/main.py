@@ -22,6 +22,7 @@ from facestudio.cli import report as reports
 from facestudio.cli import weights
 from facestudio.cli.anonymize import anonymize
 from facestudio.cli.arguments import (
+    METADATA,
     Boxes,
     Device,
     Faces,
@@ -48,6 +49,7 @@ from facestudio.faces.regraining import OFF as LEFT_OFF
 from facestudio.journal import Journal
 from facestudio.judges import ALL
 from facestudio.mending import OFF, STRENGTHS
+from facestudio.metadata import KEEP, POLICIES
 from facestudio.methods.base import method_name
 from facestudio.options import options_of
 from facestudio.photo import Photo
@@ -97,6 +99,7 @@ def restore(
     format: Annotated[
         str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
     ] = None,
+    metadata: Annotated[str, typer.Option(metavar="keep|technical|strip", help=METADATA)] = KEEP,
     far: Far = 1e-3,
     judges: Judges = ALL,
     seed: Seed = 0,
@@ -132,6 +135,8 @@ def restore(
     options_of(studio.method_options(entry.id), recipe.options)
     for said in idle_options(studio.method_options(entry.id), options_given(options), recipe.options):
         screen.warn(said)
+    if metadata not in POLICIES:
+        raise UsageError(f"--metadata takes {', '.join(POLICIES[:-1])} or {POLICIES[-1]}, not {metadata}.")
     planned = batch.survey(photos, output, format)
     check_boxes(boxes, len(planned.items))
 
@@ -149,7 +154,7 @@ def restore(
 
     def done(outcome: batch.Outcome) -> None:
         if outcome.output is not None and outcome.earlier is None:
-            screen.say(reports.outcome_text(outcome))
+            screen.say(reports.outcome_text(outcome, metadata))
         if outcome.error is not None:
             screen.complain(f"{outcome.source}: {outcome.error}", outcome.hint)
 
@@ -160,15 +165,14 @@ def restore(
             person = studio.open(reference)
             shows = person, studio.largest_face(person, progress)
         settings = [json.loads(recipe.to_json()), faces, box, aligned, far, shows and shows[0].content_hash]
-        settings += studio.own_judges()
+        settings += [*studio.own_judges(), *([metadata] if metadata != KEEP else [])]
         outcomes = batch.run(
             photos,
             output,
             work,
             progress=progress,
             report=report,
-            format=format,
-            overwrite=overwrite,
+            writing=batch.Writing(format, overwrite, metadata),
             done=done,
             planned=batch.Plan(planned.items),
             journal=Journal(output, json.dumps(settings)) if resume else None,

@@ -19,6 +19,7 @@ from facestudio.faces.calibration import same_chance
 from facestudio.faces.face import Face
 from facestudio.faces.panel import Summary, between_photos
 from facestudio.generating import Portrait
+from facestudio.metadata import KEEP, saved_words
 from facestudio.photo import SUFFIXES, Photo
 from facestudio.pipeline import Comparison, FaceResult
 from facestudio.planning import LeftOut
@@ -80,16 +81,19 @@ def detection_text(path: Path, faces: tuple[Face, ...], photo: Photo | None = No
     return "\n".join(lines)
 
 
-def outcome_text(outcome: Outcome) -> str:
-    """A photo that was written: where to, what the file does not hold of the original, and what is left of each person."""
+def outcome_text(outcome: Outcome, metadata: str = KEEP) -> str:
+    """A photo that was written: where to, what the file does not hold of the original, and what is left of each person.
+
+    `metadata`: the policy by which it was written.
+    """
     lines = [f"{printable(outcome.source)} -> {printable(outcome.output)} ({outcome.seconds:.1f} s)"]
     result = outcome.result
     if result and outcome.output:
         mended = (result.mended.sentence,) if result.mended is not None else ()
         grain = (result.grain_sentence,) if any(face.grain for face in result.faces) else ()
         only = (result.only_mended,) if result.status == "mended" else ()
-        lost = result.before.not_saved(SUFFIXES.get(outcome.output.suffix.lower()))
-        lines += [f"  {note}" for note in (*lost, *mended, *grain, *only)]
+        lost = result.before.not_saved(SUFFIXES.get(outcome.output.suffix.lower()), metadata)
+        lines += [f"  {note}" for note in (*lost, saved_words(metadata), *mended, *grain, *only) if note]
     return "\n".join([*lines, *(f"  {line}" for line in (face_lines(result.faces) if result else ()))])
 
 

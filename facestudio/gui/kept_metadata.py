@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import QObject, QSettings, Signal
 
-KEEP, TECHNICAL, STRIP = "keep", "technical", "strip"  # as `Photo.save` and the command line call them
+from facestudio import metadata
+from facestudio.metadata import KEEP, STRIP, TECHNICAL
+
 POLICIES = (
     (STRIP, "Nothing", "Neither who took it nor where, when, or with what."),
     (TECHNICAL, "How it was exposed", "Exposure and lens, and nothing of people and places."),
     (KEEP, "Everything", "All of it stays, people and places included."),
 )
-_SAVED = {
-    KEEP: "",
-    TECHNICAL: "Of the photo's metadata it keeps how it was exposed, and nothing of people and places",
-    STRIP: "Nothing of the photo's metadata is kept",
-}
 _KEY = "restore/metadata"
 
 
@@ -30,11 +27,11 @@ class KeptMetadata(QObject):
         super().__init__(parent)
         self._settings = settings
         stored = settings.value(_KEY, KEEP)
-        self.policy = stored if stored in _SAVED else KEEP
+        self.policy = stored if stored in metadata.POLICIES else KEEP
 
     def choose(self, policy: str) -> None:
         """Keep by `policy` from now on, also when the window is opened again."""
-        if policy != self.policy and policy in _SAVED:
+        if policy != self.policy and policy in metadata.POLICIES:
             self.policy = policy
             self._settings.setValue(_KEY, policy)
             self.changed.emit()
@@ -43,8 +40,3 @@ class KeptMetadata(QObject):
     def about(self) -> str:
         """What the choice means, in a sentence."""
         return next(about for policy, _, about in POLICIES if policy == self.policy)
-
-
-def saved_words(policy: str) -> str:
-    """What is said of a saved file when not all of the metadata is kept, without a full stop; else ""."""
-    return _SAVED[policy]

@@ -16,9 +16,9 @@ from facestudio.errors import UnwritableOutput
 from facestudio.files import shown
 from facestudio.formats import SUFFIXES, mistyped
 from facestudio.gui.history import Step
-from facestudio.gui.kept_metadata import KEEP, saved_words
 from facestudio.gui.runs import Picture
 from facestudio.keeping import keep, stem
+from facestudio.metadata import KEEP, saved_words
 from facestudio.progress import Progress
 
 MARK = "_restored"

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QSplitter, QStackedWidget, QVBoxLayout,
 from facestudio.faces.components import Explanation
 from facestudio.gui import graining
 from facestudio.gui.enlarging import TIMES, Enlarging
-from facestudio.gui.kept_metadata import KEEP, POLICIES
+from facestudio.gui.kept_metadata import POLICIES
 from facestudio.gui.mending import CHOICES
 from facestudio.gui.session import Session
 from facestudio.gui.theme import Theme
@@ -26,6 +26,7 @@ from facestudio.gui.widgets.source_box import SourceBox
 from facestudio.gui.widgets.toast import Toast
 from facestudio.gui.widgets.viewer import Viewer
 from facestudio.gui.widgets.work_panel import SIDE, WorkPanel, note, titled
+from facestudio.metadata import KEEP
 from facestudio.methods.base import method_about
 
 REFERENCE_HELP = (
