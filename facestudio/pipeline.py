@@ -299,7 +299,7 @@ def restore(
     told = reference.content_hash if reference else ""
     recipe = Recipe(restorer.checkpoint.id, restorer.id, asdict(options), seed, told, upscale)
     if mended is not None:
-        recipe = replace(recipe, scratches=mended[1].strength)
+        recipe = replace(recipe, scratches=mended[1].strength, scratch_mask=mended[1].by_hand)
     if photo_grain != OFF:
         recipe = replace(recipe, photo_grain=photo_grain)
     if photo.damage is not None:

@@ -40,6 +40,7 @@ class Recipe:
         pose: content hash of the picture whose pose is held, "" without one.
         salvaged: the share, 0 to 1, of a photo with a damaged file that could be read; None of a file that was whole.
         scratches: how scratches of the photo were mended before (see mending/scratches.py), "" when they were not.
+        scratch_mask: content hash of the mask of what was mended, where a person made or corrected it; "" where nobody did.
         photo_grain: "match" when faces got the grain of the photo (see faces/regraining.py), "" when that was left off.
         version: of the Face Studio that made the recipe; two recipes that differ only in it are equal.
     """
@@ -57,6 +58,7 @@ class Recipe:
     pose: str = ""
     scratches: str = ""
     photo_grain: str = ""
+    scratch_mask: str = ""
 
     def __post_init__(self) -> None:
         for name in ("options", "sliders"):
@@ -82,6 +84,7 @@ class Recipe:
             **({"salvaged": self.salvaged} if self.salvaged is not None else {}),
             **({"pose": self.pose} if self.pose else {}),
             **({"scratches": self.scratches} if self.scratches else {}),
+            **({"scratch_mask": self.scratch_mask} if self.scratch_mask else {}),
             **({"photo_grain": self.photo_grain} if self.photo_grain else {}),
         }
         return json.dumps(content, sort_keys=True)
@@ -96,9 +99,11 @@ class Recipe:
             reference, pose, upscale = content.get("reference", ""), content.get("pose", ""), content.get("upscale", 1)
             sliders, person, salvaged = content.get("sliders", {}), content.get("person"), content.get("salvaged")
             scratches, grain = content.get("scratches", ""), content.get("photo_grain", "")
+            mask = content.get("scratch_mask", "")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError("This is not a recipe of Face Studio.") from error
-        words = all(isinstance(word, str) for word in (checkpoint, method, version, reference, pose, scratches, grain))
+        texts = (checkpoint, method, version, reference, pose, scratches, grain, mask)
+        words = all(isinstance(word, str) for word in texts)
         maps = all(isinstance(each, dict) for each in (options, sliders))
         if not words or not maps or not all(type(number) is int for number in (seed, upscale)):
             raise UsageError("This is not a recipe of Face Studio.")
@@ -109,4 +114,5 @@ class Recipe:
             *(checkpoint, method, options, seed, reference, upscale, version, sliders, who, salvaged, pose),
             scratches=scratches,
             photo_grain=grain,
+            scratch_mask=mask,
         )

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from facestudio.errors import CheckpointMismatch, CheckpointMissing, NoFaceFound
 from facestudio.faces.face import Face, Identity
 from facestudio.judges import ALL, to_calibrate
 from facestudio.loaded import DETECTOR, LANDMARKS, PEOPLE, SLIDERS, Loaded
+from facestudio.mending import BY_HAND
 from facestudio.offers import check_posed, knows_people, offered, pose_weights
 from facestudio.options import OptionField, describe, options_of
 from facestudio.photo import Photo
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from facestudio.datasets.tables import Measured
     from facestudio.faces.sliders import Slider
     from facestudio.generating import Gallery, Portrait
+    from facestudio.mending.by_hand import ByHand
+    from facestudio.mending.kept import Kept
     from facestudio.mending.mended import Mending
     from facestudio.own_people import Calibrated
     from facestudio.pipeline import Comparison, Result
@@ -66,7 +68,7 @@ class Studio(Loaded):
     ) -> None:
         super().__init__(device, far, judges)
         self.max_megapixels = max_megapixels
-        self._mendings: WeakKeyDictionary[Photo, Mending] = WeakKeyDictionary()
+        self._mended: Kept | None = None
 
     # ---- photos and faces
 
@@ -103,28 +105,58 @@ class Studio(Loaded):
             raise NoFaceFound(f"No face was found in {name}.", hint="Use a photo with a larger, upright face.")
         return faces[0]
 
-    def mended(self, photo: Photo, scratches: str, progress: Progress | None = None) -> Photo:
+    def mended(
+        self, photo: Photo, scratches: str, progress: Progress | None = None, by_hand: ByHand | None = None
+    ) -> Photo:
         """`photo` without its scratches, so that faces are found that these hid; itself where there are none, or with "".
 
         Nothing of a face is spared in it, so it is for looking at alone. What was done is kept for `restore` as long as `photo`
-        lives. UsageError for another word than "careful" or "strong".
+        lives. `by_hand`, also with "": what a person says of the scratches. UsageError for another word than "careful",
+        "strong" or "by hand".
         """
-        if not scratches:
+        if not scratches and by_hand is None:
             return photo
-        mending = self._mending(photo, scratches, progress)
+        mending = self._mending(photo, scratches, progress, by_hand)
         return photo.with_pixels(mending.pixels) if mending.mask.any() else photo
 
-    def _mending(self, photo: Photo, scratches: str, progress: Progress | None) -> Mending:
-        """What mending makes of `photo`; done once for a photo and the last strength that was asked for."""
-        from facestudio.mending.mended import mend
+    def marks(
+        self, photo: Photo, scratches: str, faces: Sequence[Face] = (), progress: Progress | None = None
+    ) -> np.ndarray:
+        """What of `photo` would be mended when it shows `faces`, (H, W) bool; looked for once, for `restore` as well."""
+        mask = (
+            self._scratches().search(photo, scratches, progress).mask([part for face in faces for part in face.parts])
+        )
+        return mask if photo.damage is None else mask & ~photo.damage.unread
+
+    def _mending(self, photo: Photo, scratches: str, progress: Progress | None, by_hand: ByHand | None) -> Mending:
+        """What mending makes of `photo`."""
+        unread = None if photo.damage is None else photo.damage.unread
+        return self._scratches().mending(photo, scratches or BY_HAND, progress, unread, by_hand)
+
+    def _scratches(self) -> Kept:
+        """What was found and mended."""
+        from facestudio.mending.kept import Kept
 
         with self._lock:
-            known = self._mendings.get(photo)
-        if known is None or known.search.strength != scratches:
-            known = mend(photo.pixels, scratches, progress, None if photo.damage is None else photo.damage.unread)
-            with self._lock:
-                self._mendings[photo] = known
-        return known
+            self._mended = self._mended or Kept()
+        return self._mended
+
+    def open_scratch_mask(self, path: Path | str) -> ByHand:
+        """What the mask in a file says is damaged: white is, black stays. UsageError when it is none, PhotoError as of `open`;
+        whether it is as large as a photo is seen when that is mended."""
+        from facestudio.mending.by_hand import ByHand
+        from facestudio.scratch_masks import read_mask
+
+        return ByHand(mask=read_mask(Path(path), self.max_megapixels))
+
+    def save_scratch_mask(self, result: Result, output: Path, overwrite: bool = False) -> Path | None:
+        """Write what was mended of a `result` beside its `output`, to be corrected in any paint program and handed back; None
+        where nobody asked for mending. UnwritableOutput when that cannot be, or something else is there already."""
+        from facestudio.scratch_masks import mask_beside, write_mask
+
+        if result.mended is None:
+            return None
+        return write_mask(mask_beside(output), result.mended.mask, overwrite)
 
     def restore(
         self,
@@ -136,11 +168,12 @@ class Studio(Loaded):
         *,
         aligned: bool = False,
         reference: tuple[Photo, Face] | None = None,
+        by_hand: ByHand | None = None,
     ) -> Result:
         """Restore the `selected` (None: all) `faces` by `recipe` and measure what is left of each person.
 
-        Where it says `scratches`, those are mended first, and `before` still shows them; `faces` are best those of `mended`, and
-        where there are none it is mended all the same. With `aligned` the photo is itself an
+        Where it says `scratches`, or `by_hand` does, those are mended first, and `before` still shows them; `faces` are best
+        those of `mended`, and where there are none it is mended all the same. With `aligned` the photo is itself an
         FFHQ-framed crop and `faces` is not looked at. Where the recipe says `upscale`,
         `before` is the photo enlarged, and faces are where they are in it. `reference` is a clean picture of
         the person, for methods that can be told; errors as of `pipeline.restore`.
@@ -151,12 +184,12 @@ class Studio(Loaded):
         restorer = self._restorer(recipe.checkpoint)
         progress = progress or Progress()
         mended = None
-        if recipe.scratches:
+        if recipe.scratches or by_hand is not None:
             from facestudio.faces.align import whole_face
 
             shown = (whole_face(photo, restorer.template),) if aligned else faces
             spared = [part for face in shown for part in face.parts]
-            mended = self._mending(photo, recipe.scratches, progress).sparing(spared, progress)
+            mended = self._mending(photo, recipe.scratches, progress, by_hand).sparing(spared, progress)
         photo = photo.enlarged(recipe.upscale, self.max_megapixels)
         faces = tuple(face.enlarged(recipe.upscale) for face in faces)
         settings: dict[str, Any] = {

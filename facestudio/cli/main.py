@@ -41,6 +41,15 @@ from facestudio.cli.console import Screen
 from facestudio.cli.flags import idle_options, options_given, parse_box, parse_faces, with_method_options
 from facestudio.cli.generate import generate
 from facestudio.cli.opening import Salvage, opened
+from facestudio.cli.scratch_masks import (
+    SaveScratchMask,
+    Scratches,
+    ScratchMask,
+    about_mask,
+    check_scratches,
+    opened_mask,
+    save_mask,
+)
 from facestudio.cli.wording import hint_for, plain
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
 from facestudio.faces.face import Face
@@ -48,7 +57,7 @@ from facestudio.faces.regraining import CHOICES as GRAINS
 from facestudio.faces.regraining import OFF as LEFT_OFF
 from facestudio.journal import Journal
 from facestudio.judges import ALL
-from facestudio.mending import OFF, STRENGTHS
+from facestudio.mending import OFF
 from facestudio.metadata import KEEP, POLICIES
 from facestudio.methods.base import method_name
 from facestudio.options import options_of
@@ -83,13 +92,9 @@ def restore(
     upscale: Annotated[
         int, typer.Option(metavar="1|2|4", help="Enlarge the photo that many times; beside the faces plainly.")
     ] = 1,
-    scratches: Annotated[
-        str,
-        typer.Option(
-            metavar="off|careful|strong",
-            help="Mend scratches and specks of the photo first; strong takes more of them, and some things for scratches.",
-        ),
-    ] = OFF,
+    scratches: Scratches = OFF,
+    scratch_mask: ScratchMask = None,
+    save_scratch_mask: SaveScratchMask = False,
     photo_grain: Annotated[
         str,
         typer.Option(
@@ -124,9 +129,7 @@ def restore(
     entry = chosen_checkpoint(studio, "keep", method, checkpoint)
     if upscale not in (1, 2, 4):
         raise UsageError(f"--upscale takes 1, 2 or 4, not {upscale}.")
-    if scratches not in STRENGTHS:
-        raise UsageError(f"--scratches takes {', '.join(STRENGTHS[:-1])} or {STRENGTHS[-1]}, not {scratches}.")
-    mending = "" if scratches == OFF else scratches
+    mending = check_scratches(scratches, scratch_mask, save_scratch_mask)
     if photo_grain not in GRAINS:
         raise UsageError(f"--photo-grain takes {' or '.join(GRAINS)}, not {photo_grain}.")
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale, scratches=mending)
@@ -139,22 +142,29 @@ def restore(
         raise UsageError(f"--metadata takes {', '.join(POLICIES[:-1])} or {POLICIES[-1]}, not {metadata}.")
     planned = batch.survey(photos, output, format)
     check_boxes(boxes, len(planned.items))
+    by_hand = opened_mask(studio, scratch_mask, planned)
 
     def work(photo: Photo, progress: Progress) -> Result:
         found: tuple[Face, ...] = ()
         if not aligned:
-            seen = studio.mended(photo, mending, progress)
+            seen = studio.mended(photo, mending, progress, by_hand)
             found = with_boxes(studio, seen, studio.detect(seen, progress), boxes, progress, screen)
         try:
-            return studio.restore(photo, found, recipe, chosen, progress, aligned=aligned, reference=shows)
+            told: dict[str, Any] = {"aligned": aligned, "reference": shows, "by_hand": by_hand}
+            result = studio.restore(photo, found, recipe, chosen, progress, **told)
         except NoFaceFound as error:  # what to do about it has another name here than in the window
             if aligned or found:
                 raise
             raise NoFaceFound(str(error), hint=reports.BOX_HINT) from error
+        if save_scratch_mask:
+            save_mask(studio, result, planned, overwrite)
+        return result
 
     def done(outcome: batch.Outcome) -> None:
         if outcome.output is not None and outcome.earlier is None:
             screen.say(reports.outcome_text(outcome, metadata))
+            if save_scratch_mask:
+                screen.say(about_mask(outcome.output))
         if outcome.error is not None:
             screen.complain(f"{outcome.source}: {outcome.error}", outcome.hint)
 
@@ -165,6 +175,7 @@ def restore(
             person = studio.open(reference)
             shows = person, studio.largest_face(person, progress)
         settings = [json.loads(recipe.to_json()), faces, box, aligned, far, shows and shows[0].content_hash]
+        settings += [*([by_hand.key] if by_hand else ()), *(["masks"] if save_scratch_mask else ())]
         settings += [*studio.own_judges(), *([metadata] if metadata != KEEP else [])]
         outcomes = batch.run(
             photos,

@@ -11,9 +11,10 @@ import numpy as np
 
 from facestudio.progress import Progress
 
-TILE, MARGIN = 512, 24  # px; what is filled at once, and what is seen around it
+TILE, MARGIN = 512, 24  # px; what is filled at once, and what is seen around it at least
 RADIUS = 3.0  # px around a place that its tone is made of
 FINE = 1.0  # px; grain is what is finer
+WIDE = 8  # px from the middle of a mark to its sides
 STEPS = ((0, 1), (1, 0), (1, 1), (1, -1), (0, -1), (-1, 0), (-1, -1), (-1, 1))
 
 
@@ -26,18 +27,22 @@ def filled(
     """`pixels` (H, W, 3) uint8 with other values where `mask` (H, W) bool is set; elsewhere every bit is kept.
 
     The same pixels and mask always give the same. Only tiles that the mask reaches are computed, and those in which it is
-    another than that of the `known` mask and what was filled by it.
+    another than that of the `known` mask and what was filled by it. Around a tile as much is seen as the mask is wide, so that
+    neighbours agree.
     """
     progress = progress or Progress()
     after = pixels.copy()
     height, width = mask.shape
+    margin = _margin(mask)
+    if known is not None and _margin(known[0]) != margin:
+        known = None
     tiles = [(top, left) for top in range(0, height, TILE) for left in range(0, width, TILE)]
     for top, left in progress.track(tiles, "Mending scratches", share=0.15):
         inner = np.s_[top : min(top + TILE, height), left : min(left + TILE, width)]
         if not mask[inner].any():
             continue
-        first, second = max(top - MARGIN, 0), max(left - MARGIN, 0)
-        outer = np.s_[first : min(top + TILE + MARGIN, height), second : min(left + TILE + MARGIN, width)]
+        first, second = max(top - margin, 0), max(left - margin, 0)
+        outer = np.s_[first : min(top + TILE + margin, height), second : min(left + TILE + margin, width)]
         if known is not None and np.array_equal(known[0][outer], mask[outer]):
             after[inner] = known[1][inner]
             continue
@@ -45,6 +50,20 @@ def filled(
         cut = made[top - first : top - first + TILE, left - second : left - second + TILE]
         np.copyto(after[inner], cut[: after[inner].shape[0], : after[inner].shape[1]], where=mask[inner][..., None])
     return after
+
+
+def _margin(mask: np.ndarray) -> int:
+    """How many px are to be seen around a tile: those to the other side of what is widest in `mask`."""
+    ringed = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    inside = cv2.distanceTransform(ringed, cv2.DIST_L1, 3, dstType=cv2.CV_8U)  # ends at 255, which is a large brush
+    return MARGIN * max(1, int(np.ceil(2 * int(inside.max()) / MARGIN)))
+
+
+def _wide(mask: np.ndarray) -> np.ndarray:
+    """What of `mask` belongs to something wider than 2 WIDE px, as only a person marks it."""
+    deep = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3) > WIDE
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (4 * WIDE + 1, 4 * WIDE + 1))
+    return mask & (cv2.dilate(deep.astype(np.uint8), disc) > 0)
 
 
 def _tile(pixels: np.ndarray, mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -70,6 +89,11 @@ def _tile(pixels: np.ndarray, mask: np.ndarray, random: np.random.Generator) -> 
             places = np.flatnonzero(missing)[good]
             found[places] = grain[y[good], x[good]]
             missing[places] = False
+    wide = _wide(mask)[rows, columns]
+    calm = np.argwhere(known & (usual.max(axis=2) <= np.median(usual.max(axis=2)[~mask]))) if wide.any() else ()
+    if len(calm):  # what is taken from beside it would be seen as a pattern there
+        y, x = calm[random.integers(len(calm), size=int(wide.sum()))].T
+        found[wide] = grain[y, x]
     made = plain.astype(np.float32)
     made[rows, columns] = smooth[rows, columns] + found
     return np.clip(np.rint(made), 0, 255).astype(np.uint8)

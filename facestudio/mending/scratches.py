@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from facestudio.errors import UsageError
-from facestudio.mending import CAREFUL, STRONG
+from facestudio.mending import BY_HAND, CAREFUL, STRONG
 from facestudio.mending.lines import Line, lines_of
 from facestudio.mending.specks import Circle, Speck, drawn, found_specks
 from facestudio.progress import Progress
@@ -25,6 +25,20 @@ MOST = 6_000_000  # px in which is looked; larger photos are reduced for it
 WIDEST = 0.012  # of the longest side, a scratch
 SHORTEST = 20 / 512  # of the longest side
 WHITE, BLACK = 245.0, 12.0  # levels of a scratch that hides all
+CONSTANT = -3.12
+COEFFICIENTS = {  # `benchmarks/scratches.py --fit` fits such, and says how good both are on other photos
+    "length": 1.31,
+    "contrast": 1.18,
+    "width": 2.48,
+    "hidden_spread": -5.53,
+    "hidden_steps": 1.13,
+    "busy": -0.97,
+    "ground": -0.54,
+    "far": -2.50,
+    "uneven": -1.08,
+    "sides": -2.38,
+    "bright": 1.06,
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +73,8 @@ class Search:
     """What looks like a scratch or speck in a photo.
 
     Attributes:
-        shape: height and width of the photo. grey: in which was looked, (h, w) uint8. strength: "careful" or "strong".
+        shape: height and width of the photo. grey: in which was looked, (h, w) uint8. strength: "careful" or "strong", or "by
+            hand", where nothing is looked for.
     """
 
     shape: tuple[int, int]
@@ -85,11 +100,13 @@ class Search:
 
 
 def search(pixels: np.ndarray, strength: str, progress: Progress | None = None) -> Search:
-    """Look for scratches and specks in `pixels` (H, W, 3) uint8 RGB; UsageError for another strength.
+    """Look for scratches and specks in `pixels` (H, W, 3) uint8 RGB; UsageError for another strength. "By hand" finds nothing.
 
     Nothing is random: the same photo always gives the same. A photo of more than MOST px is looked at reduced, so that what is
     needed beside it is bounded.
     """
+    if strength == BY_HAND:
+        return Search(pixels.shape[:2], np.zeros((1, 1), np.uint8), strength, (), ())
     if strength not in _STRENGTHS:
         raise UsageError(f"Scratches are mended {CAREFUL} or {STRONG}, not {strength}.")
     sure = _STRENGTHS[strength]
@@ -138,26 +155,30 @@ def _scratches(scored: Sequence[tuple[float, Line]], sure: _Strength, spared: Se
 
 def score_of(line: Line, side: int) -> float:
     """The log-odds that a `line` of a photo, whose longest side is `side` px, is a scratch."""
+    return CONSTANT + sum(COEFFICIENTS[name] * value for name, value in features_of(line, side).items())
+
+
+def features_of(line: Line, side: int) -> dict[str, float]:
+    """What is known of a `line`, by the names of `COEFFICIENTS`; arguments as of `score_of`."""
     sides = (line.left + line.right) / 2
     room = (WHITE - sides) if line.bright else (sides - BLACK)
     hidden = np.clip(np.abs(line.middle - sides) / np.maximum(room, 20), 0, 1.5)  # how much of what is under it
     usual, lower, upper = (float(value) for value in np.percentile(hidden, (50, 25, 75)))
     contrast = float(np.median(np.abs(line.middle - sides))) + 1
     far = WHITE - np.percentile(line.middle, 75) if line.bright else np.percentile(line.middle, 25) - BLACK
-    return float(
-        -3.12
-        + 1.31 * np.log(line.length * 2**line.level / side)
-        + 1.18 * np.log(contrast)
-        + 2.48 * np.log(line.width)
-        - 5.53 * (upper - lower) / (usual + 0.05)
-        + 1.13 * np.log(np.std(np.diff(hidden)) / (usual + 0.05) + 0.02)
-        - 0.97 * np.log(np.median(line.busy) / contrast + 0.02)
-        - 0.54 * np.log(np.std(sides) / contrast + 0.05)
-        - 2.50 * abs(far) / 255
-        - 1.08 * np.std(line.middle) / contrast
-        - 2.38 * np.mean(np.abs(line.left - line.right)) / contrast
-        + 1.06 * line.bright
-    )
+    return {
+        "length": float(np.log(line.length * 2**line.level / side)),
+        "contrast": float(np.log(contrast)),
+        "width": float(np.log(line.width)),
+        "hidden_spread": (upper - lower) / (usual + 0.05),
+        "hidden_steps": float(np.log(np.std(np.diff(hidden)) / (usual + 0.05) + 0.02)),
+        "busy": float(np.log(np.median(line.busy) / contrast + 0.02)),
+        "ground": float(np.log(np.std(sides) / contrast + 0.05)),
+        "far": float(abs(far) / 255),
+        "uneven": float(np.std(line.middle) / contrast),
+        "sides": float(np.mean(np.abs(line.left - line.right)) / contrast),
+        "bright": float(line.bright),
+    }
 
 
 def _reaches_out(line: Line, spared: Sequence[Circle]) -> bool:

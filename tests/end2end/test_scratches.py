@@ -81,3 +81,59 @@ def test_a_scratched_landscape_is_mended_and_nothing_is_said_of_identity(
     assert "2 photos: 1 only mended, 1 without a face" in told.out
     assert "Neither a face nor a scratch was found" in told.err
     assert [path.name for path in (tmp_path / "out").rglob("*.png")] == ["hills.png"]
+
+
+def test_a_mask_is_written_corrected_and_handed_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clean = np.full((300, 400, 3), 110, np.uint8)
+    old = clean.copy()
+    cv2.line(old, (10, 290), (390, 40), (247, 247, 247), 2, cv2.LINE_AA)
+    old[40:70, 60:100] = (60, 150, 60)  # a stain that is not looked for
+    source, out = tmp_path / "old.png", tmp_path / "out"
+    Image.fromarray(old).save(source)
+    assert run(["restore", str(source), "-o", str(out), "--scratches", "careful", "--save-scratch-mask"]) == 0
+    said = capsys.readouterr().out
+    mask_path = out / "old.png.scratches.png"
+    assert "old.png.scratches.png" in said and sorted(path.name for path in out.iterdir()) == [
+        "old.png",
+        mask_path.name,
+    ]
+    mask = np.asarray(Image.open(mask_path)).copy()
+    assert mask.shape == (300, 400) and mask[165, 200] == 255 and not mask[40:70, 60:100].any()
+
+    mask[36:74, 56:104] = 255
+    Image.fromarray(mask).save(tmp_path / "corrected.png")
+    flags = ["--scratch-mask", str(tmp_path / "corrected.png"), "--report", str(tmp_path / "report.jsonl")]
+    assert run(["restore", str(source), "-o", str(tmp_path / "again.png"), *flags]) == 0
+    assert "mended, by marks made by hand." in capsys.readouterr().out
+    with Image.open(tmp_path / "again.png") as image:
+        assert np.abs(np.asarray(image).astype(int) - clean).max() < 30, "neither scratch nor stain"
+    recipe = json.loads(read_recipe(tmp_path / "again.png") or "")
+    assert recipe["scratches"] == "by hand" and len(recipe["scratch_mask"]) == 64
+    record = json.loads((tmp_path / "report.jsonl").read_text())
+    assert record["mended"]["by_hand"] is True and record["recipe"] == recipe
+
+    mask_path.write_bytes((tmp_path / "corrected.png").read_bytes())  # corrected in its place: not to be lost
+    (out / "old.png").unlink()
+    assert run(["restore", str(source), "-o", str(out), "--scratches", "careful", "--save-scratch-mask"]) == 1
+    assert "old.png.scratches.png exists already." in capsys.readouterr().err
+    assert mask_path.read_bytes() == (tmp_path / "corrected.png").read_bytes() and not (out / "old.png").exists()
+
+
+def test_masks_that_make_no_sense_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = np.full((300, 400, 3), 110, np.uint8)
+    for name in ("a.png", "b.png"):
+        Image.fromarray(old).save(tmp_path / name)
+    Image.fromarray(np.zeros((30, 40), np.uint8)).save(tmp_path / "small.png")
+    two, out = [str(tmp_path / "a.png"), str(tmp_path / "b.png")], ["-o", str(tmp_path / "out")]
+    small = ["--scratch-mask", str(tmp_path / "small.png")]
+    for given, code, words in (
+        ([two[0], *small, "--scratches", "careful"], 2, "so --scratches cannot be given with it"),
+        ([*two, *small], 2, "--scratch-mask is of one photo, and there are 2."),
+        ([two[0], "--save-scratch-mask"], 2, "--save-scratch-mask needs --scratches"),
+        ([two[0], "--scratch-mask", two[1]], 2, "b.png is no mask"),
+        ([two[0], "--scratch-mask", str(tmp_path / "none.png")], 1, "There is no file none.png."),
+        ([two[0], *small], 1, "mask of scratches is 40 × 30 pixels, and the photo, upright, 400 × 300."),
+    ):
+        assert run(["restore", *given, *out]) == code
+        assert words in " ".join(capsys.readouterr().err.split())
+        assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())

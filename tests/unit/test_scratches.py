@@ -13,7 +13,7 @@ from facestudio.errors import NoFaceFound, UsageError
 from facestudio.faces.face import Face
 from facestudio.gui.list_work import restore_all
 from facestudio.mending import CAREFUL, STRONG
-from facestudio.mending import mended as mended_module
+from facestudio.mending import kept as kept_module
 from facestudio.mending.filling import filled
 from facestudio.mending.mended import mend, mended
 from facestudio.mending.scratches import MOST, scratches_of
@@ -253,13 +253,13 @@ def test_a_face_behind_a_crack_is_found_once_it_is_mended_and_that_is_done_once(
     cracked, _ = scratched(plain(), lines=(((150, 10), (250, 290), 250), ((20, 30), (380, 250), 245)), specks=())
     photo = photo_of(tmp_path / "cracked.png", cracked)
     studio, searches = OneMethod("cpu"), list[str]()
-    real = mended_module.search
+    real = kept_module.search
 
     def search(pixels: np.ndarray, strength: str, progress: Progress | None = None) -> Any:
         searches.append(strength)
         return real(pixels, strength, progress)
 
-    monkeypatch.setattr(mended_module, "search", search)
+    monkeypatch.setattr(kept_module, "search", search)
     assert studio.detect(studio.mended(photo, "")) == () and studio.mended(photo, "") is photo
     seen = studio.mended(photo, STRONG)
     faces = studio.detect(seen)
