@@ -1,11 +1,18 @@
 """Scratches: what is found and mended of those drawn on held-out photos, and what of the clean photos is taken for one.
 
     python benchmarks/scratches.py --root ../shared [--most 40] [--sheet FILE.png]
+    python benchmarks/scratches.py --root ../shared --fit [--seed 0] [--fitted 40] [--most 40]
 
-Prints a Markdown table. On each photo 5 scratches (straight, bent and jagged, 1 to 4 px wide at 512 px, white or black, more or
-less opaque) and 15 specks are drawn. Found is what the mask covers of the pixels that differ by 12 levels or more; right is what
-of the mask is within 2 px of such a pixel. The fit of `score_of` has not seen these photos. --sheet draws the clean photo with
-what is taken for scratches of it in red, the scratched one, and both strengths' results.
+The first prints a Markdown table. On each photo 5 scratches (straight, bent and jagged, 1 to 4 px wide at 512 px, white or
+black, more or less opaque) and 15 specks are drawn. Found is what the mask covers of the pixels that differ by 12 levels or more;
+right is what of the mask is within 2 px of such a pixel. The fit of `score_of` has not seen these photos. --sheet draws the clean
+photo with what is taken for scratches of it in red, the scratched one, and both strengths' results.
+
+The second fits the coefficients of `score_of` (facestudio/mending/scratches.py): a logistic regression of what is known of each
+line of `--fitted` photos, clean and with damage drawn by `--seed`, on whether a scratch was drawn there. Lines of which a part
+lies on one are left out. It prints the coefficients, and how well these and those in use tell lines of the `--most` held-out
+photos apart: log loss, the area under the curve, and what share of drawn scratches' lines is found where few others are taken.
+The same seed gives the same. Nothing is written; thresholds are chosen for the coefficients in use, so others need others.
 """
 
 from __future__ import annotations
@@ -15,7 +22,7 @@ import csv
 import datetime
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -28,16 +35,22 @@ from facestudio import device
 from facestudio.faces.face import Face
 from facestudio.mending import CAREFUL, STRONG
 from facestudio.mending.mended import mended
+from facestudio.mending.scratches import COEFFICIENTS, CONSTANT, features_of, search
+from facestudio.training.rejection import logistic
 
 LINES, SPECKS = 5, 15
 SEEN = 12  # levels
-ORDER = 5  # seeds the order of the photos; 100 to 139 of it are those that `score_of` was fitted to
+ORDER = 5  # seeds the order of the photos
+FIRST = 100  # in it, of the photos that `score_of` was fitted to; those before are held out
+ON, OFF = 0.7, 0.1  # shares of a line's px on drawn scratches from which on it is one, and to which it is none
+RIDGE = 1e-4
+FEW = (0.001, 0.01)  # shares of the lines that are no scratches
 SHEET = 1600  # px wide
 POINTS = ("left_eye", "right_eye", "nose", "left_mouth", "right_mouth")
 
 
-def photos_of(root: Path, most: int) -> list[tuple[np.ndarray, tuple[Face, ...]]]:
-    """The first `most` photos, and their labelled faces."""
+def photos_of(root: Path, most: int, first: int = 0) -> list[tuple[np.ndarray, tuple[Face, ...]]]:
+    """`most` photos from the `first` on, and their labelled faces."""
     faces: dict[str, list[Face]] = {}
     with (root / "faces" / "photos.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -48,7 +61,7 @@ def photos_of(root: Path, most: int) -> list[tuple[np.ndarray, tuple[Face, ...]]
             )
     with zipfile.ZipFile(root / "faces" / "photos.zip") as archive:
         names = sorted(archive.namelist())
-        chosen = [names[n] for n in np.random.default_rng(ORDER).permutation(len(names))[:most]]
+        chosen = [names[n] for n in np.random.default_rng(ORDER).permutation(len(names))[first : first + most]]
         return [
             (np.asarray(Image.open(io.BytesIO(archive.read(name))).convert("RGB")), tuple(faces.get(name, ())))
             for name in chosen
@@ -153,6 +166,54 @@ def row(strength: str, photos: Sequence[tuple[np.ndarray, tuple[Face, ...]]]) ->
     return "| " + " | ".join(cells) + " |", shown
 
 
+def lines_and_truths(pixels: np.ndarray, seen: np.ndarray) -> Iterator[tuple[list[float], bool]]:
+    """What is known of each line of `pixels`, in the order of COEFFICIENTS, and whether it lies where scratches are `seen`."""
+    near = cv2.dilate(seen.astype(np.uint8), np.ones((3, 3), np.uint8))
+    for level in search(pixels, STRONG).levels:
+        for _, line in level.lines:
+            rows, columns = np.minimum(line.points.T * 2**line.level, np.array(seen.shape)[:, None] - 1)
+            share = float(near[rows, columns].mean())
+            if share >= ON or share <= OFF:
+                known = features_of(line, max(pixels.shape[:2]))
+                yield [known[name] for name in COEFFICIENTS], share >= ON
+
+
+def evidence(photos: Sequence[tuple[np.ndarray, tuple[Face, ...]]], seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of the lines of `photos`, clean and damaged by `seed`, what is known (N, F), and whether they are scratches (N,)."""
+    found: list[tuple[list[float], bool]] = []
+    for number, (clean, _) in enumerate(photos):
+        found += lines_and_truths(clean, np.zeros(clean.shape[:2], bool))
+        found += lines_and_truths(*scratched(clean, np.random.default_rng((seed, number))))
+    return np.array([known for known, _ in found]), np.array([truth for _, truth in found])
+
+
+def told_apart(scores: np.ndarray, truths: np.ndarray) -> list[float]:
+    """Log loss, the area under the curve, and the share of scratches that is found where FEW of the others are taken."""
+    loss = float(np.mean(np.logaddexp(0, np.where(truths, -scores, scores))))
+    others, own = np.sort(scores[~truths]), scores[truths]
+    below = (np.searchsorted(others, own, "left") + np.searchsorted(others, own, "right")) / 2
+    found = [float((own > np.quantile(others, 1 - few)).mean()) for few in FEW]
+    return [loss, float(below.mean() / len(others)), *found]
+
+
+def fit(root: Path, fitted: int, most: int, seed: int, out: Console) -> None:
+    """Fit the coefficients, and print them and how good they are beside those in use."""
+    known, truths = evidence(photos_of(root, fitted, FIRST), seed)
+    new = logistic(known, truths, ridge=RIDGE)
+    unseen, really = evidence(photos_of(root, most), seed)
+    out.print(f"{len(truths)} lines of {fitted} photos, {truths.sum()} on drawn scratches; seed {seed}\n")
+    out.print("| coefficient | in use | fitted |\n|---|---|---|")
+    used = np.array([CONSTANT, *COEFFICIENTS.values()])
+    for name, before, after in zip(("constant", *COEFFICIENTS), used, new, strict=True):
+        out.print(f"| {name} | {before:.2f} | {after:.2f} |")
+    out.print(f"\n{len(really)} lines of {most} other photos, {really.sum()} on drawn scratches\n")
+    found = " | ".join(f"found, {few:.1%} of others taken" for few in FEW)
+    out.print(f"| coefficients | log loss | area under the curve | {found} |\n|---|---|---" + "|---" * len(FEW) + "|")
+    for name, weights in (("in use", used), ("fitted", np.round(new, 2))):
+        loss, area, *shares = told_apart(weights[0] + unseen @ weights[1:], really)
+        out.print(f"| {name} | {loss:.4f} | {area:.4f} | " + " | ".join(f"{share:.1%}" for share in shares) + " |")
+
+
 HEAD = (
     "| strength | drawn | found | right | PSNR scratched | PSNR mended | farther than before | clean photos: touched, mean | "
     "median | most | untouched |\n" + "|---" * 11 + "|"
@@ -162,11 +223,17 @@ HEAD = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", type=Path, default=Path("../shared"))
-    parser.add_argument("--most", type=int, default=40, help="photos; at most 100, the next were fitted to")
+    parser.add_argument("--most", type=int, default=40, help=f"photos; at most {FIRST}, the next were fitted to")
+    parser.add_argument("--fit", action="store_true", help="fit the coefficients of the score instead")
+    parser.add_argument("--fitted", type=int, default=40, help="photos to fit to")
+    parser.add_argument("--seed", type=int, default=0, help="of the damage that is drawn to fit")
     parser.add_argument("--sheet", type=Path, help="draw what came out; it shows people, so keep it out of the project")
     arguments = parser.parse_args()
-    photos = photos_of(arguments.root, min(arguments.most, 100))
     out = Console(soft_wrap=True, highlight=False, markup=False)
+    if arguments.fit:
+        fit(arguments.root, arguments.fitted, min(arguments.most, FIRST), arguments.seed, out)
+        return
+    photos = photos_of(arguments.root, min(arguments.most, FIRST))
     out.print(f"{device.describe('cpu')}; {datetime.date.today()}; commit {commit()}; {len(photos)} photos\n")
     out.print(HEAD)
     sheets = []
