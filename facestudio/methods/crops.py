@@ -1,4 +1,4 @@
-"""What several methods do with a crop: refuse another size, seed its noise, keep what is coarse. Torch is imported inside."""
+"""What several methods do with a crop: refuse another size, find features, seed noise, keep what is coarse. Torch comes late."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from facestudio.faces.face import AlignedFace, Template
+from facestudio.faces.face import AlignedFace, Face, Template
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from facestudio.faces.landmarks import LandmarkFinder
 
 
 def check_size(method: str, template: Template, *crops: AlignedFace) -> None:
@@ -19,6 +21,12 @@ def check_size(method: str, template: Template, *crops: AlignedFace) -> None:
     for crop in crops:
         if crop.template.size != template.size:
             raise ValueError(f"{method} works on {template.name}, not {crop.template.name}")
+
+
+def features(finder: LandmarkFinder, pixels: np.ndarray, template: Template) -> np.ndarray:
+    """The (68, 2) landmarks that `finder` sees in a crop `pixels`, whose five are where its `template` has them."""
+    side = template.size
+    return finder.find(pixels, Face((0, 0, side, side), template.points))  # type: ignore[arg-type]
 
 
 def noise_seed(pixels: np.ndarray, seed: int) -> int:

@@ -7,21 +7,18 @@ from noise alone, so that nothing of the old one is in the picture but what the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.errors import CheckpointMissing
 from facestudio.faces.loading import load_network, refuse_others
-from facestudio.methods.redraw import (
-    Redraw,
+from facestudio.methods.redraw import Parts, Redraw
+from facestudio.methods.redraw_options import (
     change_option,
     guidance_option,
     guide_option,
     lines_option,
-    parts,
-    quickly,
     sampler_option,
     steps_option,
     takes_option,
@@ -30,10 +27,6 @@ from facestudio.options import option
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-    from facestudio.faces.identity import Embedder
-    from facestudio.faces.landmarks import LandmarkFinder
-    from facestudio.faces.people import IdentitySpace
 
 
 @dataclass(frozen=True)
@@ -58,38 +51,26 @@ class Options:
 
 
 class Decouple(Redraw):
-    """The loaded method: the parts of `Redraw`, and a `decoupler` (networks/decouple.py)."""
+    """The loaded method: the `parts` of Redraw, and a `decoupler` (networks/decouple.py)."""
 
     id = "decouple"
     Options = Options
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        prior: nn.Module,
-        autoencoder: nn.Module,
-        listener: Embedder,
-        finder: LandmarkFinder,
-        people: IdentitySpace,
-        decoupler: nn.Module,
-        device: str = "cpu",
-        few_steps: Callable[[float, float], Any] | None = None,
-    ) -> None:
-        super().__init__(checkpoint, prior, autoencoder, listener, finder, people, device, few_steps)
+    def __init__(self, checkpoint: Checkpoint, parts: Parts, decoupler: nn.Module, device: str = "cpu") -> None:
+        super().__init__(checkpoint, parts, device)
         self._decoupler: Any = decoupler
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: str) -> Decouple:
         """Build and fill everything; CheckpointError when that cannot be, or it was trained with others than are here."""
         refuse_others(checkpoint, "decouple")
-        found = parts(checkpoint, device)
-        few_steps = quickly(checkpoint, found[0], device)
-        if few_steps is None:
+        parts = Parts.load(checkpoint, device)
+        if parts.few_steps is None:
             raise CheckpointMissing(
                 f"{checkpoint.id} draws by a consistency model, whose weights are not here.",
                 hint="Install Face Studio again; `weights verify` says what is missing.",
             )
-        return cls(checkpoint, *found, load_network(checkpoint, device), device, few_steps)
+        return cls(checkpoint, parts, load_network(checkpoint, device), device)
 
     def stronger(self, options: Any) -> Any | None:
         """A fifth less is held, and when nothing is, pushed away with all strength; None in the end."""

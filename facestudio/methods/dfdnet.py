@@ -27,11 +27,11 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.device import run_batched
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.components import NAMES, Choice, Explanation, visible_boxes
-from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Face
+from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace
 from facestudio.faces.grain import without_grain
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.loading import load_network, load_used, refuse_others
-from facestudio.methods.crops import check_size
+from facestudio.methods.crops import check_size, features
 from facestudio.methods.usual_options import grain_option, strength_option
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
@@ -102,17 +102,13 @@ class Completing:
         """The restored pixels of each of `faces`, and how."""
         import torch
 
-        boxes = np.stack([visible_boxes(self._landmarks(face), face.template.size) for face in faces])
+        points = [features(self._finder, face.pixels, face.template) for face in faces]
+        boxes = np.stack([visible_boxes(of, face.template.size) for of, face in zip(points, faces, strict=True)])
         batch = torch.cat([to_tensor(face.pixels) for face in faces]).to(self._device)
         with torch.inference_mode():
             restored = self.completed(batch, torch.from_numpy(boxes))
         explanations = [self._explanation(*told) for told in zip(restored.entry, restored.confidence, strict=True)]
         return list(zip(to_pixels(restored.picture), explanations, strict=True))
-
-    def _landmarks(self, face: AlignedFace) -> np.ndarray:
-        """The 68 landmarks of a crop in its own pixels; the five are where its template says."""
-        side = face.template.size
-        return self._finder.find(face.pixels, Face((0, 0, side, side), face.template.points))  # type: ignore[arg-type]
 
     def _explanation(self, entry: Any, confidence: Any) -> Explanation:
         """Of one face: `entry` and `confidence` (components, scales) in words of the product."""

@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from facestudio.faces.face import Face, Identity
+from facestudio.faces.face import Identity
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.recent import Recent
 from facestudio.faces.sliders import Sliders
 from facestudio.methods.base import Synthesizer, Wish, wishes_of
+from facestudio.methods.crops import features
 from facestudio.progress import Progress
 
 KNOWN = 256  # landmarks of first drawings that are kept
@@ -69,10 +70,8 @@ class Moving:
             some, their = [wishes[n] for n in places], [seeds[n] for n in places]
             for _ in progress.track(range(1), "Drawing faces", share=0.5):
                 pictures = self._synthesizer(some, their, options, progress)
-            side = self.template.size
-            whole = Face((0, 0, side, side), self.template.points)  # type: ignore[arg-type]
             for n, pixels in zip(places, pictures, strict=True):
-                landmarks[n] = points = self._finder.find(pixels, whole)
+                landmarks[n] = points = features(self._finder, pixels, self.template)
                 self._known.put(keys[n], points)
         return [replace(wish, landmarks=points) for wish, points in zip(wishes, landmarks, strict=True)]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,16 +22,24 @@ from facestudio.device import enough_memory
 from facestudio.errors import CheckpointMismatch, CheckpointMissing
 from facestudio.faces.align import similarity_transform
 from facestudio.faces.calibration import threshold_at
-from facestudio.faces.face import ARCFACE_112, FFHQ_256, TEMPLATES, AlignedFace, Face, Identity
+from facestudio.faces.face import ARCFACE_112, FFHQ_256, TEMPLATES, AlignedFace, Identity
 from facestudio.faces.identity import LENIENT_FAR, Embedder
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.loading import load_used
 from facestudio.faces.people import IdentitySpace
 from facestudio.faces.sketch import sketch
 from facestudio.methods.carriers import consistent
-from facestudio.methods.crops import held, noise_seed
+from facestudio.methods.crops import check_size, features, held, noise_seed
 from facestudio.methods.obscuring import area_mask
-from facestudio.options import option
+from facestudio.methods.redraw_options import (
+    change_option,
+    guidance_option,
+    guide_option,
+    lines_option,
+    sampler_option,
+    steps_option,
+    takes_option,
+)
 from facestudio.photo import to_pixels, to_tensor
 from facestudio.progress import Progress
 
@@ -47,99 +55,6 @@ RATE = 0.02  # length of a gradient step at most (see diffusion/guiding.Push) wi
 MARGIN = 0.15  # how far below its threshold a cosine is pushed: to about 0, where strangers are on average
 
 
-def change_option(default: float, rare: bool = False) -> Any:
-    """How far the face is dissolved, 0.4 to 1; `rare` where that is seldom the thing to change."""
-    return option(
-        default,
-        title="Change",
-        help="How far the face is dissolved before it is drawn anew: higher leaves less of it.",
-        minimum=0.4,
-        maximum=1.0,
-        step=0.05,
-        rare=rare,
-    )
-
-
-def guidance_option() -> Any:
-    """How strictly the new person is followed, 1 to 8."""
-    return option(
-        3.0,
-        title="Likeness",
-        help="How strictly the new person is followed (guidance).",
-        minimum=1.0,
-        maximum=8.0,
-        step=0.25,
-        rare=True,
-    )
-
-
-def steps_option(default: int) -> Any:
-    """Calls of the prior, 2 to 250."""
-    return option(
-        default,
-        title="Steps",
-        help="Steps of denoising: fewer are quicker, more are finer.",
-        minimum=2,
-        maximum=250,
-        step=1,
-        rare=True,
-    )
-
-
-def lines_option() -> Any:
-    """How much more strictly the features stay where they were than the prior would let them, 0 to 3."""
-    return option(
-        2.0,
-        title="Features",
-        help="How strictly eyes, nose, mouth and outline stay where they were: more is nearer.",
-        minimum=0.0,
-        maximum=3.0,
-        step=0.25,
-        before=0.0,
-        rare=True,
-    )
-
-
-def sampler_option(default: str) -> Any:
-    """The solver."""
-    return option(
-        default,
-        title="Sampler",
-        help="lcm (a consistency model) needs some 4 steps, each in a third of the time; dpm (DPM-Solver++) needs 8 or more.",
-        choices=("dpm", "lcm"),
-        before="dpm",
-        rare=True,
-    )
-
-
-def takes_option(default: int) -> Any:
-    """How often each face is drawn, 1 to 8."""
-    return option(
-        default,
-        title="Takes",
-        help="Draws the face so many times, and keeps the one whose features moved least. Each takes its time.",
-        minimum=1,
-        maximum=8,
-        step=1,
-        before=1,
-        rare=True,
-    )
-
-
-def guide_option() -> Any:
-    """How hard the face is pushed away from whom the listener still knows in it, 0 to 1."""
-    return option(
-        0.0,
-        title="Push away",
-        help="How hard the face is pushed away from the person before, while it is drawn, where that person shows; 0: never. "
-        "With lcm the last step is pushed, too.",
-        minimum=0.0,
-        maximum=1.0,
-        step=0.05,
-        rare=True,
-    )
-
-
 @dataclass(frozen=True)
 class Options:
     """What a person may choose."""
@@ -153,50 +68,60 @@ class Options:
     takes: int = takes_option(1)
 
 
-class Redraw:
-    """The loaded method, on `device`.
+class Parts(NamedTuple):
+    """What a face is drawn anew with.
 
-    Args:
+    Attributes:
         prior, autoencoder: networks (networks/prior.py, networks/autoencoder.py); listener: the embedder that the prior listens
             to; finder: of landmarks; people: whom a face may become; few_steps: the prior for the sampler "lcm", as of
             `methods.carriers.Carrier`, None where it is not here.
     """
+
+    prior: nn.Module
+    autoencoder: nn.Module
+    listener: Embedder
+    finder: LandmarkFinder
+    people: IdentitySpace
+    few_steps: Callable[[float, float], Any] | None = None
+
+    @classmethod
+    def load(cls, checkpoint: Checkpoint, device: str) -> Parts:
+        """The parts of `checkpoint`, which are other checkpoints'; CheckpointError when that cannot be."""
+        known = checkpoints.load_manifest()
+        prior, autoencoder = (load_used(checkpoint, role, device) for role in ("prior", "autoencoder"))
+        listener = Embedder.load(known[checkpoint.uses["embedder"]], device)
+        finder = LandmarkFinder.load(known[checkpoint.uses["landmarks"]], device)
+        people = IdentitySpace.load(known[checkpoint.uses["people"]], known)
+        few_steps = consistent(known[checkpoint.uses["prior"]], prior, device)
+        return cls(prior, autoencoder, listener, finder, people, few_steps)
+
+
+class Redraw:
+    """The loaded method: its `parts`, on `device`."""
 
     id = "redraw"
     goal = "change"
     template = FFHQ_256
     Options: type[Any] = Options
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        prior: nn.Module,
-        autoencoder: nn.Module,
-        listener: Embedder,
-        finder: LandmarkFinder,
-        people: IdentitySpace,
-        device: str = "cpu",
-        few_steps: Callable[[float, float], Any] | None = None,
-    ) -> None:
-        if listener.id != people.embedder:
-            raise CheckpointMismatch(
-                f"The people of {checkpoint.id} are those of {people.embedder}, not of {listener.id}."
-            )
+    def __init__(self, checkpoint: Checkpoint, parts: Parts, device: str = "cpu") -> None:
+        listens, people = parts.listener.id, parts.people
+        if listens != people.embedder:
+            raise CheckpointMismatch(f"The people of {checkpoint.id} are those of {people.embedder}, not of {listens}.")
         self.checkpoint = checkpoint
-        self._prior: Any = prior
-        self._autoencoder: Any = autoencoder
-        self._listener = listener
-        self._finder = finder
+        self._prior: Any = parts.prior
+        self._autoencoder: Any = parts.autoencoder
+        self._listener = parts.listener
+        self._finder = parts.finder
         self.people = people
+        self._few_steps = parts.few_steps
         self._person: Identity | None = None  # whom every face becomes
         self._device = device
-        self._few_steps = few_steps
 
     @classmethod
     def load(cls, checkpoint: Checkpoint, device: str) -> Redraw:
         """Build and fill everything, which are other checkpoints'; CheckpointError when that cannot be."""
-        found = parts(checkpoint, device)
-        return cls(checkpoint, *found, device, quickly(checkpoint, found[0], device))
+        return cls(checkpoint, Parts.load(checkpoint, device), device)
 
     def stronger(self, options: Any) -> Any | None:
         """A tenth more of the face dissolved, and when that is all of it, pushed away with all strength; None in the end."""
@@ -233,8 +158,7 @@ class Redraw:
         from facestudio.diffusion.difface import Sampling
         from facestudio.diffusion.latents import schedule
 
-        if aligned.template.size != self.template.size:
-            raise ValueError(f"{self.id} works on {self.template.name}, not {aligned.template.name}")
+        check_size(self.id, self.template, aligned)
         chance = noise_seed(aligned.pixels, seed)
         new = self._person or self.people.draw_apart(1, chance, others=[self.who(aligned)])[0]
         levels = schedule(self._prior)
@@ -362,9 +286,7 @@ class Redraw:
 
     def _features(self, pixels: np.ndarray) -> np.ndarray:
         """Where the features are in an FFHQ_256 crop, (68, 2)."""
-        side = self.template.size
-        whole = Face((0, 0, side, side), self.template.points)  # type: ignore[arg-type]
-        return self._finder.find(pixels, whole)
+        return features(self._finder, pixels, self.template)
 
     def _lines(self, points: np.ndarray) -> Tensor:
         """Where the features are, as the prior is told it (1, S, h, w)."""
@@ -386,23 +308,9 @@ class Redraw:
         return pixels
 
 
-def quickly(checkpoint: Checkpoint, prior: Any, device: str) -> Callable[[float, float], Any] | None:
-    """The `prior` that `checkpoint` uses as a consistency model, loaded when it is asked for; None where none belongs to it."""
-    return consistent(checkpoints.checkpoint(checkpoint.uses["prior"]), prior, device)
-
-
 def _drawn(known: Tensor) -> Tensor:
     """Where latents like `known` (1, C, h, w) are drawn anew, (1, 1, h, w) in 0..1."""
     import torch
 
     inside = cv2.resize(area_mask("face"), known.shape[:1:-1], interpolation=cv2.INTER_AREA)
     return torch.from_numpy(inside)[None, None].to(known)
-
-
-def parts(checkpoint: Checkpoint, device: str) -> tuple[nn.Module, nn.Module, Embedder, LandmarkFinder, IdentitySpace]:
-    """Prior, autoencoder, listener, finder and people of `checkpoint`, which are other checkpoints'."""
-    known = checkpoints.load_manifest()
-    prior, autoencoder = (load_used(checkpoint, role, device) for role in ("prior", "autoencoder"))
-    listener = Embedder.load(known[checkpoint.uses["embedder"]], device)
-    finder = LandmarkFinder.load(known[checkpoint.uses["landmarks"]], device)
-    return prior, autoencoder, listener, finder, IdentitySpace.load(known[checkpoint.uses["people"]], known)

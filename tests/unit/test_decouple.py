@@ -16,6 +16,7 @@ from facestudio.checkpoints import checkpoint, load_manifest
 from facestudio.faces.face import FFHQ_256, Identity
 from facestudio.methods.base import Anonymizer, Masked, Obscurer, Replacing, Strengthening
 from facestudio.methods.decouple import Decouple, Options
+from facestudio.methods.redraw import Parts
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.consistency import ConsistencyUpdate, FewSteps
 from facestudio.networks.decouple import Code, Decoupler, HoldingPrior, IdentityCode, leak, surprise
@@ -312,10 +313,10 @@ def method(prior: FacePrior) -> Decouple:
     autoencoder = FaceAutoencoder(widths=(8, 8, 8), latent=TINY["latent"], groups=4)
     faces = torch.from_numpy(crop().pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     autoencoder.code(functional.pixel_unshuffle(faces, 16).permute(0, 2, 3, 1).flatten(0, 2))
-    parts: Any = (prior, autoencoder.eval(), Listener(), Finder(), space())
-    parts = (*parts, decoupler(loud=True))
+    others: Any = (Listener(), Finder(), space())
     few = FewSteps(prior, ConsistencyUpdate(TINY, 2, 2.0))
-    return Decouple(fake_checkpoint(conditioned_on=("listening",)), *parts, few_steps=few.at)
+    parts = Parts(prior, autoencoder.eval(), *others, few.at)
+    return Decouple(fake_checkpoint(conditioned_on=("listening",)), parts, decoupler(loud=True))
 
 
 def test_the_face_changes_the_surroundings_stay_and_the_seed_decides(method: Decouple) -> None:

@@ -16,7 +16,7 @@ from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.faces.identity import Embedder
 from facestudio.faces.people import IdentitySpace
 from facestudio.methods.base import Anonymizer, Masked, Obscurer, Replacing, Strengthening, method_class
-from facestudio.methods.redraw import Options, Redraw
+from facestudio.methods.redraw import Options, Parts, Redraw
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.consistency import ConsistencyUpdate, FewSteps
 from facestudio.networks.people import People
@@ -66,8 +66,8 @@ def method() -> Redraw:
     autoencoder = FaceAutoencoder(widths=(8, 8, 8), latent=4, groups=4)
     faces = torch.from_numpy(crop().pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
     autoencoder.code(torch.nn.functional.pixel_unshuffle(faces, 16).permute(0, 2, 3, 1).flatten(0, 2))
-    parts: Any = (Listener(), Finder(), space())
-    return Redraw(fake_checkpoint(conditioned_on=(LISTENER,)), prior.eval(), autoencoder.eval(), *parts)
+    others: Any = (Listener(), Finder(), space())
+    return Redraw(fake_checkpoint(conditioned_on=(LISTENER,)), Parts(prior.eval(), autoencoder.eval(), *others))
 
 
 def seeing(method: Redraw, stranger: float = 0.4) -> Redraw:
@@ -228,8 +228,8 @@ def test_a_consistency_model_is_asked_once_a_step(method: Redraw) -> None:
         asked.append((guidance, lines))
         return few.at(guidance, lines)
 
-    parts: Any = (method._prior, method._autoencoder, method._listener, method._finder, method.people)
-    quick = type(method)(method.checkpoint, *parts, few_steps=few_steps)
+    others = (method._listener, method._finder, method.people)
+    quick = type(method)(method.checkpoint, Parts(method._prior, method._autoencoder, *others, few_steps))
     calls: list[int] = []
     few.prior.register_forward_hook(lambda module, given, told: calls.append(len(given[0])))
     made = quick(face, options, Progress(), 7)
@@ -317,7 +317,7 @@ def test_parts_that_do_not_belong_together_and_other_crops_are_refused(method: R
     other: Any = Listener()
     other.id = "another"
     with pytest.raises(CheckpointMismatch, match="another"):
-        Redraw(method.checkpoint, method._prior, method._autoencoder, other, method._finder, method.people)
+        Redraw(method.checkpoint, Parts(method._prior, method._autoencoder, other, method._finder, method.people))
     with pytest.raises(ValueError, match="works on"):
         method(AlignedFace(picture(512, 512), np.eye(2, 3), FFHQ_512), Options(), Progress(), 0)
 
