@@ -87,6 +87,17 @@ class Studio(Loaded):
         found = self._detector().detect(photo, progress, FOUND)
         return tuple(sorted(found, key=lambda face: face.score < MINIMUM_SCORE))
 
+    def detect_behind(self, photo: Photo, seen: Photo, progress: Progress | None = None) -> tuple[Face, ...]:
+        """The faces of `photo` in the order of `detect`, then those that only `seen` shows, which is `photo` without its
+        scratches (`mended`): so a face has the same number whether scratches are mended or not."""
+        faces = self.detect(photo, progress)
+        if seen is photo:
+            return faces
+        from facestudio.faces.duplicates import seen_again
+
+        known, new = seen_again(faces, self.detect(seen, progress))
+        return known + new
+
     def face_at(self, photo: Photo, box: tuple[float, float, float, float], progress: Progress | None = None) -> Face:
         """The face in a rough `box` (left, top, right, bottom in photo pixels) that `detect` missed.
 

@@ -148,7 +148,7 @@ def restore(
         found: tuple[Face, ...] = ()
         if not aligned:
             seen = studio.mended(photo, mending, progress, by_hand)
-            found = with_boxes(studio, seen, studio.detect(seen, progress), boxes, progress, screen)
+            found = with_boxes(studio, seen, studio.detect_behind(photo, seen, progress), boxes, progress, screen)
         try:
             told: dict[str, Any] = {"aligned": aligned, "reference": shows, "by_hand": by_hand}
             result = studio.restore(photo, found, recipe, chosen, progress, **told)

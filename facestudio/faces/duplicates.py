@@ -68,3 +68,16 @@ def known_as(face: Face, faces: Sequence[Face]) -> int | None:
 def same_face(one: Face, other: Face) -> bool:
     """Whether two detections in one photo show the same face."""
     return len(distinct([one, other])) == 1
+
+
+def seen_again(faces: tuple[Face, ...], found: tuple[Face, ...]) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
+    """`faces` of a photo as they were `found` where scratches hide nothing, and those among these that are new, largest first."""
+    shown = list(faces)
+    new: list[Face] = []
+    for face in reversed(found):  # of two that are one, the larger stays
+        known = known_as(face, faces)
+        if known is None:
+            new.insert(0, face)
+        else:
+            shown[known] = face
+    return tuple(shown), tuple(new)

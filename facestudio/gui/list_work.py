@@ -77,7 +77,7 @@ def restore_all(
 
     def work(photo: Photo, progress: Progress) -> Result:
         seen = studio.mended(photo, recipe.scratches, progress)
-        return studio.restore(photo, studio.detect(seen, progress), recipe, None, progress)
+        return studio.restore(photo, studio.detect_behind(photo, seen, progress), recipe, None, progress)
 
     def done(outcome: Outcome) -> None:
         told(outcome.source, WORDS.get(outcome.status, outcome.status))

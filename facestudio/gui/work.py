@@ -200,7 +200,9 @@ def restore(
         if selected or not faces:
             seen = studio.mended(opened.photo, recipe.scratches, progress)
             if seen is not opened.photo:
-                shown, new = _seen_again(faces, studio.detect(seen, progress))
+                from facestudio.faces.duplicates import seen_again
+
+                shown, new = seen_again(faces, studio.detect(seen, progress))
         place = len(faces) - added
         shown = (*shown[:place], *new, *shown[place:])
         chosen = {n if n < place else n + len(new) for n in selected}
@@ -224,21 +226,6 @@ def restore(
         found = tuple((face, square(opened.photo.pixels, face.box, CHIP)) for face in new)
         made.append(Step(opened.photo, faces, result, before, after, crops, reference, found))
     return made[0]
-
-
-def _seen_again(faces: tuple[Face, ...], found: tuple[Face, ...]) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
-    """`faces` as they were `found` where scratches hide nothing, and those among these that are new."""
-    from facestudio.faces.duplicates import known_as
-
-    shown = list(faces)
-    new: list[Face] = []
-    for face in reversed(found):  # of two that are one, the larger stays
-        known = known_as(face, faces)
-        if known is None:
-            new.insert(0, face)
-        else:
-            shown[known] = face
-    return tuple(shown), tuple(new)
 
 
 def thumbnail(studio: Studio, path: Path, progress: Progress) -> tuple[Path, QImage | None, str]:
