@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+USUAL = 0.6  # share of what restorers learn from that is damaged as photos mostly are
 RESIZERS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
 
 
@@ -96,6 +97,29 @@ def draw(random: np.random.Generator, strength: float = 1.0) -> Degradation:
         upscaler=int(random.choice(RESIZERS)),
         seed=int(random.integers(2**31)),
     )
+
+
+def usual(random: np.random.Generator) -> Degradation:
+    """Draw what mostly happens to a photo that is passed on: made small by 2 to 16, as blurred as that asks for, of a moderate
+    grain, compressed once, and enlarged again.
+
+    `bar` lies in the middle of it. `draw` reaches much further and has little of it: a network that must cope with all that
+    is worse at this.
+    """
+    scale = float(np.exp(random.uniform(np.log(2), np.log(16))))
+    sigma = min(0.5 * scale * float(np.exp(random.normal(0, 0.15))), 6.5)
+    return Degradation(
+        sigma=(sigma, sigma),
+        scale=scale,
+        noise=float(random.uniform(4, 16)),
+        jpeg=int(random.integers(45, 81)),
+        seed=int(random.integers(2**31)),
+    )
+
+
+def drawn(random: np.random.Generator) -> Degradation:
+    """What a restorer learns from: the `usual` in six of ten, else anything that `draw` gives."""
+    return usual(random) if random.random() < USUAL else draw(random)
 
 
 def bar(scale: int, seed: int = 0) -> Degradation:

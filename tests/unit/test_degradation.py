@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facestudio.training.degradation import Degradation, bar, degrade, draw, kernel
+from facestudio.training.degradation import USUAL, Degradation, bar, degrade, draw, drawn, kernel, usual
 from facestudio.training.metrics import psnr
 from tests.fakes import face_at, picture
 
@@ -86,3 +86,23 @@ def test_every_draw_can_be_applied() -> None:
     small = cv2.resize(FACE, (64, 64), interpolation=cv2.INTER_AREA)
     for n in range(20):
         assert degrade(small, draw(np.random.default_rng(n))).shape == small.shape
+
+
+def test_the_usual_goes_together_and_the_bars_lie_within() -> None:
+    many = [usual(np.random.default_rng(n)) for n in range(300)]
+    assert many[7] == usual(np.random.default_rng(7))
+    ratios = [how.sigma[0] / how.scale for how in many if how.scale < 8]
+    assert np.mean(ratios) == pytest.approx(0.5, abs=0.03) and np.std(ratios) < 0.12, "blur goes with the reduction"
+    for scale in (4, 8):
+        near = [how for how in many if abs(np.log(how.scale / scale)) < 0.3]
+        assert len(near) > 20
+        for value in ("noise", "jpeg"):
+            drawn_values = [getattr(how, value) for how in near]
+            assert min(drawn_values) < getattr(bar(scale), value) < max(drawn_values)
+    assert all(2 <= how.scale <= 16 and how.sigma[0] == how.sigma[1] <= 6.5 for how in many)
+
+
+def test_restorers_learn_mostly_from_the_usual() -> None:
+    many = [drawn(np.random.default_rng(n)) for n in range(400)]
+    uneven = np.mean([how.sigma[0] != how.sigma[1] or how.scale < 2 or how.noise > 16 for how in many])
+    assert 0.1 < uneven < 1 - USUAL + 0.05, "the usual has none of that"

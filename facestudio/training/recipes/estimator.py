@@ -24,7 +24,7 @@ from facestudio import checkpoints
 from facestudio.faces.loading import onlooker
 from facestudio.networks.estimator import EstimatorUNet, gradients
 from facestudio.training import data, grid, metrics, small, teachers, variation
-from facestudio.training.degradation import degrade, draw
+from facestudio.training.degradation import degrade, drawn
 from facestudio.training.loop import Settings
 from facestudio.training.oracles import Recogniser
 
@@ -39,14 +39,15 @@ class Recipe:
     conditioned_on = (EMBEDDER,)
     settings = Settings(
         batch=8,
-        lr=2e-4,
-        muon=3e-4,
+        lr=3e-4,
+        muon=8e-4,
+        warmup=50,
         outer=("head", "tail", "places", "told", "seen"),
         added=("told", "seen"),
-        ema=0.999,
+        ema=0.9995,
         weight_decay=0.0,
         cooldown=1.0,
-        validate_minutes=10,
+        validate_minutes=20,
     )
     config: dict[str, Any] = {
         "widths": [64, 128, 256, 384],
@@ -60,9 +61,9 @@ class Recipe:
         "MobileFaceNet trained on CASIA-WebFace"
     )
     gradient_weight = 0.5
-    identity_weight = 0.2
-    judged = 4  # faces of a batch, the last ones, whose identity counts
-    small_ones = 2  # faces of a batch, the last ones, that are small
+    identity_weight = 0.1
+    judged = 3  # faces of a batch, the last ones, whose identity counts
+    small_ones = 1  # faces of a batch, the last ones, that are small
     varied = True  # whether most of the faces are made others (training/variation.py)
 
     def __init__(self, root: Path, cache: Path) -> None:
@@ -99,10 +100,10 @@ class Recipe:
             mirrored = random.random() < 0.5
             if slot < self.settings.batch - self.small_ones:
                 index = int(random.choice(self.training))
-                pixels, how = self.faces.pixels[index], draw(random)
+                pixels, how = self.faces.pixels[index], drawn(random)
                 which.append((index, mirrored))
             else:
-                some, training = self.small_faces[slot % len(self.small_faces)]
+                some, training = self.small_faces[int(random.integers(len(self.small_faces)))]
                 pixels, how = some.enlarged(int(random.choice(training))), small.heavy(random)
             if self.varied:
                 pixels = self.another(pixels, random)

@@ -26,7 +26,7 @@ from facestudio.networks.estimator import EstimatorUNet
 from facestudio.networks.lafr import Aligned, CodebookLearner, LAFRNet, one_step
 from facestudio.training import data, grid, metrics, teachers
 from facestudio.training.clusters import k_means
-from facestudio.training.degradation import degrade, draw
+from facestudio.training.degradation import degrade, drawn
 from facestudio.training.loop import Settings, Taught
 from facestudio.training.oracles import Recogniser, features, frozen, misplaced
 from facestudio.training.perceptual import Perceptual
@@ -150,7 +150,7 @@ class Recipe(Standing):
             clean[grey] = clean[grey].mean(axis=3, keepdims=True).astype(np.uint8)
             with torch.no_grad():
                 latents[torch.from_numpy(grey)] = self.autoencoder.latents(metrics.tensor(clean[grey]))
-        bad = np.stack([degrade(pixels, draw(random)) for pixels in clean])
+        bad = np.stack([degrade(pixels, drawn(random)) for pixels in clean])
         return {"bad": metrics.tensor(bad), "clean": metrics.tensor(clean), "latents": latents}
 
     @torch.no_grad()
