@@ -31,8 +31,8 @@ from benchmarks.speed import commit
 from facestudio import device
 from facestudio.errors import FaceStudioError
 from facestudio.formats import SUFFIXES
-from facestudio.pipeline import FaceResult, Result
 from facestudio.recipe import Recipe
+from facestudio.results import FaceResult, Result
 from facestudio.studio import Studio
 
 STYLE = """

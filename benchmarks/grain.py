@@ -26,8 +26,8 @@ from facestudio.faces.regraining import MATCH
 from facestudio.faces.tone import LUMA
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
-from facestudio.pipeline import Result
 from facestudio.recipe import Recipe
+from facestudio.results import Result
 from facestudio.studio import Studio
 from facestudio.training import data, grid
 

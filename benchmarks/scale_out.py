@@ -26,10 +26,10 @@ from facestudio import batch, checkpoints
 from facestudio.cluster import Cluster, Job, Task
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
-from facestudio.pipeline import Result
 from facestudio.planning import find_photos
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
+from facestudio.results import Result
 from facestudio.studio import Studio
 
 MILLION = 1_000_000

@@ -28,8 +28,8 @@ from facestudio.faces.identity import Embedder
 from facestudio.faces.panel import Panel
 from facestudio.faces.people import IdentitySpace
 from facestudio.photo import Photo
-from facestudio.pipeline import Result
 from facestudio.progress import Progress
+from facestudio.results import Result
 from facestudio.secret import Secret
 
 Found = tuple[tuple[Face, ...], set[int] | None]  # the faces of a photo, and which are chosen (None: all)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from facestudio.faces.face import Face
-from facestudio.pipeline import FaceResult, Result
 from facestudio.recipe import Recipe
+from facestudio.results import FaceResult, Result
 
 VERIFIED, FALLBACK, REVIEW, FAILED = "verified", "fallback", "needs review", "failed"
 SKIPPED, NOBODY = "skipped", "no face"

@@ -48,11 +48,11 @@ from facestudio.faces.overlooked import overlooked
 from facestudio.faces.panel import Panel
 from facestudio.faces.paste import covered, paste, touched
 from facestudio.faces.seethrough import levelled, over_papers, unseen
+from facestudio.faces.tone import colourless, in_tone, without_colour
 from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Finding, Said, Verifier
 from facestudio.methods.base import Anonymizer, Obscurer
 from facestudio.options import validate
 from facestudio.photo import Photo
-from facestudio.pipeline import colourless, in_tone, without_colour
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.trying import Wanted, is_tiny, steps_of

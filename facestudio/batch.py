@@ -27,10 +27,10 @@ from facestudio.files import hidden_name, real, same_file, shown, write_beside
 from facestudio.formats import DECODER_ERRORS, open_image
 from facestudio.journal import CHANGED, DAMAGED, DONE, FAILED, OTHER, UNKNOWN, Journal, sha256_of, stamp_of
 from facestudio.photo import SUFFIXES, Photo
-from facestudio.pipeline import FaceResult, Result
 from facestudio.planning import UNNUMBERED, Item, Plan, find_photos, plan, suffix_of, survey
 from facestudio.progress import Progress
 from facestudio.reporting import ReportFile
+from facestudio.results import FaceResult, Result
 
 __all__ = ["Item", "Outcome", "Plan", "Writing", "face_record", "find_photos", "plan", "run", "survey"]
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,150 +27,21 @@ from facestudio.errors import FaceStudioError, NoFaceFound, UsageError
 from facestudio.faces.align import align, whole_face
 from facestudio.faces.components import Explanation
 from facestudio.faces.detail import is_sharp
-from facestudio.faces.face import AlignedFace, Face, Identity, similarity
+from facestudio.faces.face import AlignedFace, Face, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.faces.paste import paste, region_of
 from facestudio.faces.regraining import OFF, regrained
-from facestudio.faces.tone import tone_of, with_tone
+from facestudio.faces.tone import in_tone
 from facestudio.mending.mended import Mended
 from facestudio.methods.base import Batched, Guided, Restorer
 from facestudio.options import validate
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
+from facestudio.results import Comparison, FaceResult, Reference, Result
 
 SHRUNK = 0.9  # below this many crop pixels a photo pixel, the crop visibly holds less than the photo
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """A clean picture of the person: the face's `identities` by embedder id, and the photo's `content_hash`."""
-
-    identities: Mapping[str, Identity]
-    content_hash: str
-
-
-@dataclass(frozen=True, eq=False)
-class FaceResult:
-    """What happened to one face.
-
-    Attributes:
-        face: the detection; index: its place among the photo's faces.
-        status: "restored", "skipped" (not selected) or "failed".
-        error: one sentence when failed, or when restored but not measurable; else None.
-        similarity: cosine before/after by embedder id; verdicts: what it means, by embedder id.
-        summary: what the verdicts come to; None when nothing was measured.
-        aligned_before, aligned_after: the crops before and after; None where the face was not restored.
-        notes: sentences a person should read beside the result.
-        explanation: what a method chose that can tell (DFDNet: the dictionary's entries); None of others.
-        to_reference: cosine of the result to the reference by embedder id, where there is one.
-        grain: standard deviation, in levels of 255, of the photo's grain that was laid over the face; 0 where none was.
-    """
-
-    face: Face
-    index: int
-    status: str
-    error: str | None
-    similarity: Mapping[str, float]
-    verdicts: Mapping[str, Verdict]
-    summary: Summary | None = None
-    aligned_before: AlignedFace | None = None
-    aligned_after: AlignedFace | None = None
-    notes: tuple[str, ...] = ()
-    explanation: Explanation | None = None
-    to_reference: Mapping[str, float] = field(default_factory=dict)
-    grain: float = 0.0
-
-    def details(self) -> dict[str, Any]:
-        """What a report says of the face beside what it says of every face, ready for JSON."""
-        told: dict[str, Any] = {"grain": round(self.grain, 2)} if self.grain else {}
-        if self.explanation:
-            told["explanation"] = [asdict(choice) for choice in self.explanation.choices]
-        return told
-
-
-@dataclass(frozen=True, eq=False)
-class Result:
-    """A photo before and after, face by face, with the recipe that made it and the seconds it took.
-
-    `mended`: where scratches were mended, in the photo before it was enlarged; None where nobody asked for that.
-    """
-
-    before: Photo
-    after: Photo
-    faces: tuple[FaceResult, ...]
-    recipe: Recipe
-    seconds: float
-    mended: Mended | None = None
-
-    @property
-    def status(self) -> str:
-        """ "ok" (every chosen face restored), "partial" (some failed), "failed" (all failed), "mended" (no face restored, but
-        scratches mended) or "skipped" (none chosen)."""
-        failed = sum(face.status == "failed" for face in self.faces)
-        restored = sum(face.status == "restored" for face in self.faces)
-        if not failed and not restored:
-            return "mended" if self.mended is not None and self.mended.share else "skipped"
-        if not failed:
-            return "ok"
-        return "partial" if restored else "failed"
-
-    @property
-    def error(self) -> str | None:
-        """The first face's error, naming the face, counted from 1; None when nothing failed."""
-        return next((f"Face {f.index + 1}: {f.error}" for f in self.faces if f.status == "failed"), None)
-
-    @property
-    def writable(self) -> bool:
-        """Whether there is something to save."""
-        return self.status in ("ok", "partial", "mended")
-
-    @property
-    def generative(self) -> bool:
-        """Whether AI made what is new in the photo; scratches are filled without."""
-        return self.status != "mended"
-
-    @property
-    def only_mended(self) -> str:
-        """What is to be said where no face was restored, but scratches were mended, in a sentence; "" of other results."""
-        if self.status != "mended":
-            return ""
-        why = "No face was chosen" if self.faces else "No face was found"
-        return f"{why}: scratches were mended and nothing else, so there is no identity to measure."
-
-    @property
-    def grain_sentence(self) -> str:
-        """How much grain of the photo was laid over faces, in a sentence."""
-        levels = [face.grain for face in self.faces if face.grain]
-        if not levels:
-            return "Grain: the photo has none that the faces lack."
-        which = "1 face" if len(levels) == 1 else f"{len(levels)} faces"
-        return f"Grain: that of the photo was laid over {which} ({max(levels):.0f} levels of 255)."
-
-    @property
-    def saved_recipe(self) -> Recipe:
-        """The recipe that the saved file carries."""
-        return self.recipe
-
-    def details(self) -> dict[str, Any]:
-        """What a report says of the photo beside what it says of every photo, ready for JSON."""
-        damage = self.before.damage
-        told = {"damage": damage.sentence} if damage is not None else {}
-        return told | ({"mended": self.mended.details()} if self.mended is not None else {})
-
-
-@dataclass(frozen=True, eq=False)
-class Comparison:
-    """Two faces compared: `similarity` and `verdicts` by embedder id, and the `summary` of them (None without any)."""
-
-    a: Photo
-    b: Photo
-    face_a: Face
-    face_b: Face
-    similarity: Mapping[str, float]
-    verdicts: Mapping[str, Verdict]
-    summary: Summary | None = None
 
 
 def restore(
@@ -214,88 +85,35 @@ def restore(
     """
     started = time.perf_counter()
     progress = progress or Progress()
-    worth = mended is not None and mended[1].share > 0  # whether there is a result without any face
-    if not faces and not worth:
-        lack = "No face was found" if mended is None else "Neither a face nor a scratch was found"
-        raise NoFaceFound(f"{lack} in this photo.", hint="Try a photo in which the face is larger or upright.")
-    lacking = {n: photo.damage.of_face(face.box) for n, face in enumerate(faces)} if photo.damage is not None else {}
-    chosen = {n for n in range(len(faces)) if not lacking.get(n)} if selected is None else set(selected)
-    if not chosen and selected is None and not worth:
-        raise NoFaceFound(
-            "Every face reaches into the part of the photo that could not be read.",
-            hint="Choose a face by its number to restore what there is of it.",
-        )
-    missing = sorted(chosen - set(range(len(faces))))
-    if missing and not faces:
-        chosen = set()  # then scratches are all that there is
-    elif missing:
-        many = f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
-        raise UsageError(f"There is no face {missing[0]} in this photo: it shows {many}, counted from 0.")
+    lacking = _lacking(photo, faces)
+    chosen = _chosen(faces, selected, lacking, mended[1] if mended is not None else None)
     if reference is not None and chosen:
         restorer = _told(restorer, reference, len(chosen))
     options = restorer.Options() if options is None else options
     validate(options)
-    strength = float(getattr(options, "strength", 1.0))
     judges = [e for e in embedders if e.id not in _conditioning(restorer)]
+    start = photo if mended is None else _without_scratches(photo, mended[0])
+    work = _Work(photo, start, faces, restorer, options, seed, whole, upscale, photo_grain)
+    work.lay(chosen, progress)
 
-    after = start = photo if mended is None else _without_scratches(photo, mended[0])
-    done: dict[int, AlignedFace] = {}
-    kept: dict[int, bool | None] = {}  # whether a large face's own detail was kept; None of faces that fit the crop
-    laid: dict[int, float] = {}  # levels of grain
-    errors: dict[int, str] = {}
-    explanations: dict[int, Explanation] = {}
-    crops = {index: align(start, faces[index], restorer.template) for index in sorted(chosen)}
-    for group in progress.track(_groups(photo, crops, restorer), "Restoring faces", share=0.85):
-        # what was pasted so far may reach into these crops
-        current = crops if after is start else {n: align(after, faces[n], restorer.template) for n in group}
-        seeds = [face_seed(photo, index, seed) for index in group]
-        made = together.restored(restorer, [current[index] for index in group], options, progress, seeds)
-        for index, one, drawn in zip(group, made, seeds, strict=True):
-            if isinstance(one, FaceStudioError):
-                errors[index] = str(one)
-                continue
-            restored, explanation = one
-            before = crops[index]
-            shrunk = before.scale * upscale < SHRUNK
-            try:
-                sharp = shrunk and is_sharp(after, current[index])
-                pasted = paste(
-                    after,
-                    in_tone(restored, before),
-                    strength,
-                    whole=whole,
-                    matched=not whole,
-                    made_of=current[index] if sharp else None,
-                )
-                if photo_grain != OFF and not whole:
-                    pasted, laid[index] = regrained(pasted, start, before, strength, drawn)
-                after = pasted
-            except FaceStudioError as error:
-                errors[index] = str(error)
-                continue
-            shown = before if start is photo else align(photo, faces[index], restorer.template)
-            done[index], kept[index] = shown, sharp if shrunk else None
-            if explanation is not None:
-                explanations[index] = explanation
-
-    after = after.without_made_up(photo)
-    restored_faces = {index: faces[index] for index in done}
-    verdicts, troubles = _judged(photo, after, restored_faces, judges if done else (), restorer.goal, far, progress)
+    after = work.after.without_made_up(photo)
+    restored_faces = {index: faces[index] for index in work.done}
+    verdicts, troubles = _judged(
+        photo, after, restored_faces, judges if work.done else (), restorer.goal, far, progress
+    )
     quality = _quality(photo, after, restored_faces, panel, troubles, progress)
     results = []
     for index, face in enumerate(faces):
-        if index in done:
+        if index in work.done:
             eyes = _eyes(face) / upscale  # enlarging tells nothing more of a person
             sides = "the face before", "the face after"
             summary = summarise(verdicts[index], quality.get(index), panel, sides, (eyes, eyes))
-            result = _restored(face, index, done[index], after, summary, troubles, bool(judges), kept[index])
-            result = _with_explanation(replace(result, grain=laid.get(index, 0.0)), explanations.get(index))
-            result = _incomplete(result, lacking.get(index, ""))
-            results.append(_compared(result, after, reference, judges))
+            result = _restored(face, index, work.done[index], after, summary, troubles, bool(judges))
+            result = _compared(result, after, reference, judges)
         else:
-            status = "failed" if index in errors else "skipped"
-            left = FaceResult(face, index, status, errors.get(index), {}, {})
-            results.append(_incomplete(left, lacking.get(index, "")))
+            status = "failed" if index in work.errors else "skipped"
+            result = FaceResult(face, index, status, work.errors.get(index), {}, {})
+        results.append(_incomplete(result, lacking.get(index, "")))
     told = reference.content_hash if reference else ""
     recipe = Recipe(restorer.checkpoint.id, restorer.id, asdict(options), seed, told, upscale)
     if mended is not None:
@@ -305,6 +123,89 @@ def restore(
     if photo.damage is not None:
         recipe = replace(recipe, salvaged=round(photo.damage.readable, 4))
     return Result(photo, after, tuple(results), recipe, time.perf_counter() - started, mended and mended[1])
+
+
+@dataclass(frozen=True, eq=False)
+class _Done:
+    """What was done to one face.
+
+    Attributes:
+        before: its crop of the photo. kept: whether a large face's own detail was kept; None of a face that fits the crop.
+        grain: levels that were laid over it. explanation: as of FaceResult.
+    """
+
+    before: AlignedFace
+    kept: bool | None
+    grain: float
+    explanation: Explanation | None
+
+
+class _Work:
+    """One photo on its way: `start` is what its `faces` are restored in; the rest is as of `restore`.
+
+    Attributes:
+        after: the photo with what was laid until now. done, errors: what was done to faces, and why not to others, by index.
+    """
+
+    def __init__(
+        self,
+        photo: Photo,
+        start: Photo,
+        faces: Sequence[Face],
+        restorer: Restorer,
+        options: Any,
+        seed: int,
+        whole: bool,
+        upscale: int,
+        photo_grain: str,
+    ) -> None:
+        self.after = start
+        self.done: dict[int, _Done] = {}
+        self.errors: dict[int, str] = {}
+        self._photo, self._start, self._faces = photo, start, faces
+        self._restorer, self._options, self._seed = restorer, options, seed
+        self._whole, self._upscale, self._photo_grain = whole, upscale, photo_grain
+        self._strength = float(getattr(options, "strength", 1.0))
+
+    def lay(self, chosen: set[int], progress: Progress) -> None:
+        """Restore the `chosen` faces, and lay them one over the other."""
+        crops = {index: self._crop(self._start, index) for index in sorted(chosen)}
+        for group in progress.track(_groups(self._photo, crops, self._restorer), "Restoring faces", share=0.85):
+            # what was pasted so far may reach into these crops
+            current = crops if self.after is self._start else {index: self._crop(self.after, index) for index in group}
+            seeds = [face_seed(self._photo, index, self._seed) for index in group]
+            given = [current[index] for index in group]
+            made = together.restored(self._restorer, given, self._options, progress, seeds)
+            for index, one, drawn in zip(group, made, seeds, strict=True):
+                try:
+                    if isinstance(one, FaceStudioError):
+                        raise one
+                    self._lay(index, one, crops[index], current[index], drawn)
+                except FaceStudioError as error:
+                    self.errors[index] = str(error)
+
+    def _lay(self, index: int, made: together.Made, before: AlignedFace, current: AlignedFace, drawn: int) -> None:
+        """Lay what was `made` of the face, whose crop is `before` at the start and `current` now; `drawn` is the grain's seed."""
+        restored, explanation = made
+        shrunk = before.scale * self._upscale < SHRUNK
+        sharp = shrunk and is_sharp(self.after, current)
+        pasted = paste(
+            self.after,
+            in_tone(restored, before),
+            self._strength,
+            whole=self._whole,
+            matched=not self._whole,
+            made_of=current if sharp else None,
+        )
+        grain = 0.0
+        if self._photo_grain != OFF and not self._whole:
+            pasted, grain = regrained(pasted, self._start, before, self._strength, drawn)
+        shown = before if self._start is self._photo else self._crop(self._photo, index)
+        self.after = pasted
+        self.done[index] = _Done(shown, sharp if shrunk else None, grain, explanation)
+
+    def _crop(self, photo: Photo, index: int) -> AlignedFace:
+        return align(photo, self._faces[index], self._restorer.template)
 
 
 def restore_aligned(photo: Photo, restorer: Restorer, **settings: Any) -> Result:
@@ -346,29 +247,36 @@ def _eyes(face: Face) -> float:
     return float(max(face.interocular, np.sqrt(face.area) / 2.5))
 
 
-def colourless(aligned: AlignedFace) -> bool:
-    """Whether a crop comes from a black-and-white photo: red, green and blue never differ by more than 3 levels."""
-    return int(np.ptp(aligned.pixels, axis=2).max()) <= 3
-
-
-def without_colour(aligned: AlignedFace) -> AlignedFace:
-    """The crop in greys: a black-and-white photo shall not come back tinted."""
-    grey = np.rint(aligned.pixels @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
-    return aligned.with_pixels(np.repeat(grey[..., None], 3, axis=2))
-
-
-def in_tone(made: AlignedFace, before: AlignedFace) -> AlignedFace:
-    """`made` without colours that the photo has none of: in greys where it is black and white, in its tone where it has one."""
-    if colourless(before):
-        return without_colour(made)
-    tone = tone_of(before.pixels)
-    return made if tone is None else with_tone(made, tone)
-
-
 def face_seed(photo: Photo, index: int, seed: int) -> int:
     """A 63-bit seed from the photo's own content, the face's index and the asked seed; never from a place in a batch."""
     text = f"{photo.content_hash}/{index}/{seed}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
+
+
+def _lacking(photo: Photo, faces: Sequence[Face]) -> dict[int, str]:
+    """What of each face could not be read of a damaged file, by its index; empty of a sound one."""
+    return {n: photo.damage.of_face(face.box) for n, face in enumerate(faces)} if photo.damage is not None else {}
+
+
+def _chosen(
+    faces: Sequence[Face], selected: set[int] | None, lacking: Mapping[int, str], mended: Mended | None
+) -> set[int]:
+    """The places of the faces that are to be restored; errors as of `restore`."""
+    worth = mended is not None and mended.share > 0  # whether there is a result without any face
+    if not faces and not worth:
+        lack = "No face was found" if mended is None else "Neither a face nor a scratch was found"
+        raise NoFaceFound(f"{lack} in this photo.", hint="Try a photo in which the face is larger or upright.")
+    chosen = {n for n in range(len(faces)) if not lacking.get(n)} if selected is None else set(selected)
+    if not chosen and selected is None and not worth:
+        raise NoFaceFound(
+            "Every face reaches into the part of the photo that could not be read.",
+            hint="Choose a face by its number to restore what there is of it.",
+        )
+    missing = sorted(chosen - set(range(len(faces))))
+    if missing and faces:
+        many = f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
+        raise UsageError(f"There is no face {missing[0]} in this photo: it shows {many}, counted from 0.")
+    return chosen if faces else set()  # then scratches are all that there is
 
 
 def _without_scratches(photo: Photo, pixels: np.ndarray) -> Photo:
@@ -480,37 +388,39 @@ def _incomplete(result: FaceResult, lacking: str) -> FaceResult:
     return replace(result, notes=(*result.notes, f"Incomplete: {lacking}, {done}."))
 
 
-def _with_explanation(result: FaceResult, explanation: Explanation | None) -> FaceResult:
-    """`result` with what the method chose, and a note of what it left alone."""
-    if explanation is None:
-        return result
-    skipped = ", ".join(part.replace("_", " ") for part in explanation.skipped)
-    note = (f"Not completed from the dictionary, because it is hardly in the crop: {skipped}.",) if skipped else ()
-    return replace(result, notes=result.notes + note, explanation=explanation)
-
-
 def _restored(
     face: Face,
     index: int,
-    before: AlignedFace,
+    done: _Done,
     after: Photo,
     summary: Summary | None,
     troubles: Sequence[str],
     judged: bool,
-    kept: bool | None,
 ) -> FaceResult:
     """The outcome of a restored face; judges that failed become its `error`, the restoration stays."""
     notes = []
-    size = before.template.size
-    if kept is not None:
-        what, why = ("stays", "is sharp") if kept else ("is lost", "is blur or noise")
-        notes.append(
-            f"Fine detail {what}: this face is larger than the {size} px that the method works at, and its own detail {why}."
-        )
+    template = done.before.template
+    if done.kept is not None:
+        what, why = ("stays", "is sharp") if done.kept else ("is lost", "is blur or noise")
+        larger = f"this face is larger than the {template.size} px that the method works at"
+        notes.append(f"Fine detail {what}: {larger}, and its own detail {why}.")
     if not judged:
         notes.append("How much of the person is left was not measured: no recogniser is here that may judge it.")
+    if done.explanation is not None and done.explanation.skipped:
+        skipped = ", ".join(part.replace("_", " ") for part in done.explanation.skipped)
+        notes.append(f"Not completed from the dictionary, because it is hardly in the crop: {skipped}.")
     verdicts = summary.by_embedder if summary else {}
-    cosines = {name: one.cosine for name, one in verdicts.items()}
-    error = " ".join(troubles) or None
-    aligned_after = align(after, face, before.template)
-    return FaceResult(face, index, "restored", error, cosines, verdicts, summary, before, aligned_after, tuple(notes))
+    return FaceResult(
+        face,
+        index,
+        "restored",
+        " ".join(troubles) or None,
+        {name: one.cosine for name, one in verdicts.items()},
+        verdicts,
+        summary,
+        done.before,
+        align(after, face, template),
+        tuple(notes),
+        done.explanation,
+        grain=done.grain,
+    )

@@ -21,11 +21,11 @@ from facestudio.errors import FaceStudioError, UnwritableOutput, UsageError
 from facestudio.files import shown, write_beside
 from facestudio.journal import CHANGED, DONE, OTHER, Entry, Journal
 from facestudio.photo import Photo
-from facestudio.pipeline import Result
 from facestudio.planning import Item, Plan
 from facestudio.progress import Cancelled, Progress
 from facestudio.report_tables import check_tables, tables_of, write_tables
 from facestudio.reporting import check_report, read_records, renew_record, write_records
+from facestudio.results import Result
 
 Trace = tuple[str, Entry | None]  # hash of a result's file, "" when there is none, and what the journal knows of it
 Work = Callable[[Photo, Photo | None, Progress], Result]

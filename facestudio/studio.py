@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     from facestudio.mending.kept import Kept
     from facestudio.mending.mended import Mending
     from facestudio.own_people import Calibrated
-    from facestudio.pipeline import Comparison, Result
     from facestudio.populating import Order
+    from facestudio.results import Comparison, Result
     from facestudio.reviewing import Decision
     from facestudio.secret import Secret
     from facestudio.whom import Shot
@@ -190,6 +190,7 @@ class Studio(Loaded):
         the person, for methods that can be told; errors as of `pipeline.restore`.
         """
         from facestudio import pipeline
+        from facestudio.results import Reference
 
         started = time.perf_counter()
         restorer = self._restorer(recipe.checkpoint)
@@ -216,7 +217,7 @@ class Studio(Loaded):
         }
         if reference is not None:
             shows, face = reference
-            settings["reference"] = pipeline.Reference(self.identity(shows, face), shows.content_hash)
+            settings["reference"] = Reference(self.identity(shows, face), shows.content_hash)
         if aligned:
             result = pipeline.restore_aligned(photo, restorer, **settings)
         else:

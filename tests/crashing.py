@@ -25,9 +25,9 @@ from facestudio import batch
 from facestudio.faces.face import FFHQ_512, Face
 from facestudio.journal import Journal
 from facestudio.photo import Photo
-from facestudio.pipeline import FaceResult, Result
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
+from facestudio.results import FaceResult, Result
 
 FACE = Face(np.array([10, 10, 50, 50]), FFHQ_512.points / 10)
 SIZE = (60, 64)

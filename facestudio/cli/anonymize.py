@@ -35,12 +35,12 @@ from facestudio.metadata import POLICIES
 from facestudio.methods.base import method_class, method_name
 from facestudio.options import options_of
 from facestudio.photo import Photo
-from facestudio.pipeline import Result
 from facestudio.planning import Plan, numbered, survey
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.report_tables import check_apart, check_tables, tables_of, write_tables
 from facestudio.reporting import report_of
+from facestudio.results import Result
 from facestudio.studio import Studio
 
 _ATTENTION = (FAILED, REVIEW)

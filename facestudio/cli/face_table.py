@@ -11,7 +11,7 @@ from rich.table import Table
 from facestudio.faces.figures import beside
 from facestudio.faces.identity import Verdict
 from facestudio.faces.panel import UNJUDGED
-from facestudio.pipeline import FaceResult
+from facestudio.results import FaceResult
 
 WIDTH = 400  # letters; more than any table has, so that no cell is cut where the output is no terminal
 NOBODY = "Whether anybody is still the same person cannot be judged: no face is clear enough. Compare before and after yourself."

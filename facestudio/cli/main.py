@@ -62,10 +62,10 @@ from facestudio.metadata import KEEP, POLICIES
 from facestudio.methods.base import method_name
 from facestudio.options import options_of
 from facestudio.photo import Photo
-from facestudio.pipeline import Result
 from facestudio.progress import Cancelled, Progress
 from facestudio.recipe import Recipe, app_version
 from facestudio.reporting import ReportFile
+from facestudio.results import Result
 from facestudio.studio import Studio
 
 STOPPED = 130

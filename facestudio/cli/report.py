@@ -21,8 +21,8 @@ from facestudio.faces.panel import Summary, between_photos
 from facestudio.generating import Portrait
 from facestudio.metadata import KEEP, saved_words
 from facestudio.photo import SUFFIXES, Photo
-from facestudio.pipeline import Comparison, FaceResult
 from facestudio.planning import LeftOut
+from facestudio.results import Comparison, FaceResult
 
 BOX_HINT = "If there is one, give this photo alone and --box X0,Y0,X1,Y1: a rough box around the face, in pixels."
 _CAME_OUT = {

@@ -10,8 +10,8 @@ import typer
 from facestudio.errors import UsageError
 from facestudio.files import make_folder
 from facestudio.mending import OFF, STRENGTHS
-from facestudio.pipeline import Result
 from facestudio.planning import Plan
+from facestudio.results import Result
 from facestudio.scratch_masks import mask_beside
 from facestudio.studio import Studio
 

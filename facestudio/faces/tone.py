@@ -2,7 +2,7 @@
 to another crop.
 
 A restorer that learned from colour photos paints colours where such a photo has none: reddish lips, greenish hair. Grey is the
-tone without colour; its exact case is `pipeline.colourless`. Knows no method.
+tone without colour; `colourless` is its exact case. Knows no method.
 """
 
 from __future__ import annotations
@@ -41,6 +41,25 @@ def with_tone(aligned: AlignedFace, tone: np.ndarray) -> AlignedFace:
     bright = aligned.pixels.astype(np.float32) @ LUMA
     toned = bright[..., None] + _at(tone, bright)
     return aligned.with_pixels(np.clip(np.rint(toned), 0, 255).astype(np.uint8))
+
+
+def colourless(aligned: AlignedFace) -> bool:
+    """Whether a crop comes from a black-and-white photo: red, green and blue never differ by more than 3 levels."""
+    return int(np.ptp(aligned.pixels, axis=2).max()) <= 3
+
+
+def without_colour(aligned: AlignedFace) -> AlignedFace:
+    """The crop in greys: a black-and-white photo shall not come back tinted."""
+    grey = np.rint(aligned.pixels @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    return aligned.with_pixels(np.repeat(grey[..., None], 3, axis=2))
+
+
+def in_tone(made: AlignedFace, before: AlignedFace) -> AlignedFace:
+    """`made` without colours that the photo has none of: in greys where it is black and white, in its tone where it has one."""
+    if colourless(before):
+        return without_colour(made)
+    tone = tone_of(before.pixels)
+    return made if tone is None else with_tone(made, tone)
 
 
 def _at(curve: np.ndarray, bright: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from facestudio.gui.jobs import Job, JobQueue
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
-    from facestudio.pipeline import Comparison
+    from facestudio.results import Comparison
     from facestudio.studio import Studio
 
 

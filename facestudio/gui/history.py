@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from facestudio.faces.face import Face
     from facestudio.gui.found import Source
     from facestudio.photo import Photo
-    from facestudio.pipeline import FaceResult, Result
+    from facestudio.results import FaceResult, Result
 
 BUDGET = 1_000_000_000  # bytes
 

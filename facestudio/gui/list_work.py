@@ -18,8 +18,8 @@ from facestudio.progress import Progress
 if TYPE_CHECKING:
     from facestudio.batch import Outcome
     from facestudio.photo import Photo
-    from facestudio.pipeline import Result
     from facestudio.recipe import Recipe
+    from facestudio.results import Result
     from facestudio.studio import Studio
 
 WORDS = {

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from facestudio.faces.face import Face
     from facestudio.gui.history import Step
     from facestudio.options import OptionField
-    from facestudio.pipeline import Comparison
     from facestudio.recipe import Recipe
+    from facestudio.results import Comparison
     from facestudio.studio import Studio
 
 CHIP = 192  # pixels of a face's crop: twice what is shown, for screens of double density

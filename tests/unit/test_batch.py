@@ -17,9 +17,10 @@ from facestudio import batch
 from facestudio.errors import NoFaceFound, UnwritableOutput, UsageError
 from facestudio.journal import Journal
 from facestudio.photo import Photo
-from facestudio.pipeline import Result, restore
+from facestudio.pipeline import restore
 from facestudio.planning import as_written
 from facestudio.progress import Cancelled, Progress
+from facestudio.results import Result
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, picture, write_picture
 
 FACE = face_at(70, 60, 90)

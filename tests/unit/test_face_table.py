@@ -14,7 +14,8 @@ from facestudio.cli.report import outcome_text
 from facestudio.faces.identity import Verdict
 from facestudio.faces.panel import UNJUDGED, Summary
 from facestudio.photo import Photo
-from facestudio.pipeline import FaceResult, restore
+from facestudio.pipeline import restore
+from facestudio.results import FaceResult
 from tests.fakes import SlowRestorer, face_at, picture
 
 SAID = {"same person": 0.61, "changed": 0.05, "uncertain": 0.3}

@@ -299,7 +299,7 @@ def test_compare_says_how_alike_two_faces_are(photo: Photo) -> None:
 def test_a_black_and_white_photo_is_not_tinted() -> None:
     from facestudio.faces.align import align
     from facestudio.faces.face import FFHQ_256, AlignedFace
-    from facestudio.pipeline import colourless, without_colour
+    from facestudio.faces.tone import colourless, without_colour
 
     picture = np.random.default_rng(0).integers(0, 256, (64, 64, 1), dtype=np.uint8).repeat(3, axis=2)
     crop = align(picture, FFHQ_256.points / 4, FFHQ_256)

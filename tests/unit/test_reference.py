@@ -13,8 +13,9 @@ from facestudio.batch import face_record
 from facestudio.errors import UsageError
 from facestudio.faces.face import Face, Identity
 from facestudio.photo import Photo
-from facestudio.pipeline import Reference, restore
+from facestudio.pipeline import restore
 from facestudio.recipe import Recipe
+from facestudio.results import Reference
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, photo_of, picture
 
 FACES = (face_at(70, 90, 90), face_at(180, 90, 70))

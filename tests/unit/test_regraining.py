@@ -14,8 +14,9 @@ from facestudio.faces.paste import paste
 from facestudio.faces.regraining import measured, regrained
 from facestudio.faces.tone import LUMA
 from facestudio.photo import Photo
-from facestudio.pipeline import Result, restore
+from facestudio.pipeline import restore
 from facestudio.recipe import Recipe
+from facestudio.results import Result
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, picture
 
 SIZE = 520, 560

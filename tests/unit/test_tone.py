@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from facestudio.faces.face import FFHQ_256, AlignedFace
-from facestudio.faces.tone import LUMA, tone_of, with_tone
-from facestudio.pipeline import in_tone
+from facestudio.faces.tone import LUMA, in_tone, tone_of, with_tone
 from facestudio.training.degradation import Degradation, degrade
 from tests.fakes import face_at, picture
 

@@ -19,7 +19,7 @@ from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.gauge import Gauge, tone
 
 if TYPE_CHECKING:
-    from facestudio.pipeline import FaceResult
+    from facestudio.results import FaceResult
 
 CROP = 88
 CHIP = 150
