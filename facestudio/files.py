@@ -25,13 +25,18 @@ _LONGEST_NAME = 60
 
 def shown(path: Path | str) -> str:
     """The name of `path` for a message: on one line, short, and printable whatever bytes it is made of."""
-    name = Path(path).name or str(path)
-    name = "".join(c if c.isprintable() else "?" for c in name)
+    name = whole(path)
     return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 12]}…{name[-10:]}"
 
 
-def told_apart(paths: Iterable[Path]) -> dict[Path, str]:
-    """As `shown`, after as many folders as tell those of `paths` apart that have one name: `summer/IMG_001.jpg`."""
+def whole(path: Path | str) -> str:
+    """The name of `path` on one line, and printable whatever bytes it is made of, however long it is."""
+    name = Path(path).name or str(path)
+    return "".join(c if c.isprintable() else "?" for c in name)
+
+
+def told_apart(paths: Iterable[Path], name: Callable[[Path | str], str] = shown) -> dict[Path, str]:
+    """As `name`, after as many folders as tell those of `paths` apart that have one name: `summer/IMG_001.jpg`."""
     alike: dict[str, list[Path]] = {}
     for path in paths:
         alike.setdefault(path.name, []).append(path)
@@ -41,7 +46,7 @@ def told_apart(paths: Iterable[Path]) -> dict[Path, str]:
         count = next(
             (n for n in range(1, deepest) if len({path.parts[-n:] for path in folders}) == len(folders)), deepest
         )
-        names |= {path: "/".join(map(shown, path.parts[-count:])) for path in group}
+        names |= {path: "/".join(map(name, path.parts[-count:])) for path in group}
     return names
 
 

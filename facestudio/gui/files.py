@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 from PySide6.QtGui import QImage
 
-from facestudio.files import told_apart
+from facestudio.files import told_apart, whole
 from facestudio.gui import work
 from facestudio.gui.jobs import Job, JobQueue
 
@@ -46,7 +46,7 @@ class PhotoFiles(QObject):
         if tuple(paths) == self.paths:
             return
         self.paths = tuple(paths)
-        self.names = told_apart(self.paths)
+        self.names = told_apart(self.paths, whole)
         self._wanted, self._made = [], {}
         self.changed.emit()
 

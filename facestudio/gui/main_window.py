@@ -24,6 +24,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow
 
 from facestudio.errors import DamagedPhoto
+from facestudio.files import whole
 from facestudio.formats import supported_suffix
 from facestudio.gui import window_settings
 from facestudio.gui.actions import ANONYMIZE, GENERATE, RESTORE, Actions
@@ -418,7 +419,8 @@ class MainWindow(QMainWindow):
             self._about_photo.setText(about)
             self._about_zoom.clear()
             return
-        self.setWindowTitle(f"{opened.name}[*] - {APP}" if opened else APP)
+        name = whole(source) if source is not None else opened.name if opened else ""
+        self.setWindowTitle(f"{name}[*] - {APP}" if opened else APP)
         self.setWindowModified(session.unsaved)
         if session.opening:
             self._about_photo.setText(f"Opening {session.opening}…")
@@ -428,7 +430,7 @@ class MainWindow(QMainWindow):
             if step is not None and step.times > 1:
                 size += f", enlarged to {width * step.times} × {height * step.times}"
             made = (made_with(step, session.offers or ()),) if step is not None else ()
-            words = (opened.name, size, opened.photo.format, *made, *opened.photo.notes)
+            words = (name, size, opened.photo.format, *made, *opened.photo.notes)
             self._about_photo.setText("   ".join(words))
         else:
             self._about_photo.setText("Photos stay on this computer.")

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton,
 
 from facestudio.gui.session import Session
 from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.names import NamesDelegate
 
 ICON = QSize(48, 48)
 DRAWN = 160  # px of what is drawn of an icon
@@ -35,7 +36,9 @@ class FilesList(QWidget):
         self.list.setAccessibleName("Photos")
         self.list.setIconSize(ICON)
         self.list.setUniformItemSizes(True)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideNone)  # the delegate leaves out what has no room
+        self.list.setItemDelegate(NamesDelegate(self.list))
+        self.list.setMouseTracking(True)  # the name under the mouse is told in the status line
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.list.itemClicked.connect(self._clicked)
         self.list.itemActivated.connect(self._clicked)
@@ -77,6 +80,7 @@ class FilesList(QWidget):
             item = QListWidgetItem(icon_of(self._theme.pixmap("file", DRAWN, "muted")), names[path])
             item.setData(Qt.ItemDataRole.UserRole, path)
             item.setToolTip(str(path))
+            item.setStatusTip(names[path])
             self.list.addItem(item)
             self._items[path] = item
         self.title.setText(f"{len(self._items)} PHOTOS")
