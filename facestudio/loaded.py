@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from facestudio import checkpoints as store
 from facestudio import device as devices
 from facestudio.checkpoints import Checkpoint
 from facestudio.errors import CheckpointMissing, UsageError
-from facestudio.faces.face import Identity
+from facestudio.faces.face import Face, Identity
 from facestudio.faces.recent import Recent
 from facestudio.judges import ALL, JUDGES, judging, own_marks, reaches
 
@@ -181,6 +183,20 @@ class Loaded:
             lack = f"Nothing is here that knows who {method.checkpoint.id} could draw: it listens to {method.embedder}."
             raise CheckpointMissing(lack, hint="Choose the starter weights, such as --checkpoint starter-prior.")
         return space
+
+    def _reading(self, method: Synthesizer) -> Callable[[np.ndarray, Face], Mapping[str, float]]:
+        """What tells what a face that `method` drew looks like, by the recogniser that it listens to; nothing where that, or the
+        sliders' directions, are not here."""
+        from facestudio.faces.resemblance import READ, Resemblance
+        from facestudio.faces.sliders import Sliders
+
+        known, space = {entry.id: entry for entry in self.checkpoints()}, self._space(method)
+        here = {id for id in (SLIDERS, method.embedder) if id in known and known[id].here}
+        if space is None or here != {SLIDERS, method.embedder} or space.embedder not in known[SLIDERS].conditioned_on:
+            return lambda pixels, face: {}
+        sliders: Sliders = self._keep("sliders", lambda: Sliders.load(known[SLIDERS], known))
+        listener, looks = self._embedder(known[method.embedder]), Resemblance(space, sliders, READ)
+        return lambda pixels, face: looks.named(listener.embed(pixels, face.landmarks))
 
     def _moving(self, method: Synthesizer, settings: Mapping[str, float], real: bool) -> Synthesizer:
         """`method` with its sliders at `settings`; unless the person is `real`, nobody becomes one of the training people."""

@@ -63,6 +63,7 @@ class Picture:
         face: the largest that was found; None when none was. identities: of that face, by judge.
         typical: the cosine that half of the person's other pictures reach, by judge; empty without a face, or without others.
         note: why it is marked, as a sentence; "" when it shows its person.
+        attributes: what the face looks like, by name; empty without a face, or where nothing is read.
     """
 
     photo: Photo
@@ -72,6 +73,7 @@ class Picture:
     identities: Mapping[str, Identity]
     typical: Mapping[str, float] = field(default_factory=dict)
     note: str = ""
+    attributes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,6 +167,7 @@ class Painter:
 
     Args:
         space: for variations of a person. options: of the method. far: the false accept rate of the judges' thresholds.
+        read: what a face in pixels (H, W, 3) uint8 RGB looks like, by name, which decides nothing.
     """
 
     def __init__(
@@ -176,6 +179,7 @@ class Painter:
         options: Any,
         order: Order,
         far: float = 1e-3,
+        read: Callable[[np.ndarray, Face], Mapping[str, float]] = lambda pixels, face: {},
     ) -> None:
         told = [
             judge.id for judge in judges if judge.id in (synthesizer.embedder, *synthesizer.checkpoint.conditioned_on)
@@ -183,7 +187,7 @@ class Painter:
         if told or not judges:
             raise ValueError(f"{synthesizer.id} needs judges that it does not listen to, not {told}")
         self._synthesizer, self._space, self._detector = synthesizer, space, detector
-        self._judges, self._options, self._order = judges, options, order
+        self._judges, self._options, self._order, self._read = judges, options, order, read
         self.successors = Successors(space, order.seed)
         self.strangers = space.strangers
         self.thresholds = {j.id: threshold_at(j.checkpoint.calibration, far, j.id) for j in judges}
@@ -250,10 +254,10 @@ class Painter:
     def _seen(self, pixels: np.ndarray, seed: int, progress: Progress) -> Picture:
         photo = replace(Photo.from_pixels(pixels), synthetic=True)
         face = next(iter(self._detector.detect(photo, progress)), None)
-        identities = {}
-        if face is not None:
-            identities = {judge.id: judge.embed(photo.pixels, face.landmarks) for judge in self._judges}
-        return Picture(photo, seed, 1, face, identities)
+        if face is None:
+            return Picture(photo, seed, 1, None, {})
+        identities = {judge.id: judge.embed(photo.pixels, face.landmarks) for judge in self._judges}
+        return Picture(photo, seed, 1, face, identities, attributes=self._read(photo.pixels, face))
 
     def _judged(self, pictures: Sequence[Picture], place: int) -> Picture:
         """The picture at `place`, with what the judges say of it beside the others."""

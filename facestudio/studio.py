@@ -489,7 +489,7 @@ class Studio(Loaded):
         space, judges, detector = self._people(method), self._judges_of(method), self._detector()
         tables.check_targets(out)
         moved = self._moving(method, recipe.sliders, real=False) if recipe.sliders else method
-        painter = Painter(moved, space, detector, judges, options, order, self.far)
+        painter = Painter(moved, space, detector, judges, options, order, self.far, self._reading(method))
         used = {PEOPLE, DETECTOR, LANDMARKS, *method.checkpoint.uses.values(), *([SLIDERS] if recipe.sliders else ())}
         entries = [method.checkpoint, *(judge.checkpoint for judge in judges)]
         entries += [entry for entry in self.checkpoints() if entry.id in used]

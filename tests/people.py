@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,11 +88,16 @@ def space() -> IdentitySpace:
     return IdentitySpace(network.eval(), "fake", strangers=0.6, copies=0.97)
 
 
-def painter(order: Order, of: IdentitySpace, texture: Texture | None = None) -> Painter:
+def painter(
+    order: Order,
+    of: IdentitySpace,
+    texture: Texture | None = None,
+    read: Callable[[np.ndarray, Face], Mapping[str, float]] = lambda pixels, face: {},
+) -> Painter:
     """A Painter of fakes, with two judges."""
     judges: list[Any] = [FakeEmbedder("one"), FakeEmbedder("two")]
     synthesizer, detector = texture or Texture(), Choosy()
-    return Painter(synthesizer, of, detector, judges, synthesizer.Options(), order)  # type: ignore[arg-type]
+    return Painter(synthesizer, of, detector, judges, synthesizer.Options(), order, read=read)  # type: ignore[arg-type]
 
 
 class Peopled(Studio):

@@ -27,7 +27,7 @@ class PictureRecord:
 
     Attributes:
         file: its name in the person's folder; sha256: of that file, in hexadecimal.
-        seed, tries, note, typical: as of `populating.Picture`.
+        seed, tries, note, typical, attributes: as of `populating.Picture`; of versions that read none there are no attributes.
         score, pose, eyes: of the face: confidence, yaw, pitch and roll in degrees, pixels between the eyes; None without one.
         embeddings: (D,) float32 of unit length by judge; empty without a face.
     """
@@ -42,6 +42,7 @@ class PictureRecord:
     eyes: float | None
     typical: Mapping[str, float] = field(default_factory=dict)
     embeddings: Mapping[str, np.ndarray] = field(default_factory=dict, compare=False)
+    attributes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def record_of(
                 None if face is None else round(face.interocular, 2),
                 picture.typical,
                 {judge: identity.embedding for judge, identity in picture.identities.items()},
+                dict(picture.attributes),
             )
         )
     nobody = person.nobody
@@ -155,8 +157,9 @@ def record_of(
 
 def _picture(content: Mapping[str, Any]) -> PictureRecord:
     embeddings = {judge: _unpacked(text) for judge, text in content["embeddings"].items()}
-    pose = content["pose"]
-    return PictureRecord(**{**content, "embeddings": embeddings, "pose": None if pose is None else tuple(pose)})
+    attributes = {str(name): float(value) for name, value in content.get("attributes", {}).items()}
+    pose = None if content["pose"] is None else tuple(content["pose"])
+    return PictureRecord(**{**content, "embeddings": embeddings, "attributes": attributes, "pose": pose})
 
 
 def _packed(value: Any) -> str:

@@ -70,6 +70,12 @@ class Measured:
         """How many people are not those who were planned."""
         return sum(person.anew > 0 for person in self.people)
 
+    @cached_property
+    def attributes(self) -> tuple[str, ...]:
+        """What was read in pictures, by name."""
+        seen = (picture.attributes for person in self.people for picture in person.pictures)
+        return tuple(dict.fromkeys(name for each in seen for name in each))
+
     @property
     def faces(self) -> int:
         """In how many a face was found."""
@@ -172,6 +178,9 @@ def _person(measured: Measured, index: int) -> dict[str, Any]:
         "seconds": round(person.seconds, 2),
         "drawn anew": len(person.given_up),
     }
+    for name in measured.attributes:
+        values = [picture.attributes[name] for picture in person.pictures if name in picture.attributes]
+        row[name] = float(np.mean(values)) if values else None
     double = measured.doubles.nearest.get(person.number)
     if double is not None:
         row |= {"looks most like": folder.folder_name(double.number), "by": double.judge}
@@ -193,6 +202,7 @@ def _picture(measured: Measured, person: PersonRecord, place: int) -> dict[str, 
     index = measured.rows.get((person.number, place))
     yaw, pitch, roll = picture.pose or (None, None, None)
     row: dict[str, Any] = {
+        **dict.fromkeys(measured.attributes),
         "picture": f"{person.name}/{picture.file}",
         "person": person.name,
         "seed": picture.seed,
@@ -200,6 +210,7 @@ def _picture(measured: Measured, person: PersonRecord, place: int) -> dict[str, 
         "face found": "no" if picture.score is None else "yes",
         **{"score": picture.score, "yaw": yaw, "pitch": pitch, "roll": roll, "eyes apart": picture.eyes},
         "remark": picture.note,
+        **picture.attributes,
     }
     for judge, pairs in measured.pairs.items():
         row[f"{judge} mean"] = None if index is None else float(pairs.own_mean[index])

@@ -193,6 +193,12 @@ class IdentitySpace:
             "Everybody near this place is like somebody whom the weights were trained on.", hint="Take another person."
         )
 
+    @property
+    def middle(self) -> np.ndarray:
+        """(D,) mean of the unit identities of real people."""
+        found: np.ndarray = self._people.middle.numpy()
+        return found
+
     def reading(self, direction: np.ndarray) -> np.ndarray:
         """The vector (D,) whose product with an identity says how far that lies in `direction` (D,), free of what else people
         vary in, and in their standard deviations (Fisher's linear discriminant)."""

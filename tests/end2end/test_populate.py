@@ -42,6 +42,9 @@ def test_people_who_do_not_exist_with_the_weights_that_ship(tmp_path: Path, caps
     for row in people:
         assert float(row["nearest other person"]) < threshold and float(row["nearest training person"]) < 0.5
     assert sum(row["face found"] == "yes" for row in pictures) >= 3
+    for name in ("age", "gender", "hair", "beard", "glasses", "smile", "mouth"):
+        assert all(bool(row[name]) == (row["face found"] == "yes") for row in pictures)
+        assert all(abs(float(row[name])) < 6 for row in pictures if row[name])
     with np.load(out / "embeddings.npz", allow_pickle=False) as arrays:
         assert {"identities", "people", "pictures", *judges} == set(arrays)
     with Image.open(out / "0002" / "000.png") as image:

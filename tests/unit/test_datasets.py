@@ -22,6 +22,7 @@ from facestudio.datasets.records import PersonRecord
 from facestudio.datasets.running import Drawn, Shard, Writing
 from facestudio.datasets.tables import EMBEDDINGS, PAGE, PEOPLE, PICTURES, check_targets, look
 from facestudio.errors import FaceStudioError, UnwritableOutput, UsageError
+from facestudio.faces.face import Face
 from facestudio.faces.people import IdentitySpace
 from facestudio.journal import Journal
 from facestudio.populating import NO_FACE, Order, plan, seed_of
@@ -107,6 +108,30 @@ def test_tables_have_a_line_a_person_and_a_line_a_picture(whole: Path, identitie
         assert float(row["unusualness"]) == pytest.approx(nobody.unusual, abs=1e-5)
         cosines = [float(nobody.identity.embedding @ o.identity.embedding) for o in planned if o is not nobody]
         assert float(row["nearest other person"]) == pytest.approx(max(cosines), abs=1e-5)
+
+
+def test_tables_say_what_faces_look_like_where_that_is_read(identities: IdentitySpace, tmp_path: Path) -> None:
+    order, texture = Order(2, 2, seed=5), Texture(blank={seed_of(5, 2, 1, attempt) for attempt in range(3)})
+
+    def read(pixels: np.ndarray, face: Face) -> dict[str, float]:
+        return {"age": float(pixels.mean()), "hair": face.interocular}
+
+    drawing, recipe = painter(order, identities, texture, read), Recipe("texture-weights", "texture", {"steps": 3}, 5)
+    running.run(tmp_path, plan(identities, order), drawing, order, recipe, settings=SETTINGS)
+    write_report(tmp_path)
+    people, pictures = rows(tmp_path / PEOPLE), rows(tmp_path / PICTURES)
+    seen = [np.asarray(Image.open(tmp_path / row["picture"])).mean() for row in pictures]
+    assert [float(row["age"]) for row in pictures[:3]] == pytest.approx(seen[:3], abs=1e-4)
+    assert pictures[3]["face found"] == "no" and pictures[3]["age"] == pictures[3]["hair"] == ""
+    assert [float(row["age"]) for row in people] == pytest.approx([np.mean(seen[:2]), seen[2]], abs=1e-4)
+    path = tmp_path / "0001" / "person.json"  # as versions wrote it that read nothing
+    record = json.loads(path.read_text())
+    for picture in record["pictures"]:
+        del picture["attributes"]
+    path.write_text(json.dumps(record))
+    write_report(tmp_path)
+    assert [bool(row["age"]) for row in rows(tmp_path / PEOPLE)] == [False, True]
+    assert [bool(row["age"]) for row in rows(tmp_path / PICTURES)] == [False, False, True, False]
 
 
 def test_the_embeddings_are_those_that_the_tables_speak_of(whole: Path) -> None:

@@ -53,6 +53,18 @@ def test_a_look_is_read_in_deviations_and_free_of_what_else_varies() -> None:
     )
 
 
+def test_looks_are_named_and_0_is_the_average_of_real_people() -> None:
+    people = space()
+    looks = Resemblance(people, sliders(), ("hair", "age"))
+    named = [looks.named(people.draw(seed)) for seed in range(200)]
+    assert list(named[0]) == ["hair", "age"]
+    for place, look in enumerate(named[0]):
+        values = np.array([one[look] for one in named])
+        assert abs(values.mean()) < 0.3 and values.std() == pytest.approx(1.0, rel=0.3)
+        read = [looks.of(people.draw(seed))[place] for seed in (0, 1)]
+        assert values[1] - values[0] == pytest.approx(read[1] - read[0], abs=2e-3)
+
+
 def test_sliders_of_another_recogniser_are_refused() -> None:
     with pytest.raises(CheckpointMismatch, match="another"):
         Resemblance(space(), sliders("another"))
