@@ -64,6 +64,9 @@ def test_two_photos_are_compared_and_another_face_is_chosen(
     assert "both recognisers agree" in dialog.sentence.text()
     assert dialog.quality.text() == "Recognisable: 80% and 80%"
     assert len(dialog.gauge.verdicts) == 2
+    assert [line.partition(";")[0] for line in dialog.gauge.toolTip().splitlines()[:2]] == [
+        f"{verdict.title}: cosine {verdict.cosine:.3f}, same person" for verdict in dialog.gauge.verdicts
+    ]
     assert [chooser.faces.count() for chooser in dialog.choosers] == [len(FACES)] * 2
     dialog.choosers[1].faces.setCurrentRow(1)
     compared(qtbot, dialog)

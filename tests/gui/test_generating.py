@@ -331,6 +331,9 @@ def test_each_picture_says_how_alike_it_is(
     assert readout.seed.text() == "Seed 8"
     assert [v.embedder for v in readout.gauge.verdicts] == ["judge-a", "judge-b"]
     assert readout.gauge.isVisible()
+    for verdict in readout.gauge.verdicts:
+        assert f"{verdict.title}: cosine {verdict.cosine:.3f}, " in readout.gauge.toolTip()
+    assert readout.gauge.toolTip().endswith("(Ctrl+I).")
     assert len(readout.cosines) == 2
     assert f"{portrait.similarity['judge-b']:.2f}" in readout.cosines[1].text()
     assert readout.words.text().lower() in said(page, 1, Qt.ItemDataRole.AccessibleTextRole)

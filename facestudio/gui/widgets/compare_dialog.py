@@ -120,6 +120,7 @@ class CompareDialog(QDialog):
         made = self.comparing.comparison
         summary = made.summary if made else None
         self.gauge.show_verdicts(summary.verdicts if summary else ())
+        self.gauge.explain("A click shows what the figures rest on.")
         self.gauge.setVisible(summary is not None)
         self.figures.setEnabled(summary is not None)
         self.words.setVisible(summary is not None)

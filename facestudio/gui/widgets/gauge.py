@@ -9,7 +9,7 @@ from PySide6.QtGui import QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from facestudio.faces.identity import CHANGED, SAME, Verdict
-from facestudio.faces.panel import Summary
+from facestudio.faces.panel import Summary, between_photos
 from facestudio.gui.theme import Theme
 
 LOWEST, HIGHEST = -0.2, 1.0
@@ -45,6 +45,15 @@ class Gauge(QWidget):
         self.setAccessibleName("; ".join(self._spoken(verdict) for verdict in self.verdicts))
         self.updateGeometry()
         self.update()
+
+    def explain(self, more: str) -> None:
+        """Say under the pointer the raw cosines of two photos' verdicts, and then `more`."""
+        lines = (
+            f"{verdict.title or verdict.embedder}: cosine {verdict.cosine:.3f}, {between_photos(verdict.words)}; "
+            f"same person from {verdict.threshold:.3f}"
+            for verdict in self.verdicts
+        )
+        self.setToolTip("\n".join([*lines, more]))
 
     def _spoken(self, verdict: Verdict) -> str:
         known = self.to_reference.get(verdict.embedder)

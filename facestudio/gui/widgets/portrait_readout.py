@@ -51,7 +51,6 @@ class PortraitReadout(QWidget):
             label.setTextFormat(Qt.TextFormat.PlainText)
         self.gauge = Gauge(theme)
         self.gauge.setFixedWidth(GAUGE)
-        self.gauge.setToolTip("What the figures rest on (Ctrl+I)")
         self.cosines: list[QLabel] = []
         self.copy, self.again, self.vary = QToolButton(), QToolButton(), QToolButton()
         self.pins = {name: QToolButton() for name in PINS}
@@ -153,6 +152,7 @@ class PortraitReadout(QWidget):
         self.words.setVisible(bool(portrait and words_of(portrait)))
         self.gauge.setVisible(summary is not None)
         self.gauge.show_verdicts(summary.verdicts if summary else ())
+        self.gauge.explain("A click shows what the figures rest on (Ctrl+I).")
         self._list_cosines(portrait)
         self.sentence.setText(CHOOSE if portrait is None else sentence_of(portrait))
         if portrait is not None:
