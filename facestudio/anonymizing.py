@@ -44,7 +44,7 @@ from facestudio.faces.detect import Detector
 from facestudio.faces.duplicates import OVERLAP, overlap, same_face
 from facestudio.faces.face import AlignedFace, Face
 from facestudio.faces.identity import Embedder
-from facestudio.faces.overlooked import overlooked
+from facestudio.faces.overlooked import half_hidden, overlooked
 from facestudio.faces.panel import Panel
 from facestudio.faces.paste import covered, paste, touched
 from facestudio.faces.seethrough import levelled, over_papers, unseen
@@ -335,6 +335,8 @@ class _Work:
                 missed = tuple(one for one in found if not self._is_known(one))
                 known = (*self._faces, *(one for one in found if not self._is_denied(one)))
                 missed += overlooked(after.pixels, glimpses, known, self._detector, self._progress)
+                covered_up = half_hidden(after.pixels, glimpses, known, self._detector, self._progress)
+                missed += tuple(one for one in covered_up if not self._is_denied(one))
                 after = self._without_traces(after)
                 return after, (*missed, *self._seen_through(after, missed))
 

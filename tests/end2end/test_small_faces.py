@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from benchmarks.disguises import COLOURS, disguised
 from facestudio.anonymizing import UNSURE
 from facestudio.cli.main import run
 from facestudio.faces.face import Face
@@ -18,6 +19,7 @@ from facestudio.faces.looks import looks_at
 from facestudio.faces.overlooked import overlooked
 from facestudio.photo import Photo
 from facestudio.progress import Progress
+from facestudio.recipe import Recipe
 from facestudio.reporting import read_records
 from facestudio.studio import Studio
 from tests import fakes
@@ -117,3 +119,19 @@ def test_small_blurred_faces_of_a_group_that_the_close_look_refuses_are_pointed_
     )
     assert seen < 0.5 * len(laid) and pointed_out > 0.8 * len(laid)  # 0 and 34 of 35 with the weights of 2026-11-26
     assert not any(max(overlap(face.box, box) for box in laid) < 0.2 for face in again)
+
+
+def test_a_face_behind_a_mask_and_dark_glasses_is_pointed_out(
+    studio: Studio, portrait: tuple[np.ndarray, Face]
+) -> None:
+    pixels, face = portrait
+    left, top, right, bottom = 90, 0, 350, 300
+    for colour in COLOURS:
+        photo = Photo(disguised(pixels, face.landmarks, True, True, colour)[top:bottom, left:right])
+        found = studio.detect(photo, unsure=True)
+        assert not found, "nobody works on it"
+        result = studio.anonymize(photo, found, Recipe("solid", "solid"))
+        (missed,) = result.missed
+        assert overlap(missed.box, face.box - [left, top, left, top]) > 0.3 and result.status == "needs review"
+    clean = Photo(pixels[top:bottom, left:right])
+    assert studio.anonymize(clean, studio.detect(clean, unsure=True), Recipe("solid", "solid")).status == "verified"

@@ -9,7 +9,7 @@ import pytest
 
 from facestudio.faces.detect import GLIMPSED, Detector
 from facestudio.faces.face import Face
-from facestudio.faces.overlooked import MOST, SEEN, SMALL, overlooked
+from facestudio.faces.overlooked import MOST, SEEN, SMALL, half_hidden, overlooked
 from facestudio.progress import Cancelled, Progress
 from tests.unit.test_detect import Spots, scene
 
@@ -94,3 +94,35 @@ def test_a_survey_tells_what_the_network_glimpsed_also_in_tiles_and_finds_the_sa
         (glimpse,) = glimpses
         assert np.abs(glimpse.box - (499.5, 599.5, 529.5, 635.5)).max() < 2
     assert detector(logit=-3.0).survey(small)[1] == ()
+
+
+class LeftOnly(Spots):
+    """Sees nothing in a picture that is brighter on its right half."""
+
+    def forward(self, x: Any) -> Any:
+        half = x.shape[3] // 2
+        logit = self.logit
+        self.logit = logit if x[..., :half].sum() >= x[..., half:].sum() else -9.0
+        try:
+            return super().forward(x)
+        finally:
+            self.logit = logit
+
+
+def behind(pixels: np.ndarray, glimpses: list[Face], known: Any = (), of: Detector | None = None) -> Any:
+    return half_hidden(pixels, glimpses, known, of or detector(by=0.0), Progress())
+
+
+def test_a_large_face_that_the_close_look_refuses_is_pointed_out_where_the_network_sees_it_in_every_view() -> None:
+    pixels, glimpses = scene(400, 300, [(120, 60, 90, 110)]), [place(120, 60, 90, 110)]
+    of = detector(by=0.0)
+    assert of.detect(pixels) == ()
+    (face,) = behind(pixels, glimpses, of=of)
+    assert face.score == pytest.approx(1 / (1 + np.exp(-2.0)), abs=1e-3)
+    assert np.array_equal(face.box, glimpses[0].box)
+    assert behind(pixels, glimpses, [place(110, 50, 100, 120)]) == (), "somebody works on that one"
+    assert behind(pixels, [place(120, 60, 20, 20)]) == (), "what is small is looked at otherwise"
+    assert behind(pixels, [place(260, 60, 90, 110)]) == () and behind(pixels, []) == ()
+    one_way = Detector(LeftOnly(2.0), finder=Doubting(0.0))  # type: ignore[arg-type]
+    uneven = scene(400, 300, [(120, 60, 90, 110), (90, 20, 10, 230)])
+    assert behind(uneven, glimpses, of=one_way) == (), "half of the views are not enough"
