@@ -26,11 +26,6 @@ from facestudio.progress import Progress
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-__all__ = [
-    *("MANIFEST", "Checkpoint", "File"),
-    *("checkpoint", "glance", "lacking", "load_into", "load_manifest", "read", "verify"),
-]
-
 MANIFEST = "manifest.toml"
 _AGAIN = "Install Face Studio again; its starter weights come with it."
 _COUNTER = "num_batches_tracked"  # of batch normalisation: counts training steps, is never exported

@@ -26,7 +26,7 @@ from facestudio.secret import Secret, check_place
 
 if TYPE_CHECKING:
     from facestudio.anonymized import Anonymized
-    from facestudio.batch import Outcome
+    from facestudio.outcomes import Outcome
     from facestudio.studio import Studio
 
 

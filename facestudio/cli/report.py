@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from facestudio.batch import Outcome, face_record
 from facestudio.cli.console import printable
 from facestudio.cli.face_table import face_lines
 from facestudio.cli.opening import lacks
@@ -20,6 +19,7 @@ from facestudio.faces.face import Face
 from facestudio.faces.panel import Summary, between_photos
 from facestudio.generating import Portrait
 from facestudio.metadata import KEEP, saved_words
+from facestudio.outcomes import Outcome, face_record
 from facestudio.photo import SUFFIXES, Photo
 from facestudio.planning import LeftOut
 from facestudio.results import Comparison, FaceResult

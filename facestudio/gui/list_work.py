@@ -16,7 +16,7 @@ from facestudio.files import shown
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
-    from facestudio.batch import Outcome
+    from facestudio.outcomes import Outcome
     from facestudio.photo import Photo
     from facestudio.recipe import Recipe
     from facestudio.results import Result

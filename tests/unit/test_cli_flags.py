@@ -15,12 +15,12 @@ from PIL import Image
 from rich.console import Console
 from typer.testing import CliRunner
 
-from facestudio.batch import Outcome
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import _flag, method_fields, options_given, parse_box, parse_faces, with_method_options
 from facestudio.cli.main import run
 from facestudio.cli.report import detection_text, outcome_text
 from facestudio.errors import UsageError
+from facestudio.outcomes import Outcome
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
 from facestudio.studio import Studio

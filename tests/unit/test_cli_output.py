@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from facestudio.batch import Outcome
 from facestudio.cli.main import run
 from facestudio.cli.report import detection_text, outcome_text, run_text
 from facestudio.errors import FaceStudioError
+from facestudio.outcomes import Outcome
 from facestudio.planning import LeftOut
 from facestudio.studio import Studio
 from tests.fakes import picture, write_picture

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from facestudio.batch import Outcome
 from facestudio.cli.face_table import NOBODY, face_lines
 from facestudio.cli.report import outcome_text
 from facestudio.faces.identity import Verdict
 from facestudio.faces.panel import UNJUDGED, Summary
+from facestudio.outcomes import Outcome
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
 from facestudio.results import FaceResult

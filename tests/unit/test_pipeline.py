@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facestudio.batch import face_record
 from facestudio.errors import NoFaceFound, UsageError
 from facestudio.faces.components import Choice, Explanation
 from facestudio.faces.face import FFHQ_256, AlignedFace, similarity
+from facestudio.outcomes import face_record
 from facestudio.photo import Photo
 from facestudio.pipeline import compare, face_seed, restore, restore_aligned
 from facestudio.progress import Cancelled, Progress, Update

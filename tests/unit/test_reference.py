@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facestudio.batch import face_record
 from facestudio.errors import UsageError
 from facestudio.faces.face import Face, Identity
+from facestudio.outcomes import face_record
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
 from facestudio.recipe import Recipe

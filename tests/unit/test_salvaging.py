@@ -12,10 +12,10 @@ import pytest
 from PIL import Image
 
 from facestudio import pipeline
-from facestudio.batch import Outcome
 from facestudio.cli.main import run
 from facestudio.errors import DamagedPhoto, NoFaceFound, UnreadablePhoto, UsageError
 from facestudio.metadata import read_recipe
+from facestudio.outcomes import Outcome
 from facestudio.photo import Photo
 from facestudio.recipe import Recipe
 from facestudio.salvaging import Damage, words_of
