@@ -21,35 +21,29 @@ import numpy as np
 
 from facestudio.anonymized import (
     ASKED,
-    FAILED,
-    FALLBACK,
-    HIDDEN,
     LEFT,
     NOT_A_FACE,
     NOT_CHOSEN,
     PUT_BACK,
-    REVIEW,
     SKIPPED,
     UNCHANGED,
-    UNVERIFIED,
-    VERIFIED,
     Anonymized,
     AnonymizedFace,
-    Try,
 )
 from facestudio.casting import Cast
+from facestudio.course import Course
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.align import align, transform
 from facestudio.faces.detect import Detector
 from facestudio.faces.duplicates import OVERLAP, overlap, same_face
-from facestudio.faces.face import AlignedFace, Face
+from facestudio.faces.face import Face
 from facestudio.faces.identity import Embedder
 from facestudio.faces.overlooked import half_hidden, overlooked
 from facestudio.faces.panel import Panel
-from facestudio.faces.paste import covered, paste, touched
+from facestudio.faces.paste import covered
 from facestudio.faces.seethrough import levelled, over_papers, unseen
 from facestudio.faces.tone import colourless, in_tone, without_colour
-from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Finding, Said, Verifier
+from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Said, Verifier
 from facestudio.methods.base import Anonymizer, Obscurer
 from facestudio.options import validate
 from facestudio.photo import Photo
@@ -60,7 +54,6 @@ from facestudio.trying import Wanted, is_tiny, steps_of
 FOUND = 0.3  # score from which a face is worked on: a false one costs a patch of the photo, a missed one a person
 UNSURE = 0.2  # score from which a face that nobody worked on is pointed out
 TRIES = 4
-COVERED = 0.9  # part of a tiny face's box below a block; its corners may stand out, in which there is no face
 WITHIN = 0.5  # part of a box inside of a known face's box from which it shows that face
 
 
@@ -130,7 +123,7 @@ def anonymize(
         }
         todo = {n: wanted.get(n, usual[n]) for n in chosen}
         cast = cast or Cast()
-        courses = [_Course(n, faces[n], each, verifier, cast) for n, each in todo.items() if each.steps != ()]
+        courses = [Course(n, faces[n], each, verifier, cast) for n, each in todo.items() if each.steps != ()]
         denied = [n for n, each in todo.items() if _is_denied(each)]
         real = [face for n, face in enumerate(faces) if n not in denied]
         work = _Work(photo, real, [faces[n] for n in denied], courses, detector, verifier, progress)
@@ -159,145 +152,6 @@ def _not_chosen(face: Face, index: int, leave: bool) -> AnonymizedFace:
     return AnonymizedFace(face, index, SKIPPED, NOT_CHOSEN, {}, {})
 
 
-class _Course:
-    """Where one face stands: what is tried now, what was tried before, and how it looks."""
-
-    def __init__(self, index: int, face: Face, wanted: Wanted, verifier: Verifier, cast: Cast) -> None:
-        self.index, self.face = index, face
-        self.shown, self._decisions = wanted.shown, wanted.decisions
-        self._cast, self._person = cast, wanted.person
-        steps = iter(wanted.steps)
-        self.step = next(steps)
-        self.crop: AlignedFace | None = None
-        self.said_of_crop: Said = {}
-        self.finding: Finding | None = None
-        self.found_again: Face | None = None
-        self.covered = False  # whether it is tiny, and its box below what is laid over it
-        self._steps, self._verifier = steps, verifier
-        self._tries = list(wanted.earlier)
-        verifier.leave_out(index, self.step.method.checkpoint.conditioned_on)
-
-    @property
-    def passed(self) -> bool:
-        """Whether what the face shows now is enough."""
-        return self.finding is not None and (self.step.passes(self.finding) or self.buried)
-
-    @property
-    def buried(self) -> bool:
-        """Whether the face is tiny and lies below the largest block, where nobody finds it again: what recognisers still say
-        is of what lies around, so it is no reason to have it looked at."""
-        whole = self.covered and self.found_again is None and self.step.strongest
-        return self.step.erases and whole and self.finding is not None and self.finding.judged
-
-    def advance(self, obstacle: str, finding: Finding | None = None) -> bool:
-        """Give up this step because of `obstacle` for the next one, and say whether there is one; else the last stays.
-
-        Where nobody can judge the face, only what leaves nothing of it is worth another try.
-        """
-        hopeless = not self._verifier.known_before(self.index)
-        for step in self._steps:
-            if not hopeless or step.last_resort or step.erases:
-                self._note(obstacle, finding)
-                self.step, self.crop, self.finding, self.shown = step, None, None, None
-                self._verifier.leave_out(self.index, step.method.checkpoint.conditioned_on)
-                return True
-        return False
-
-    def lay(self, photo: Photo) -> Photo:
-        """`photo` with the face as it is shown now; without a crop, the photo as it is."""
-        if self.crop is None:
-            return photo
-        if is_tiny(self.face.box):
-            left, top, right, bottom = np.rint(self.face.box).astype(int).clip(0)
-            box = covered(photo, self.crop, self.step.mask)[top : bottom + 1, left : right + 1]
-            self.covered = box.size > 0 and float(box.mean()) >= COVERED
-        if self.shown is None:
-            return paste(photo, self.crop, mask=self.step.mask)
-        where = touched(photo, self.crop, self.step.mask)  # as it was written: pasted once more it would be blurred
-        return photo.with_pixels(np.where(where[..., None], self.shown.pixels, photo.pixels))
-
-    def made(self, before: AlignedFace, progress: Progress) -> AlignedFace:
-        """What this step makes of the crop `before`, or made of it earlier."""
-        if self.shown is not None:
-            return align(self.shown, self.face, self.step.method.template)
-        step = self.step
-        method = self._cast.told(step.method, self.index, before, step.seed, step.another)
-        self._person = "" if step.obscurer is not None else self._cast.token(self.index)
-        return method(before, step.options, progress, step.seed)
-
-    def fail(self, obstacle: str) -> None:
-        """The last step failed, so that there is nothing to show."""
-        self._note(obstacle, None)
-
-    def _note(self, obstacle: str, finding: Finding | None) -> None:
-        looks = finding.looks if finding is not None else {}
-        cosines = {look: {judge: one.cosine for judge, one in said.items()} for look, said in looks.items()}
-        step = self.step
-        tried = Try(step.method.id, asdict(step.options), step.seed, obstacle, cosines, step.method.checkpoint.id)
-        self._tries.append(tried)
-
-    def result(self, before: Photo, after: Photo, panel: Panel | None) -> AnonymizedFace:
-        """What became of the face."""
-        if self.crop is None or self.finding is None:
-            failed = self._tries[-1].obstacle
-            return AnonymizedFace(
-                *(self.face, self.index, FAILED, failed, {}, {}), tries=tuple(self._tries), decisions=self._decisions
-            )
-        finding, step = self.finding, self.step
-        obstacle = None if self.passed else finding.obstacle
-        left = self._decisions[-1:] == (LEFT,)
-        self._note("" if self.passed else finding.obstacle, finding)
-        template = step.method.template
-        status = VERIFIED if self.passed else LEFT if left else REVIEW
-        if self.passed and step.last_resort:
-            status = FALLBACK
-        if left and obstacle is not None:
-            obstacle = f"{UNVERIFIED} {obstacle}"
-        return AnonymizedFace(
-            self.face,
-            self.index,
-            status,
-            obstacle,
-            {name: one.cosine for name, one in finding.worst.items()},
-            dict(finding.worst),
-            finding.summary(panel),
-            align(before, self.face, template),
-            align(after, self.face, template),
-            self._notes(finding),
-            method=step.method.id,
-            tries=tuple(self._tries),
-            erased=step.erases,
-            generative=step.obscurer is None,
-            found_again=self.found_again,
-            decisions=self._decisions,
-            person=self._person,
-            fallback=step.last_resort,
-        )
-
-    def _notes(self, finding: Finding) -> tuple[str, ...]:
-        """What a person should read beside the result."""
-        notes = []
-        if self.step.last_resort and self._decisions[-1:] == (HIDDEN,):
-            notes.append(f"Hidden by {self.step.method.id}, because a person decided so.")
-        elif self.step.last_resort:
-            first = self._tries[0]
-            alike = sum(one.method == first.method for one in self._tries)
-            why = next((one.obstacle for one in reversed(self._tries) if one.method == first.method), first.obstacle)
-            times = "one try" if alike == 1 else f"{alike} tries"
-            notes.append(
-                f"Hidden by {self.step.method.id}, because it was not verified after {times} with {first.method}. {why}"
-            )
-        if not finding.known_before and self.step.erases:
-            notes.append("It was too poor to be recognised before, and nothing of it is left.")
-        elif self.step.erases and finding.obstacle and self.buried:
-            notes.append(f"Nothing of it is left: what is said of it is of what lies around it. {finding.obstacle}")
-        elif finding.unknown_after and finding.quality is not None:
-            notes.append(
-                f"Nobody can be recognised in it any more ({finding.quality[1]:.0%}, {finding.gate:.0%} is needed)."
-            )
-        return tuple(notes)
-
-
 class _Work:
     """One photo on its way; see `anonymize`. `denied`: what the detector takes for faces and a person does not."""
 
@@ -306,7 +160,7 @@ class _Work:
         photo: Photo,
         faces: Sequence[Face],
         denied: Sequence[Face],
-        courses: Sequence[_Course],
+        courses: Sequence[Course],
         detector: Detector,
         verifier: Verifier,
         progress: Progress,
@@ -348,7 +202,7 @@ class _Work:
         """Whether a detection is in the very place of what a person took for no face, and not only within it."""
         return any(overlap(one.box, face.box) >= OVERLAP for face in self._denied)
 
-    def _changed(self, course: _Course, after: Photo) -> Photo:
+    def _changed(self, course: Course, after: Photo) -> Photo:
         """`after` with the face changed so that no judge knows its crop, or by the last thing there is to try."""
         while True:
             step = course.step
