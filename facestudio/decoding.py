@@ -7,6 +7,7 @@ knows no window, no saving and no colour arithmetic.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import IO
 
@@ -71,10 +72,17 @@ class Decoded:
     damage: Damage | None = None
 
 
-def decode(file: IO[bytes], name: str, max_megapixels: float, salvaged: bool = False) -> Decoded:
+def decode(
+    file: IO[bytes],
+    name: str,
+    max_megapixels: float,
+    salvaged: bool = False,
+    reading: Callable[[float], None] | None = None,
+) -> Decoded:
     """Decode the photo in `file`; UnreadablePhoto in one sentence about `name` when that cannot be done.
 
-    DamagedPhoto when part of it may be readable; with `salvaged` that part is read, and it is said which.
+    DamagedPhoto when part of it may be readable; with `salvaged` that part is read, and it is said which. `reading` is called
+    once all is read, and may raise Cancelled.
     """
     try:
         image = open_image(file)
@@ -86,6 +94,8 @@ def decode(file: IO[bytes], name: str, max_megapixels: float, salvaged: bool = F
             bits = _bits(image)
             image.load()
             _check_size(image.size, name, max_megapixels)
+            if reading is not None:
+                reading(1.0)
             return _decoded(image, file, name, bits)
         except MemoryError as error:
             message = f"{name} is too large for this computer's memory."

@@ -14,7 +14,7 @@ import shutil
 import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from facestudio.errors import DiskFull, UnreadablePhoto, UnwritableOutput
 
@@ -82,6 +82,23 @@ def open_regular(path: Path) -> IO[bytes]:
         file.close()
         raise
     return file
+
+
+class Watched:
+    """A `file` of which each read first tells `reading` which share of it was read, 0..1; what that raises ends the reading."""
+
+    def __init__(self, file: IO[bytes], reading: Callable[[float], None]) -> None:
+        self._file, self._reading = file, reading
+        self._size = max(os.fstat(file.fileno()).st_size, 1)
+        self._most = 0.0  # some decoders go back
+
+    def read(self, size: int = -1) -> bytes:
+        self._most = max(self._most, min(self._file.tell() / self._size, 1.0))
+        self._reading(self._most)
+        return self._file.read(size)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 def same_file(a: Path, b: Path) -> bool:

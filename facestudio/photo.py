@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from facestudio.colour import Colour, enlarged
 from facestudio.decoding import Decoded, decode, deep_note
 from facestudio.encoding import Picture, encode
 from facestudio.errors import DamagedPhoto, UnreadablePhoto, UnwritableOutput, UsageError
-from facestudio.files import open_regular, same_file, shown, write_beside
+from facestudio.files import Watched, open_regular, same_file, shown, write_beside
 from facestudio.formats import SUFFIXES, WITH_CMYK, WITHOUT_ALPHA, WORDS, format_name, mistyped, supported_suffix
 from facestudio.icc import anonymous
 from facestudio.metadata import Metadata, for_output
@@ -82,16 +82,26 @@ class Photo:
                 object.__setattr__(self, name, array)
 
     @classmethod
-    def open(cls, path: Path | str, max_megapixels: float = 150.0, *, salvage: bool = False) -> Photo:
+    def open(
+        cls,
+        path: Path | str,
+        max_megapixels: float = 150.0,
+        *,
+        salvage: bool = False,
+        reading: Callable[[float], None] | None = None,
+    ) -> Photo:
         """Read a photo's file; UnreadablePhoto in one plain sentence when that cannot be done.
 
         What the file holds decides how it is read, never its name. A larger photo is refused before it is decoded. With
         `salvage` what is readable of a damaged file is read (JPEG, PNG, TIFF), which is refused otherwise; see `damage`.
+        `reading` is told again and again which share of the file was read, 0..1, and may raise Cancelled: JPEG, PNG, GIF, BMP and
+        plain TIFF are read in portions, the others in one.
         """
         path = Path(path)
         with open_regular(path) as file:
             try:
-                return cls._of(decode(file, shown(path), max_megapixels, salvage), path)
+                watched = file if reading is None else cast(IO[bytes], Watched(file, reading))
+                return cls._of(decode(watched, shown(path), max_megapixels, salvage, reading), path)
             except DamagedPhoto as error:
                 error.path = path
                 raise

@@ -72,9 +72,10 @@ class Studio(Loaded):
 
     # ---- photos and faces
 
-    def open(self, path: Path | str, *, salvage: bool = False) -> Photo:
-        """Read a photo; PhotoError in one sentence when it cannot be read. `salvage`: what is readable of a damaged file."""
-        return Photo.open(Path(path), max_megapixels=self.max_megapixels, salvage=salvage)
+    def open(self, path: Path | str, *, salvage: bool = False, reading: Callable[[float], None] | None = None) -> Photo:
+        """Read a photo; PhotoError in one sentence when it cannot be read. `salvage`: what is readable of a damaged file.
+        `reading`: as of `Photo.open`."""
+        return Photo.open(Path(path), max_megapixels=self.max_megapixels, salvage=salvage, reading=reading)
 
     def detect(self, photo: Photo, progress: Progress | None = None, *, unsure: bool = False) -> tuple[Face, ...]:
         """The faces of `photo`, largest first; an empty tuple when there is none. `unsure`: behind them those of a lower score

@@ -188,7 +188,7 @@ def restore(
             planned=batch.Plan(planned.items),
             journal=Journal(output, json.dumps(settings)) if resume else None,
             resume=resume,
-            reading=partial(opened, studio, salvage=salvage),
+            reading=partial(opened, studio, salvage=salvage, progress=progress),
         )
     if said := reports.run_text(outcomes, planned.left_out):
         screen.say(said)
@@ -218,7 +218,7 @@ def detect(
         for path in progress.track(paths, "Photos"):
             started = time.perf_counter()
             try:
-                photo = opened(studio, path, salvage)
+                photo = opened(studio, path, salvage, progress)
                 found = studio.detect(photo, progress)
                 faces = with_boxes(studio, photo, found, boxes, progress, None if as_json else screen)
                 record = reports.detection_record(path, faces, time.perf_counter() - started, photo=photo)
@@ -248,7 +248,7 @@ def compare(
     screen = Screen(quiet)
     studio = Studio(device, far=far, judges=judges)
     with screen.progress() as progress:
-        comparison = studio.compare(opened(studio, a, salvage), opened(studio, b, salvage), progress)
+        comparison = studio.compare(*(opened(studio, path, salvage, progress) for path in (a, b)), progress)
     if as_json:
         screen.put(json.dumps(reports.comparison_record(a, b, comparison)))
     else:

@@ -10,6 +10,7 @@ import typer
 from facestudio.errors import DamagedPhoto
 from facestudio.faces.face import Face
 from facestudio.photo import Photo
+from facestudio.progress import Progress
 from facestudio.studio import Studio
 
 Salvage = Annotated[
@@ -22,10 +23,11 @@ Salvage = Annotated[
 ]
 
 
-def opened(studio: Studio, path: Path, salvage: bool) -> Photo:
-    """The photo in `path`; errors as of `Studio.open`, with the flag as the next move where it may help."""
+def opened(studio: Studio, path: Path, salvage: bool, progress: Progress | None = None) -> Photo:
+    """The photo in `path`; errors as of `Studio.open`, with the flag as the next move where it may help. While it is read, a stop
+    that `progress` was asked for is heard."""
     try:
-        return studio.open(path, salvage=salvage)
+        return studio.open(path, salvage=salvage, reading=None if progress is None else lambda share: progress.check())
     except DamagedPhoto as error:
         hint = f"{error.hint.removesuffix('.')}, or take what can be read of it by --salvage."
         raise DamagedPhoto(str(error), hint=hint) from error

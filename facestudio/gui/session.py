@@ -31,7 +31,7 @@ from facestudio.gui.reference import Reference
 from facestudio.gui.weights import Weights
 from facestudio.gui.work import Added, Listed, Opened
 from facestudio.gui.workplace import FINDING, Workplace
-from facestudio.progress import Progress
+from facestudio.progress import Progress, Update
 from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Session(Workplace):
     device_changed = Signal()
     recents_changed = Signal()
     opening_changed = Signal()
+    opening_told = Signal(str)  # how much of it was read
     saved = Signal(object)  # path
     all_restored = Signal(object)  # a list_work.Restored
     outcome_told = Signal(object, str)  # a path and what became of it; comes from a worker
@@ -146,7 +147,12 @@ class Session(Workplace):
         self._drop(self._opening_job)
         self._opening_job = self._submit(self.light, job, done)
         self._opening_job.failed.connect(self._opening_failed)
+        self._opening_job.progressed.connect(self._tell_opening)
         self._set_opening(name)
+
+    @Slot(object)
+    def _tell_opening(self, update: Update) -> None:
+        self.opening_told.emit(update.tally)
 
     @Slot()
     def stop_opening(self) -> None:

@@ -102,7 +102,11 @@ def list_photos(given: Sequence[Path], progress: Progress) -> Listed:
 
 def open_photo(studio: Studio, path: Path, progress: Progress, salvage: bool = False) -> Opened:
     """Read `path`, or what is readable of it with `salvage`, and make what the viewer paints from."""
-    photo = studio.open(path, salvage=salvage)
+
+    def reading(share: float) -> None:
+        progress.count(f"{share:.0%} read" if share < 1 else "It is made ready to be shown.")
+
+    photo = studio.open(path, salvage=salvage, reading=reading)
     progress.check()
     return Opened(photo, pyramid(photo.pixels, progress.check), path, shown(path))
 

@@ -128,3 +128,27 @@ def test_the_list_shows_again_which_photo_is_open(
     assert not window.viewer.drawing.active  # it would be a face of a photo that goes
     window.session.stop_opening()
     assert files.list.currentItem() is files._items[first]
+
+
+def test_how_much_of_the_file_was_read_is_said(
+    qtbot: QtBot, window: MainWindow, photo_path: Path, studio: FakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, go_on, really = threading.Event(), threading.Event(), FakeStudio.open
+
+    def slow(path: Path, *args: Any, reading: Any = None, **named: Any) -> Any:
+        if reading is not None:
+            reading(0.45)
+            told.set()
+            assert go_on.wait(20)
+            reading(0.5)
+        return really(studio, path, *args, reading=reading, **named)
+
+    monkeypatch.setattr(studio, "open", slow)
+    window.open_paths([draw(photo_path)])
+    qtbot.waitUntil(lambda: window.workspace.cover.isVisible() and told.is_set())
+    qtbot.waitUntil(lambda: window.workspace.cover.about.text() == "45% read")
+    window.workspace.cover.cancel.click()
+    qtbot.waitUntil(window.workspace.cover.isHidden)
+    go_on.set()
+    qtbot.waitUntil(lambda: window.session.light.live == 0)
+    assert window.session.opened is None and window.session.refused is None

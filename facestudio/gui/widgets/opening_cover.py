@@ -33,6 +33,10 @@ class OpeningCover(QWidget):
         self.bar.setRange(0, 0)  # how long is not known
         self.bar.setTextVisible(False)
         self.bar.setFixedWidth(BAR)
+        self.about = QLabel()
+        self.about.setObjectName("dialogHint")
+        self.about.setTextFormat(Qt.TextFormat.PlainText)
+        self.about.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.cancel = QPushButton("Cancel")
         self.cancel.clicked.connect(session.stop_opening)
         layout = QVBoxLayout(self)
@@ -40,7 +44,7 @@ class OpeningCover(QWidget):
         layout.setSpacing(14)
         layout.addStretch(1)
         layout.addWidget(self.words)
-        for widget in (self.bar, self.cancel):
+        for widget in (self.bar, self.about, self.cancel):
             layout.addWidget(widget, 0, Qt.AlignmentFlag.AlignHCenter)
         layout.addStretch(1)
         self._timer = QTimer(self)
@@ -48,6 +52,7 @@ class OpeningCover(QWidget):
         self._timer.setInterval(PATIENCE)
         self._timer.timeout.connect(self._cover)
         session.opening_changed.connect(self._follow)
+        session.opening_told.connect(self.about.setText)
         theme.changed.connect(self.update)
         parent.installEventFilter(self)
         self.hide()
@@ -56,6 +61,7 @@ class OpeningCover(QWidget):
     def _follow(self) -> None:
         name = self._session.opening
         self.words.setText(f"Opening {name}…")
+        self.about.clear()
         self.cancel.setToolTip(
             "The photo that is open stays (Esc)" if self._session.opened else "Open nothing after all (Esc)"
         )
