@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from facestudio.mending import BY_HAND
 from facestudio.methods.base import method_title
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def made_with(step: Step, offers: Sequence[Offer]) -> str:
     """How the result came to be, as "restored by DifFace (Strength 0.5, seed 7)"; what is as usual is not said."""
     recipe = step.result.recipe
     if step.result.only_mended:
-        return f"scratches mended, {recipe.scratches}"
+        return _mended(recipe)
     offer = next((offer for offer in offers if offer.checkpoint.id == recipe.checkpoint), None)
     said = []
     if offer is not None:
@@ -79,7 +80,7 @@ def made_with(step: Step, offers: Sequence[Offer]) -> str:
                 )
                 said.append(f"{field.title} {shown}")
     if recipe.scratches:
-        said.append(f"scratches mended, {recipe.scratches}")
+        said.append(_mended(recipe))
     if recipe.photo_grain:
         said.append("grain of the photo matched")
     if step.reference:
@@ -88,3 +89,9 @@ def made_with(step: Step, offers: Sequence[Offer]) -> str:
         said.append(f"seed {recipe.seed}")
     words = f"restored by {method_title(recipe.method)}"
     return f"{words} ({', '.join(said)})" if said else words
+
+
+def _mended(recipe: Recipe) -> str:
+    """How scratches were mended, in a few words."""
+    corrected = ", marks corrected" if recipe.scratch_mask and recipe.scratches != BY_HAND else ""
+    return f"scratches mended, {recipe.scratches}{corrected}"

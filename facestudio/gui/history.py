@@ -1,4 +1,4 @@
-"""What was done to the open photo, step by step, for undo and redo: faces added by hand, and results.
+"""What was done to the open photo, step by step, for undo and redo: faces added and marks corrected by hand, and results.
 
 Every result is whole and made from the original, so undoing is only showing another state. Separate from the session
 because it is all rules and no Qt. Big photos make big results: the oldest are forgotten when the budget is spent.
@@ -18,6 +18,7 @@ from facestudio.gui.qimage import Pyramid
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
     from facestudio.gui.found import Source
+    from facestudio.mending.by_hand import Stroke
     from facestudio.photo import Photo
     from facestudio.results import FaceResult, Result
 
@@ -35,6 +36,7 @@ class Step:
         crops: of the restored faces, by index.
         reference: the person that the method was told, None without one.
         found: faces that were found only once scratches were mended, among `faces`, and a crop of each.
+        strokes: that corrected the marks of scratches.
     """
 
     photo: Photo
@@ -45,6 +47,7 @@ class Step:
     crops: Mapping[int, QImage]
     reference: Source | None = None
     found: tuple[tuple[Face, QImage], ...] = ()
+    strokes: tuple[Stroke, ...] = ()
 
     @property
     def times(self) -> int:
@@ -75,12 +78,14 @@ class State:
         faces: those of the photo; the last `added` of them were added by hand.
         crops: one of each face.
         step: the result; None for the original.
+        strokes: that correct the marks of scratches, in the order in which they were made; the next result is made with them.
     """
 
     faces: tuple[Face, ...] = ()
     crops: tuple[QImage, ...] = ()
     added: int = 0
     step: Step | None = None
+    strokes: tuple[Stroke, ...] = ()
 
     def with_face(self, face: Face, crop: QImage) -> State:
         """With one more face, added by hand."""
@@ -92,6 +97,10 @@ class State:
         faces = (*self.faces[:place], *(face for face, _ in found), *self.faces[place:])
         crops = (*self.crops[:place], *(crop for _, crop in found), *self.crops[place:])
         return replace(self, faces=faces, crops=crops) if found else self
+
+    def with_stroke(self, stroke: Stroke) -> State:
+        """With one more stroke."""
+        return replace(self, strokes=(*self.strokes, stroke))
 
     def without_face(self, index: int) -> State:
         """Without the face `index`, which was added by hand."""

@@ -35,6 +35,7 @@ from facestudio.gui.errors import show_error
 from facestudio.gui.following import made_with
 from facestudio.gui.generating import Making
 from facestudio.gui.leaving import Leaving
+from facestudio.gui.mark_actions import MarkActions
 from facestudio.gui.populating import Populating
 from facestudio.gui.saving import beside, ending_problem
 from facestudio.gui.session import Session
@@ -73,6 +74,7 @@ class MainWindow(QMainWindow):
         self.workspaces = Workspaces(self.workspace, self.generate, self.anonymize, self.commands)
         self.setCentralWidget(self.workspaces)
         self.leaving = Leaving(self)
+        self.marks = MarkActions(self.commands, session, self)
         self.populating = Populating(making, (session, anonymizing), settings, self)
         self.devices = Devices(self, settings)
         self.dialogs = Dialogs(self)
@@ -152,7 +154,7 @@ class MainWindow(QMainWindow):
         viewer.original_changed.connect(self._mark_original)
         viewer.mode_changed.connect(self._mark_mode)
         viewer.drawing_changed.connect(self._mark_drawing)
-        for drawing in (viewer.drawing, self.anonymize.page.viewer.drawing):
+        for drawing in (viewer.drawing, self.workspace.brush, self.anonymize.page.viewer.drawing):
             drawing.told.connect(self._announce)
             drawing.ended.connect(self.statusBar().clearMessage)
         self.workspaces.place_changed.connect(self.statusBar().clearMessage)
@@ -167,6 +169,7 @@ class MainWindow(QMainWindow):
             session.files.changed,
             session.reference.changed,
             session.enlarging.changed,
+            session.marking.changed,
             self.making.run_changed,
             self.making.work_changed,
             self.anonymizing.given_changed,
@@ -355,7 +358,7 @@ class MainWindow(QMainWindow):
             self.viewer.draw_box(False)
         elif self.session.opening:
             self.session.stop_opening()
-        else:
+        elif not self.marks.leave():
             self.session.stop()
 
     @Slot()
@@ -396,7 +399,9 @@ class MainWindow(QMainWindow):
                 "redo": history.can_redo and not doing,
                 "restore": not session.obstacle,
                 "restore_all": not session.obstacle_to_all,
-                "stop": (bool(doing) and not session.stopping) or self.viewer.drawing.active or bool(session.opening),
+                "stop": (bool(doing) and not session.stopping)
+                or self.viewer.drawing.active
+                or bool(session.opening or session.marking.tool),
                 "add_face": session.can_add,
                 "figures": bool(session.judged),
                 "compare": bool(session.faces) and not doing,
@@ -409,6 +414,7 @@ class MainWindow(QMainWindow):
                 "original": history.current is not None,
                 "reset_options": bool(session.offer and session.offer.options),
                 **self.workspace.states,
+                **self.marks.states,
             }
         )
         self.recent_menu.menuAction().setVisible(self.workspaces.place == RESTORE)

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from facestudio.mending import CAREFUL, STRONG
+from facestudio.mending import BY_HAND, CAREFUL, STRONG
 
 if TYPE_CHECKING:
     from facestudio.gui.session import Session
 
-CHOICES = {"": "Leave them", CAREFUL: "Mend carefully", STRONG: "Mend strongly"}
+CHOICES = {"": "Leave them", CAREFUL: "Mend carefully", STRONG: "Mend strongly", BY_HAND: "Mend what I mark"}
+BY_HAND_ABOUT = "Nothing is looked for: paint over damage with the brush."
 STRONG_ABOUT = "Takes more of them, and now and then something thin for a scratch. Compare before and after."
 
 
@@ -42,9 +43,22 @@ class Mending(QObject):
         return "A face that shows then is restored, too." if self.strength and nobody else ""
 
     @property
+    def obstacle(self) -> str:
+        """Why nothing can be mended, where that is all that is to be done, in a few words; "" when it can."""
+        nothing = self.strength == BY_HAND and not self._session.history.state.strokes
+        return "Mark what is damaged first." if nothing else ""
+
+    @property
+    def lone(self) -> str:
+        """Why not all photos of the list can be mended like that, in a few words; "" when they can."""
+        return "Marks are for one photo; mend in another way." if self.strength == BY_HAND else ""
+
+    @property
     def about(self) -> str:
         """How much was mended in the result that is shown, else what the choice means; "" when nothing is to be said."""
         step = self._session.history.current
         if step is not None and step.result.mended is not None:
             return step.result.mended.sentence
+        if self.strength == BY_HAND:
+            return BY_HAND_ABOUT
         return STRONG_ABOUT if self.strength == STRONG else ""

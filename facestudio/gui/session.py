@@ -26,6 +26,7 @@ from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.kept_metadata import KeptMetadata
 from facestudio.gui.list_work import Restored
+from facestudio.gui.marking import Marking
 from facestudio.gui.mending import Mending
 from facestudio.gui.reference import Reference
 from facestudio.gui.weights import Weights
@@ -36,6 +37,7 @@ from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
+    from facestudio.mending.by_hand import Stroke
     from facestudio.studio import Studio
 
 RECENTS = 9
@@ -72,6 +74,7 @@ class Session(Workplace):
         self.kept_metadata = KeptMetadata(settings, self)
         self.enlarging = Enlarging(self)
         self.mending = Mending(self)
+        self.marking = Marking(self)
         self.graining = Graining(self.history, self)
         self.following = Following(self)
         self.photo_changed.connect(self.following.forget)
@@ -264,6 +267,11 @@ class Session(Workplace):
             self._move(partial(self.history.change, self.history.state.without_face(index)))
             self.notified.emit(f"Face {index + 1} was removed.", None)
 
+    def add_stroke(self, stroke: Stroke) -> None:
+        """Correct the marks of scratches by hand; one step to undo."""
+        if self.can_add:
+            self._move(partial(self.history.change, self.history.state.with_stroke(stroke)))
+
     def _move(self, move: Callable[[], None]) -> None:
         """Show another state of the history."""
         before = self.history.state
@@ -342,7 +350,7 @@ class Session(Workplace):
         if self.offer is None:
             return "There are no weights that restore a face."
         if self.mending.strength and not self.selected:
-            return self.enlarging.obstacle  # scratches are mended without any face
+            return self.mending.obstacle or self.enlarging.obstacle  # scratches are mended without any face
         if not self.faces:
             return "No face was found in this photo." if self.looked else "The faces were not looked for yet."
         return self.reference.obstacle or self.enlarging.obstacle if self.selected else "Tick at least one face."
@@ -355,7 +363,8 @@ class Session(Workplace):
         if self.obstacle or self.opened is None or recipe is None:
             return
         given = self.faces, recipe, self.selected, self.reference.used, self.history.current
-        todo = partial(work.restore, self.studio, self.opened, *given, added=self.history.state.added)
+        state = self.history.state
+        todo = partial(work.restore, self.studio, self.opened, *given, added=state.added, strokes=state.strokes)
         self._begin(RESTORING, todo, self._take_result)
 
     @Slot(object)
@@ -380,7 +389,8 @@ class Session(Workplace):
             return "Open a folder first."
         if self.offer is None:
             return "There are no weights that restore a face."
-        return self.busy or ("A reference is for one photo; remove it first." if self.reference.used else "")
+        lone = "A reference is for one photo; remove it first." if self.reference.used else self.mending.lone
+        return self.busy or lone
 
     def restore_all(self, out: Path) -> None:
         """Restore every face of the photos of the list into the folder `out`; what was done there before is gone on with."""
@@ -407,7 +417,7 @@ class Session(Workplace):
 
     @Slot()
     def undo(self) -> None:
-        """Take the last result, or the last face that was added, back."""
+        """Take the last result, the last face that was added, or the last stroke, back."""
         if self.history.can_undo and not self._doing:
             self._move(self.history.undo)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from facestudio.checkpoints import Checkpoint
     from facestudio.faces.face import Face
     from facestudio.gui.history import Step
+    from facestudio.mending.by_hand import Stroke
     from facestudio.options import OptionField
     from facestudio.recipe import Recipe
     from facestudio.results import Comparison
@@ -187,22 +188,25 @@ def restore(
     last: Step | None,
     progress: Progress,
     added: int = 0,
+    strokes: tuple[Stroke, ...] = (),
 ) -> Step:
     """Restore the `selected` faces, told by a `reference` who it is, and make what the window shows of the result.
 
     Where scratches are mended, faces that show only then are restored as well, if all others are selected and a reference is not
     of somebody else; they stand before the last `added` ones, which were added by hand. What a `last` result of the same photo
-    and size holds of the photo before is not made and kept a second time.
+    and size holds of the photo before is not made and kept a second time. `strokes` correct what is taken for scratches.
     """
     from facestudio.gui.history import Step
+    from facestudio.mending.by_hand import ByHand
 
+    by_hand = ByHand(strokes) if strokes and recipe.scratches else None
     made: list[Step] = []
     for _ in progress.track(("once",), "Restoring"):
         who = reference.who if reference else None
         shown: tuple[Face, ...] = faces
         new: tuple[Face, ...] = ()
         if selected or not faces:
-            seen = studio.mended(opened.photo, recipe.scratches, progress)
+            seen = studio.mended(opened.photo, recipe.scratches, progress, by_hand)
             if seen is not opened.photo:
                 from facestudio.faces.duplicates import seen_again
 
@@ -213,7 +217,7 @@ def restore(
         if len(selected) == len(faces) and (reference is None or len(shown) == 1):
             chosen |= set(range(place, place + len(new)))
         faces = (*faces[:place], *new, *faces[place:])
-        result = studio.restore(opened.photo, shown, recipe, chosen, progress, reference=who)
+        result = studio.restore(opened.photo, shown, recipe, chosen, progress, reference=who, by_hand=by_hand)
         restored = [face for face in result.faces if face.status == "restored"]
         if result.status == "failed":
             raise FaceStudioError(result.error or "No face could be restored.", hint="Try another method or photo.")
@@ -228,7 +232,7 @@ def restore(
             before = pyramid(result.before.pixels, progress.check)
         after = pyramid(result.after.pixels, progress.check)
         found = tuple((face, square(opened.photo.pixels, face.box, CHIP)) for face in new)
-        made.append(Step(opened.photo, faces, result, before, after, crops, reference, found))
+        made.append(Step(opened.photo, faces, result, before, after, crops, reference, found, strokes))
     return made[0]
 
 

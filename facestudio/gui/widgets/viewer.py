@@ -8,6 +8,8 @@ part that is visible, so a photo of fifty megapixels costs what the screen costs
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
 from PySide6.QtGui import (
@@ -55,6 +57,12 @@ GRIP = 14  # how near to the handle the mouse takes it
 CLICK = 4  # a press that moves less is a click
 
 
+class Layer(Protocol):
+    """Something that is painted over the photo, below the outlines of faces."""
+
+    def paint(self, painter: QPainter, pane: QRectF) -> None: ...
+
+
 class Viewer(QWidget):
     """Shows the photo and result of the session, or of a review."""
 
@@ -77,6 +85,7 @@ class Viewer(QWidget):
         self.handle = 0.5  # where the split stands, 0..1 of the width
         self.original = False
         self.boxes = True
+        self.layers: list[Layer] = []
         self._zoom = 1.0
         self._fitted = True
         self._before: Pyramid | None = None  # as large as `_after`
@@ -202,6 +211,14 @@ class Viewer(QWidget):
         width = (whole.width() - GAP) / 2
         return [QRectF(0, 0, width, whole.height()), QRectF(width + GAP, 0, width, whole.height())]
 
+    def before_part(self, pane: QRectF) -> QRectF:
+        """What of `pane` shows the photo before, where a result is seen beside it; else all of it. It may be empty."""
+        if not self.comparing or self.mode == SINGLE or self.original:
+            return pane
+        if self.mode == SIDE:
+            return pane if pane.left() == 0 else QRectF()
+        return QRectF(0, 0, self._handle_x(), pane.height())
+
     @Slot()
     def fit(self) -> None:
         """Show the whole photo."""
@@ -323,6 +340,12 @@ class Viewer(QWidget):
         else:
             self._paint_split(painter, before, after, panes[0])
         for pane in panes:
+            for layer in self.layers:
+                layer.paint(painter, pane)
+        if after is not None and self.mode == SPLIT:
+            held = self._theme.colour("accent") if self._on_handle else None
+            paint_handle(painter, self._handle_x(), self.height(), held)
+        for pane in panes:
             self._paint_boxes(painter, pane)
         if self._preview is not None:
             paint_preview(painter, self._preview, self.height(), self.font(), self._theme)
@@ -357,7 +380,6 @@ class Viewer(QWidget):
         self._paint_picture(painter, after, pane, right)
         paint_tag(painter, "Before", left, self.font(), left=True)
         paint_tag(painter, self._after_word(), right, self.font(), left=False)
-        paint_handle(painter, x, pane.height(), self._theme.colour("accent") if self._on_handle else None)
 
     def _paint_boxes(self, painter: QPainter, pane: QRectF) -> None:
         if not self.boxes:

@@ -153,9 +153,9 @@ class WorkPanel(QWidget):
     def _show_more(self) -> None:
         self.bring_into_view(self.more)
 
-    def bring_into_view(self, fold: Fold) -> None:
-        """Show `fold`, which was just opened, also where the panel is short."""
-        self._brought = fold
+    def bring_into_view(self, part: QWidget) -> None:
+        """Show `part` of the panel, such as a fold that was just opened, also where the panel is short."""
+        self._brought = part
         QTimer.singleShot(0, self._scroll_to_brought)  # once it has its place
 
     @Slot()

@@ -16,10 +16,13 @@ from facestudio.gui.kept_metadata import POLICIES
 from facestudio.gui.mending import CHOICES
 from facestudio.gui.session import Session
 from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.brush import Brush
 from facestudio.gui.widgets.drop_zone import DropZone
 from facestudio.gui.widgets.explanation import ExplanationDialog
 from facestudio.gui.widgets.face_strip import FaceStrip
 from facestudio.gui.widgets.files_list import FilesList
+from facestudio.gui.widgets.mark_box import MarkBox
+from facestudio.gui.widgets.mark_layer import MarkLayer
 from facestudio.gui.widgets.opening_cover import OpeningCover
 from facestudio.gui.widgets.photo_dialog import ask_for_photo
 from facestudio.gui.widgets.source_box import SourceBox
@@ -65,7 +68,10 @@ class RestorePanel(WorkPanel):
         for strength, words in CHOICES.items():
             self.scratches.addItem(words, strength)
         self.scratches.currentIndexChanged.connect(self._choose_mending)
-        self.add_section("SCRATCHES", self.scratches, self.about_scratches)
+        self.marks = MarkBox(session.marking, note(), theme)
+        marking = self.scratches, self.marks, self.marks.about, self.about_scratches
+        self.about_marks = self.add_section("SCRATCHES", *marking)
+        self._marks_seen = (False, False)
         self.grain, self.about_grain = QComboBox(), note()
         self.grain.setAccessibleName("Grain of the photo")
         self.grain.setToolTip(
@@ -88,6 +94,7 @@ class RestorePanel(WorkPanel):
             titled("DEVICE", self.device),
         )
         self.end_sections()
+        session.marking.changed.connect(self._bring_marks)
         session.graining.changed.connect(self.show_unusual)
         session.kept_metadata.changed.connect(self.show_unusual)
         session.kept_metadata.changed.connect(self.refresh)
@@ -104,6 +111,7 @@ class RestorePanel(WorkPanel):
             session.reference.changed,
             session.enlarging.changed,
             session.mending.changed,
+            session.marking.changed,
             session.graining.changed,
             session.result_changed,
         ):
@@ -165,6 +173,15 @@ class RestorePanel(WorkPanel):
         self._session.mending.choose(self.scratches.itemData(index))
 
     @Slot()
+    def _bring_marks(self) -> None:
+        """Show what marks are corrected with as soon as there are any, also where the panel is short."""
+        seen = self._session.marking.wanted, self._session.marking.visible
+        more = seen > self._marks_seen
+        self._marks_seen = seen
+        if more:
+            self.bring_into_view(self.about_marks)
+
+    @Slot()
     def _show_device(self) -> None:
         self.device.setText(self._session.device)
 
@@ -189,6 +206,8 @@ class RestoreWorkspace(QSplitter):
         self._folder = ""  # of the last reference
         self.files = FilesList(session, theme)
         self.viewer = Viewer(session, theme)
+        self.mark_layer = MarkLayer(self.viewer, session.marking, theme)
+        self.brush = Brush(self.viewer, session.marking)
         self.strip = FaceStrip(session, theme)
         self.drop_zone = DropZone(session, theme)
         self.panel = RestorePanel(session, theme)
@@ -211,6 +230,7 @@ class RestoreWorkspace(QSplitter):
         self.setSizes([210, 900, SIDE])
         self.viewer.original_changed.connect(self._show_original)
         self.viewer.drawing.begun.connect(self.toast.hide)  # what to do with a box stands there
+        self.brush.begun.connect(self.toast.hide)
         self.strip.face_shown.connect(self.viewer.show_face)
         self.strip.explanation_asked.connect(self.show_explanation_of)
         session.photo_changed.connect(self._show_photo)
