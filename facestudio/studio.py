@@ -21,7 +21,7 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.doctor import Finding, examine
 from facestudio.errors import CheckpointMismatch, CheckpointMissing, NoFaceFound, UsageError
 from facestudio.faces.face import Face, Identity
-from facestudio.judges import ALL, to_calibrate
+from facestudio.judges import ALL, own_marks, to_calibrate
 from facestudio.loaded import DETECTOR, LANDMARKS, PEOPLE, SLIDERS, Loaded
 from facestudio.mending import BY_HAND
 from facestudio.offers import check_posed, knows_people, offered, pose_weights
@@ -498,8 +498,8 @@ class Studio(Loaded):
             "apart_below": space.strangers,
             "weights": {entry.id: " ".join(file.sha256[:16] for file in entry.files.values()) for entry in entries},
         }
-        if own := [judge for judge in self.own_judges() if judge.split()[0] in {one.id for one in judges}]:
-            settings["own_judges"] = own
+        if own := own_marks(judge.checkpoint for judge in judges):
+            settings["own_judges"] = list(own)
         drawn = running.run(
             out,
             plan(space, order, progress),

@@ -33,10 +33,10 @@ from facestudio import importing, store
 from facestudio.gui.errors import show_error
 from facestudio.gui.theme import Theme
 from facestudio.gui.weights import CORRUPT, MISSING, PRESENT, Row, Weights
+from facestudio.gui.weights_words import state_in_sentences, state_in_words
 from facestudio.gui.widgets.drop_zone import paths_in
 from facestudio.gui.widgets.job_bar import STEPS, time_left
 from facestudio.gui.widgets.question import Answers, ask, nothing
-from facestudio.manifest import STARTER
 from facestudio.own_people import LEAST_PEOPLE
 from facestudio.progress import Update
 
@@ -45,15 +45,6 @@ PATTERNS = "*.pth *.pt *.ckpt *.bin *.safetensors *.npy *.npz *.onnx"
 TONES = {PRESENT: "good", MISSING: "muted", CORRUPT: "bad"}
 NAME_WIDTH = 270
 Role = QMessageBox.ButtonRole
-
-
-def state_in_words(row: Row) -> str:
-    """The state of a checkpoint in a word or two."""
-    here = "comes with Face Studio" if row.entry.source == STARTER else "here"
-    if row.entry.published and row.entry.embeds:
-        here += ", calibrated" if row.entry.recognises else ", not calibrated"
-    words = {PRESENT: here, MISSING: "not here" if row.entry.published else "missing", CORRUPT: "damaged"}
-    return words[row.state]
 
 
 class WeightsDialog(QDialog):
@@ -252,40 +243,10 @@ class WeightsDialog(QDialog):
         )
         link = f'<a style="color: {self._theme.colour("link").name()}" href="{entry.source}">{entry.source}</a>'
         self.source.setText(link if published else "Trained by Face Studio, and comes with it")
-        self.state.setText(self._state(row))
+        self.state.setText(state_in_sentences(row, self.weights.others_judge))
 
     def _has_files(self, row: Row) -> bool:
         return row.state != MISSING or any(file.path.is_file() for file in row.entry.files.values())
-
-    def _state(self, row: Row) -> str:
-        """What is here, and what to do, in a sentence or two."""
-        entry, size = row.entry, store.in_words(row.bytes)
-        if row.state == PRESENT:
-            checked = ", and verified just now" if row.verified else ""
-            where = next(iter(entry.files.values())).path.parent
-            return f"Here: {size} in {where}{checked}.{self._calibration(row)}"
-        if not entry.published:
-            return "Face Studio is not whole. Install it again; its starter weights come with it."
-        if row.state == CORRUPT:
-            return "Damaged: the files are not what was imported. Download or import them again."
-        lacking = importing.names(entry, missing=True)
-        which = importing.listed(lacking)
-        if len(lacking) < len(importing.names(entry)):
-            return f"Here in part; {which} missing."
-        way = importing.by_hand(entry) if row.obstacle else f"Download {which}, or import the file if you have it."
-        return f"Not here. {way}"
-
-    def _calibration(self, row: Row) -> str:
-        """What is to be said of the calibration of a recogniser that others published; "" of other weights."""
-        entry, own = row.entry, row.entry.own
-        if not (entry.published and entry.embeds):
-            return ""
-        if own is None:
-            return " It judges nothing before it is calibrated, by photos of people you know."
-        if not entry.recognises:
-            return " It was calibrated with other weights, so it judges nothing. Calibrate it again."
-        judges = "so it judges" if self.weights.others_judge else "but it is not asked to judge"
-        return f" Calibrated on {own.people} people of yours ({own.faces} faces, {own.date}), {judges}."
 
     @Slot(object)
     def _show_update(self, update: Update) -> None:
