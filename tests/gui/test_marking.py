@@ -192,6 +192,26 @@ def test_a_stroke_is_where_the_pointer_was_at_any_zoom(qtbot: QtBot, marked: Mai
     assert pinkness(marked, 315, 50) > 40 and pinkness(marked, 323, 50) < 20
 
 
+def test_marks_of_a_large_photo_are_where_they_belong_and_thin_ones_are_seen(
+    qtbot: QtBot, window: MainWindow, photo_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mask = np.zeros((2000, 3000), bool)
+    mask[1500:1503, 200:2800] = True  # less than a pixel of the screen
+    monkeypatch.setattr(FakeStudio, "marks", lambda *_: mask)
+    open_photo(qtbot, window, fakes.write_picture(photo_path, np.full((2000, 3000, 3), 128, np.uint8)))
+    window.commands["marks"].trigger()
+    until_found(qtbot, window)
+    found = window.session.marking.found
+    assert found is not None and len(found.pyramid.levels) > 1 and window.viewer.zoom < 0.4
+    assert max(pinkness(window, 1500, 1501.5 + off) for off in (-3, 0, 3)) > 40
+    assert pinkness(window, 1500, 1460) < 10 and pinkness(window, 100, 1501.5) < 10
+    window.viewer.zoom_to(8.0)
+    window.viewer.centre = QPointF(1500, 1500)
+    window.viewer.zoom_to(8.0)
+    assert pinkness(window, 1500, 1501.5) > 40 and pinkness(window, 1500, 1498.5) < 10
+    assert pinkness(window, 1500, 1504.5) < 10
+
+
 def test_the_size_is_set_by_slider_and_keys(qtbot: QtBot, marked: MainWindow) -> None:
     marking, box = marked.session.marking, marked.workspace.panel.marks
     assert marking.size == 8, "as fits a photo of 600 px"
