@@ -7,6 +7,7 @@ a photo's metadata is to be kept, only what converts colours stays. Knows the st
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
 _HEADER, _ENTRY = 128, 12  # bytes
 _COLOURS = frozenset(
@@ -23,14 +24,8 @@ _MOST = 200  # tags
 
 def anonymous(profile: bytes) -> bytes | None:
     """A profile that converts colours as `profile` does, and says nothing else; None when it is damaged."""
-    try:
-        (count,) = struct.unpack_from(">I", profile, _HEADER)
-        if count > _MOST or profile[36:40] != b"acsp":
-            return None
-        places = [struct.unpack_from(">4sII", profile, _HEADER + 4 + _ENTRY * n) for n in range(count)]
-    except struct.error:
-        return None
-    if any(start + size > len(profile) for _, start, size in places):
+    places = _places(profile)
+    if places is None:
         return None
     kept = {tag: profile[start : start + size] for tag, start, size in places if tag in _COLOURS}
     four = profile[8] >= 4
@@ -42,6 +37,28 @@ def anonymous(profile: bytes) -> bytes | None:
     made = _header(profile) + _body(tags)
     made[:4] = struct.pack(">I", len(made))
     return bytes(made)
+
+
+def changed(profile: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """`profile` with what its tags hold that convert no colours as `change` makes it, which keeps its length; as it is when it is
+    damaged."""
+    made = bytearray(profile)
+    for tag, start, size in _places(profile) or ():
+        if tag not in _COLOURS:
+            made[start : start + size] = change(profile[start : start + size])
+    return bytes(made) if len(made) == len(profile) else profile
+
+
+def _places(profile: bytes) -> list[tuple[bytes, int, int]] | None:
+    """The tags of `profile`, where they begin and how long they are; None when it is damaged."""
+    try:
+        (count,) = struct.unpack_from(">I", profile, _HEADER)
+        if count > _MOST or profile[36:40] != b"acsp":
+            return None
+        places = [struct.unpack_from(">4sII", profile, _HEADER + 4 + _ENTRY * n) for n in range(count)]
+    except struct.error:
+        return None
+    return None if any(start + size > len(profile) for _, start, size in places) else places
 
 
 def _header(profile: bytes) -> bytearray:

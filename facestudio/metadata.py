@@ -8,7 +8,7 @@ comment; a BMP can hold no metadata at all, so neither. Knows no pixels and no R
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,8 @@ def for_output(
             "strip" with how the photo was exposed (`exif.technical`) and its resolution in print.
         created: the picture shows nobody, all of it was made. generative: AI made what is new in it.
     """
+    if metadata.comment and not _shows_nothing(metadata.comment):
+        metadata = replace(metadata, comment=None)
     if policy not in POLICIES:
         raise ValueError(f"the policy is one of {', '.join(POLICIES)}, not {policy!r}")
     keep = policy == "keep"
@@ -270,6 +272,11 @@ def _comment(found: Any) -> bytes | None:
     if isinstance(found, str):
         return found.encode("utf-8", "replace")
     return found if isinstance(found, bytes) and found else None
+
+
+def _shows_nothing(comment: bytes) -> bool:
+    """Whether no picture hides in a comment, as it is or as base64."""
+    return previews.blanked(comment) == comment and not xmp.is_picture(comment.decode("latin-1"))
 
 
 def _texts(image: Image.Image) -> tuple[tuple[str, str], ...]:

@@ -24,8 +24,9 @@ from facestudio.encoding import Picture, encode
 from facestudio.errors import DamagedPhoto, UnreadablePhoto, UnwritableOutput, UsageError
 from facestudio.files import Watched, open_regular, same_file, shown, write_beside
 from facestudio.formats import SUFFIXES, WITH_CMYK, WITHOUT_ALPHA, WORDS, format_name, mistyped, supported_suffix
-from facestudio.icc import anonymous
+from facestudio.icc import anonymous, changed
 from facestudio.metadata import Metadata, for_output
+from facestudio.previews import blanked
 from facestudio.salvaging import Damage
 
 if TYPE_CHECKING:
@@ -255,14 +256,14 @@ class Photo:
 
     def _picture(self, format: str, metadata_policy: str) -> Picture:
         """The pixels in the original's colour space, as far as `format` can hold it; its profile says no more than colours unless
-        metadata is kept."""
+        metadata is kept, and shows no picture then."""
         if self.colour is None:
             return Picture(self.pixels, "RGB", self.alpha, None)
         samples, mode, profile = self.colour.restore(self.pixels, cmyk=format in WITH_CMYK)
         if profile is not None and format in ("BMP", "GIF"):
             return Picture(self.pixels, "RGB", self.alpha, None)  # no room for a profile: write what can be understood
-        if profile is not None and metadata_policy != "keep":
-            profile = anonymous(profile)
+        if profile is not None:
+            profile = changed(profile, blanked) if metadata_policy == "keep" else anonymous(profile)
             if profile is None:
                 return Picture(self.pixels, "RGB", self.alpha, None)
         return Picture(samples, mode, self.alpha, profile)

@@ -151,15 +151,21 @@ def _without_stale(rdf: ET.Element, more: frozenset[str]) -> str:
             del description.attrib[name]
         for child in [child for child in description if _is_stale(child.tag) or child.tag in more]:
             description.remove(child)
-    for element in list(rdf.iter()):
-        for name in [name for name, text in element.attrib.items() if is_picture(text)]:
-            del element.attrib[name]
-        for child in [child for child in element if is_picture(child.text)]:
-            element.remove(child)
     return about
 
 
+def _without_pictures(root: ET.Element) -> None:
+    """Take what is, or may be, a picture out of `root`, wherever it stands: what is not RDF is kept like that."""
+    for element in list(root.iter()):
+        for name in [name for name, text in element.attrib.items() if is_picture(text)]:
+            del element.attrib[name]
+        for child in [child for child in element if is_picture(child.text) and not len(child)]:
+            element.remove(child)
+        element.text, element.tail = (None if is_picture(text) else text for text in (element.text, element.tail))
+
+
 def _packet(root: ET.Element) -> bytes:
+    _without_pictures(root)
     begin = '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>\n'.encode()
     return begin + ET.tostring(root, encoding="utf-8", xml_declaration=False) + b'\n<?xpacket end="w"?>'
 

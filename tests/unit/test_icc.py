@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from facestudio.icc import anonymous
+from facestudio.icc import anonymous, changed
 from facestudio.photo import Photo
+from facestudio.previews import blanked
 from tests.end2end.hostile_corpus import encoded, srgb_profile
 from tests.unit.test_colour import grey_profile, noise, wide_profile
 
@@ -61,6 +62,14 @@ def test_colours_are_as_by_the_profile_before(profile: bytes, mode: str) -> None
     assert len(made) == struct.unpack(">I", made[:4])[0]
 
 
+def test_what_converts_colours_is_not_touched_by_what_is_done_to_the_rest() -> None:
+    profile = told(wide_profile())
+    made = changed(profile, lambda content: bytes(len(content)))
+    assert OWNER not in made and len(made) == len(profile)
+    assert np.array_equal(converted(made, "RGB"), converted(profile, "RGB"))
+    assert changed(profile[:300], lambda content: b"") == profile[:300]
+
+
 @pytest.mark.parametrize("damaged", [b"", srgb_profile()[:100], srgb_profile()[:300], bytes(500)])
 def test_a_damaged_profile_is_left_out(damaged: bytes) -> None:
     assert anonymous(damaged) is None
@@ -73,6 +82,8 @@ def test_a_file_without_metadata_does_not_say_whose_profile_it_had(tmp_path: Pat
     for policy in ("strip", "technical", "keep"):
         path = photo.save(tmp_path / f"{policy}{suffix}", metadata_policy=policy)
         with Image.open(path) as image:
-            assert image.info["icc_profile"] == (profile if policy == "keep" else anonymous(profile))
+            written = image.info["icc_profile"]
+        assert written == (changed(profile, blanked) if policy == "keep" else anonymous(profile))
+        assert b"\xff\xd8\xff" not in written and (OWNER in written) == (policy == "keep")
         shown = Photo.open(path).pixels.astype(int)
         assert np.abs(shown - photo.pixels).mean() < 12

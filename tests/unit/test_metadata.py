@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -349,3 +350,33 @@ def test_a_saved_file_holds_one_packet(tmp_path: Path) -> None:
     first = everything().save(tmp_path / "a.png", recipe=RECIPE)
     again = Photo.open(first).save(tmp_path / "b.png", recipe=RECIPE).read_bytes()
     assert again.count(b"XML:com.adobe.xmp") == 1
+
+
+PREVIEW = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(range(256)) * 2).decode()
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, None])
+@pytest.mark.parametrize(
+    "packet",
+    [
+        xmp_packet().replace(b"<rdf:RDF", f"<k:more xmlns:k='urn:k'>{PREVIEW}</k:more><rdf:RDF".encode()),
+        xmp_packet().replace(b"<x:xmpmeta", f"<x:xmpmeta xmlns:k='urn:k' k:more='{PREVIEW}'".encode()),
+        xmp_packet().replace(b"</rdf:RDF>", f"</rdf:RDF>{PREVIEW}".encode()),
+        xmp_packet("<dc:title>kept</dc:title>" + PREVIEW),
+        xmp_packet().replace(b"<rdf:Description", f"{PREVIEW}<rdf:Description".encode()),
+    ],
+)
+def test_a_preview_outside_of_what_xmp_says_is_not_kept(tmp_path: Path, packet: bytes, recipe: Recipe | None) -> None:
+    saved = opened("JPEG", xmp=packet).save(tmp_path / "a.jpg", recipe=recipe)
+    content = saved.read_bytes()
+    assert PREVIEW[:40].encode() not in content and b"rdf:Description" in content
+    assert (b"kept" in content) == (b"kept" in packet)
+
+
+@pytest.mark.parametrize("comment", [b"\xff\xd8\xff\xe0 a preview \xff\xd9", PREVIEW.encode()])
+def test_a_preview_in_a_comment_is_not_kept(tmp_path: Path, comment: bytes) -> None:
+    for format, suffix in (("JPEG", "jpg"), ("GIF", "gif")):
+        photo = opened(format, comment=comment)
+        assert comment[:40] not in photo.save(tmp_path / f"a.{suffix}").read_bytes()
+        said = opened(format, comment=b"taken by a friend")
+        assert b"taken by a friend" in said.save(tmp_path / f"b.{suffix}").read_bytes()
