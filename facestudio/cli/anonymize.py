@@ -19,11 +19,11 @@ from facestudio.anonymize_settings import HIDING, NO_FALLBACK, Settings, complet
 from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED, AnonymizedFace
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli.arguments import Boxes, Device, Faces, Far, Judges, Output, Photos, Quiet, Seed, Weights
-from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
+from facestudio.cli.choosing import check_boxes, check_options, chosen_checkpoint, with_boxes
 from facestudio.cli.consistent import check_people, the_secret
 from facestudio.cli.console import Screen, printable
 from facestudio.cli.engine import LOCAL, RAY, check_engine, many
-from facestudio.cli.flags import idle_options, options_given, parse_box, parse_faces
+from facestudio.cli.flags import options_given, parse_box, parse_faces
 from facestudio.cli.report import count
 from facestudio.ensemble import Ensemble
 from facestudio.errors import DiskFull, UnwritableOutput, UsageError
@@ -33,7 +33,6 @@ from facestudio.journal import Journal
 from facestudio.judges import ALL
 from facestudio.metadata import POLICIES
 from facestudio.methods.base import method_class, method_name
-from facestudio.options import options_of
 from facestudio.photo import Photo
 from facestudio.planning import Plan, numbered, survey
 from facestudio.progress import Progress
@@ -129,9 +128,7 @@ def anonymize(
     studio = Studio(device, far=far, judges=judges)
     entry = chosen_checkpoint(studio, "change", method, checkpoint)
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed)
-    options_of(studio.method_options(entry.id), recipe.options)
-    for said in idle_options(studio.method_options(entry.id), options_given(options), recipe.options):
-        screen.warn(said)
+    check_options(studio, entry.id, recipe.options, options_given(options), screen)
     recipe = complete(recipe, studio.method_options(entry.id))
     if metadata not in POLICIES:
         raise UsageError(f"--metadata takes strip, technical or keep, not {metadata}.")

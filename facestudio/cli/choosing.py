@@ -1,16 +1,20 @@
-"""What the flags of several commands mean: which checkpoint does the work, and which faces are in boxes that a person drew."""
+"""What the flags of several commands mean: which checkpoint does the work and by which options, and which faces are in boxes that
+a person drew."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.cli import weights
 from facestudio.cli.console import Screen
+from facestudio.cli.flags import idle_options
 from facestudio.errors import UsageError
 from facestudio.faces.duplicates import known_as
 from facestudio.faces.face import Face
 from facestudio.methods.base import method_name
+from facestudio.options import options_of
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.studio import Studio
@@ -37,6 +41,16 @@ def chosen_checkpoint(studio: Studio, goal: str, method: str | None, checkpoint:
         f"Nothing here {_DOES[goal]} with {' and '.join(asked) or 'any method'}; there is: {known}.",
         hint=weights.to_get(c for c in meant if checkpoint in (None, c.id)),
     )
+
+
+def check_options(
+    studio: Studio, checkpoint_id: str, values: Mapping[str, Any], given: Iterable[str], screen: Screen
+) -> None:
+    """UsageError unless the option `values` are allowed; `screen` is told which of those that were `given` have no effect."""
+    cls = studio.method_options(checkpoint_id)
+    options_of(cls, values)
+    for said in idle_options(cls, given, values):
+        screen.warn(said)
 
 
 def with_boxes(

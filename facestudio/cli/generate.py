@@ -16,9 +16,9 @@ import typer
 from facestudio.cli import report as reports
 from facestudio.cli.arguments import Device, Far, Judges, Quiet, Report, Weights
 from facestudio.cli.casting import Cast
-from facestudio.cli.choosing import chosen_checkpoint
+from facestudio.cli.choosing import check_options, chosen_checkpoint
 from facestudio.cli.console import Screen
-from facestudio.cli.flags import idle_options, options_given, sliders_given
+from facestudio.cli.flags import options_given, sliders_given
 from facestudio.cli.populate import Asked, populate
 from facestudio.datasets.asking import PER_IDENTITY
 from facestudio.errors import NoFaceFound, UnwritableOutput, UsageError
@@ -30,7 +30,6 @@ from facestudio.generating import MOST, Portrait
 from facestudio.judges import ALL
 from facestudio.keeping import beside, keep, recipe_of, stem
 from facestudio.methods.base import method_name
-from facestudio.options import options_of
 from facestudio.photo import Photo
 from facestudio.planning import as_written, check_ending, check_folder, check_place, is_file_name
 from facestudio.populating import MOST_PEOPLE, MOST_PICTURES
@@ -157,9 +156,7 @@ def generate(
     same = before if before is not None and before.checkpoint == entry.id else None
     kept = dict(same.options) if same is not None else {}
     recipe = Recipe(entry.id, method_name(entry), {**kept, **options_given(options)}, 0 if seed is None else seed)
-    options_of(studio.method_options(entry.id), recipe.options)
-    for said in idle_options(studio.method_options(entry.id), options_given(options), recipe.options):
-        screen.warn(said)
+    check_options(studio, entry.id, recipe.options, options_given(options), screen)
     moved = {**(same.sliders if same is not None else {}), **sliders_given(slider or ())}
     check(moved, studio.sliders(entry.id))
     asked = Asked(identities, per_identity, vary, tries, shard, resume, apart)

@@ -36,9 +36,9 @@ from facestudio.cli.arguments import (
     Seed,
     Weights,
 )
-from facestudio.cli.choosing import check_boxes, chosen_checkpoint, with_boxes
+from facestudio.cli.choosing import check_boxes, check_options, chosen_checkpoint, with_boxes
 from facestudio.cli.console import Screen
-from facestudio.cli.flags import idle_options, options_given, parse_box, parse_faces, with_method_options
+from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
 from facestudio.cli.generate import generate
 from facestudio.cli.opening import Salvage, opened
 from facestudio.cli.scratch_masks import (
@@ -60,7 +60,6 @@ from facestudio.judges import ALL
 from facestudio.mending import OFF
 from facestudio.metadata import KEEP, POLICIES
 from facestudio.methods.base import method_name
-from facestudio.options import options_of
 from facestudio.photo import Photo
 from facestudio.progress import Cancelled, Progress
 from facestudio.recipe import Recipe, app_version
@@ -135,9 +134,7 @@ def restore(
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale, scratches=mending)
     if photo_grain != LEFT_OFF and not aligned:
         recipe = replace(recipe, photo_grain=photo_grain)
-    options_of(studio.method_options(entry.id), recipe.options)
-    for said in idle_options(studio.method_options(entry.id), options_given(options), recipe.options):
-        screen.warn(said)
+    check_options(studio, entry.id, recipe.options, options_given(options), screen)
     if metadata not in POLICIES:
         raise UsageError(f"--metadata takes {', '.join(POLICIES[:-1])} or {POLICIES[-1]}, not {metadata}.")
     planned = batch.survey(photos, output, format)
@@ -248,7 +245,8 @@ def compare(
     screen = Screen(quiet)
     studio = Studio(device, far=far, judges=judges)
     with screen.progress() as progress:
-        comparison = studio.compare(*(opened(studio, path, salvage, progress) for path in (a, b)), progress)
+        one, other = (opened(studio, path, salvage, progress) for path in (a, b))
+        comparison = studio.compare(one, other, progress)
     if as_json:
         screen.put(json.dumps(reports.comparison_record(a, b, comparison)))
     else:
