@@ -36,10 +36,22 @@ def noise_seed(pixels: np.ndarray, seed: int) -> int:
     return int.from_bytes(digest.digest()[:8], "big") >> 1
 
 
-def held(found: Tensor, guess: Tensor, sigma: float) -> Tensor:
-    """`found` (B, 3, H, W) with what is coarse from `guess`, by exchanging what a blur of deviation `sigma` px leaves of both."""
+def held(found: Tensor, guess: Tensor, sigma: float, weight: np.ndarray | None = None) -> Tensor:
+    """`found` (B, 3, H, W) with what is coarse from `guess`, by exchanging what a blur of deviation `sigma` px leaves of both.
+
+    `weight` (H, W) in 0..1: how much each place counts in the blur; None: all alike.
+    """
     import torch
 
     off = (guess - found).permute(0, 2, 3, 1).cpu().numpy()
-    coarse = np.stack([cv2.GaussianBlur(one, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE) for one in off])
+    if weight is None:
+        coarse = np.stack([_blurred(one, sigma) for one in off])
+    else:
+        counted = np.maximum(_blurred(weight, sigma), 1e-3)[..., None]
+        coarse = np.stack([_blurred(one * weight[..., None], sigma) / counted for one in off])
     return (found + torch.from_numpy(coarse).permute(0, 3, 1, 2).to(found)).clamp(-1, 1)
+
+
+def _blurred(pixels: np.ndarray, sigma: float) -> np.ndarray:
+    made: np.ndarray = cv2.GaussianBlur(pixels, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
+    return made

@@ -18,6 +18,7 @@ from facestudio.methods.redraw_options import (
     change_option,
     guidance_option,
     guide_option,
+    hair_option,
     lines_option,
     sampler_option,
     steps_option,
@@ -48,6 +49,7 @@ class Options:
     lines: float = lines_option()
     sampler: str = sampler_option("lcm")
     takes: int = takes_option(3)
+    hair: bool = hair_option()
 
 
 class Decouple(Redraw):

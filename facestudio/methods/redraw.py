@@ -23,6 +23,7 @@ from facestudio.errors import CheckpointMismatch, CheckpointMissing
 from facestudio.faces.align import similarity_transform
 from facestudio.faces.calibration import threshold_at
 from facestudio.faces.face import ARCFACE_112, FFHQ_256, TEMPLATES, AlignedFace, Identity
+from facestudio.faces.fringe import fringe
 from facestudio.faces.identity import LENIENT_FAR, Embedder
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.loading import load_used
@@ -35,6 +36,7 @@ from facestudio.methods.redraw_options import (
     change_option,
     guidance_option,
     guide_option,
+    hair_option,
     lines_option,
     sampler_option,
     steps_option,
@@ -66,6 +68,7 @@ class Options:
     lines: float = lines_option()
     sampler: str = sampler_option("dpm")
     takes: int = takes_option(1)
+    hair: bool = hair_option()
 
 
 class Parts(NamedTuple):
@@ -94,6 +97,21 @@ class Parts(NamedTuple):
         people = IdentitySpace.load(known[checkpoint.uses["people"]], known)
         few_steps = consistent(known[checkpoint.uses["prior"]], prior, device)
         return cls(prior, autoencoder, listener, finder, people, few_steps)
+
+
+class _Scene(NamedTuple):
+    """A crop that is worked on: its `latents` (1, C, h, w), and how much of each pixel the new face covers, `skin` (S, S)."""
+
+    aligned: AlignedFace
+    latents: Tensor
+    skin: np.ndarray
+
+    def laid(self, found: Tensor) -> np.ndarray:
+        """The first of `found` (B, 3, S, S) as pixels, and around the face, and where hair hangs into it, the crop's own."""
+        drawn = to_pixels(found[:1])[0].astype(np.float32)
+        mixed = self.aligned.pixels + self.skin[..., None] * (drawn - self.aligned.pixels)
+        pixels: np.ndarray = np.rint(mixed).astype(np.uint8)
+        return pixels
 
 
 class Redraw:
@@ -164,13 +182,16 @@ class Redraw:
         levels = schedule(self._prior)
         sampling = Sampling(round(len(levels) * options.change), options.steps, options.sampler)
         points = self._features(aligned.pixels)
+        skin = self.mask(options)
+        if options.hair:
+            skin = skin * (1 - fringe(aligned.pixels, points, skin))
         with enough_memory(), torch.inference_mode():
             latents = self._autoencoder.latents(to_tensor(aligned.pixels).to(self._device))
-            latents = latents * self._prior.loud[:, None, None]
-            denoise = self._denoiser(new, options, self._lines(points), latents)
+            scene = _Scene(aligned, latents * self._prior.loud[:, None, None], skin)
+            denoise = self._denoiser(new, options, self._lines(points), scene.latents)
             chances = [chance, *(noise_seed(aligned.pixels, chance + take) for take in range(1, options.takes))]
             takes = [
-                self._take(aligned, denoise, latents, sampling, options.guide, one, progress)
+                self._take(scene, denoise, sampling, options.guide, one, progress)
                 for one in progress.track(chances, "Drawing")
             ]
         if len(takes) == 1:
@@ -178,32 +199,25 @@ class Redraw:
         return min(takes, key=lambda take: np.linalg.norm(self._features(take.pixels) - points, axis=1).mean())
 
     def _take(
-        self,
-        aligned: AlignedFace,
-        denoise: Denoiser,
-        latents: Tensor,
-        sampling: Sampling,
-        guide: float,
-        chance: int,
-        progress: Progress,
+        self, scene: _Scene, denoise: Denoiser, sampling: Sampling, guide: float, chance: int, progress: Progress
     ) -> AlignedFace:
-        """One picture of what `denoise` says is in `latents` (1, C, h, w), those of `aligned`; `chance` is the noise's seed."""
+        """One picture of what `denoise` says is in `scene`; `chance` is the noise's seed."""
         from facestudio.diffusion.difface import noises, refine
         from facestudio.diffusion.latents import schedule
 
         levels = schedule(self._prior)
-        original = to_tensor(aligned.pixels).to(self._device)
+        original = to_tensor(scene.aligned.pixels).to(self._device)
         loud = self._prior.loud[:, None, None]
         if guide > 0:
             asked = levels.kept(sampling.places(levels))
-            denoise = self._guided(denoise, asked, guide, aligned, latents, chance, progress)
+            denoise = self._guided(denoise, asked, guide, scene, chance, progress)
 
         def shown(x: Tensor) -> np.ndarray:
-            return self._laid(aligned, held(self._autoencoder.pixels(x / loud), original, LIGHT))
+            return scene.laid(held(self._autoencoder.pixels(x / loud), original, LIGHT, scene.skin))
 
-        noise = noises([chance], tuple(latents.shape[1:]), self._device)
+        noise = noises([chance], tuple(scene.latents.shape[1:]), self._device)
         more: dict[str, Any] = {"schedule": levels, "clamp": None, "progress": progress, "show": shown}
-        return aligned.with_pixels(shown(refine(denoise, latents, sampling, noise, **more)))
+        return scene.aligned.with_pixels(shown(refine(denoise, scene.latents, sampling, noise, **more)))
 
     def _denoiser(self, new: Identity, options: Any, lines: Tensor, known: Tensor) -> Denoiser:
         """What tells the noise of a latent (1, C, h, w) that, outside of the face, is `known`, and inside is to be `new`."""
@@ -230,35 +244,27 @@ class Redraw:
         return prior, who
 
     def _guided(
-        self,
-        denoise: Denoiser,
-        levels: Schedule,
-        strength: float,
-        aligned: AlignedFace,
-        known: Tensor,
-        seed: int,
-        progress: Progress,
+        self, denoise: Denoiser, levels: Schedule, strength: float, scene: _Scene, seed: int, progress: Progress
     ) -> Denoiser:
-        """`denoise`, which is asked at `levels`, led away from who the face in `aligned` is; `known` are its latents, `strength`
-        is 0..1."""
+        """`denoise`, which is asked at `levels`, led away from who the face in `scene` is; `strength` is 0..1."""
         import torch
 
         from facestudio.diffusion.guiding import Push, guided
 
         with torch.inference_mode(False):  # what was made for inference could take part in no gradient
-            original = to_tensor(aligned.pixels).to(self._device)
-            weight = torch.from_numpy(self.mask(None)).to(self._device)
-            oracles = [self._oracle(one, aligned) for one in self._guides()]
+            original = to_tensor(scene.aligned.pixels).to(self._device)
+            weight = torch.from_numpy(scene.skin).to(self._device)
+            oracles = [self._oracle(one, scene.aligned) for one in self._guides()]
         loud = self._prior.loud[:, None, None]
 
         def shown(x: Tensor) -> Tensor:
             found = self._autoencoder.pixels(x / loud)
             with torch.no_grad():  # the light is held in the end, and says little of the person
-                light = held(found, original, LIGHT) - found
+                light = held(found, original, LIGHT, scene.skin) - found
             return torch.lerp(original, found + light, weight)
 
         push = Push(rate=RATE * strength)
-        return guided(denoise, levels, shown, oracles, _drawn(known), push, seed, progress)
+        return guided(denoise, levels, shown, oracles, _drawn(scene.latents), push, seed, progress)
 
     def _oracle(self, embedder: Embedder, aligned: AlignedFace) -> Oracle:
         """What says whether the face in `aligned` is still known to `embedder`, by the threshold that verifying goes by."""
@@ -299,13 +305,6 @@ class Redraw:
         count = side // self._autoencoder.side * FINER
         drawn = torch.from_numpy(sketch(points, side, count)).permute(2, 0, 1)[None]
         return functional.pixel_unshuffle(drawn, FINER).to(self._device)
-
-    def _laid(self, aligned: AlignedFace, found: Tensor) -> np.ndarray:
-        """The first of `found` (B, 3, S, S) as pixels, and around the face the crop's own."""
-        weight = self.mask(None)[..., None]
-        mixed = aligned.pixels + weight * (to_pixels(found[:1])[0].astype(np.float32) - aligned.pixels)
-        pixels: np.ndarray = np.rint(mixed).astype(np.uint8)
-        return pixels
 
 
 def _drawn(known: Tensor) -> Tensor:

@@ -72,3 +72,14 @@ def guide_option() -> Any:
         step=0.05,
         rare=True,
     )
+
+
+def hair_option() -> Any:
+    """Whether hair and hats that hang into the face stay."""
+    return option(
+        True,
+        title="Keep hair",
+        help="Hair, a hat, and what is behind a face that looks aside stay where they hang into the face, told by their colour.",
+        before=False,
+        rare=True,
+    )

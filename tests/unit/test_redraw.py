@@ -15,6 +15,7 @@ from facestudio.errors import CheckpointMismatch, CheckpointMissing, FaceStudioE
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.faces.identity import Embedder
 from facestudio.faces.people import IdentitySpace
+from facestudio.faces.pose import mean_face
 from facestudio.methods.base import Anonymizer, Masked, Obscurer, Replacing, Strengthening, method_class
 from facestudio.methods.redraw import Options, Parts, Redraw
 from facestudio.networks.autoencoder import FaceAutoencoder
@@ -174,6 +175,22 @@ def test_features_are_held_as_strictly_as_asked(method: Redraw) -> None:
         method(face, options, Progress(), 7)
     hook.remove()
     assert asked == [2] * 3 + [3] * 3 + [1] * 3 + [2] * 3
+
+
+def test_hair_that_hangs_into_the_face_stays(method: Redraw) -> None:
+    pixels = np.full((256, 256, 3), (205, 160, 135), np.uint8)
+    pixels[:90] = (40, 25, 20)
+    face = AlignedFace(pixels, crop().matrix, FFHQ_256)
+    shaped = copy.copy(method)
+    shaped._finder = Finder()
+    shaped._finder.points = (mean_face()[:, :2] * 92 + (128, 140)).astype(np.float32)  # type: ignore[attr-defined]
+    over, kept = (shaped(face, Options(steps=2, change=1.0, hair=hair), Progress(), 7) for hair in (False, True))
+    off = [np.abs(made.pixels.astype(int) - pixels).max(2) for made in (over, kept)]
+    mask = method.mask(Options())
+    hairy = (mask == 1) & (np.arange(256) < 80)[:, None]
+    assert hairy.sum() > 200 and off[0][hairy].mean() > 5 and off[1][hairy].max() <= 1
+    below = (mask == 1) & (np.arange(256) > 110)[:, None]
+    assert off[1][below].mean() > 3, "the face is drawn anew"
 
 
 class Watching(Finder):
