@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QSplitter
 
 from facestudio.device import NAMES
 from facestudio.gui.widgets.fold import Fold
-from facestudio.gui.widgets.viewer import MODES, SIDE, SINGLE, SPLIT
+from facestudio.gui.widgets.view import MODES, SIDE, SINGLE, SPLIT
 
 if TYPE_CHECKING:
     from facestudio.gui.main_window import MainWindow

@@ -12,7 +12,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from facestudio.gui.main_window import MainWindow
-from facestudio.gui.widgets.viewer import SIDE, SINGLE
+from facestudio.gui.widgets.view import SIDE, SINGLE
 from facestudio.metadata import read_recipe
 from facestudio.recipe import Recipe
 from tests.gui.conftest import FACES, FakeStudio, draw, open_photo, restore, shown

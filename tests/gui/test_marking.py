@@ -17,7 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.marking import BRUSH, ERASER
-from facestudio.gui.widgets.viewer import SIDE, SINGLE, SPLIT
+from facestudio.gui.widgets.view import SIDE, SINGLE, SPLIT
 from facestudio.mending.by_hand import painted
 from tests import fakes
 from tests.gui.conftest import FACES, FakeStudio, open_photo, restore, shown

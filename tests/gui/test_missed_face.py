@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.session import ADDING
-from facestudio.gui.widgets.viewer import SIDE
+from facestudio.gui.widgets.view import SIDE
 from tests.gui.conftest import FACES, FakeStudio, draw, open_photo, restore, shown
 from tests.gui.test_window import dialog, toast
 

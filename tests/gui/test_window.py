@@ -28,7 +28,7 @@ from facestudio.gui.session import FINDING, RESTORING
 from facestudio.gui.theme import colours_of, sheet_of
 from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.options_form import OptionRow
-from facestudio.gui.widgets.viewer import SIDE, SINGLE, SPLIT
+from facestudio.gui.widgets.view import SIDE, SINGLE, SPLIT
 from facestudio.methods import difface
 from facestudio.options import describe, option
 from tests import fakes

@@ -7,17 +7,13 @@ it, and with Shift its lower right corner. It knows where the viewer shows the p
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPainterPath, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.painting import paint_outline, paint_pill, rounded
-
-if TYPE_CHECKING:
-    from facestudio.gui.widgets.viewer import Viewer
+from facestudio.gui.widgets.view import View
 
 SHADE, GROUND = QColor(0, 0, 0, 90), QColor(0, 0, 0, 205)
 HINTS = (
@@ -49,7 +45,7 @@ class BoxDrawing(QWidget):
     ended = Signal()
     told = Signal(str)
 
-    def __init__(self, viewer: Viewer, theme: Theme) -> None:
+    def __init__(self, viewer: View, theme: Theme) -> None:
         super().__init__(viewer)
         self.setObjectName("boxDrawing")
         self.setAccessibleName(HINTS[0])

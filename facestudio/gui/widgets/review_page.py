@@ -10,7 +10,8 @@ from facestudio.gui.reviewing import Review
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.anonymize_boxes import PathLabel
 from facestudio.gui.widgets.review_card import ReviewCard
-from facestudio.gui.widgets.viewer import SIDE, Viewer
+from facestudio.gui.widgets.view import SIDE
+from facestudio.gui.widgets.viewer import Viewer
 
 CARDS, ADD = 216, 112  # px of the row's height, and of the width of the button beside it
 

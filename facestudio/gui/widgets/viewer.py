@@ -1,9 +1,7 @@
-"""The viewer: the photo before and after, alone, split or side by side, with zoom and pan that are the same for both.
+"""The viewer: the photo before and after, alone, split or side by side, as `view` says what is seen of them.
 
-Both pictures are painted through one pair of numbers, how many screen pixels a photo pixel is and `centre` (the photo pixel
-in the middle of a pane), so they cannot drift apart. A photo pixel is one of the open photo also where an enlarged result is
-shown: faces stay where they are, and so does the view. Painting takes the smallest sufficient level of a pyramid and only the
-part that is visible, so a photo of fifty megapixels costs what the screen costs. Faces are outlined and can be clicked.
+Painting takes the smallest sufficient level of a pyramid and only the part that is visible, so a photo of fifty megapixels
+costs what the screen costs. Faces are outlined and can be clicked; mouse and keys zoom and move.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import numpy as np
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal, Slot
+from PySide6.QtCore import QEvent, QPointF, QRectF, Qt, Signal, Slot
 from PySide6.QtGui import (
     QFont,
     QImage,
@@ -19,7 +17,6 @@ from PySide6.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QResizeEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QWidget
@@ -44,15 +41,10 @@ from facestudio.gui.widgets.painting import (
     rounded,
     tag_place,
 )
+from facestudio.gui.widgets.view import SIDE, SINGLE, SPLIT, STEP, View
 from facestudio.progress import Update
 
-SINGLE, SPLIT, SIDE = "single", "split", "side by side"
-MODES = (SINGLE, SPLIT, SIDE)
-LARGEST_ZOOM = 32.0
-LARGEST_FIT = 4.0
-STEP = 1.25  # of a key or a notch of the wheel
 CRISP = 4.0  # from this zoom on, pixels are shown as they are
-GAP = 3  # between the two pictures side by side
 GRIP = 14  # how near to the handle the mouse takes it
 CLICK = 4  # a press that moves less is a click
 
@@ -63,12 +55,9 @@ class Layer(Protocol):
     def paint(self, painter: QPainter, pane: QRectF) -> None: ...
 
 
-class Viewer(QWidget):
+class Viewer(View):
     """Shows the photo and result of the session, or of a review."""
 
-    mode_changed = Signal(str)
-    view_changed = Signal()  # zoom or centre
-    original_changed = Signal()
     drawing_changed = Signal(bool)  # whether a box is being drawn around a missed face
 
     def __init__(self, session: Session | Review, theme: Theme, parent: QWidget | None = None) -> None:
@@ -80,17 +69,8 @@ class Viewer(QWidget):
         self.setMinimumSize(240, 180)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._session, self._theme = session, theme
-        self.mode = SPLIT
-        self.centre = QPointF(0, 0)
-        self.handle = 0.5  # where the split stands, 0..1 of the width
-        self.original = False
         self.boxes = True
         self.layers: list[Layer] = []
-        self._zoom = 1.0
-        self._fitted = True
-        self._before: Pyramid | None = None  # as large as `_after`
-        self._after: Pyramid | None = None
-        self._times = 1  # how many times as large as the photo both are
         self._preview: QImage | None = None
         self._hovered: int | None = None
         self._numbers = face_labels.FaceNumbers()
@@ -151,25 +131,6 @@ class Viewer(QWidget):
             self._preview = None
             self.update()
 
-    @property
-    def comparing(self) -> bool:
-        """Whether there is a result to compare with."""
-        return self._after is not None
-
-    def set_mode(self, mode: str) -> None:
-        """Show one picture, the split, or both side by side."""
-        if mode != self.mode:
-            self.mode = mode
-            self._settle()
-            self.mode_changed.emit(mode)
-
-    def show_original(self, on: bool) -> None:
-        """Show the original in place of the result."""
-        if on != self.original:
-            self.original = on
-            self.update()
-            self.original_changed.emit()
-
     def show_boxes(self, on: bool) -> None:
         """Outline the faces."""
         self.boxes = on
@@ -191,132 +152,9 @@ class Viewer(QWidget):
     def _drawing_ended(self) -> None:
         self.drawing_changed.emit(False)
 
-    # ---- zoom and pan
-
-    @property
-    def zoom(self) -> float:
-        """Screen pixels a pixel of what is shown: 1 is 100 %."""
-        return self._zoom / self._times
-
-    @property
-    def fitted(self) -> bool:
-        """Whether the whole photo is kept in view."""
-        return self._fitted
-
-    def panes(self) -> list[QRectF]:
-        """Where pictures are painted: one region, or two side by side."""
-        whole = QRectF(self.rect())
-        if self.mode != SIDE or not self.comparing:
-            return [whole]
-        width = (whole.width() - GAP) / 2
-        return [QRectF(0, 0, width, whole.height()), QRectF(width + GAP, 0, width, whole.height())]
-
-    def before_part(self, pane: QRectF) -> QRectF:
-        """What of `pane` shows the photo before, where a result is seen beside it; else all of it. It may be empty."""
-        if not self.comparing or self.mode == SINGLE or self.original:
-            return pane
-        if self.mode == SIDE:
-            return pane if pane.left() == 0 else QRectF()
-        return QRectF(0, 0, self._handle_x(), pane.height())
-
-    @Slot()
-    def fit(self) -> None:
-        """Show the whole photo."""
-        self._fitted = True
-        self._settle()
-
-    @Slot()
-    def actual_size(self) -> None:
-        """One pixel of what is shown a screen pixel."""
-        self.zoom_to(1.0)
-
-    @Slot()
-    def zoom_in(self) -> None:
-        self.zoom_to(self.zoom * STEP)
-
-    @Slot()
-    def zoom_out(self) -> None:
-        self.zoom_to(self.zoom / STEP)
-
-    def zoom_to(self, zoom: float, at: QPointF | None = None) -> None:
-        """Zoom, keeping the photo pixel under the widget point `at` (None: the middle) where it is."""
-        if self._before is None:
-            return
-        pane = self.pane_at(at) if at is not None else self.panes()[0]
-        anchor = at if at is not None else pane.center()
-        point = self.to_photo(anchor, pane)
-        self._fitted = False
-        least = min(self._fit_zoom(), self._times) / 2
-        self._zoom = min(max(zoom * self._times, least), LARGEST_ZOOM * self._times)
-        self.centre = point - (anchor - pane.center()) / self._scale
-        self._settle()
-
-    def pan(self, by: QPointF) -> None:
-        """Move the photo by `by` widget pixels."""
-        self._fitted = False
-        self.centre -= by / self._scale
-        self._settle()
-
     def show_face(self, index: int) -> None:
         """Zoom so that the face fills a good part of the view."""
-        box = self._session.faces[index].box
-        side = max(float(box[2] - box[0]), float(box[3] - box[1]), 1.0)
-        pane = self.panes()[0]
-        self._fitted = False
-        wanted = min(pane.width(), pane.height()) * 0.5 / side * self.devicePixelRatioF()
-        self._zoom = min(max(wanted, self._fit_zoom()), LARGEST_ZOOM * self._times)
-        self.centre = QPointF(float(box[0] + box[2]) / 2, float(box[1] + box[3]) / 2)
-        self._settle()
-
-    @property
-    def _size(self) -> tuple[int, int]:
-        """Width and height of the open photo, also while something larger is shown."""
-        width, height = self._before.size if self._before else (1, 1)
-        return width // self._times, height // self._times
-
-    @property
-    def photo_rect(self) -> QRectF:
-        """The open photo in its own pixels, from corner to corner."""
-        return QRectF(0, 0, *self._size)
-
-    @property
-    def _scale(self) -> float:
-        """Widget units a photo pixel."""
-        return self._zoom / self.devicePixelRatioF()
-
-    def _fit_zoom(self) -> float:
-        if self._before is None:
-            return 1.0
-        pane, (width, height) = self.panes()[0], self._size
-        scale = min((pane.width() - 24) / width, (pane.height() - 24) / height)
-        return max(scale, 1e-4) * self.devicePixelRatioF()
-
-    def _settle(self) -> None:
-        """Keep zoom and centre within what makes sense, and show it."""
-        if self._before is not None:
-            width, height = self._size
-            if self._fitted:
-                self._zoom = min(self._fit_zoom(), LARGEST_FIT * self._times)
-            pane = self.panes()[0]
-            self.centre = QPointF(
-                _kept(self.centre.x(), width, pane.width() / self._scale),
-                _kept(self.centre.y(), height, pane.height() / self._scale),
-            )
-        self.update()
-        self.view_changed.emit()
-
-    def to_photo(self, point: QPointF, pane: QRectF) -> QPointF:
-        """The photo pixel under a widget point of `pane`."""
-        return self.centre + (point - pane.center()) / self._scale
-
-    def to_widget(self, point: QPointF, pane: QRectF) -> QPointF:
-        """Where `pane` shows a photo pixel."""
-        return pane.center() + (point - self.centre) * self._scale
-
-    def pane_at(self, point: QPointF) -> QRectF:
-        """The pane under a widget point."""
-        panes = self.panes()
-        return panes[-1] if len(panes) == 2 and point.x() >= panes[1].left() else panes[0]
+        self.show_box(self._session.faces[index].box)
 
     # ---- painting
 
@@ -437,9 +275,6 @@ class Viewer(QWidget):
 
     # ---- mouse and keys
 
-    def _handle_x(self) -> float:
-        return self.handle * self.width()
-
     def _over_handle(self, point: QPointF) -> bool:
         return self.mode == SPLIT and self.comparing and abs(point.x() - self._handle_x()) <= GRIP
 
@@ -502,11 +337,6 @@ class Viewer(QWidget):
         else:
             self.pan(QPointF(*move) * 40)
 
-    def move_handle(self, to: float) -> None:
-        """Put the split at `to`, 0..1 of the width."""
-        self.handle = min(max(to, 0.0), 1.0)
-        self.update()
-
     def _hover(self, point: QPointF) -> None:
         over = self._over_handle(point)
         hovered = None if over else self.face_at(point)
@@ -521,16 +351,3 @@ class Viewer(QWidget):
         if hovered != self._hovered:
             self._hovered = hovered
             self.update()
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        self._settle()
-
-    def sizeHint(self) -> QSize:
-        return QSize(900, 640)
-
-
-def _kept(centre: float, length: float, seen: float) -> float:
-    """The middle of the view on one axis: in the middle when all of `length` is seen, else never beyond an edge."""
-    if seen >= length:
-        return length / 2
-    return min(max(centre, seen / 2), length - seen / 2)
