@@ -90,7 +90,6 @@ class ErrorDialog(QDialog):
         self.copy_button.setAutoDefault(False)
         close = buttons.button(QDialogButtonBox.StandardButton.Close)
         close.setDefault(True)
-        close.setFocus()
 
         text = QVBoxLayout()
         text.setSpacing(8)
@@ -105,6 +104,7 @@ class ErrorDialog(QDialog):
         layout.setSpacing(18)
         layout.addLayout(top)
         layout.addWidget(buttons)
+        close.setFocus()  # once it is in the dialog
         self.setFixedWidth(480)
         self.resize(480, self.heightForWidth(480))
 

@@ -123,7 +123,9 @@ class Leaving(QObject):
             "Don't save": (Role.DestructiveRole, then),
             "Cancel": (Role.RejectRole, self._stay),
         }
-        ask(self._window, "The result is not saved", "Save it beside the photo?", answers)
+        opened = self._session.opened
+        where = f"beside {opened.name}" if opened is not None and opened.source is not None else "in a file"
+        ask(self._window, "The result is not saved", f"Save it {where}?", answers)
 
     def _ask_about_pictures(self) -> None:
         answers: Answers = {

@@ -34,10 +34,11 @@ _GOOD = ("ok", "partial")
 
 @dataclass(frozen=True)
 class Restored:
-    """What became of all photos: the folder `out`, and an outcome for each."""
+    """What became of all photos: the folder `out`, and an outcome for each; how many were saved with fewer bits."""
 
     out: Path
     outcomes: tuple[Outcome, ...]
+    deep: int = 0
 
     @property
     def words(self) -> str:
@@ -46,7 +47,11 @@ class Restored:
         said = f"Restored {number} of {len(self.outcomes)} photos into {shown(self.out)}"
         counts = {words: sum(o.status == status for o in self.outcomes) for status, words in WORDS.items()}
         rest = [f"{count} {words}" for words, count in counts.items() if count and words != WORDS["ok"]]
-        return "; ".join([said, *([", ".join(rest)] if rest else [])])
+        words = "; ".join([said, *([", ".join(rest)] if rest else [])])
+        if not self.deep:
+            return words
+        which = "one of them is" if self.deep == 1 else f"{self.deep} of them are"
+        return f"{words}; {which} saved with 8 bits per colour, the original{'s have' if self.deep > 1 else ' has'} more"
 
     @property
     def reasons(self) -> tuple[tuple[Path, str], ...]:
@@ -79,7 +84,11 @@ def restore_all(
         seen = studio.mended(photo, recipe.scratches, progress)
         return studio.restore(photo, studio.detect_behind(photo, seen, progress), recipe, None, progress)
 
+    deep: list[Path] = []
+
     def done(outcome: Outcome) -> None:
+        if outcome.output is not None and outcome.result is not None and outcome.result.before.bits > 8:
+            deep.append(outcome.source)
         told(outcome.source, WORDS.get(outcome.status, outcome.status))
 
     settings = " ".join([recipe.to_json(), f"{studio.far:g}", *studio.own_judges()])
@@ -97,4 +106,4 @@ def restore_all(
         journal=Journal(out, settings),
         resume=True,
     )
-    return Restored(out, tuple(outcomes))
+    return Restored(out, tuple(outcomes), len(deep))

@@ -53,6 +53,7 @@ class Session(Workplace):
     result_changed = Signal()  # another step is shown: restored, undone or redone
     device_changed = Signal()
     recents_changed = Signal()
+    moved = Signal()  # undone or redone
     opening_changed = Signal()
     opening_told = Signal(str)  # how much of it was read
     saved = Signal(object)  # path
@@ -420,12 +421,14 @@ class Session(Workplace):
         """Take the last result, the last face that was added, or the last stroke, back."""
         if self.history.can_undo and not self._doing:
             self._move(self.history.undo)
+            self.moved.emit()
 
     @Slot()
     def redo(self) -> None:
         """Do again what was undone."""
         if self.history.can_redo and not self._doing:
             self._move(self.history.redo)
+            self.moved.emit()
 
     @property
     def shown_image(self) -> QImage | None:

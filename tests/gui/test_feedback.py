@@ -1,0 +1,72 @@
+"""What the window says belongs to what it shows, names what it is about, and can be answered by one key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMessageBox, QPushButton
+from pytestqt.qtbot import QtBot
+
+from facestudio.gui.errors import ErrorDialog
+from facestudio.gui.main_window import MainWindow
+from tests.gui.conftest import draw, open_photo, restore
+from tests.gui.test_window import dialog, toast
+
+
+def test_what_was_said_of_a_result_goes_with_it(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
+    open_photo(qtbot, window, draw(photo_path))
+    restore(qtbot, window)
+    assert toast(window).startswith("Restored")
+    window.commands["undo"].trigger()
+    assert toast(window) == ""
+    window.commands["redo"].trigger()
+    with qtbot.waitSignal(window.session.saved, timeout=5000):
+        window.commands["save"].trigger()
+    assert toast(window).startswith("Saved as")
+    open_photo(qtbot, window, draw(photo_path.with_name("other.jpg"), 1))
+    assert toast(window) == ""
+
+
+def test_what_is_said_of_a_photo_that_is_opened_stays(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    Image.fromarray(np.full((360, 600), 30000, np.uint16)).save(tmp_path / "deep.png")
+    open_photo(qtbot, window, tmp_path / "deep.png")
+    assert "saves 8" in toast(window)
+
+
+def test_the_question_about_a_result_names_its_photo(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
+    open_photo(qtbot, window, draw(photo_path))
+    restore(qtbot, window)
+    window.open_paths([draw(photo_path.with_name("other.jpg"), 1)])
+    question = dialog(qtbot, window, QMessageBox)
+    assert isinstance(question, QMessageBox) and photo_path.name in question.informativeText()
+    question.close()
+
+
+def test_enter_closes_what_says_that_a_photo_cannot_be_opened(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no photo")
+    window.open_paths([tmp_path / "notes.txt"])
+    shown = dialog(qtbot, window, ErrorDialog)
+    focused = shown.focusWidget()
+    assert isinstance(focused, QPushButton) and "Close" in focused.text().replace("&", "")
+    QTest.keyClick(shown, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: not any(d.isVisible() for d in window.findChildren(ErrorDialog)))
+
+
+def test_photos_of_the_list_that_are_saved_with_fewer_bits_are_counted(
+    qtbot: QtBot, window: MainWindow, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    draw(folder / "a.jpg")
+    for name in ("b.png", "c.png"):
+        Image.fromarray(np.full((360, 600), 30000, np.uint16)).save(folder / name)
+    window.open_paths([folder])
+    qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
+    with qtbot.waitSignal(window.session.all_restored, timeout=20000) as restored:
+        window.session.restore_all(tmp_path / "out")
+    assert restored.args[0].words.endswith("; 2 of them are saved with 8 bits per colour, the originals have more"), (
+        restored.args[0].words
+    )
