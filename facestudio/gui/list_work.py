@@ -51,7 +51,9 @@ class Restored:
         if not self.deep:
             return words
         which = "one of them is" if self.deep == 1 else f"{self.deep} of them are"
-        return f"{words}; {which} saved with 8 bits per colour, the original{'s have' if self.deep > 1 else ' has'} more"
+        return (
+            f"{words}; {which} saved with 8 bits per colour, the original{'s have' if self.deep > 1 else ' has'} more"
+        )
 
     @property
     def reasons(self) -> tuple[tuple[Path, str], ...]:
