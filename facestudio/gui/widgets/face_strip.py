@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QSize, Qt, Signal, Slot
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -74,6 +75,7 @@ class FaceStrip(QWidget):
         self._scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setWidget(self._row)
         self._row.installEventFilter(self)
+        self._scroll.viewport().installEventFilter(self)
         self._at_end = False  # whether the end is to be seen: a face was added, and nobody scrolled since
         self._scroll.horizontalScrollBar().rangeChanged.connect(self._show_end)
         self._scroll.horizontalScrollBar().actionTriggered.connect(self._leave_end)
@@ -129,7 +131,25 @@ class FaceStrip(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self._row and event.type() in (QEvent.Type.LayoutRequest, QEvent.Type.Resize):
             self._grow()
+        if watched is self._scroll.viewport() and isinstance(event, QWheelEvent):
+            return self._turn(event)
         return False
+
+    def _turn(self, event: QWheelEvent) -> bool:
+        """Let a wheel that turns up and down move the chips, which lie in a row."""
+        by, bar = event.angleDelta(), self._scroll.horizontalScrollBar()
+        if abs(by.x()) > abs(by.y()) or bar.maximum() == 0:
+            return False
+        self._at_end = False
+        pixels = event.pixelDelta().y() or by.y()
+        bar.setValue(bar.value() - pixels)
+        return True
+
+    @Slot(int)
+    def bring(self, index: int) -> None:
+        """Show the chip of face `index`."""
+        self._at_end = False
+        self._scroll.ensureWidgetVisible(self.chips[index], 2 * MARGIN, 0)
 
     def _grow(self) -> None:
         """Be as high as the highest chip needs; not lower again with the same photo, or the picture would jump."""

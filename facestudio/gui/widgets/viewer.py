@@ -58,6 +58,7 @@ class Layer(Protocol):
 class Viewer(View):
     """Shows the photo and result of the session, or of a review."""
 
+    face_clicked = Signal(int)  # it was ticked or unticked over the photo
     drawing_changed = Signal(bool)  # whether a box is being drawn around a missed face
 
     def __init__(self, session: Session | Review, theme: Theme, parent: QWidget | None = None) -> None:
@@ -312,6 +313,7 @@ class Viewer(View):
             index = self.face_at(event.position())
             if index is not None:
                 self._session.toggle_face(index)
+                self.face_clicked.emit(index)
         self._hover(event.position())
         self.update()
 

@@ -229,6 +229,7 @@ class RestoreWorkspace(QSplitter):
             self.setCollapsible(index, False)
         self.setSizes([210, 900, SIDE])
         self.viewer.original_changed.connect(self._show_original)
+        self.viewer.face_clicked.connect(self.strip.bring)
         self.viewer.drawing.begun.connect(self.toast.hide)  # what to do with a box stands there
         self.brush.begun.connect(self.toast.hide)
         self.strip.face_shown.connect(self.viewer.show_face)
