@@ -14,7 +14,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,10 @@ class Journal:
     def __enter__(self) -> Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(OSError):
+                self.path.parent.chmod(
+                    0o700
+                )  # journals name the originals, whoever else may look into the user's folders
         except OSError as error:
             raise UnwritableOutput(
                 f"The folder {self.path.parent} cannot be made: {error.strerror}.",

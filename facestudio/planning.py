@@ -14,6 +14,7 @@ import errno
 import io
 import os
 import random
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -305,8 +306,14 @@ def _write_mapping(mapping: Path, numbers: dict[str, int]) -> None:
     writer.writerow(_HEADER)
     writer.writerows((f"{number:06d}", source) for source, number in sorted(numbers.items(), key=lambda each: each[1]))
     content = text.getvalue().encode("utf-8", "surrogateescape")
+    try:
+        rights = stat.S_IMODE(os.stat(mapping).st_mode)
+    except OSError:
+        rights = 0o600  # it undoes the numbers, as a key does; whoever gives it others goes on having it so
 
     def write(file: IO[bytes]) -> None:
         file.write(content)
+        if hasattr(os, "fchmod"):
+            os.fchmod(file.fileno(), rights)
 
     write_beside(mapping, write, overwrite=True)

@@ -38,6 +38,15 @@ def test_a_result_that_is_as_it_was_written_is_done(pair: tuple[Path, Path]) -> 
         assert journal.path.is_relative_to(paths.data_dir())
 
 
+@pytest.mark.skipif(os.name != "posix", reason="rights as POSIX has them")
+def test_nobody_else_reads_it_as_it_names_the_originals(pair: tuple[Path, Path]) -> None:
+    runs = paths.data_dir() / "runs"
+    runs.mkdir(parents=True)
+    runs.chmod(0o755)  # as a version before made it
+    with entered(pair) as journal:
+        assert journal.path.parent == runs and runs.stat().st_mode & 0o077 == 0
+
+
 def test_existence_proves_nothing(pair: tuple[Path, Path]) -> None:
     source, target = pair
     with Journal(target.parent, "blur") as journal:

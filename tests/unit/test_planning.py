@@ -84,10 +84,14 @@ def test_the_order_of_numbers_tells_nothing_of_the_names(tmp_path: Path) -> None
 def test_numbers_stay_when_a_run_goes_on_and_new_photos_get_new_ones(album: Path, tmp_path: Path) -> None:
     out, mapping = tmp_path / "out", tmp_path / "names.csv"
     first = {item.source: item.label for item in numbered(survey([album], out), out, mapping).items}
+    if os.name == "posix":
+        assert mapping.stat().st_mode & 0o777 == 0o600, "it undoes the numbers"
+        mapping.chmod(0o640)
     write_picture(album / "000.png", picture(20, 20))
     again = {item.source: item.label for item in numbered(survey([album], out), out, mapping).items}
     assert {source: again[source] for source in first} == first
     assert again[album / "000.png"] == "000004"
+    assert os.name != "posix" or mapping.stat().st_mode & 0o777 == 0o640, "who gave it to others still does"
 
 
 def test_a_mapping_beside_the_photos_or_over_something_else_is_refused(album: Path, tmp_path: Path) -> None:
