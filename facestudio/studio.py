@@ -17,15 +17,14 @@ import numpy as np
 from facestudio import checkpoints as store
 from facestudio import device as devices
 from facestudio.anonymize_settings import HIDING
-from facestudio.checkpoints import Checkpoint
 from facestudio.doctor import Finding, examine
 from facestudio.errors import CheckpointMismatch, CheckpointMissing, NoFaceFound, UsageError
 from facestudio.faces.face import Face, Identity
 from facestudio.judges import ALL, own_marks, to_calibrate
-from facestudio.loaded import DETECTOR, LANDMARKS, PEOPLE, SLIDERS, Loaded
+from facestudio.loaded import DETECTOR, LANDMARKS, PEOPLE, SLIDERS
 from facestudio.mending import BY_HAND
-from facestudio.offers import check_posed, knows_people, offered, pose_weights
-from facestudio.options import OptionField, describe, options_of
+from facestudio.offers import Offers
+from facestudio.options import options_of
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
@@ -40,7 +39,6 @@ if TYPE_CHECKING:
     from facestudio.datasets.records import PersonRecord
     from facestudio.datasets.running import Drawn, Shard, Writing
     from facestudio.datasets.tables import Measured
-    from facestudio.faces.sliders import Slider
     from facestudio.generating import Gallery, Portrait
     from facestudio.mending.by_hand import ByHand
     from facestudio.mending.kept import Kept
@@ -53,7 +51,7 @@ if TYPE_CHECKING:
     from facestudio.whom import Shot
 
 
-class Studio(Loaded):
+class Studio(Offers):
     """Everything the product can do, on one device.
 
     Args:
@@ -72,7 +70,9 @@ class Studio(Loaded):
 
     # ---- photos and faces
 
-    def open(self, path: Path | str, *, salvage: bool = False, reading: Callable[[float], None] | None = None) -> Photo:
+    def open(
+        self, path: Path | str, *, salvage: bool = False, reading: Callable[[float | None], None] | None = None
+    ) -> Photo:
         """Read a photo; PhotoError in one sentence when it cannot be read. `salvage`: what is readable of a damaged file.
         `reading`: as of `Photo.open`."""
         return Photo.open(Path(path), max_megapixels=self.max_megapixels, salvage=salvage, reading=reading)
@@ -403,7 +403,7 @@ class Studio(Loaded):
         )
         sliders.check(recipe.sliders, self.sliders(recipe.checkpoint), told=not free)
         if pose is not None:
-            check_posed(self.checkpoints(), recipe.checkpoint, self.pose_weights(recipe.checkpoint))
+            self.check_posed(recipe.checkpoint)
         method = self._synthesizer(recipe.checkpoint)
         listener = None if source is None else self._listener(method.embedder, method.id)
         options = options_of(method.Options, recipe.options)
@@ -442,15 +442,10 @@ class Studio(Loaded):
         """
         from facestudio.faces.normals import normals
 
-        check_posed(self.checkpoints(), checkpoint_id, self.pose_weights(checkpoint_id))
+        self.check_posed(checkpoint_id)
         photo = self.open(path)
         normals(photo)
         return photo
-
-    def pose_weights(self, checkpoint_id: str) -> Checkpoint | None:
-        """The weights, here or not, with which a checkpoint's method can be shown a pose picture; None where it cannot. Does not
-        import torch."""
-        return pose_weights(self.checkpoints(), checkpoint_id)
 
     def alike(
         self, portraits: Sequence[Portrait], checkpoint_id: str, progress: Progress | None = None
@@ -494,7 +489,7 @@ class Studio(Loaded):
         used = {PEOPLE, DETECTOR, LANDMARKS, *method.checkpoint.uses.values(), *([SLIDERS] if recipe.sliders else ())}
         entries = [method.checkpoint, *(judge.checkpoint for judge in judges)]
         entries += [entry for entry in self.checkpoints() if entry.id in used]
-        settings = asking.settings_of(recipe, options, order, self.far, writing.suffix) | {
+        settings = asking.settings_of(recipe, options, order, self.far, writing.suffix, asking.rule_at(out)) | {
             "apart_below": space.strangers,
             "weights": {entry.id: " ".join(file.sha256[:16] for file in entry.files.values()) for entry in entries},
         }
@@ -521,7 +516,8 @@ class Studio(Loaded):
         from facestudio.datasets import asking, places
 
         options = options_of(self.method_options(recipe.checkpoint), recipe.options)
-        return places.look_at(out, asking.settings_of(recipe, options, order, self.far, suffix))
+        rule = asking.rule_at(out)
+        return places.look_at(out, asking.settings_of(recipe, options, order, self.far, suffix, rule))
 
     def identity(self, photo: Photo, face: Face) -> dict[str, Identity]:
         """Who `face` is to each embedder, by the embedder's id."""
@@ -584,48 +580,7 @@ class Studio(Loaded):
             self._method(checkpoint_id)
             self._panel()
 
-    # ---- what there is
-
-    def restore_checkpoints(self) -> list[Checkpoint]:
-        """Checkpoints that feed a method which keeps the person: what the Restore workspace offers, best first."""
-        return offered(self.checkpoints(), "keep")
-
-    def anonymize_checkpoints(self) -> list[Checkpoint]:
-        """Checkpoints that feed a method which changes the person; the first is the one that leaves nothing of a face."""
-        return sorted(offered(self.checkpoints(), "change"), key=lambda entry: entry.id != HIDING)
-
-    def generate_checkpoints(self) -> list[Checkpoint]:
-        """Checkpoints that feed a method which makes faces: what the Generate workspace offers, best first."""
-        return offered(self.checkpoints(), "create")
-
-    def options_for(self, checkpoint_id: str) -> tuple[OptionField, ...]:
-        """The options of the method that a checkpoint feeds; does not import torch."""
-        return describe(self.method_options(checkpoint_id))
-
-    def method_options(self, checkpoint_id: str) -> type:
-        """The options class of the method that a checkpoint feeds; does not import torch."""
-        from facestudio.methods.base import method_class
-
-        return method_class(store.checkpoint(checkpoint_id)).Options
-
-    def can_be_told(self, checkpoint_id: str) -> bool:
-        """Whether the method that a checkpoint feeds takes a reference (`Guided`); does not import torch."""
-        from facestudio.methods.base import method_class
-
-        return hasattr(method_class(store.checkpoint(checkpoint_id)), "guided")
-
-    def knows_people(self, checkpoint_id: str) -> bool:
-        """Whether a checkpoint's method can be told people who do not exist; does not import torch."""
-        return knows_people(self.checkpoints(), checkpoint_id)
-
-    def sliders(self, checkpoint_id: str) -> tuple[Slider, ...]:
-        """What the faces can be changed in that a checkpoint's method makes, those of one group together; does not import
-        torch. Empty where there is nothing."""
-        from facestudio.faces import sliders
-
-        entry = store.load_manifest().get(SLIDERS)
-        fitting = entry is not None and entry.here and entry.uses.get("prior") == checkpoint_id
-        return sliders.offered(entry) if fitting and entry is not None else ()
+    # ---- files of weights
 
     def export(
         self, checkpoint_id: str, target: Path | str, overwrite: bool = False, progress: Progress | None = None
