@@ -70,9 +70,7 @@ class Studio(Offers):
 
     # ---- photos and faces
 
-    def open(
-        self, path: Path | str, *, salvage: bool = False, reading: Callable[[float | None], None] | None = None
-    ) -> Photo:
+    def open(self, path: Path | str, *, salvage: bool = False, reading: Callable[[float], None] | None = None) -> Photo:
         """Read a photo; PhotoError in one sentence when it cannot be read. `salvage`: what is readable of a damaged file.
         `reading`: as of `Photo.open`."""
         return Photo.open(Path(path), max_megapixels=self.max_megapixels, salvage=salvage, reading=reading)
@@ -489,7 +487,7 @@ class Studio(Offers):
         used = {PEOPLE, DETECTOR, LANDMARKS, *method.checkpoint.uses.values(), *([SLIDERS] if recipe.sliders else ())}
         entries = [method.checkpoint, *(judge.checkpoint for judge in judges)]
         entries += [entry for entry in self.checkpoints() if entry.id in used]
-        settings = asking.settings_of(recipe, options, order, self.far, writing.suffix, asking.rule_at(out)) | {
+        settings = asking.settings_of(recipe, options, order, self.far, writing.suffix) | {
             "apart_below": space.strangers,
             "weights": {entry.id: " ".join(file.sha256[:16] for file in entry.files.values()) for entry in entries},
         }
@@ -516,8 +514,7 @@ class Studio(Offers):
         from facestudio.datasets import asking, places
 
         options = options_of(self.method_options(recipe.checkpoint), recipe.options)
-        rule = asking.rule_at(out)
-        return places.look_at(out, asking.settings_of(recipe, options, order, self.far, suffix, rule))
+        return places.look_at(out, asking.settings_of(recipe, options, order, self.far, suffix))
 
     def identity(self, photo: Photo, face: Face) -> dict[str, Identity]:
         """Who `face` is to each embedder, by the embedder's id."""
