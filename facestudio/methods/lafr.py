@@ -2,7 +2,8 @@
 
 Paper: Li et al., "LAFR: Efficient Diffusion-based Blind Face Restoration via Latent Codebook Alignment Adapter", 2025 (arXiv
 2505.23462); there is no published code. The adapter and the low-rank update of the prior are networks/lafr.py; autoencoder and
-prior are other checkpoints, and only those will do that the weights were trained with. Nothing is random.
+prior are other checkpoints, and only those will do that the weights were trained with. The result is the mean of what comes of
+the face and of its mirror image, as of `quick`: errors that differ cancel out. Nothing is random.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ class LAFR:
 
         from facestudio.networks.lafr import one_step
 
-        low: Any = torch.cat([to_tensor(face.pixels) for face in faces]).to(self._device)
+        upright: Any = torch.cat([to_tensor(face.pixels) for face in faces]).to(self._device)
+        low = torch.cat([upright, upright.flip(-1)])
 
         def step_of(aligned: Any) -> Any:
             who = self._estimator.person(low) if self._network.person else None
@@ -107,6 +109,6 @@ class LAFR:
         with torch.inference_mode():
             for step in progress.track(steps, "Restoring the face"):
                 x = step(x)
-        pixels = to_pixels(x)
+        pixels = to_pixels((x[: len(faces)] + x[len(faces) :].flip(-1)) / 2)
         progress.preview(lambda: pixels[0])
         return list(pixels)

@@ -351,7 +351,7 @@ def test_both_stages_learn_and_the_second_moves_the_update_too(recipe: Recipe, s
     batch = recipe.batch(np.random.default_rng(0))
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
     rows = []
-    for step in range(12):
+    for step in range(18):
         recipe.images_seen = step * 2
         loss, terms = recipe.loss(network, batch)
         optimizer.zero_grad()
@@ -543,8 +543,10 @@ def test_what_is_exported_restores_as_the_recipe_measured(store: Path, exported:
     prior = copy.deepcopy(recipe.prior)
     network.update.merge(prior)
     with torch.no_grad():
-        given = recipe.given(torch.from_numpy(face.pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1)
-        expected = deblocked(recipe.decode(one_step(prior, network.adapter(given).latents, 200)), 16)
+        upright = torch.from_numpy(face.pixels.copy()).permute(2, 0, 1)[None].float() / 127.5 - 1
+        given = recipe.given(torch.cat([upright, upright.flip(-1)]))
+        both = deblocked(recipe.decode(one_step(prior, network.adapter(given).latents, 200)), 16)
+        expected = (both[:1] + both[1:].flip(-1)) / 2
     off = np.abs(made.pixels - (expected[0].clamp(-1, 1).permute(1, 2, 0).numpy() + 1) * 127.5)
     assert np.quantile(off, 0.95) < 3, "but for float16, which may choose another code here and there"
 
@@ -597,7 +599,7 @@ def test_the_estimator_takes_part_where_the_weights_say_so(store: Path, recipe: 
     figures = train(recipe, tmp_path / "other", 0.01, "cpu", export.start(recipe, store))
     export.export(recipe, tmp_path / "other", figures, store)
     made = load_method(checkpoint("starter-lafr"), "cpu")(crop(), Options(), Progress(), 0)
-    assert np.abs(made.pixels.astype(int) - plain.pixels).mean() > 2
+    assert np.abs(made.pixels.astype(int) - plain.pixels).mean() > 1
 
 
 def test_a_photo_goes_through_it(store: Path) -> None:

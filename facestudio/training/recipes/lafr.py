@@ -256,12 +256,14 @@ class Recipe(Standing):
             for start in range(0, len(bad), 8):
                 some = slice(start, start + 8)
                 x = metrics.tensor(bad[some]).to(device)
-                given, who = self.given(x), self.person(x)
+                both = torch.cat([x, x.flip(-1)])  # as the method does
+                given, who = self.given(both), self.person(both)
                 aligned = network.adapter(given)
-                good[some] = metrics.pixels(self.decode(one_step(prior, aligned.latents, network.time, identity=who)))
+                made = self.decode(one_step(prior, aligned.latents, network.time, identity=who))
+                good[some] = metrics.pixels((made[: len(x)] + made[len(x) :].flip(-1)) / 2)
                 wanted, loud = torch.from_numpy(latents[some]).to(device), prior.loud[:, None, None]
-                before.append(((given - wanted) * loud).abs().mean((1, 2, 3)))
-                after.append(((aligned.latents - wanted) * loud).abs().mean((1, 2, 3)))
+                before.append(((given[: len(x)] - wanted) * loud).abs().mean((1, 2, 3)))
+                after.append(((aligned.latents[: len(x)] - wanted) * loud).abs().mean((1, 2, 3)))
                 used += [] if aligned.chosen is None else [aligned.chosen.flatten()]
             for name, images in (("input", bad), ("output", good)):
                 pairs = list(zip(images, clean, strict=True))
