@@ -77,12 +77,12 @@ def decode(
     name: str,
     max_megapixels: float,
     salvaged: bool = False,
-    reading: Callable[[float], None] | None = None,
+    reading: Callable[[float | None], None] | None = None,
 ) -> Decoded:
     """Decode the photo in `file`; UnreadablePhoto in one sentence about `name` when that cannot be done.
 
     DamagedPhoto when part of it may be readable; with `salvaged` that part is read, and it is said which. `reading` is called
-    once all is read, and may raise Cancelled.
+    with None before what is decoded in one go, with 1 once all is read, and may raise Cancelled.
     """
     try:
         image = open_image(file)
@@ -92,6 +92,8 @@ def decode(
         _check_size(image.size, name, max_megapixels)
         try:
             bits = _bits(image)
+            if reading is not None and _in_one_go(image):
+                reading(None)
             image.load()
             _check_size(image.size, name, max_megapixels)
             if reading is not None:
@@ -220,6 +222,11 @@ def _bits(image: Image.Image) -> int:
     if isinstance(image.info.get("bit_depth"), int):
         return int(image.info["bit_depth"])
     return 16 if image.mode.startswith("I") or ";16" in str(getattr(image, "tile", "")) else 8
+
+
+def _in_one_go(image: Image.Image) -> bool:
+    """Whether the decoder reads no portions, so that nothing can be told, nor stopped, before it is done."""
+    return image.format not in ("JPEG", "MPO", "PNG", "GIF", "BMP") and image.info.get("compression") != "raw"
 
 
 def _frames(image: Image.Image) -> bool:

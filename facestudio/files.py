@@ -26,7 +26,7 @@ _LONGEST_NAME = 60
 def shown(path: Path | str) -> str:
     """The name of `path` for a message: on one line, short, and printable whatever bytes it is made of."""
     name = whole(path)
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 12]}…{name[-10:]}"
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 28]}…{name[-27:]}"
 
 
 def whole(path: Path | str) -> str:
@@ -87,15 +87,16 @@ def open_regular(path: Path) -> IO[bytes]:
 class Watched:
     """A `file` of which each read first tells `reading` which share of it was read, 0..1; what that raises ends the reading."""
 
-    def __init__(self, file: IO[bytes], reading: Callable[[float], None]) -> None:
+    def __init__(self, file: IO[bytes], reading: Callable[[float | None], None]) -> None:
         self._file, self._reading = file, reading
         self._size = max(os.fstat(file.fileno()).st_size, 1)
-        self._most = 0.0  # some decoders go back
+        self._read = 0
 
     def read(self, size: int = -1) -> bytes:
-        self._most = max(self._most, min(self._file.tell() / self._size, 1.0))
-        self._reading(self._most)
-        return self._file.read(size)
+        self._reading(min(self._read / self._size, 1.0))
+        data = self._file.read(size)
+        self._read += len(data)  # not where it stands: some files say at their end where their pixels are
+        return data
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)

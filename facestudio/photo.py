@@ -89,14 +89,14 @@ class Photo:
         max_megapixels: float = 150.0,
         *,
         salvage: bool = False,
-        reading: Callable[[float], None] | None = None,
+        reading: Callable[[float | None], None] | None = None,
     ) -> Photo:
         """Read a photo's file; UnreadablePhoto in one plain sentence when that cannot be done.
 
         What the file holds decides how it is read, never its name. A larger photo is refused before it is decoded. With
         `salvage` what is readable of a damaged file is read (JPEG, PNG, TIFF), which is refused otherwise; see `damage`.
-        `reading` is told again and again which share of the file was read, 0..1, and may raise Cancelled: JPEG, PNG, GIF, BMP and
-        plain TIFF are read in portions, the others in one.
+        `reading` is told again and again which share of the file was read, 0..1, and may raise Cancelled. JPEG, PNG, GIF, BMP and
+        plain TIFF are read in portions; the others in one, of which it is told None.
         """
         path = Path(path)
         with open_regular(path) as file:

@@ -70,7 +70,9 @@ class Studio(Offers):
 
     # ---- photos and faces
 
-    def open(self, path: Path | str, *, salvage: bool = False, reading: Callable[[float], None] | None = None) -> Photo:
+    def open(
+        self, path: Path | str, *, salvage: bool = False, reading: Callable[[float | None], None] | None = None
+    ) -> Photo:
         """Read a photo; PhotoError in one sentence when it cannot be read. `salvage`: what is readable of a damaged file.
         `reading`: as of `Photo.open`."""
         return Photo.open(Path(path), max_megapixels=self.max_megapixels, salvage=salvage, reading=reading)

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 CHIP = 192  # pixels of a face's crop: twice what is shown, for screens of double density
 THUMBNAIL = 160
 PASTED = "Pasted picture"
+SEEN = 0.04  # seconds between two things that are told, or the second is not
+IN_ONE_GO = "This format is read in one go. After Cancel that ends by itself."
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,8 +106,12 @@ def list_photos(given: Sequence[Path], progress: Progress) -> Listed:
 def open_photo(studio: Studio, path: Path, progress: Progress, salvage: bool = False) -> Opened:
     """Read `path`, or what is readable of it with `salvage`, and make what the viewer paints from."""
 
-    def reading(share: float) -> None:
-        progress.count(f"{share:.0%} read" if share < 1 else "It is made ready to be shown.")
+    def reading(share: float | None) -> None:
+        if share is None:
+            progress.wait(SEEN)
+            progress.count(IN_ONE_GO)
+        else:
+            progress.count(f"{share:.0%} read" if share < 1 else "It is made ready to be shown.")
 
     photo = studio.open(path, salvage=salvage, reading=reading)
     progress.check()

@@ -152,3 +152,24 @@ def test_how_much_of_the_file_was_read_is_said(
     go_on.set()
     qtbot.waitUntil(lambda: window.session.light.live == 0)
     assert window.session.opened is None and window.session.refused is None
+
+
+def test_of_a_format_that_is_read_in_one_go_what_cancel_does_is_said(
+    qtbot: QtBot, window: MainWindow, photo_path: Path, studio: FakeStudio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on, really = threading.Event(), FakeStudio.open
+
+    def slow(path: Path, *args: Any, reading: Any = None, **named: Any) -> Any:
+        def waiting(share: float | None) -> None:
+            reading(share)
+            if share is None:
+                assert go_on.wait(20)
+
+        return really(studio, path, *args, reading=None if reading is None else waiting, **named)
+
+    monkeypatch.setattr(studio, "open", slow)
+    window.open_paths([draw(photo_path.with_suffix(".webp"))])
+    qtbot.waitUntil(lambda: "in one go" in window.workspace.cover.about.text())
+    go_on.set()
+    qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
+    assert window.workspace.cover.isHidden()
