@@ -489,7 +489,7 @@ class Studio(Offers):
         used = {PEOPLE, DETECTOR, LANDMARKS, *method.checkpoint.uses.values(), *([SLIDERS] if recipe.sliders else ())}
         entries = [method.checkpoint, *(judge.checkpoint for judge in judges)]
         entries += [entry for entry in self.checkpoints() if entry.id in used]
-        settings = asking.settings_of(recipe, options, order, self.far, writing.suffix) | {
+        settings = asking.settings_of(recipe, options, order, self.far, writing.suffix, asking.rule_at(out)) | {
             "apart_below": space.strangers,
             "weights": {entry.id: " ".join(file.sha256[:16] for file in entry.files.values()) for entry in entries},
         }
@@ -516,7 +516,8 @@ class Studio(Offers):
         from facestudio.datasets import asking, places
 
         options = options_of(self.method_options(recipe.checkpoint), recipe.options)
-        return places.look_at(out, asking.settings_of(recipe, options, order, self.far, suffix))
+        rule = asking.rule_at(out)
+        return places.look_at(out, asking.settings_of(recipe, options, order, self.far, suffix, rule))
 
     def identity(self, photo: Photo, face: Face) -> dict[str, Identity]:
         """Who `face` is to each embedder, by the embedder's id."""

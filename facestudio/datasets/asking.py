@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from facestudio.datasets import doubles
+from facestudio.datasets.doubles import RULE, SETTING, Rule
 from facestudio.datasets.places import check_free, settings_at
 from facestudio.datasets.running import Shard
 from facestudio.errors import UsageError
@@ -38,30 +38,38 @@ def check(out: Path, order: Order, shard: Shard, suffix: str) -> None:
     check_free(out)
 
 
-def settings_of(recipe: Recipe, options: Any, order: Order, far: float, suffix: str) -> dict[str, Any]:
+def settings_of(
+    recipe: Recipe, options: Any, order: Order, far: float, suffix: str, rule: Rule = RULE
+) -> dict[str, Any]:
     """Those of the settings in each record (`records.PersonRecord`) that are known before weights are looked at.
 
     Args:
         options: all of the method's, an instance of its options class. far: of the judges' thresholds. suffix: of the pictures.
+        rule: by which people are kept apart in pictures, where they are.
     """
     known = {
         **{"checkpoint": recipe.checkpoint, "method": recipe.method, "options": asdict(options), "seed": order.seed},
         **{"pictures": order.pictures, "vary": order.vary, "tries": order.tries, "far": far, "format": suffix[1:]},
     }
-    known |= {"apart_in_pictures": doubles.RULE} if order.apart else {}
+    known |= {SETTING: asdict(rule)} if order.apart else {}
     return known | ({"sliders": dict(recipe.sliders)} if recipe.sliders else {})
 
 
 def apart_at(out: Path) -> bool:
     """Whether people are kept apart in pictures where nobody says: as the dataset in `out` was begun, else they are."""
     begun = settings_at(out)
-    return begun is None or "apart_in_pictures" in begun
+    return begun is None or SETTING in begun
+
+
+def rule_at(out: Path) -> Rule:
+    """By which rule people are kept apart in pictures, where they are: that of the dataset in `out`, else today's."""
+    return Rule.of(settings_at(out))
 
 
 def asked_by(settings: Mapping[str, Any], people: int) -> tuple[Recipe, Order]:
     """What was asked for when people of these `settings` were drawn; UsageError when they are no dataset's."""
     try:
-        apart = "apart_in_pictures" in settings
+        apart = SETTING in settings
         order = Order(people, settings["pictures"], settings["seed"], settings["vary"], settings["tries"], apart)
         sliders = {str(name): float(value) for name, value in settings.get("sliders", {}).items()}
         recipe = Recipe(

@@ -12,7 +12,7 @@ from itertools import islice
 
 import numpy as np
 
-from facestudio.datasets.doubles import PEOPLE, Double, Likeness, Others, mean_of
+from facestudio.datasets.doubles import RULE, Double, Likeness, Others, Rule, mean_of
 from facestudio.populating import Nobody, Order, Painter, Person
 from facestudio.progress import Progress
 
@@ -32,12 +32,12 @@ class Chooser:
     """Draws the people of a part, by `painter`.
 
     Args:
-        people: the whole plan. own: the numbers of the part.
+        people: the whole plan. own: the numbers of the part. rule: when somebody else is drawn.
     """
 
-    def __init__(self, people: Sequence[Nobody], own: range, painter: Painter, order: Order) -> None:
+    def __init__(self, people: Sequence[Nobody], own: range, painter: Painter, order: Order, rule: Rule = RULE) -> None:
         self._people, self._own, self._painter, self._order = people, own, painter, order
-        self._others = Others(own, painter.thresholds)
+        self._rule, self._others = rule, Others(own, painter.thresholds, rule)
         self._taken = np.stack([nobody.identity.embedding for nobody in people])  # whose places are taken, by number
 
     def keep(self, number: int, identity: np.ndarray, means: Mapping[str, np.ndarray]) -> None:
@@ -57,12 +57,12 @@ class Chooser:
             return Choice(self._painter.paint(self._people[number - 1], progress, drawn))
         share, best = FIRST, None
         tried: list[tuple[Nobody, Likeness, float]] = []
-        for nobody in islice(self._candidates(number, progress), PEOPLE):
+        for nobody in islice(self._candidates(number, progress), self._rule.people):
             if tried:
                 given_up()
             for _ in progress.track(range(1), "Drawing people", share=share):
                 person = self._painter.paint(nobody, progress, drawn)
-            share = (1 - FIRST) / (PEOPLE - 1)
+            share = (1 - FIRST) / max(self._rule.people - 1, 1)
             likeness = self._others.likeness(number, _means(person))
             if best is None or all(likeness.order < other.order for _, other, _ in tried):
                 best = person

@@ -1,26 +1,53 @@
 """Doubles: people of a dataset whose finished pictures are too alike to a judge, however far apart they were planned.
 
 The measure is the mean cosine of all pairs of a picture of each, which is the product of the two people's mean embeddings. Over
-the 276 pairs of 24 people with 4 pictures it correlates with the same of the MS1M teacher, which takes no part, by 0.93 (B) and
-0.81 (C); the planned cosine does by 0.51, and B's share of picture pairs above the threshold by 0.21. Numpy only; knows no files.
+2,278 pairs of 68 people with 4 pictures it correlates with the same of the MS1M teacher, which takes no part, by 0.93 (B) and
+0.82 (C); the planned cosine does by 0.51, and B's share of picture pairs above the threshold by 0.21 (276 pairs). Numpy only;
+knows no files.
 """
 
 from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
 from facestudio.progress import Progress
 
-LIMIT = 0.6  # of a judge's threshold: the mean cosine from which two people are too alike
-FEW = 0.02  # of the people before, whom somebody may be too like: nobody among the first fifty, and a dataset can grow
-PEOPLE = 5  # who are drawn for a number at most, before the best of them is kept
-RULE = {"limit": LIMIT, "few": FEW, "people": PEOPLE}
+SETTING = "apart_in_pictures"  # of a dataset, which holds its rule
 MOST = 20  # pairs that are listed
 _BLOCK = 1024  # people who are compared with all others at once
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When two people are too alike, and what follows; why these values, docs/benchmarks/prior.md says.
+
+    Attributes:
+        limit: of a judge's threshold: the mean cosine from which two people are too alike.
+        few: of the people before, whom somebody may be too like: nobody among the first twenty-four, and a dataset can grow.
+        people: who are drawn for a number at most, before the best of them is kept.
+    """
+
+    limit: float = 0.5
+    few: float = 0.04
+    people: int = 8
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any] | None) -> Rule:
+        """The one by which a dataset of these `settings` was begun; today's where they hold none."""
+        found = (settings or {}).get(SETTING)
+        if not isinstance(found, Mapping) or {*found} != {*asdict(RULE)}:
+            return RULE
+        if not all(type(value) in (int, float) and value > 0 for value in found.values()):
+            return RULE
+        return cls(float(found["limit"]), float(found["few"]), int(found["people"]))
+
+
+RULE = Rule()
 
 
 @dataclass(frozen=True)
@@ -40,16 +67,18 @@ class Double:
 
 @dataclass(frozen=True)
 class Likeness:
-    """A person among those before: how many of them are doubles, of how many, and the nearest; None where nobody is before."""
+    """A person among those before: how many of them are doubles, of how many, and the nearest; None where nobody is before.
+    `few`: as of the Rule."""
 
     doubles: int
     before: int
     nearest: Double | None
+    few: float = RULE.few
 
     @property
     def too_alike(self) -> bool:
         """Whether another person should take the place."""
-        return self.doubles > FEW * self.before
+        return self.doubles > self.few * self.before
 
     @property
     def order(self) -> tuple[int, float]:
@@ -93,8 +122,9 @@ class Others:
         thresholds: by judge, of its cosine.
     """
 
-    def __init__(self, own: range, thresholds: Mapping[str, float]) -> None:
-        self._own, self._limits = own, {judge: LIMIT * threshold for judge, threshold in thresholds.items()}
+    def __init__(self, own: range, thresholds: Mapping[str, float], rule: Rule = RULE) -> None:
+        self._own, self._few = own, rule.few
+        self._limits = {judge: rule.limit * threshold for judge, threshold in thresholds.items()}
         self._means: dict[str, np.ndarray] = {}  # by judge (K, D), of zeros where nobody is
 
     def add(self, number: int, means: Mapping[str, np.ndarray]) -> None:
@@ -109,7 +139,7 @@ class Others:
         before = number - self._own.start
         judges = [judge for judge in means if judge in self._means]
         if not judges or not before:
-            return Likeness(0, before, None)
+            return Likeness(0, before, None, self._few)
         cosines = np.stack([self._means[judge][:before] @ means[judge] for judge in judges])
         limits = np.array([self._limits[judge] for judge in judges])
         ratios = cosines / limits[:, None]
@@ -117,18 +147,22 @@ class Others:
         double = Double(
             self._own.start + int(nearest), judges[judge], float(cosines[judge, nearest]), float(limits[judge])
         )
-        return Likeness(int((ratios.max(0) >= 1).sum()), before, double)
+        return Likeness(int((ratios.max(0) >= 1).sum()), before, double, self._few)
 
 
 def compare(
-    people: Mapping[int, Mapping[str, np.ndarray]], thresholds: Mapping[str, float], progress: Progress | None = None
+    people: Mapping[int, Mapping[str, np.ndarray]],
+    thresholds: Mapping[str, float],
+    progress: Progress | None = None,
+    limit: float = RULE.limit,
 ) -> Doubles:
-    """Compare all pairs of `people`, whose means (`mean_of`) are given by number; who has no face is like nobody."""
+    """Compare all pairs of `people`, whose means (`mean_of`) are given by number; who has no face is like nobody. `limit`: as of
+    the Rule."""
     numbers = [number for number in sorted(people) if people[number]]
     if len(numbers) < 2:
         return Doubles(0, 0, (), {})
     judges = list(thresholds)
-    limits = np.array([LIMIT * thresholds[judge] for judge in judges])
+    limits = np.array([limit * thresholds[judge] for judge in judges])
     means = [np.stack([people[number][judge] for number in numbers]) for judge in judges]
     count, too_alike, nearest = len(numbers), 0, dict[int, Double]()
     closest: list[tuple[float, int, int, int, float]] = []

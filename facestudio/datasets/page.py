@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from facestudio.datasets.doubles import LIMIT
+from facestudio.datasets.doubles import Rule
 from facestudio.datasets.folder import numbers
 from facestudio.datasets.measuring import BINS, Pairs, share
 from facestudio.datasets.records import PersonRecord, folder_name
@@ -27,7 +27,7 @@ svg { width: 100%; max-width: 46rem; display: block; } svg text { font: 12px sys
 .line { stroke: currentColor; stroke-width: 1; } .threshold { stroke: currentColor; stroke-dasharray: 5 4; stroke-width: 1.5; }
 """
 _RULE = (
-    f"Two people are too alike when the mean cosine of their pictures reaches {LIMIT:g} of a recogniser's threshold. Who was "
+    "Two people are too alike when the mean cosine of their pictures reaches {:g} of a recogniser's threshold. Who was "
     "drawn on one machine is apart from who has a smaller number there; others can only be listed."
 )
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 240, 10, 34
@@ -127,7 +127,8 @@ def _drawn_anew(number: int) -> str:
 
 
 def _alike(measured: Measured) -> Iterable[str]:
-    yield f"<p>{escaped(alike(measured) or 'There are no two people with faces to compare.')} {escaped(_RULE)}</p>"
+    rule = _RULE.format(Rule.of(measured.people[0].settings).limit)
+    yield f"<p>{escaped(alike(measured) or 'There are no two people with faces to compare.')} {escaped(rule)}</p>"
     if measured.replaced:
         yield f"<p>{escaped(_drawn_anew(measured.replaced))}.</p>"
     kept = [person for person in measured.people if person.too_like is not None]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from facestudio.datasets.choosing import Choice, Chooser
-from facestudio.datasets.doubles import mean_of
+from facestudio.datasets.doubles import Rule, mean_of
 from facestudio.datasets.folder import (
     PictureRecipe,
     check_removable,
@@ -122,7 +122,8 @@ def run(
     lock = out if shard.count == 1 else out / f"part-{shard.index}-of-{shard.count}"
     with Journal(lock, json.dumps(settings, sort_keys=True)):
         clear(out, own)
-        chooser, count = Chooser(people, own, painter, order), _Count(progress, len(own) * order.pictures, len(own))
+        chooser = Chooser(people, own, painter, order, Rule.of(settings))
+        count = _Count(progress, len(own) * order.pictures, len(own))
         kept = set()
         for record in _kept(out, people, painter.successors, own, settings, writing, progress):
             kept.add(record.number)

@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from facestudio.datasets import folder
-from facestudio.datasets.doubles import Doubles, compare, mean_of
+from facestudio.datasets.doubles import Doubles, Rule, compare, mean_of
 from facestudio.datasets.measuring import Pairs, measure
 from facestudio.datasets.records import PersonRecord
 from facestudio.errors import FaceStudioError, UsageError
@@ -127,7 +127,8 @@ def look(out: Path, progress: Progress | None = None) -> Measured:
         person.number: mean_of([picture.embeddings for picture in person.pictures if picture.embeddings])
         for person in people
     }
-    doubles = compare(means, {judge: threshold for judge, (_, threshold) in people[0].judges.items()}, progress)
+    thresholds = {judge: threshold for judge, (_, threshold) in people[0].judges.items()}
+    doubles = compare(means, thresholds, progress, Rule.of(people[0].settings).limit)
     return Measured(tuple(people), pairs, rows, apart.closest, np.maximum(apart.closest_to, 0), doubles)
 
 

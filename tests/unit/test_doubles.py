@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import pytest
 
 from facestudio.cli.main import run as command
 from facestudio.datasets import asking, choosing, doubles, folder, running, telling
-from facestudio.datasets.doubles import FEW, LIMIT, PEOPLE, Likeness, Others, compare
+from facestudio.datasets.doubles import RULE, SETTING, Likeness, Others, Rule, compare
 from facestudio.datasets.page import write_report
 from facestudio.datasets.records import PersonRecord
 from facestudio.datasets.running import Drawn, Shard, Writing
@@ -30,7 +30,7 @@ from tests.unit.test_datasets import Killed, files, rows, same
 
 ORDER = Order(5, 2, seed=5)
 RECIPE = Recipe("texture-weights", "texture", {"steps": 3}, 5)
-RULE = {"apart_in_pictures": doubles.RULE}
+SETTINGS = {SETTING: asdict(RULE)}
 
 
 def seeds(number: int, anew: int = 0) -> list[int]:
@@ -57,9 +57,15 @@ def identities() -> IdentitySpace:
 def drawn(
     out: Path, of: IdentitySpace, twins: dict[tuple[int, int], int], order: Order = ORDER, **more: Any
 ) -> tuple[Drawn, Texture]:
-    texture = looks(twins)
+    texture, settings = looks(twins), more.pop("settings", SETTINGS)
     made = running.run(
-        out, plan(of, order), painter(order, of, texture), order, RECIPE, settings=RULE if order.apart else {}, **more
+        out,
+        plan(of, order),
+        painter(order, of, texture),
+        order,
+        RECIPE,
+        settings=settings if order.apart else {},
+        **more,
     )
     return made, texture
 
@@ -92,7 +98,12 @@ def test_the_later_of_two_who_are_alike_is_another_person(whole: Path, identitie
     assert max(similarity(who, other.identity) for other in planned[:3]) < identities.strangers
     assert [picture.seed for picture in fourth.pictures] == [seed_of(5, 4, place, 0, fourth.anew) for place in (0, 1)]
     (gone,) = fourth.given_up
-    assert gone.number == 2 and gone.cosine > 0.9 and gone.limit == pytest.approx(0.48) and fourth.too_like is None
+    assert (
+        gone.number == 2
+        and gone.cosine > 0.9
+        and gone.limit == pytest.approx(RULE.limit * 0.8)
+        and fourth.too_like is None
+    )
     assert not people[1].given_up and people[1].too_like is None
     said = json.loads((whole / "0004" / "person.json").read_text())
     assert said["anew"] == fourth.anew and said["given_up"][0]["number"] == 2
@@ -161,9 +172,9 @@ def test_who_is_like_others_whoever_it_is_stays_and_is_marked(
     made, texture = drawn(tmp_path / "out", identities, HARD, progress=progress)
     assert (made.made, made.too_like) == (5, 1)
     fourth = records(tmp_path / "out")[3]
-    assert fourth.too_like is not None and fourth.too_like.number == 2 and len(fourth.given_up) == PEOPLE - 1
+    assert fourth.too_like is not None and fourth.too_like.number == 2 and len(fourth.given_up) == RULE.people - 1
     drawn_people = {wish.identity for wish, _ in texture.asked}  # type: ignore[union-attr]
-    assert len(drawn_people) == 4 + PEOPLE
+    assert len(drawn_people) == 4 + RULE.people
     tallies = [update.tally for update in updates if update.tally]
     assert tallies[-1].startswith("10 of 10 pictures, 5 of 5 people")
     fractions = [update.fraction for update in updates if update.stage]
@@ -173,7 +184,7 @@ def test_who_is_like_others_whoever_it_is_stays_and_is_marked(
     assert rows(tmp_path / "out" / "identities.csv")[3]["too alike"] == "yes"
     page = (tmp_path / "out" / PAGE).read_text()
     assert "1 of 10 pairs of two people looks too alike" in page
-    assert f"0004 stays, though {PEOPLE} people were drawn for that number" in page
+    assert f"0004 stays, though {RULE.people} people were drawn for that number" in page
     again, texture = drawn(tmp_path / "out", identities, HARD, writing=Writing(resume=True))
     assert (again.kept, again.too_like) == (5, 1) and not texture.asked
 
@@ -191,7 +202,8 @@ def test_of_those_who_are_all_too_alike_the_least_so_stays(
         return Likeness(1, 1, doubles.Double(1, "one", cosine, 0.48))
 
     monkeypatch.setattr(choosing.Others, "likeness", likeness)
-    drawn(tmp_path / "out", identities, {}, replace(ORDER, people=2))
+    rule = {SETTING: {"limit": 0.5, "few": 0.04, "people": 5}}
+    drawn(tmp_path / "out", identities, {}, replace(ORDER, people=2), settings=rule)
     second = records(tmp_path / "out")[1]
     assert second.too_like is not None and second.too_like.cosine == 0.5 and second.anew > 1
     assert [one.cosine for one in second.given_up] == [0.7, 0.6, 0.55, 0.9]
@@ -254,10 +266,37 @@ def test_without_it_everybody_is_as_planned_and_old_datasets_go_on(
         drawn(tmp_path / "out", identities, TWINS, writing=Writing(resume=True))
 
 
+def test_a_dataset_goes_on_by_the_rule_that_it_was_begun_by(
+    identities: IdentitySpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = drawn(tmp_path / "lax", identities, TWINS, settings={SETTING: {"limit": 1.3, "few": 0.05, "people": 5}})
+    assert made.replaced == 0, "nobody is as alike as that"
+    made, _ = drawn(tmp_path / "two", identities, HARD, settings={SETTING: {"limit": 0.5, "few": 0.05, "people": 2}})
+    assert made.too_like == 1 and len(records(tmp_path / "two")[3].given_up) == 1
+    studio, out = Peopled(looks(TWINS)), tmp_path / "out"
+    older = Rule(limit=1.3, few=0.02, people=4)
+    with monkeypatch.context() as patch:
+        patch.setattr(asking, "rule_at", lambda out: older)
+        studio.populate(out, RECIPE, replace(ORDER, people=3))
+    assert not studio.dataset_at(out, RECIPE, ORDER).differs and asking.rule_at(out) == older
+    made, measured = studio.populate(out, RECIPE, ORDER, writing=Writing(resume=True))
+    assert (made.kept, made.made, made.replaced) == (3, 2, 0) and measured.doubles.too_alike == 0
+    assert {str(person.settings[SETTING]) for person in measured.people} == {str(asdict(older))}
+    assert "reaches 1.3 of a recogniser" in (out / PAGE).read_text()
+    for strange in (
+        {},
+        {"limit": 0.5},
+        {"limit": "x", "few": 0.1, "people": 5},
+        {"limit": -1.0, "few": 0.1, "people": 5},
+        3,
+    ):
+        assert Rule.of({SETTING: strange}) == RULE == Rule.of(None)
+
+
 def test_the_facade_keeps_people_apart_unless_told_otherwise(tmp_path: Path) -> None:
     studio, out = Peopled(looks(TWINS)), tmp_path / "out"
     made, measured = studio.populate(out, RECIPE, ORDER)
-    assert made.replaced == 1 and measured.people[0].settings["apart_in_pictures"] == doubles.RULE
+    assert made.replaced == 1 and measured.people[0].settings[SETTING] == asdict(RULE)
     assert "1 person was drawn anew" in telling.made(made)
     assert telling.alike(measured).startswith("None of 10 pairs of two people look too alike; the closest are ")
     place = studio.dataset_at(out, RECIPE, replace(ORDER, apart=False))
@@ -314,7 +353,8 @@ def test_all_pairs_are_compared_and_a_few_of_many_are_allowed(monkeypatch: pytes
     here = [number for number in people if number != 7]
     ratios = {
         (later, earlier): max(
-            float(people[later][judge] @ people[earlier][judge]) / (LIMIT * thresholds[judge]) for judge in thresholds
+            float(people[later][judge] @ people[earlier][judge]) / (RULE.limit * thresholds[judge])
+            for judge in thresholds
         )
         for later in here
         for earlier in here
@@ -331,8 +371,9 @@ def test_all_pairs_are_compared_and_a_few_of_many_are_allowed(monkeypatch: pytes
         seen = others.likeness(number, means)
         assert seen.doubles == sum(ratio >= 1 for (later, _), ratio in ratios.items() if later == number)
         others.add(number, means)
-    assert not Likeness(0, 0, None).too_alike and Likeness(1, 49, None).too_alike
-    assert not Likeness(1, round(1 / FEW), None).too_alike and Likeness(3, 100, None).too_alike
+    assert not Likeness(0, 0, None).too_alike and Likeness(1, 24, None).too_alike
+    assert not Likeness(1, round(1 / RULE.few), None).too_alike and Likeness(6, 100, None).too_alike
+    assert Likeness(1, 49, None, few=0.02).too_alike and not Likeness(1, 50, None, few=0.02).too_alike
     assert compare({1: people[1], 7: {}}, thresholds) is not None and compare({}, thresholds).pairs == 0
 
 

@@ -71,7 +71,7 @@ class DatasetForm(QWidget):
         self.apart = QCheckBox("&Draw lookalikes anew")
         self.apart.setToolTip(
             "Somebody else takes the place of a person whose pictures look too like those of people before;\n"
-            "at most five people are drawn for one number, so it can take longer"
+            "at most eight people are drawn for one number, so it can take longer"
         )
         self.part, self.parts = _number(1, MOST_PARTS, "Part"), _number(1, MOST_PARTS, "Parts")
         for number in (self.part, self.parts):
