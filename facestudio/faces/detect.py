@@ -2,7 +2,8 @@
 
 The network was made for faces up to a few hundred pixels, so it sees the photo at several sizes, and large photos in
 tiles too (see `looks`). Where no face is sure, it sees the photo turned as well, because it knows no head that is tilted
-far; a photo that then proves to lie on its side, or head, is looked at once more as it should stand, at all sizes.
+far; a photo that then proves to lie on its side, or head, is looked at once more as it should stand, at all sizes. Who asks for
+faces that it is less sure of wants to miss nobody, so the photo is seen turned then even beside a sure face.
 What they find is merged (see `duplicates`). Everything is in photo pixels again when it leaves. Torch is imported inside.
 """
 
@@ -87,10 +88,11 @@ class Detector:
     def _found(self, pixels: np.ndarray, progress: Progress, minimum_score: float) -> tuple[list[Face], list[Face]]:
         sure = max(minimum_score, TILE_SCORE)
         faces, glimpsed = self._seen(pixels, minimum_score, sure, progress, share=0.7)
-        if not any(face.score >= max(minimum_score, STANDS) for face in faces):
+        stands = any(face.score >= max(minimum_score, STANDS) for face in faces)
+        if not stands or minimum_score < MINIMUM_SCORE:
             tilted = self._tilted(pixels, sure, progress)
             faces += tilted
-            if turn := _lies(tilted):
+            if not stands and (turn := _lies(tilted)):
                 faces += self._set_upright(pixels, turn, minimum_score, sure, progress)
         return distinct(faces), glimpsed
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from facestudio.faces.detect import STANDS, TILE_SCORE, Detector
+from facestudio.faces.detect import MINIMUM_SCORE, STANDS, TILE_SCORE, Detector
 from facestudio.faces.looks import TURNS, looks_at
 from facestudio.networks.detector import STRIDES
 from facestudio.progress import Cancelled, Progress
@@ -151,6 +151,11 @@ def test_the_photo_is_turned_only_where_no_face_is_sure() -> None:
     network = Spots(sure, filled=0.9)
     assert len(Detector(network).detect(photo)) == 1
     assert len(network.shapes) == len(looks_at(1000, 700))
+    network = Spots(sure, filled=0.9)
+    assert (
+        len(Detector(network).detect(photo, None, MINIMUM_SCORE - 0.1)) == 2
+    )  # who wants to miss nobody gets the other one
+    assert len(network.shapes) == len(looks_at(1000, 700)) + len(TURNS)
     network = Spots(unsure, filled=0.9)
     assert len(Detector(network).detect(photo)) == 1  # what only the turned photo shows must be surer
     assert len(network.shapes) == len(looks_at(1000, 700)) + len(TURNS)
