@@ -100,7 +100,10 @@ def anonymize(
     chosen = sorted(set(range(len(faces))) if selected is None else set(selected))
     if missing := [index for index in chosen if not 0 <= index < len(faces)]:
         many = f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
-        raise UsageError(f"There is no face {missing[0]} in this photo: it shows {many}, counted from 0.")
+        raise UsageError(
+            f"There is no face {missing[0]} in this photo: it shows {many}, counted from 0.",
+            hint="`facestudio detect` shows each face with its number.",
+        )
     if tries < 1:
         raise UsageError(f"A face is tried at least once, not {tries} times.")
     options = anonymizer.Options() if options is None else options

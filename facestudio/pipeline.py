@@ -275,7 +275,10 @@ def _chosen(
     missing = sorted(chosen - set(range(len(faces))))
     if missing and faces:
         many = f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
-        raise UsageError(f"There is no face {missing[0]} in this photo: it shows {many}, counted from 0.")
+        raise UsageError(
+            f"There is no face {missing[0]} in this photo: it shows {many}, counted from 0.",
+            hint="`facestudio detect` shows each face with its number.",
+        )
     return chosen if faces else set()  # then scratches are all that there is
 
 

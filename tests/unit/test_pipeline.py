@@ -180,8 +180,9 @@ def test_nonsense_is_refused_before_any_work(photo: Photo) -> None:
     with pytest.raises(NoFaceFound) as caught:
         restore(photo, (), restorer)
     assert caught.value.hint
-    with pytest.raises(UsageError, match="no face 7 in this photo: it shows . faces, counted from 0"):
+    with pytest.raises(UsageError, match="no face 7 in this photo: it shows . faces, counted from 0") as refused:
         restore(photo, FACES, restorer, selected={0, 7})
+    assert "facestudio detect" in refused.value.hint
     with pytest.raises(UsageError, match="Strength"):
         restore(photo, FACES, restorer, options=restorer.Options(strength=3))
     assert restorer.seeds == []
