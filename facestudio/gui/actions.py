@@ -46,6 +46,7 @@ SPECS: tuple[Spec, ...] = (
     Spec("next", "&File", "&Next photo", ("PgDown",), place=RESTORE),
     Spec("save", "&File", "&Save", ("Ctrl+S",), "save", line=True, place=RESTORE),
     Spec("save_as", "&File", "Save &as…", ("Ctrl+Shift+S",), place=RESTORE),
+    Spec("kept_metadata", "&File", "&Metadata of saved photos…", ("Ctrl+Alt+S",), place=RESTORE),
     Spec("open_source", "&File", "&Open a photo of a person…", ("Ctrl+O",), "open", place=GENERATE),
     Spec("open_recipe", "&File", "Open the &recipe of a picture…", ("Ctrl+Shift+O",), place=GENERATE),
     Spec("save_pictures", "&File", "&Save the selected…", ("Ctrl+S",), "save", line=True, place=GENERATE),

@@ -50,6 +50,7 @@ from facestudio.gui.workspaces.anonymize import AnonymizeWorkspace
 from facestudio.gui.workspaces.generate import GenerateWorkspace
 from facestudio.gui.workspaces.restore import RestoreWorkspace
 from facestudio.gui.workspaces.switch import Workspaces
+from facestudio.metadata import saved_words
 
 
 class MainWindow(QMainWindow):
@@ -98,6 +99,7 @@ class MainWindow(QMainWindow):
             "open_folder": self.choose_folder,
             "save": self.save,
             "save_as": self.save_as,
+            "kept_metadata": self._show_kept_metadata,
             "quit": self.close,
             "undo": session.undo,
             "redo": session.redo,
@@ -282,7 +284,9 @@ class MainWindow(QMainWindow):
             return
         source = self.session.opened.source
         start = beside(source or Path(self.folder(), "Pasted picture.png"))
-        name, _ = QFileDialog.getSaveFileName(self, "Save the result", str(start), WRITTEN)
+        kept = saved_words(self.session.kept_metadata.policy).rstrip(".")
+        title = f"Save the result. {kept}" if kept else "Save the result"
+        name, _ = QFileDialog.getSaveFileName(self, title, str(start), WRITTEN)
         problem = ending_problem(Path(name), start.suffix) if name else None
         if problem is not None:
             self.leaving.forget()
@@ -294,6 +298,11 @@ class MainWindow(QMainWindow):
             self.session.save_as(whole, overwrite=whole == path)  # the dialog asked about `path` alone
         else:
             self.leaving.forget()
+
+    @Slot()
+    def _show_kept_metadata(self) -> None:
+        self.commands["panel"].setChecked(True)
+        self.workspace.panel.show_kept_metadata()
 
     @Slot()
     def choose_folder_for_all(self) -> None:

@@ -113,3 +113,24 @@ def test_restore_all_keeps_what_was_chosen(
         window.session.restore_all(tmp_path / "out")
     (written,) = (tmp_path / "out").rglob("one.jpg")
     assert kept(written) == (False, False)
+
+
+def test_the_file_menu_leads_to_the_choice_and_save_as_says_it(
+    qtbot: QtBot, window: MainWindow, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_photo(qtbot, window, photo)
+    restore(qtbot, window)
+    panel, titles = window.workspace.panel, []
+    window.commands["panel"].setChecked(False)
+    window.commands["kept_metadata"].trigger()
+    assert panel.isVisible() and panel.metadata.isVisible() and panel.focusWidget() is panel.metadata
+
+    def ask(parent: object, title: str, *more: object) -> tuple[str, str]:
+        titles.append(title)
+        return "", ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
+    window.commands["save_as"].trigger()
+    choose(window, "strip")
+    window.commands["save_as"].trigger()
+    assert titles == ["Save the result", "Save the result. Nothing of the photo's metadata is kept"]

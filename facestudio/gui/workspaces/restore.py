@@ -164,6 +164,12 @@ class RestorePanel(WorkPanel):
     def _choose_grain(self, index: int) -> None:
         self._session.graining.choose(self.grain.itemData(index))
 
+    def show_kept_metadata(self) -> None:
+        """Show the choice of what saved photos keep, to be made by keys as well."""
+        self.more.show_all(True)
+        self.bring_into_view(self.more)
+        self.metadata.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
     @Slot(int)
     def _choose_metadata(self, index: int) -> None:
         self._session.kept_metadata.choose(self.metadata.itemData(index))
