@@ -32,6 +32,7 @@ from facestudio.recipe import Recipe
 from facestudio.trying import Step, Wanted, hiding_steps, is_tiny, steps_of
 
 REACH = 1.0  # of a box's length to each side, within which what was laid over a face may lie
+HIDDEN_BY = 0.5  # of a box that is changed, from which what was in it is below something
 _BECAUSE = {AGAIN: "A person wanted another try.", HIDDEN: "A person decided to hide it."}
 
 
@@ -152,7 +153,7 @@ def again(
             "What was done to this photo cannot be read; another version may have written it.",
             hint="Anonymize the photo again.",
         ) from error
-    return anonymize(
+    result = anonymize(
         photo,
         faces,
         method,
@@ -169,6 +170,17 @@ def again(
         wanted=wanted,
         cast=cast,
     )
+    open_still = [face for face in reviewed.undecided(decision) if not _is_seen_to(face, result)]
+    return replace(result, missed=(*result.missed, *open_still)) if open_still else result
+
+
+def _is_seen_to(face: Face, result: Anonymized) -> bool:
+    """Whether what may have been a missed `face` is one of those of a `result`, or lies below something by now."""
+    if known_as(face, [*(one.face for one in result.faces), *result.missed]) is not None:
+        return True
+    left, top, right, bottom = np.rint(face.box).astype(int).clip(0)
+    before, after = (photo.pixels[top : bottom + 1, left : right + 1] for photo in (result.before, result.after))
+    return before.size == 0 or float((before != after).any(axis=2).mean()) >= HIDDEN_BY
 
 
 @dataclass(frozen=True)
@@ -204,6 +216,12 @@ class _Reviewed:
             beside = [m for m in wanted if m != n and wanted[m].shown is not None and _are_near(faces[m], faces[n])]
             wanted |= {m: self._kept(records[m], anew=True) for m in beside}
         return faces, wanted
+
+    def undecided(self, decision: Decision | None) -> tuple[Face, ...]:
+        """The possible missed faces of the record that the decision is not about: whether the detector sees them once more may
+        change with what else is in the photo, but nobody has looked at them yet."""
+        known, every = len(self.record["faces"]), faces_of(self.record)
+        return tuple(face for n, face in enumerate(every) if n >= known and (decision is None or n != decision.index))
 
     def _decided(self, n: int, decision: Decision) -> Wanted:
         record = self.record["faces"][n] if n < len(self.record["faces"]) else None

@@ -105,6 +105,23 @@ def test_a_face_is_tried_again_with_another_seed_and_the_others_are_not_made_ane
     assert np.array_equal(near(after.after, 0), near(result.after, 0))
 
 
+def test_a_possible_missed_face_stays_one_until_somebody_decides_on_it() -> None:
+    before, generator = photo(), Stubborn(idle=0)
+    result = done(before, generator, detector=Eyes((MISSED,)))
+    assert (result.status, len(result.missed)) == ("needs review", 1)
+    other = review(before, told(result), Decision(AGAIN, 1), generator, shown=result.after)
+    assert other.status == "needs review", "the detector does not see it this time, but nobody looked at it"
+    assert np.allclose(other.missed[0].box, MISSED.box, atol=0.01) and "Possible missed face" in (other.error or "")
+    seen = review(before, told(result), Decision(AGAIN, 1), generator, shown=result.after, detector=Eyes((MISSED,)))
+    assert len(seen.missed) == 1
+    for how in (HIDDEN, AGAIN, LEFT, NOT_A_FACE):
+        decided = review(before, told(other), Decision(how, 2), generator, shown=other.after)
+        assert not decided.missed and len(decided.faces) == 3
+    near_by = Face(FACES[2].box + 8, FACES[2].landmarks + 8, 0.3)
+    below = review(before, told(other), Decision(ADDED, face=near_by), generator, shown=other.after)
+    assert not below.missed, "what is laid over the one beside it hides it, too"
+
+
 def test_other_settings_are_tried_and_a_blur_of_the_same_ones_becomes_stronger() -> None:
     before, blur = photo(), method("blur")
     result = done(before, blur, options=blur.Options(radius=20.0), **LAX)
