@@ -6,33 +6,33 @@ call its methods and listen to its signals. It knows no widget and shows no dial
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QImage
 
-from facestudio.files import is_text, shown
+from facestudio.files import shown
 from facestudio.gui import list_work, saving, work
 from facestudio.gui.enlarging import Enlarging
-from facestudio.gui.files import PhotoFiles
 from facestudio.gui.following import Following
 from facestudio.gui.found import Found
 from facestudio.gui.graining import Graining
 from facestudio.gui.history import History, State, Step
-from facestudio.gui.jobs import Job, JobQueue
+from facestudio.gui.jobs import JobQueue
 from facestudio.gui.kept_metadata import KeptMetadata
 from facestudio.gui.list_work import Restored
 from facestudio.gui.marking import Marking
 from facestudio.gui.mending import Mending
+from facestudio.gui.opening import Opening
 from facestudio.gui.reference import Reference
 from facestudio.gui.weights import Weights
-from facestudio.gui.work import Added, Listed, Opened
-from facestudio.gui.workplace import FINDING, Workplace
-from facestudio.progress import Progress, Update
+from facestudio.gui.work import Added, Opened
+from facestudio.gui.workplace import FINDING
+from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -40,35 +40,28 @@ if TYPE_CHECKING:
     from facestudio.mending.by_hand import Stroke
     from facestudio.studio import Studio
 
-RECENTS = 9
 ADDING, RESTORING, RESTORING_ALL = "adding a face", "restoring", "restoring all"
 
 
-class Session(Workplace):
+class Session(Opening):
     """The state of the window. Signals are past participles; what they are about is read from the session."""
 
-    photo_changed = Signal()
     faces_changed = Signal()
     selection_changed = Signal()
     result_changed = Signal()  # another step is shown: restored, undone or redone
     device_changed = Signal()
-    recents_changed = Signal()
     moved = Signal()  # undone or redone
-    opening_changed = Signal()
-    opening_told = Signal(str)  # how much of it was read
     saved = Signal(object)  # path
     all_restored = Signal(object)  # a list_work.Restored
     outcome_told = Signal(object, str)  # a path and what became of it; comes from a worker
 
     def __init__(self, studio: Studio, settings: QSettings, parent: QObject | None = None) -> None:
-        super().__init__(studio, JobQueue("compute", 1), JobQueue("light", 2), parent)
+        super().__init__(studio, JobQueue("compute", 1), JobQueue("light", 2), settings, parent)
         self.compute.setParent(self)
         self.light.setParent(self)
-        self.settings = settings
         self.weights = Weights(studio, settings, self)
         self.weights.renewed.connect(self.look_again)
         self.weights.notified.connect(self.notified)
-        self.files = PhotoFiles(studio, self.light, self)
         self.outcome_told.connect(self.files.mark)
         self.history = History()
         self.reference = Reference(self)
@@ -79,15 +72,11 @@ class Session(Workplace):
         self.graining = Graining(self.history, self)
         self.following = Following(self)
         self.photo_changed.connect(self.following.forget)
-        self.opened: Opened | None = None
         self.looked = False  # whether the search for faces has ended well
         self.selected: frozenset[int] = frozenset()
         self.device = ""
-        self.opening = ""  # name of what is being opened
-        self.refused: Exception | None = None  # why the last photo that could not be opened was not
         self.saving = False
         self._metadata_now = self.kept_metadata.policy  # of what is being saved
-        self._opening_job: Job | None = None
         self._out: Path | None = None  # where all photos go
         self._metadata_in: dict[Path, str] = {}  # by which policy files were saved
 
@@ -116,91 +105,12 @@ class Session(Workplace):
 
     # ---- photos
 
-    @property
-    def recents(self) -> list[Path]:
-        """Photos that were opened lately, the latest first."""
-        stored = self.settings.value("recents", [])
-        names = [stored] if isinstance(stored, str) else stored  # a list of one is read back as a word
-        return [Path(name) for name in names] if isinstance(names, list) else []
-
-    def clear_recents(self) -> None:
-        """Forget which photos were opened."""
-        self.settings.setValue("recents", [])
-        self.recents_changed.emit()
-
-    def open_paths(self, paths: Sequence[Path]) -> None:
-        """Open photos and folders: the first photo is shown, several are listed."""
-        if paths:
-            self._open(shown(paths[0]), partial(work.list_photos, tuple(paths)), self._take_list)
-
-    def open(self, path: Path, salvage: bool = False) -> None:
-        """Open one photo, or what is readable of it with `salvage`, and leave the list as it is."""
-        self._open(shown(path), partial(work.open_photo, self.studio, path, salvage=salvage), self._take_photo)
-
-    def paste(self, image: QImage) -> None:
-        """Open a picture from the clipboard."""
-        self._open("the pasted picture", partial(work.open_pasted, self.studio, image), self._take_photo)
-
-    def open_neighbour(self, step: int) -> None:
-        """Open the photo `step` places further in the list."""
-        path = self.files.neighbour(self.opened.source if self.opened else None, step)
-        if path is not None:
-            self.open(path)
-
-    def _open(self, name: str, job: Callable[[Progress], object], done: Callable[[Any], None]) -> None:
-        self._drop(self._opening_job)
-        self._opening_job = self._submit(self.light, job, done)
-        self._opening_job.failed.connect(self._opening_failed)
-        self._opening_job.progressed.connect(self._tell_opening)
-        self._set_opening(name)
-
-    @Slot(object)
-    def _tell_opening(self, update: Update) -> None:
-        self.opening_told.emit(update.tally)
-
-    @Slot()
-    def stop_opening(self) -> None:
-        """Open nothing after all: the photo that is open stays, with all that was made of it."""
-        if self.opening:
-            self._drop(self._opening_job)
-            self._opening_job = None
-            self._set_opening("")
-
-    def _set_opening(self, name: str) -> None:
-        self.opening = name
-        self.opening_changed.emit()
-
-    @Slot(object)
-    def _take_list(self, listed: Listed) -> None:
-        self._opening_job = None
-        self.files.show(listed.paths if listed.several else (), listed.given)
-        self._open(shown(listed.paths[0]), partial(work.open_first, self.studio, listed.paths), self._take_photo)
-
-    @Slot(Exception)
-    def _opening_failed(self, error: Exception) -> None:
-        self._opening_job = None
-        self._set_opening("")
-        self.refused = error
-        self.failed.emit(error)
-
     @Slot(object)
     def _take_photo(self, opened: Opened) -> None:
-        self._opening_job = None
         self._stop_work_now()
-        self.opened = opened
         self.history.begin(State())
         self.selected, self.looked = frozenset(), False
-        if opened.source not in self.files.paths:
-            self.files.show(())
-        if opened.source is not None:
-            recents = [opened.source, *(path for path in self.recents if path != opened.source)]
-            names = [str(path) for path in recents if is_text(path)]
-            self.settings.setValue("recents", names[:RECENTS])
-            self.recents_changed.emit()
-        self._set_opening("")
-        self.photo_changed.emit()
-        for note in opened.photo.notes:
-            self.notified.emit(note, None)
+        super()._take_photo(opened)
         self.find_faces()
 
     # ---- faces
