@@ -12,8 +12,10 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from facestudio.errors import UsageError
 from facestudio.training import export as exporting
 from facestudio.training.loop import blend, train
+from facestudio.training.margins import MARGINS, choose
 
 app = typer.Typer(add_completion=False)
 
@@ -42,6 +44,13 @@ def main(
     config: Annotated[
         list[str] | None, typer.Option(help="NAME=VALUE of the network's config, for a trial; may be given again")
     ] = None,
+    margin: Annotated[
+        str | None,
+        typer.Option(
+            help=f"margin loss of an embedder, for a trial, instead of the recipe's own: {', '.join(MARGINS)}"
+        ),
+    ] = None,
+    unpg: Annotated[bool, typer.Option(help="pairs of strangers join its denominator (UNPG)")] = False,
     export: Annotated[bool, typer.Option(help="afterwards write the averaged weights to weights/")] = False,
     weights: Annotated[Path, typer.Option(help="folder that holds manifest.toml")] = Path("weights"),
 ) -> None:
@@ -57,7 +66,11 @@ def main(
         made.settings = replace(made.settings, cooldown=cooldown)
     trial = dict(map(setting, config or ()))
     made.config = {**made.config, **trial}
-    name = "-".join([made.id, *(f"{key}={value}" for key, value in trial.items())])
+    try:
+        loss = choose(made, margin, unpg)
+    except UsageError as error:
+        raise typer.BadParameter(f"{error} {error.hint}".strip()) from error
+    name = "-".join([made.id, *(f"{key}={value}" for key, value in trial.items())]) + loss
     folder = runs / (f"{name}-fit" if hasattr(made, "fit") else name)  # a fit cannot be resumed
     if hasattr(made, "fit"):
         figures = made.fit(folder)

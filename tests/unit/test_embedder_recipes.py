@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import csv
 import importlib
+import sys
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from typer.testing import CliRunner
 
 from facestudio.checkpoints import load_manifest
+from facestudio.errors import UsageError
 from facestudio.faces.loading import load_network
 from facestudio.training import data, export
 from facestudio.training.embedding import corrected, isometry, margin_classes, unexplained
 from facestudio.training.identity_data import asked
 from facestudio.training.loop import Settings, Taught, shipped, train
-from facestudio.training.losses import NOBODY, ElasticFace, UnifiedNegatives
+from facestudio.training.losses import NOBODY, ArcFace, ElasticFace, UnifiedNegatives
+from facestudio.training.margins import MARGINS, choose
 from facestudio.training.whitening import whitening
 
 TINY: dict[str, dict[str, Any]] = {
@@ -210,6 +215,55 @@ def test_any_margin_may_be_chosen_for_any_teacher(packed: tuple[Path, Path]) -> 
     loss, terms = recipe.loss(network, recipe.batch(np.random.default_rng(0)))
     assert isinstance(network, Taught) and terms["margin"] > 0 and torch.isfinite(loss)
     assert "margin" not in made("embedder_c", packed).network().heads
+
+
+@pytest.mark.parametrize("name", MARGINS)
+def test_every_margin_has_a_name_and_trains(packed: tuple[Path, Path], name: str) -> None:
+    recipe = made("embedder_b", packed)
+    unpg = name not in ("none", "sface")
+    assert choose(recipe, name, unpg) == f"-margin={name}" + ("-unpg" if unpg else "")
+    network = recipe.network()
+    loss, terms = recipe.loss(network, recipe.batch(np.random.default_rng(0)))
+    assert torch.isfinite(loss) and ("margin" in terms) == (name != "none")
+    assert name == "none" or (network.heads["margin"].negatives is not None) == unpg
+
+
+def test_a_margin_that_makes_no_sense_is_refused(packed: tuple[Path, Path]) -> None:
+    recipe = made("embedder_b", packed)
+    own = recipe.margin
+    assert choose(recipe, None) == "" and recipe.margin is own and recipe.negatives is None
+    for asked_for, unpg, words in (
+        ("arc", False, "no margin loss called arc"),
+        ("none", True, "has none"),
+        ("sface", True, "has none"),
+    ):
+        with pytest.raises(UsageError, match=words):
+            choose(made("embedder_b", packed), asked_for, unpg)
+    with pytest.raises(UsageError, match="starter-embedder-a has no margin"):
+        choose(made("embedder_a", packed), "arcface")
+
+
+def test_the_command_takes_a_margin_and_keeps_its_run_apart(
+    packed: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from facestudio.training import __main__ as command
+
+    seen: list[tuple[Any, Path]] = []
+    recipe = made("embedder_b", packed)
+    trial: Any = SimpleNamespace(Recipe=lambda *_: recipe)
+    monkeypatch.setitem(sys.modules, "facestudio.training.recipes.trial", trial)
+
+    def watched(made: Any, folder: Path, *_: Any) -> dict[str, Any]:
+        seen.append((made, folder))
+        return {}
+
+    monkeypatch.setattr(command, "train", watched)
+    told = ["trial", "--runs", str(tmp_path), "--margin", "arcface", "--unpg", "--fresh"]
+    assert CliRunner().invoke(command.app, told).exit_code == 0
+    ((trained, folder),) = seen
+    assert trained.margin == ArcFace(32.0) and folder == tmp_path / "starter-embedder-b-margin=arcface-unpg"
+    refused = CliRunner().invoke(command.app, ["trial", "--margin", "arc"])
+    assert refused.exit_code == 2 and len(seen) == 1
 
 
 def test_correcting_gives_the_truth_and_leaves_the_rest() -> None:
