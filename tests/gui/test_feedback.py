@@ -13,8 +13,8 @@ from pytestqt.qtbot import QtBot
 
 from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
-from tests.gui.conftest import draw, open_photo, restore
-from tests.gui.test_window import dialog, toast
+from tests.gui.conftest import draw, is_open, open_photo, restore
+from tests.gui.test_window import answer, dialog, toast
 
 
 def test_what_was_said_of_a_result_goes_with_it(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
@@ -24,11 +24,22 @@ def test_what_was_said_of_a_result_goes_with_it(qtbot: QtBot, window: MainWindow
     window.commands["undo"].trigger()
     assert toast(window) == ""
     window.commands["redo"].trigger()
-    with qtbot.waitSignal(window.session.saved, timeout=5000):
-        window.commands["save"].trigger()
-    assert toast(window).startswith("Saved as")
-    open_photo(qtbot, window, draw(photo_path.with_name("other.jpg"), 1))
+    restore(qtbot, window)
+    window.open_paths([draw(photo_path.with_name("other.jpg"), 1)])
+    answer(qtbot, window, "Don't save")
+    qtbot.waitUntil(lambda: is_open(window, photo_path.with_name("other.jpg")))
     assert toast(window) == ""
+
+
+def test_where_a_result_was_saved_is_said_beside_the_next_photo(
+    qtbot: QtBot, window: MainWindow, photo_path: Path
+) -> None:
+    open_photo(qtbot, window, draw(photo_path))
+    restore(qtbot, window)
+    window.open_paths([draw(photo_path.with_name("other.jpg"), 1)])
+    answer(qtbot, window, "Save")
+    qtbot.waitUntil(lambda: is_open(window, photo_path.with_name("other.jpg")))
+    assert toast(window).startswith("Saved as two people_restored.jpg")
 
 
 def test_what_is_said_of_a_photo_that_is_opened_stays(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:

@@ -57,6 +57,12 @@ class Toast(QWidget):
         self._timer.start(SHOWN if path is None else SHOWN_WITH_PATH)
 
     @Slot()
+    def give_way(self) -> None:
+        """Go, as something else is shown now; where a file was saved is still news."""
+        if self._path is None:
+            self.hide()
+
+    @Slot()
     def open_folder(self) -> None:
         """Show the folder of the path in the system's file browser."""
         if self._path is not None:

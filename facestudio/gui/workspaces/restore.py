@@ -243,8 +243,8 @@ class RestoreWorkspace(QSplitter):
         session.photo_changed.connect(self._show_photo)
         session.opening_changed.connect(self._leave_drawing)
         session.files.changed.connect(self.refresh)
-        for gone in (session.photo_changed, session.moved):  # what was said of what was there
-            gone.connect(self.toast.hide)
+        session.moved.connect(self.toast.hide)  # what was said of what was there
+        session.opening_changed.connect(self.toast.give_way)
         session.notified.connect(self.toast.tell)
         self.panel.reference.choose_asked.connect(self.choose_reference)
         self.refresh()
