@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QMessageBox
 
+from facestudio.gui.reviewing import BACK, REVIEWING
 from facestudio.gui.session import RESTORING, RESTORING_ALL
 from facestudio.gui.widgets.question import Answers, ask
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from facestudio.gui.main_window import MainWindow
 
 Role = QMessageBox.ButtonRole
-WORK, RUN, RESULT, PICTURES, DATASET = "work", "run", "result", "pictures", "dataset"
+WORK, RUN, DECISION, RESULT, PICTURES, DATASET = "work", "run", "decision", "result", "pictures", "dataset"
 
 
 class Leaving(QObject):
@@ -60,6 +61,9 @@ class Leaving(QObject):
         elif self._window.anonymizing.running and RUN not in self._given_up:
             self._window.workspaces.show_anonymize()
             self._ask_about_run()
+        elif self._window.anonymizing.doing in (REVIEWING, BACK) and DECISION not in self._given_up:
+            self._window.workspaces.show_anonymize()
+            self._ask_about_decision()
         elif self._window.populating.running and DATASET not in self._given_up:
             self._window.workspaces.show_generate()
             self._ask_about_dataset()
@@ -108,6 +112,14 @@ class Leaving(QObject):
         }
         words = "What is done stays. Open the same photos again to go on, today or another day."
         ask(self._window, "Photos are still being anonymized", words, answers)
+
+    def _ask_about_decision(self) -> None:
+        answers: Answers = {
+            "Stop and close": (Role.DestructiveRole, partial(self._give_up, DECISION)),
+            "Keep running": (Role.RejectRole, self._stay),
+        }
+        words = "If it is stopped, the photo stays as it was, and nothing is recorded of what you decided on it."
+        ask(self._window, "A photo is still being done again", words, answers)
 
     def _ask_about_dataset(self) -> None:
         answers: Answers = {

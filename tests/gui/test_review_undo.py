@@ -19,6 +19,7 @@ from facestudio.cli.main import run as command
 from facestudio.gui.anonymize_rows import Row
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.review_history import Decisions, Step
+from facestudio.gui.reviewing import REVIEWING
 from facestudio.gui.workspaces.anonymize import AnonymizeWorkspace
 from facestudio.journal import Journal
 from facestudio.photo import Photo
@@ -40,6 +41,7 @@ from tests.gui.test_anonymizing import (
     shown,
     toast,
 )
+from tests.gui.test_window import answer
 
 SHIFT = Qt.KeyboardModifier.ShiftModifier
 
@@ -284,6 +286,39 @@ def test_who_was_added_by_hand_is_not_forgotten_when_the_photo_is_done_anew(
     assert record["faces"][2]["method"]
     before, after = Photo.open(album / "a.png"), Photo.open(out / "a.png")
     assert (before.pixels[75:85, 315:325] != after.pixels[75:85, 315:325]).any(axis=2).all()
+
+
+def test_a_decision_is_not_lost_by_closing_the_window_without_a_question(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(qtbot, window, album)
+    done(qtbot, window)
+    reviewed(qtbot, page, "crowd.png")
+    first = standing(page, "crowd.png")
+    really, go_on = page.run.studio.anonymize_again, threading.Event()
+
+    def slowly(photo: Photo, record: Any, decision: Any = None, progress: Any = None, **settings: Any) -> Any:
+        while not go_on.is_set():
+            progress.wait(0.005)
+        return really(photo, record, decision, progress, **settings)
+
+    monkeypatch.setattr(page.run.studio, "anonymize_again", slowly)
+    QTest.mouseClick(page.page.cards[2].hide_it, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.run.doing == REVIEWING, timeout=PATIENCE)
+    window.close()
+    assert window.isVisible()
+    answer(qtbot, window, "Keep running")
+    go_on.set()
+    qtbot.waitUntil(lambda: not page.run.doing and statuses(page)[2] == "Fallback", timeout=PATIENCE)
+    second = standing(page, "crowd.png")
+    assert first != second
+    go_on.clear()
+    QTest.mouseClick(page.page.cards[0].again, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: page.run.doing == REVIEWING, timeout=PATIENCE)
+    window.close()
+    answer(qtbot, window, "Stop and close")
+    qtbot.waitUntil(lambda: not window.isVisible() and not page.run.doing, timeout=PATIENCE)
+    assert standing(page, "crowd.png") == second, "result, journal and report are whole, and as they were"
 
 
 def test_what_does_not_fit_into_memory_cannot_be_taken_back(
