@@ -87,13 +87,15 @@ class MainWindow(QMainWindow):
         self.statusBar().addWidget(self._about_photo, 1)
         self.statusBar().addPermanentWidget(self._about_zoom)
         self.statusBar().setSizeGripEnabled(False)
-        self._connect()
+        self._connect_commands()
+        self._connect_workspaces()
+        self._connect_changes()
         window_settings.read(self, settings)
         self._draw()
         self.refresh()
 
-    def _connect(self) -> None:
-        session, viewer, panel, dialogs = self.session, self.viewer, self.workspace.panel, self.dialogs
+    def _connect_commands(self) -> None:
+        session, viewer, dialogs = self.session, self.viewer, self.dialogs
         triggered: dict[str, Callable[[], object]] = {
             "open": self.choose_photos,
             "open_folder": self.choose_folder,
@@ -112,7 +114,7 @@ class MainWindow(QMainWindow):
             "stop": self._stop,
             "find_faces": session.find_faces,
             "shuffle_seed": session.shuffle_seed,
-            "reset_options": panel.options.reset,
+            "reset_options": self.workspace.panel.options.reset,
             "fit": viewer.fit,
             "actual": viewer.actual_size,
             "zoom_in": viewer.zoom_in,
@@ -137,16 +139,23 @@ class MainWindow(QMainWindow):
         for choice in CHOICES:
             self.commands[f"theme_{choice}"].setData(choice)
             self.commands[f"theme_{choice}"].triggered.connect(self._choose_theme)
-        self.commands["original"].toggled.connect(viewer.show_original)
-        self.workspace.strip.figures_asked.connect(dialogs.show_figures_of)
-        self.commands["boxes"].toggled.connect(viewer.show_boxes)
-        self.commands["add_face"].toggled.connect(viewer.draw_box)
-        self.workspace.strip.add_asked.connect(self.commands["add_face"].trigger)
-        self.commands["files"].toggled.connect(self.workspace.show_files)
-        self.commands["strip"].toggled.connect(self.workspace.strip.setVisible)
-        for side in (panel, self.generate.panel, self.anonymize.panel):
+        toggled: dict[str, Callable[[bool], object]] = {
+            "original": viewer.show_original,
+            "boxes": viewer.show_boxes,
+            "add_face": viewer.draw_box,
+            "files": self.workspace.show_files,
+            "strip": self.workspace.strip.setVisible,
+            "full_screen": self._show_full_screen,
+        }
+        for name, switch in toggled.items():
+            self.commands[name].toggled.connect(switch)
+        for side in (self.workspace.panel, self.generate.panel, self.anonymize.panel):
             self.commands["panel"].toggled.connect(side.setVisible)
-        self.commands["full_screen"].toggled.connect(self._show_full_screen)
+
+    def _connect_workspaces(self) -> None:
+        session, viewer, dialogs = self.session, self.viewer, self.dialogs
+        self.workspace.strip.figures_asked.connect(dialogs.show_figures_of)
+        self.workspace.strip.add_asked.connect(self.commands["add_face"].trigger)
         self.workspace.drop_zone.open_asked.connect(self.choose_photos)
         self.workspace.drop_zone.folder_asked.connect(self.choose_folder)
         self.workspace.files.asked.connect(self.open_listed)
@@ -160,6 +169,10 @@ class MainWindow(QMainWindow):
             drawing.told.connect(self._announce)
             drawing.ended.connect(self.statusBar().clearMessage)
         self.workspaces.place_changed.connect(self.statusBar().clearMessage)
+        self.populating.notified.connect(self.generate.toast.tell)
+
+    def _connect_changes(self) -> None:
+        session = self.session
         for changed in (
             session.photo_changed,
             session.faces_changed,
@@ -178,12 +191,11 @@ class MainWindow(QMainWindow):
             self.workspaces.place_changed,
         ):
             changed.connect(self.refresh)
-        session.photo_changed.connect(viewer.setFocus)
+        session.photo_changed.connect(self.viewer.setFocus)
         for workplace in (session, self.making, self.anonymizing):
             workplace.failed.connect(self._show_failure)
         for other in (self.making, self.anonymizing):
             session.weights.renewed.connect(other.look_again)
-        self.populating.notified.connect(self.generate.toast.tell)
         self.theme.changed.connect(self._draw)
 
     # ---- opening

@@ -23,8 +23,8 @@ class MarkActions(QObject):
         super().__init__(parent)
         self._commands, self._session, self._marking = commands, session, session.marking
         commands["marks"].toggled.connect(self._marking.show)
-        commands["brush"].triggered.connect(self._use_brush)
-        commands["eraser"].triggered.connect(self._use_eraser)
+        commands["brush"].triggered.connect(self._marking.use_brush)
+        commands["eraser"].triggered.connect(self._marking.use_eraser)
         commands["larger_brush"].triggered.connect(self._marking.enlarge)
         commands["smaller_brush"].triggered.connect(self._marking.reduce)
         self._marking.changed.connect(self._mark)
@@ -42,14 +42,6 @@ class MarkActions(QObject):
             return False
         self._marking.use("")
         return True
-
-    @Slot(bool)
-    def _use_brush(self, on: bool) -> None:
-        self._marking.use(BRUSH if on else "")
-
-    @Slot(bool)
-    def _use_eraser(self, on: bool) -> None:
-        self._marking.use(ERASER if on else "")
 
     @Slot()
     def _mark(self) -> None:

@@ -134,6 +134,16 @@ class Marking(QObject):
             self._want_mending()
         self.changed.emit()
 
+    @Slot(bool)
+    def use_brush(self, on: bool) -> None:
+        """Take the brush, or put the tool away."""
+        self.use(BRUSH if on else "")
+
+    @Slot(bool)
+    def use_eraser(self, on: bool) -> None:
+        """Take the eraser, or put the tool away."""
+        self.use(ERASER if on else "")
+
     @property
     def size(self) -> float:
         """How wide the brush is, in px of the photo."""

@@ -38,8 +38,8 @@ class MarkBox(QWidget):
         row.addWidget(self.slider, 1)
         row.addWidget(self.width_label)
         self.marks.toggled.connect(marking.show)
-        self.brush.clicked.connect(self._use_brush)
-        self.eraser.clicked.connect(self._use_eraser)
+        self.brush.clicked.connect(marking.use_brush)
+        self.eraser.clicked.connect(marking.use_eraser)
         self.slider.valueChanged.connect(self._resize)
         marking.changed.connect(self.refresh)
         theme.changed.connect(self._draw)
@@ -63,14 +63,6 @@ class MarkBox(QWidget):
         self.width_label.setText(f"{marking.size:.0f} px")
         self.about.setText(marking.about)
         self.about.setVisible(bool(marking.about))
-
-    @Slot(bool)
-    def _use_brush(self, on: bool) -> None:
-        self._marking.use(BRUSH if on else "")
-
-    @Slot(bool)
-    def _use_eraser(self, on: bool) -> None:
-        self._marking.use(ERASER if on else "")
 
     @Slot(int)
     def _resize(self, value: int) -> None:
