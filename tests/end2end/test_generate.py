@@ -24,21 +24,10 @@ from facestudio.networks.sliders import Moves
 from facestudio.recipe import Recipe
 from facestudio.training.export import dump
 from facestudio.whom import Anybody, Between, Drawn, Near
+from tests.unit.test_prior import TINY
 
 AUTOENCODER: dict[str, Any] = {"widths": [8, 16, 16], "blocks": 1, "latent": 4, "unshuffle": 4, "groups": 4}
-PRIOR: dict[str, Any] = {
-    "latent": 4,
-    "side": 16,
-    "widths": [8, 16],
-    "blocks": 1,
-    "heads": 8,
-    "words": 2,
-    "tongue": 8,
-    "dimensions": 512,
-    "sketch": 64,
-    "axes": 8,
-    "groups": 4,
-}
+PRIOR: dict[str, Any] = {**TINY, "dimensions": 512, "axes": 8}
 SLIDERS: dict[str, Any] = {"names": ["age", "yaw", "brightness"], "dimensions": 512, "latent": 4, "side": 16}
 TABLE = """
 [checkpoints.{id}]
