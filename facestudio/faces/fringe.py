@@ -12,9 +12,7 @@ import cv2
 import numpy as np
 
 CHEEKS = (1, 3, 5, 48, 31, 30, 35, 54, 11, 13, 15, 27)  # landmarks around cheeks and nose, in iBUG-68 order
-SHADED = np.array(
-    [0.08, 0.0, 0.0], np.float32
-)  # deviations of L, a, b at least, in shares of the skin's lightness
+SHADED = np.array([0.08, 0.0, 0.0], np.float32)  # deviations of L, a, b at least, in shares of the skin's lightness
 LEAST = 5.0  # the same in levels of OpenCV's 8-bit Lab
 NEAR, FAR = 2.5, 4.5  # deviations up to which a colour is skin, and from which it is not
 REACH = 0.05  # of the eyes' distance by which the features' outline is widened: within it, nothing is fringe
