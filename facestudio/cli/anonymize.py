@@ -237,7 +237,7 @@ class _Faces:
     def of(self, photo: Photo, progress: Progress) -> tuple[tuple[Any, ...], set[int] | None]:
         """The faces of `photo`, those in the boxes last, and the indices of the chosen ones (None: all)."""
         found = self.studio.detect(photo, progress, unsure=True)
-        found = with_boxes(self.studio, photo, found, self.boxes, progress, self.screen)
+        found = with_boxes(self.studio, photo, found, self.boxes, progress, self.screen, covered=True)
         return found, self.chosen if found else None
 
 

@@ -13,6 +13,7 @@ from facestudio.cli.flags import idle_options
 from facestudio.errors import UsageError
 from facestudio.faces.duplicates import known_as
 from facestudio.faces.face import Face
+from facestudio.faces.missed import filling
 from facestudio.methods.base import method_name
 from facestudio.options import options_of
 from facestudio.photo import Photo
@@ -60,10 +61,13 @@ def with_boxes(
     boxes: Sequence[Box],
     progress: Progress,
     screen: Screen | None = None,
+    covered: bool = False,
 ) -> tuple[Face, ...]:
-    """`faces` that were found in `photo`, then those in `boxes`; `screen` is told of a box whose face was found anyway."""
+    """`faces` that were found in `photo`, then those in `boxes`; `screen` is told of a box whose face was found anyway.
+    `covered`: what is laid over them is to cover the boxes, see `filling`."""
     for box in boxes:
         face = studio.face_at(photo, box, progress)
+        face = filling(face, box) if covered else face
         known = known_as(face, faces)
         if known is None:
             faces = (*faces, face)

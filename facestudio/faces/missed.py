@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 
 from facestudio.errors import UsageError
-from facestudio.faces.align import inverse, transform, warp
-from facestudio.faces.detect import Detector
+from facestudio.faces.align import inverse, similarity_transform, transform, warp
+from facestudio.faces.detect import STANDS, Detector
 from facestudio.faces.duplicates import distinct, overlap
-from facestudio.faces.face import Face
+from facestudio.faces.face import FFHQ_512, Face
 from facestudio.faces.pose import estimate_pose
 from facestudio.faces.turns import carried_boxes
 from facestudio.photo import Photo
@@ -39,6 +39,10 @@ TIMES = 2  # close looks at each, the second from where the first put the landma
 IN_BOX = np.array([(0.27, 0.39), (0.72, 0.39), (0.5, 0.59), (0.3, 0.74), (0.7, 0.74)])
 TALL = 1.3  # height of a face's box by its width
 MEAN_SIZES = (0.7, 0.85, 1.0)  # of a mean face, in those of the box: people draw the hair too
+CORE, COVERS = 0.85, 0.9  # of a box: its middle, as long; and the part of its rim that lies within what covers it
+OVAL = np.array(
+    [(256, 280), (165, 205)]
+)  # what covers a face in an FFHQ_512 crop (methods/obscuring.py): middle and half axes
 
 
 def face_at(
@@ -60,6 +64,27 @@ def face_at(
     for _ in progress.track(("box",), "Looking closely", share=0.1):
         best = [_best(pixels, drawn, detector, finder, progress)]
     return best[0]
+
+
+def filling(face: Face, box: Sequence[float] | np.ndarray) -> Face:
+    """The `face` that was found in a `box` (4,), if it is sure or covers the middle of the box once it is hidden; else one that
+    fills the box.
+
+    For whoever hides it: of a covered or turned away face the landmarks may be wrong, and what a person drew is where it is.
+    """
+    if face.score >= STANDS:
+        return face
+    drawn = np.asarray(box, dtype=np.float64)
+    around = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    rim = (drawn[:2] + drawn[2:]) / 2 + CORE * (drawn[2:] - drawn[:2]) / 2 * np.column_stack(
+        [np.cos(around), np.sin(around)]
+    )
+    crop = transform(similarity_transform(face.landmarks, FFHQ_512.points), rim)
+    if float((np.linalg.norm((crop - OVAL[0]) / OVAL[1], axis=1) <= 1).mean()) >= COVERS:
+        return face
+    across = max(float(drawn[2] - drawn[0]), float(drawn[3] - drawn[1]) / TALL)
+    landmarks = (drawn[:2] + drawn[2:]) / 2 + (IN_BOX - 0.5) * across * np.array([1.0, TALL])
+    return replace(face, box=drawn, landmarks=landmarks, pose=estimate_pose(landmarks))
 
 
 def checked_box(box: Sequence[float] | np.ndarray, width: int, height: int) -> np.ndarray:

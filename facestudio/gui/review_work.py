@@ -123,6 +123,7 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
     there.
     """
     from facestudio.faces.duplicates import known_as
+    from facestudio.faces.missed import filling
     from facestudio.journal import Journal
     from facestudio.renewing import renew
     from facestudio.reviewing import Decision
@@ -140,7 +141,7 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
     def work(photo: Photo, shown: Photo | None, progress: Progress) -> Any:
         face = None
         if wish.box is not None:
-            face = studio.face_at(photo, wish.box, progress)
+            face = filling(studio.face_at(photo, wish.box, progress), wish.box)
             same = known_as(face, _faces(record))
             if same is not None:
                 raise UsageError(

@@ -7,10 +7,14 @@ import pytest
 import torch
 
 from facestudio.errors import UsageError
+from facestudio.faces.align import align
 from facestudio.faces.detect import Detector
-from facestudio.faces.face import FFHQ_256, Face
+from facestudio.faces.face import FFHQ_256, FFHQ_512, Face
 from facestudio.faces.landmarks import BOX, WEIGHT, LandmarkFinder
-from facestudio.faces.missed import IN_BOX, LOW, SMALLEST, checked_box, face_at
+from facestudio.faces.missed import IN_BOX, LOW, SMALLEST, checked_box, face_at, filling
+from facestudio.faces.paste import covered
+from facestudio.methods.obscuring import area_mask
+from facestudio.photo import Photo
 from facestudio.progress import Cancelled, Progress
 from tests.unit.test_detect import Spots, scene
 
@@ -59,6 +63,26 @@ def test_a_mean_face_stands_in_a_box_where_nothing_is_seen() -> None:
     assert np.all((inside > 0.1) & (inside < 0.9))
     assert inside[0, 0] < inside[2, 0] < inside[1, 0]
     assert np.allclose(inside.mean(axis=0), 0.5 + (IN_BOX.mean(axis=0) - 0.5) * 0.85, atol=0.06)
+
+
+def test_what_hides_a_face_that_was_drawn_covers_the_box() -> None:
+    box = (100, 100, 180, 204)
+    right = filling(Face(np.array(box), 100 + IN_BOX * (80, 104), 0.2), box)
+    assert np.allclose(right.landmarks, 100 + IN_BOX * (80, 104)), "it is where the box is, so it stays"
+    sure = Face(np.array(box) + 5, 105 + IN_BOX * (60, 78), 0.9)
+    assert filling(sure, box) is sure, "people draw the hair, too"
+    for wrong in (100 + IN_BOX * (80, 104) * 0.7, 100 + IN_BOX * (80, 104) - (0, 30)):
+        for drawn in (box, (100, 100, 240, 180), (100, 100, 150, 240)):
+            made = filling(Face(np.array(box), wrong, 0.2), drawn)
+            hidden = align(np.full((400, 400, 3), 255, np.uint8), made, FFHQ_512)
+            where = covered(Photo(np.zeros((400, 400, 3), np.uint8)), hidden, area_mask("face"))
+            rows, columns = np.mgrid[:400, :400]
+            left, top, right_, bottom = drawn
+            across, down = (
+                (columns - (left + right_) / 2) * 2 / (right_ - left),
+                (rows - (top + bottom) / 2) * 2 / (bottom - top),
+            )
+            assert where[np.hypot(across, down) < 0.85].mean() > 0.97 and made.score == 0.2
 
 
 def test_the_score_is_what_the_networks_think() -> None:
