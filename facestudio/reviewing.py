@@ -23,6 +23,7 @@ from facestudio.faces.detect import Detector
 from facestudio.faces.duplicates import known_as
 from facestudio.faces.face import Face
 from facestudio.faces.identity import Embedder
+from facestudio.faces.missed import filling
 from facestudio.faces.panel import Panel
 from facestudio.methods.base import Anonymizer, Obscurer
 from facestudio.options import recorded
@@ -209,7 +210,7 @@ class _Reviewed:
             raise UsageError(f"There is no face {decision.index + 1} in this photo.")
         n = min(decision.index, len(faces))
         if decision.index >= len(faces):  # one that may have been missed becomes a face of its own
-            faces = (*faces, every[decision.index])
+            faces = (*faces, filling(every[decision.index], every[decision.index].box))
         wanted[n] = self._decided(n, decision)
         if decision.how == NOT_A_FACE and n < len(records) and records[n]["method"]:
             # those beside it are made again: what was written shows, within their masks, what was laid over the one that is none

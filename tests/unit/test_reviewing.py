@@ -122,6 +122,20 @@ def test_a_possible_missed_face_stays_one_until_somebody_decides_on_it() -> None
     assert not below.missed, "what is laid over the one beside it hides it, too"
 
 
+def test_a_missed_face_is_hidden_where_its_box_is_also_when_its_landmarks_are_wrong() -> None:
+    before, solid = photo(), method("solid")
+    wrong = Face(MISSED.box, MISSED.landmarks - np.float32([0, 25]), 0.25)
+    result = done(before, solid, detector=Eyes((wrong,)))
+    hidden = review(before, told(result), Decision(HIDDEN, 2), solid, shown=result.after)
+    left, top, right, bottom = np.rint(MISSED.box).astype(int)
+    rows, columns = np.mgrid[top:bottom, left:right]
+    middle = (
+        np.hypot((columns - (left + right) / 2) * 2 / (right - left), (rows - (top + bottom) / 2) * 2 / (bottom - top))
+        < 0.8
+    )
+    assert not hidden.after.pixels[top:bottom, left:right][middle].any()
+
+
 def test_other_settings_are_tried_and_a_blur_of_the_same_ones_becomes_stronger() -> None:
     before, blur = photo(), method("blur")
     result = done(before, blur, options=blur.Options(radius=20.0), **LAX)
