@@ -27,6 +27,7 @@ from facestudio.report_tables import check_tables, tables_of, write_tables
 from facestudio.reporting import check_report, read_records, renew_record, write_records
 from facestudio.results import Result
 
+_BETWEEN = "It was being done again when Face Studio ended: open the photos again, and start, to have the report say how it is."
 Trace = tuple[str, Entry | None]  # hash of a result's file, "" when there is none, and what the journal knows of it
 Work = Callable[[Photo, Photo | None, Progress], Result]
 
@@ -97,9 +98,11 @@ def renew(
                 f"It was not verified, so the earlier result stays. {result.error or ''}".strip(),
                 hint="Obscure the face, or try it with other settings.",
             )
+        claim.withdraw()
         return result
 
     made: list[batch.Outcome] = []
+    claim = _Claim(report, item)
     try:
         batch.run(
             [item.source],
@@ -115,9 +118,11 @@ def renew(
         )
     except Cancelled:
         if not made:
+            claim.renew()
             raise  # else it is done, and the report must say so
     (outcome,) = made
     if outcome.result is None or (outcome.output is None and outcome.result.writable):
+        claim.renew()
         raise FaceStudioError(outcome.error or "The photo could not be done again.", hint=outcome.hint)
     if report is not None:
         renew_record(report, outcome.record())
@@ -142,12 +147,18 @@ def bring_back(item: Item, standing: Standing, trace: Trace, journal: Journal, r
                 f"{shown(item.target)} is not as that decision left it, so it cannot be taken back.",
                 hint="Look at the photo as it is now, and decide anew.",
             )
-        if standing.content is None or standing.content == now.content:
-            if standing.content is None:
-                _remove(item.target)  # before the journal: what it does not know is done again
-            journal.put(item.source, standing.entry)
-        else:
-            _write(item, standing, standing.content, journal)
+        claim = _Claim(report, item)
+        claim.withdraw()
+        try:
+            if standing.content is None or standing.content == now.content:
+                if standing.content is None:
+                    _remove(item.target)  # before the journal: what it does not know is done again
+                journal.put(item.source, standing.entry)
+            else:
+                _write(item, standing, standing.content, journal)
+        except FaceStudioError:
+            claim.renew()
+            raise
     if report is not None and report.is_file():
         if standing.record is not None:
             renew_record(report, standing.record)
@@ -155,6 +166,33 @@ def bring_back(item: Item, standing: Standing, trace: Trace, journal: Journal, r
             write_records(report, [one for one in read_records(report) if one.get("input") != _input(item)])
         write_tables(report)
     return now
+
+
+class _Claim:
+    """What a `report` says of the photo of `item` while its result becomes another one: nothing, so that a crash in between
+    leaves no line that calls verified what is not any more."""
+
+    def __init__(self, report: Path | None, item: Item) -> None:
+        self._report, self._input = report, _input(item)
+        self._record: dict[str, Any] | None = None
+
+    def withdraw(self) -> None:
+        """Say that it is being done again."""
+        if self._report is None or not self._report.is_file():
+            return
+        self._record = next((one for one in read_records(self._report) if one.get("input") == self._input), None)
+        if self._record is not None:
+            self._say({**self._record, "status": batch.FAILED, "error": _BETWEEN, "faces": []})
+
+    def renew(self) -> None:
+        """Say again what was said, as the result is as it was."""
+        if self._record is not None:
+            self._say(self._record)
+
+    def _say(self, record: dict[str, Any]) -> None:
+        assert self._report is not None
+        renew_record(self._report, record)
+        write_tables(self._report)
 
 
 def _check(report: Path | None) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facestudio import batch
+from facestudio import batch, renewing
 from facestudio.anonymize_settings import Settings, complete
 from facestudio.anonymized import ADDED, AGAIN, HIDDEN, LEFT, NOT_A_FACE, Anonymized, AnonymizedFace
 from facestudio.anonymizing import anonymize
@@ -350,6 +350,40 @@ def renewed(run: tuple[Item, Settings, Path], decision: Decision, **more: Any) -
     how = {name: more.pop(name) for name in ("told", "most") if name in more}
     writing, journal = batch.Writing(metadata="strip"), Journal(out, settings.to_text())
     return renew(item, work, journal, writing, report=report_of(out), **how)
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_crash_in_between_leaves_no_line_that_claims_what_is_not_there_any_more(
+    run: tuple[Item, Settings, Path], back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item, settings, out = run
+    stood: list[Any] = []
+    if back:
+        renewed(run, Decision(HIDDEN, 0), told=lambda *how: stood.append(how), most=1 << 30)
+    before = item.target.read_bytes()
+
+    class Crash(BaseException):
+        pass
+
+    really, calls = renewing.renew_record, []
+
+    def crashing(report: Path, record: dict[str, Any]) -> None:
+        calls.append(record)
+        if len(calls) > 1:
+            raise Crash
+        really(report, record)
+
+    monkeypatch.setattr(renewing, "renew_record", crashing)
+    with pytest.raises(Crash):
+        if back:
+            ((standing, trace),) = stood
+            bring_back(item, standing, trace, Journal(out, settings.to_text()), report_of(out))
+        else:
+            renewed(run, Decision(NOT_A_FACE, 0))
+    assert item.target.read_bytes() != before, "the result is another one"
+    record = next(line for line in read_records(report_of(out)) if line["input"] == str(item.source))
+    assert (record["status"], record["faces"]) == ("failed", []) and "being done again" in record["error"]
+    assert "being done again" in report_of(out).with_suffix(".html").read_text()
 
 
 def everything(run: tuple[Item, Settings, Path]) -> dict[str, Any]:
