@@ -262,7 +262,7 @@ def test_the_nearest_of_several_can_be_asked_for(tmp_path: Path) -> None:
 def test_it_never_says_that_somebody_fits_who_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("facestudio.album.MOST", 20)
     run = Run(tmp_path, ((1,),))
-    monkeypatch.setattr(PEOPLE, "strangers", -2.0)
+    monkeypatch.setattr(PEOPLE, "strangers", -0.99)
     with pytest.raises(FaceStudioError, match="apart"):
         run.album()
 
