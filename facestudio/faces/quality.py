@@ -34,13 +34,17 @@ KNOWN = 4096  # figures that are kept
 class Quality:
     """Recognisability by a fitted `network` (networks/panel.py), from `embedders` in its order and the attention of one.
 
-    `watched` is the embedder whose attention counts; its network can `examine` (networks/vit.py).
+    `watched` is the embedder whose attention counts, in the block of this number (the first is 0; None: the last); its network
+    can `examine` (networks/vit.py).
     """
 
-    def __init__(self, network: nn.Module, embedders: Mapping[str, Embedder], watched: str) -> None:
+    def __init__(
+        self, network: nn.Module, embedders: Mapping[str, Embedder], watched: str, block: int | None = None
+    ) -> None:
         self._network = network
         self._embedders = embedders
         self._watched = embedders[watched]
+        self._blocks = None if block is None else (block,)
         self._known: Recent[float] = Recent(KNOWN)
 
     @classmethod
@@ -55,7 +59,8 @@ class Quality:
                     hint=f"Fit it again (`python -m facestudio.training panel --export`), or install {name} again.",
                 )
         network = load_network(checkpoint, "cpu")
-        return cls(network, {name: embedders[name] for name in fitted}, str(checkpoint.calibration["watched"]))
+        watched, block = str(checkpoint.calibration["watched"]), checkpoint.calibration.get("block")
+        return cls(network, {name: embedders[name] for name in fitted}, watched, block)
 
     @enough_memory()
     def measure(self, pixels: np.ndarray, landmarks: np.ndarray, progress: Progress | None = None) -> tuple[float, ...]:
@@ -88,5 +93,5 @@ class Quality:
         if not isinstance(network, FaceTransformer):
             raise CheckpointMismatch(f"{self._watched.id} is no transformer, so its attention cannot be watched.")
         with torch.inference_mode():
-            logits = network.examine(to_tensor(np.stack(crops)).to(self._watched.device)).logits
-        return [float(value) for value in mean_attention(logits).cpu()]
+            logits = network.examine(to_tensor(np.stack(crops)).to(self._watched.device), self._blocks).logits
+        return [float(value) for value in mean_attention(logits)[:, -1].cpu()]

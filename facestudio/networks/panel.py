@@ -37,5 +37,5 @@ class Recognisability(nn.Module):
 
 
 def mean_attention(logits: Tensor) -> Tensor:
-    """(B,) of attention before the softmax (L, B, H, N, N): its mean over heads, queries and keys of the last block."""
-    return logits[-1].float().mean((1, 2, 3))
+    """(B, L) of attention before the softmax (L, B, H, N, N): its mean over heads, queries and keys of each block."""
+    return logits.float().mean((2, 3, 4)).T

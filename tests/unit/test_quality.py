@@ -33,7 +33,7 @@ class Counted(FaceTransformer):
 
     def examine(self, x: torch.Tensor, blocks: object = None):  # type: ignore[no-untyped-def, override]
         self.asked += len(x)
-        return super().examine(x)
+        return super().examine(x, blocks)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -57,32 +57,34 @@ def faces(count: int) -> tuple[np.ndarray, np.ndarray]:
     return picture(240, 320, found, seed=1), np.stack([face.landmarks for face in found])
 
 
+@pytest.mark.parametrize("block", [None, 0])
 def test_it_is_the_network_s_word_on_embeddings_and_attention(
-    embedders: dict[str, Embedder], network: Recognisability
+    embedders: dict[str, Embedder], network: Recognisability, block: int | None
 ) -> None:
     pixels, landmarks = faces(3)
     network.weight.copy_(torch.tensor([1.0, -0.5, 2.0]))
-    measured = Quality(network, embedders, "watched").measure(pixels, landmarks)
+    measured = Quality(network, embedders, "watched", block).measure(pixels, landmarks)
     assert len(set(measured)) == 3
     for value, points in zip(measured, landmarks, strict=True):
         flat, watched = (embedder.embed(pixels, points).embedding for embedder in embedders.values())
         crop = to_tensor(align(pixels, points, ARCFACE_112).pixels[None])
         with torch.inference_mode():
-            attention = float(embedders["watched"].network.examine(crop).logits.mean())
+            seen = embedders["watched"].network.examine(crop, None if block is None else (block,))
+            attention = float(seen.logits.mean())
         logit = (1 - flat[0]) - 0.5 * 1 + 2 * attention  # the second centre is 0: its distance is 1
         assert value == pytest.approx(1 / (1 + np.exp(-logit)), abs=1e-5)
         assert len(watched) == 16
 
 
-def test_the_mean_attention_is_the_last_block_s(embedders: dict[str, Embedder]) -> None:
+def test_the_mean_attention_is_of_each_block(embedders: dict[str, Embedder]) -> None:
     x = torch.randn(2, 3, 112, 112)
     watched = embedders["watched"].network
     with torch.inference_mode():
         both = watched.examine(x).logits
     assert both.shape[0] == 1
-    assert torch.allclose(mean_attention(both), both[0].mean((1, 2, 3)))
+    assert torch.allclose(mean_attention(both), both[0].mean((1, 2, 3))[:, None])
     stacked = torch.cat([both * 3, both])
-    assert torch.allclose(mean_attention(stacked), mean_attention(both))
+    assert torch.allclose(mean_attention(stacked), torch.cat([3 * mean_attention(both), mean_attention(both)], 1))
 
 
 def test_a_face_is_measured_once(embedders: dict[str, Embedder], network: Recognisability) -> None:

@@ -40,11 +40,16 @@ PROBES = 250  # small faces that are damaged to fit, and as many large ones as t
 
 @dataclass(frozen=True)
 class Seen:
-    """What the embedders made of M crops: unit `embeddings` (M, J, D), `attention` (M,), and of which `face` (M,) each is."""
+    """What the embedders made of M crops: unit `embeddings` (M, J, D), mean `attention` in L blocks (M, L), and of which
+    `face` (M,) each is."""
 
     embeddings: np.ndarray
     attention: np.ndarray
     face: np.ndarray
+
+    def only(self, block: int) -> Seen:
+        """The same with the attention of one block, (M, 1)."""
+        return replace(self, attention=self.attention[:, [block]])
 
 
 @dataclass(frozen=True)
@@ -114,6 +119,8 @@ class Recipe:
         network.centres.copy_(torch.from_numpy(centres / np.linalg.norm(centres, axis=1, keepdims=True)))
         known = self.known(pairs, whole)
         counted = pairs.same & ~wild[pairs.probe]
+        block = self.telling(probes, pairs.probe[counted], known[counted])
+        lost, whole, probes = lost.only(block), whole.only(block), probes.only(block)
         evidence = self.evidence(network, probes)
         self.set_regression(network, evidence[pairs.probe[counted]], known[counted])
 
@@ -124,6 +131,7 @@ class Recipe:
         figures: dict[str, Any] = {
             "calibration.embedders": self.weights,
             "calibration.watched": WATCHED,
+            "calibration.block": block,
             "calibration.gate": GATE,
             "calibration.odds": odds,
             "calibration.together": {},
@@ -138,7 +146,7 @@ class Recipe:
             figures["calibration.together"][ids(some)] = measured
             letters = "".join(EMBEDDERS[j][-1] for j in some)
             figures |= {f"{key}_{letters}": value for key, value in told.items()}
-        figures |= self.reduced(network, whole, undamaged, odds)
+        figures |= self.reduced(network, whole, undamaged, odds, block)
         here = pairs.same & wild[pairs.probe]
         names = ("recognisability", *(f"distance_{n[-1]}" for n in EMBEDDERS), "attention")
         measures = [quality, *evidence.T]
@@ -168,6 +176,14 @@ class Recipe:
             np.concatenate([chosen, seen.face]),
         )
 
+    @staticmethod
+    def telling(probes: Seen, pair: np.ndarray, known: np.ndarray) -> int:
+        """The block whose attention says most of whether the probes of pairs (P,) are `known` (P,): fewest are missed once the
+        worst were discarded. A block that tells quality early in training need not later (docs/benchmarks/recognisers.md)."""
+        missed = [sum(missed_after_discarding(one[pair], known)) for one in probes.attention.T]
+        log.info("missed by the attention of each block: %s", " ".join(f"{one:.3f}" for one in missed))
+        return int(np.argmin(missed))
+
     def same_as(self, n: int) -> np.ndarray:
         """Which held-out faces are of the same person, from the same source, as number `n`, itself among them."""
         return (self.people == self.people[n]) & (self.of == self.of[n])
@@ -180,7 +196,8 @@ class Recipe:
         for start in range(0, len(crops), batch):
             x = metrics.tensor(np.stack(crops[start : start + batch]))
             parts.append(np.stack([network.symmetric(x).numpy() for network in self.networks], 1))
-            attention.append(mean_attention(watched.examine(x).logits).numpy())
+            logits = watched.examine(x, range(len(watched.blocks))).logits
+            attention.append(mean_attention(logits).numpy())
         return Seen(np.concatenate(parts), np.concatenate(attention), face)
 
     def pairs(self, probes: Seen, whole: Seen, random: np.random.Generator, strangers: int = 40) -> Pairs:
@@ -215,12 +232,12 @@ class Recipe:
     @staticmethod
     def evidence(network: Recognisability, seen: Seen) -> np.ndarray:
         with torch.inference_mode():
-            return network.evidence(torch.from_numpy(seen.embeddings), torch.from_numpy(seen.attention)).numpy()
+            return network.evidence(torch.from_numpy(seen.embeddings), torch.from_numpy(seen.attention[:, 0])).numpy()
 
     @staticmethod
     def quality(network: Recognisability, seen: Seen) -> np.ndarray:
         with torch.inference_mode():
-            return network(torch.from_numpy(seen.embeddings), torch.from_numpy(seen.attention)).numpy()
+            return network(torch.from_numpy(seen.embeddings), torch.from_numpy(seen.attention[:, 0])).numpy()
 
     @staticmethod
     def set_regression(network: Recognisability, evidence: np.ndarray, known: np.ndarray) -> None:
@@ -286,7 +303,7 @@ class Recipe:
         return rounded, told
 
     def reduced(
-        self, network: Recognisability, whole: Seen, quality: np.ndarray, odds: dict[str, list[float]]
+        self, network: Recognisability, whole: Seen, quality: np.ndarray, odds: dict[str, list[float]], block: int
     ) -> dict[str, float]:
         """TAR at FAR 1e-3 of large faces when one of each pair was reduced: by each embedder, the best, and together."""
         wild = np.flatnonzero(self.of == WILD)
@@ -295,7 +312,7 @@ class Recipe:
         figures = {}
         for side in SIDES:
             how = Degradation(scale=112 / side)
-            small = self.see([degrade(self.crops[self.held[n]], how) for n in wild], wild)
+            small = self.see([degrade(self.crops[self.held[n]], how) for n in wild], wild).only(block)
             cosines = np.einsum("njd,mjd->nmj", whole.embeddings[wild], small.embeddings)
             poorer = np.minimum(quality[wild][:, None], self.quality(network, small)[None])
             tables = {name[-1]: cosines[..., j] for j, name in enumerate(EMBEDDERS)}
