@@ -70,7 +70,7 @@ def test_what_converts_colours_is_not_touched_by_what_is_done_to_the_rest() -> N
     assert changed(profile[:300], lambda content: b"") == profile[:300]
 
 
-@pytest.mark.parametrize("damaged", [b"", srgb_profile()[:100], srgb_profile()[:300], bytes(500)])
+@pytest.mark.parametrize("damaged", [b"", srgb_profile()[:100], srgb_profile()[:300], bytes(500)], ids=len)
 def test_a_damaged_profile_is_left_out(damaged: bytes) -> None:
     assert anonymous(damaged) is None
 
