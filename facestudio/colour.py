@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms
 
+from facestudio.quarters import turned
+
 _CHUNK = 1 << 20  # pixels converted at once, so that a large photo needs little memory beside itself
 _SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK", "LAB": "LAB"}
 _FADE = 16.0  # levels of change within which the part of a colour that sRGB cannot hold fades out
@@ -78,6 +80,11 @@ class Colour:
         """What the same file would have held `times` as large; see `enlarged`."""
         native = None if self.native is None else enlarged(self.native, times)
         return Colour(self.mode, native, enlarged(self.srgb, times), self.profile, self.grey)
+
+    def turned(self, degrees: int) -> Colour:
+        """What the same file would have held turned clockwise by `degrees`; see `quarters.turned`."""
+        native = None if self.native is None else turned(self.native, degrees)
+        return Colour(self.mode, native, turned(self.srgb, degrees), self.profile, self.grey)
 
     def _mixed(self, pixels: np.ndarray) -> np.ndarray:
         """`native` with the changed pixels converted; only the rectangle around them is computed."""

@@ -48,6 +48,12 @@ class Metadata:
     comment: bytes | None = None
     texts: tuple[tuple[str, str], ...] = ()
 
+    def turned(self, degrees: int) -> Metadata:
+        """What would be said of the photo turned clockwise by `degrees`: how many pixels an inch of its height has is then of its
+        width. The pixels are upright as they are, so `orientation` stays."""
+        across = degrees in (90, 270) and self.dpi is not None
+        return replace(self, dpi=(self.dpi[1], self.dpi[0])) if across and self.dpi is not None else self
+
 
 @dataclass(frozen=True)
 class Written:

@@ -27,6 +27,7 @@ from facestudio.formats import SUFFIXES, WITH_CMYK, WITHOUT_ALPHA, WORDS, format
 from facestudio.icc import anonymous, changed
 from facestudio.metadata import Metadata, for_output
 from facestudio.previews import blanked
+from facestudio.quarters import turned
 from facestudio.salvaging import Damage
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ class Photo:
         lossless: whether its file was stored without loss.
         synthetic: whether all of it was made, so that it shows nobody; saved files say so.
         damage: what of a damaged file could not be read; None of a file that is whole. Black, or as the decoder left it.
+        turn: by how many degrees clockwise it is turned from how its file has it upright: 0, 90, 180 or 270.
     """
 
     pixels: np.ndarray
@@ -69,6 +71,7 @@ class Photo:
     lossless: bool = True
     synthetic: bool = False
     damage: Damage | None = field(default=None, repr=False)
+    turn: int = 0
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8 or not self.pixels.size:
@@ -168,6 +171,25 @@ class Photo:
         alpha = None if self.alpha is None else enlarged(self.alpha, times)
         damage = None if self.damage is None else self.damage.enlarged(times)
         return replace(self, pixels=pixels, alpha=alpha, colour=colour, damage=damage)
+
+    def turned(self, degrees: int) -> Photo:
+        """The same photo turned clockwise by `degrees`, 0, 90, 180 or 270, with all that follows its pixels, and nothing lost.
+
+        `turn` says by how much in all. What is kept of the metadata does not turn it a second time. ValueError for another
+        number.
+        """
+        pixels = turned(self.pixels, degrees)
+        if not degrees:
+            return self
+        return replace(
+            self,
+            pixels=pixels,
+            alpha=None if self.alpha is None else turned(self.alpha, degrees),
+            colour=None if self.colour is None else self.colour.turned(degrees),
+            damage=None if self.damage is None else self.damage.turned(degrees),
+            metadata=self.metadata.turned(degrees),
+            turn=(self.turn + degrees) % 360,
+        )
 
     def without_made_up(self, before: Photo) -> Photo:
         """The same photo, but where nothing could be read of its damaged file it stays as it was `before`."""

@@ -120,6 +120,8 @@ def restore(
         recipe = replace(recipe, scratches=mended[1].strength, scratch_mask=mended[1].by_hand)
     if photo_grain != OFF:
         recipe = replace(recipe, photo_grain=photo_grain)
+    if photo.turn:
+        recipe = replace(recipe, turn=photo.turn)
     if photo.damage is not None:
         recipe = replace(recipe, salvaged=round(photo.damage.readable, 4))
     return Result(photo, after, tuple(results), recipe, time.perf_counter() - started, mended and mended[1])

@@ -15,6 +15,7 @@ from typing import Any
 
 from facestudio import whom
 from facestudio.errors import UsageError
+from facestudio.quarters import QUARTERS
 
 
 def app_version() -> str:
@@ -42,6 +43,7 @@ class Recipe:
         scratches: how scratches of the photo were mended before (see mending/scratches.py), "" when they were not.
         scratch_mask: content hash of the mask of what was mended, where a person made or corrected it; "" where nobody did.
         photo_grain: "match" when faces got the grain of the photo (see faces/regraining.py), "" when that was left off.
+        turn: by how many degrees clockwise the photo was turned from how its file has it: 0, 90, 180 or 270.
         version: of the Face Studio that made the recipe; two recipes that differ only in it are equal.
     """
 
@@ -59,6 +61,7 @@ class Recipe:
     scratches: str = ""
     photo_grain: str = ""
     scratch_mask: str = ""
+    turn: int = 0
 
     def __post_init__(self) -> None:
         for name in ("options", "sliders"):
@@ -86,6 +89,7 @@ class Recipe:
             **({"scratches": self.scratches} if self.scratches else {}),
             **({"scratch_mask": self.scratch_mask} if self.scratch_mask else {}),
             **({"photo_grain": self.photo_grain} if self.photo_grain else {}),
+            **({"turn": self.turn} if self.turn else {}),
         }
         return json.dumps(content, sort_keys=True)
 
@@ -99,13 +103,15 @@ class Recipe:
             reference, pose, upscale = content.get("reference", ""), content.get("pose", ""), content.get("upscale", 1)
             sliders, person, salvaged = content.get("sliders", {}), content.get("person"), content.get("salvaged")
             scratches, grain = content.get("scratches", ""), content.get("photo_grain", "")
-            mask = content.get("scratch_mask", "")
+            mask, turn = content.get("scratch_mask", ""), content.get("turn", 0)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError("This is not a recipe of Face Studio.") from error
         texts = (checkpoint, method, version, reference, pose, scratches, grain, mask)
         words = all(isinstance(word, str) for word in texts)
         maps = all(isinstance(each, dict) for each in (options, sliders))
-        if not words or not maps or not all(type(number) is int for number in (seed, upscale)):
+        if not words or not maps or not all(type(number) is int for number in (seed, upscale, turn)):
+            raise UsageError("This is not a recipe of Face Studio.")
+        if turn not in (0, *QUARTERS):
             raise UsageError("This is not a recipe of Face Studio.")
         if salvaged is not None and (type(salvaged) not in (int, float) or not 0 <= salvaged <= 1):
             raise UsageError("This is not a recipe of Face Studio.")
@@ -115,4 +121,5 @@ class Recipe:
             scratches=scratches,
             photo_grain=grain,
             scratch_mask=mask,
+            turn=turn,
         )

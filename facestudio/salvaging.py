@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image, ImageFile
 
 from facestudio.formats import DECODER_ERRORS, open_image
+from facestudio.quarters import turned
 
 SALVAGED = ("JPEG", "MPO", "PNG", "TIFF")  # formats whose decoders write row by row into the picture's memory
 _END_OF_JPEG = b"\xff\xd9"
@@ -60,6 +61,10 @@ class Damage:
     def enlarged(self, times: int) -> Damage:
         """The same of a picture that is `times` as high and wide."""
         return Damage(self.unread.repeat(times, axis=0).repeat(times, axis=1), self.coarse)
+
+    def turned(self, degrees: int) -> Damage:
+        """The same of a picture that is turned clockwise by `degrees`."""
+        return Damage(turned(self.unread, degrees), self.coarse)
 
     def share_in(self, box: np.ndarray | Sequence[float]) -> float:
         """How much of a `box` (left, top, right, bottom in pixels) was not read, 0 to 1; beyond the picture nothing counts."""

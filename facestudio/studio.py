@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from facestudio.datasets.records import PersonRecord
     from facestudio.datasets.running import Drawn, Shard, Writing
     from facestudio.datasets.tables import Measured
+    from facestudio.faces.standing import Standing
     from facestudio.generating import Gallery, Portrait
     from facestudio.mending.by_hand import ByHand
     from facestudio.mending.kept import Kept
@@ -87,6 +88,12 @@ class Studio(Offers):
 
         found = self._detector().detect(photo, progress, FOUND)
         return tuple(sorted(found, key=lambda face: face.score < MINIMUM_SCORE))
+
+    def standing(self, photo: Photo, progress: Progress | None = None) -> Standing:
+        """By which quarter turn `photo` stands upright, by its faces (faces/standing.py)."""
+        from facestudio.faces.standing import standing
+
+        return standing(self.detect(photo, progress))
 
     def detect_behind(self, photo: Photo, seen: Photo, progress: Progress | None = None) -> tuple[Face, ...]:
         """The faces of `photo` in the order of `detect`, then those that only `seen` shows, which is `photo` without its
@@ -189,6 +196,8 @@ class Studio(Offers):
         FFHQ-framed crop and `faces` is not looked at. Where the recipe says `upscale`,
         `before` is the photo enlarged, and faces are where they are in it. `reference` is a clean picture of
         the person, for methods that can be told; errors as of `pipeline.restore`.
+
+        Where the recipe says another `turn` than `photo` has, the photo is turned first, with `faces` and `by_hand`.
         """
         from facestudio import pipeline
         from facestudio.results import Reference
@@ -196,6 +205,10 @@ class Studio(Offers):
         started = time.perf_counter()
         restorer = self._restorer(recipe.checkpoint)
         progress = progress or Progress()
+        if turn := (recipe.turn - photo.turn) % 360:
+            faces = tuple(face.turned(turn, photo.size) for face in faces)
+            by_hand = None if by_hand is None else by_hand.turned(turn, photo.size)
+            photo = photo.turned(turn)
         mended = None
         if recipe.scratches or by_hand is not None:
             from facestudio.faces.align import whole_face

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facestudio.errors import FaceStudioError
+from facestudio.quarters import carried_middles
 
 
 def frozen_array(values: object, dtype: type, shape: tuple[int | None, ...]) -> np.ndarray:
@@ -66,6 +67,17 @@ class Face:
             return self
         box, landmarks = ((of + 0.5) * times - 0.5 for of in (self.box, self.landmarks))
         return replace(self, box=box, landmarks=landmarks)
+
+    def turned(self, degrees: int, size: tuple[int, int]) -> Face:
+        """The same face in the photo of `size` (width, height) turned clockwise by `degrees`, 0, 90, 180 or 270; itself for 0."""
+        if not degrees:
+            return self
+        corners = carried_middles(self.box.reshape(2, 2), degrees, size)
+        box = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+        yaw, pitch, roll = self.pose
+        # yaw and pitch are the head's own, see faces/pose.py
+        pose = np.array([yaw, pitch, (roll + degrees + 180) % 360 - 180])
+        return replace(self, box=box, landmarks=carried_middles(self.landmarks, degrees, size), pose=pose)
 
     @property
     def area(self) -> float:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from facestudio.errors import UsageError
+from facestudio.quarters import carried, turned
 
 _FINE = 4  # bits behind the point in OpenCV's coordinates
 _FAR = 100_000.0  # px; what lies beyond is drawn from there on, so that OpenCV's numbers hold it
@@ -32,6 +33,11 @@ class Stroke:
     radius: float
     adds: bool
 
+    def turned(self, degrees: int, size: tuple[int, int]) -> Stroke:
+        """The same in the photo of `size` (width, height) turned clockwise by `degrees`, 0, 90, 180 or 270."""
+        places = carried(np.array(self.points, np.float64).reshape(-1, 2), degrees, size)
+        return replace(self, points=tuple((float(x), float(y)) for x, y in places))
+
 
 @dataclass(frozen=True, eq=False)
 class ByHand:
@@ -48,6 +54,11 @@ class ByHand:
     def key(self) -> str:
         """What tells it from other marks by hand."""
         return hash_of(self.mask) + repr(self.strokes) if self.mask is not None else repr(self.strokes)
+
+    def turned(self, degrees: int, size: tuple[int, int]) -> ByHand:
+        """The same of the photo of `size` (width, height) turned clockwise by `degrees`, 0, 90, 180 or 270."""
+        mask = None if self.mask is None else turned(self.mask, degrees)
+        return ByHand(tuple(stroke.turned(degrees, size) for stroke in self.strokes), mask)
 
     def applied(self, found: np.ndarray) -> np.ndarray:
         """The marks (H, W) bool where those `found` are (H, W); UsageError when the mask is of another size."""
