@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 from facestudio.errors import UsageError
 from facestudio.files import shown
+from facestudio.gui.brought import kept_of
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
+    from facestudio.gui.brought import Kept
     from facestudio.outcomes import Outcome
     from facestudio.photo import Photo
     from facestudio.recipe import Recipe
@@ -69,12 +71,13 @@ def restore_all(
     told: Callable[[Path, str], None],
     progress: Progress,
     metadata: str = "keep",
+    keep: Callable[[Path, Kept], None] | None = None,
 ) -> Restored:
     """Restore every face of the photos that are `given`, and of those in folders, into the folder `out`, which keeps their tree.
 
     `told` hears of each photo what became of it, on this thread. What a run by the same recipe has done there before is kept;
-    other files are not replaced. `metadata`: the policy of `Photo.save`. UsageError when `out` cannot be the folder for these
-    photos.
+    other files are not replaced. `metadata`: the policy of `Photo.save`. `keep` is given, on this thread, what is needed to show
+    the result of a photo later. UsageError when `out` cannot be the folder for these photos.
     """
     from facestudio import batch
     from facestudio.journal import Journal
@@ -91,6 +94,9 @@ def restore_all(
     def done(outcome: Outcome) -> None:
         if outcome.output is not None and outcome.result is not None and outcome.result.before.bits > 8:
             deep.append(outcome.source)
+        kept = kept_of(outcome, metadata) if keep is not None else None
+        if keep is not None and kept is not None:
+            keep(outcome.source, kept)
         told(outcome.source, WORDS.get(outcome.status, outcome.status))
 
     settings = " ".join([recipe.to_json(), f"{studio.far:g}", *studio.own_judges()])

@@ -17,6 +17,7 @@ from PySide6.QtGui import QImage
 
 from facestudio.files import shown
 from facestudio.gui import list_work, saving, work
+from facestudio.gui.brought import Brought, Kept, bring
 from facestudio.gui.enlarging import Enlarging
 from facestudio.gui.following import Following
 from facestudio.gui.found import Found
@@ -54,6 +55,7 @@ class Session(Opening):
     saved = Signal(object)  # path
     all_restored = Signal(object)  # a list_work.Restored
     outcome_told = Signal(object, str)  # a path and what became of it; comes from a worker
+    kept_told = Signal(object, object)  # a path and the Kept of its result; comes from a worker
 
     def __init__(self, studio: Studio, settings: QSettings, parent: QObject | None = None) -> None:
         super().__init__(studio, JobQueue("compute", 1), JobQueue("light", 2), settings, parent)
@@ -63,6 +65,9 @@ class Session(Opening):
         self.weights.renewed.connect(self.look_again)
         self.weights.notified.connect(self.notified)
         self.outcome_told.connect(self.files.mark)
+        self._kept: dict[Path, Kept] = {}  # results of Restore all, by the photos of the list
+        self.kept_told.connect(self._keep)
+        self.files.changed.connect(self._forget_kept)
         self.history = History()
         self.reference = Reference(self)
         self.kept_metadata = KeptMetadata(settings, self)
@@ -111,7 +116,8 @@ class Session(Opening):
         self.history.begin(State())
         self.selected, self.looked = frozenset(), False
         super()._take_photo(opened)
-        self.find_faces()
+        if not self._bring():
+            self.find_faces()
 
     # ---- faces
 
@@ -124,6 +130,37 @@ class Session(Opening):
     def crops(self) -> tuple[QImage, ...]:
         """A crop of each face."""
         return self.history.state.crops
+
+    def _bring(self) -> bool:
+        """Show what Restore all made of the open photo, where nothing was done to it yet; whether there is any."""
+        opened, untouched = self.opened, not (self.history.can_undo or self.history.can_redo)
+        kept = self._kept.get(opened.source) if opened is not None and opened.source is not None else None
+        if opened is None or kept is None or not untouched:
+            return False
+        self._begin(FINDING, partial(bring, self.studio, opened, kept), self._take_brought)
+        return True
+
+    @Slot(object)
+    def _take_brought(self, brought: Brought) -> None:
+        if self.opened is None or brought.found.photo is not self.opened.photo:
+            return
+        self._take_faces(brought.found)
+        step, kept = brought.step, self._kept.get(self.opened.source) if self.opened.source is not None else None
+        if step is not None and kept is not None:
+            self.history.add(step)
+            self.history.mark_saved(step, kept.output)
+            self._metadata_in[kept.output] = kept.metadata
+            self.result_changed.emit()
+        elif brought.why:
+            self.notified.emit(brought.why, None)
+
+    @Slot(object, object)
+    def _keep(self, path: Path, kept: Kept) -> None:
+        self._kept[path] = kept
+
+    @Slot()
+    def _forget_kept(self) -> None:
+        self._kept = {}
 
     @Slot()
     def find_faces(self) -> None:
@@ -310,17 +347,21 @@ class Session(Opening):
             return
         self._out = out
         given = self.files.given, out, recipe, self.outcome_told.emit
-        todo = partial(list_work.restore_all, self.studio, *given, metadata=self.kept_metadata.policy)
+        todo = partial(
+            list_work.restore_all, self.studio, *given, metadata=self.kept_metadata.policy, keep=self.kept_told.emit
+        )
         self._begin(RESTORING_ALL, todo, self._take_all)
 
     @Slot(object)
     def _take_all(self, restored: Restored) -> None:
         self.notified.emit(restored.words, restored.out / "photos")
         self.all_restored.emit(restored)
+        self._bring()
 
     @Slot()
     def _work_cancelled(self) -> None:
         if self._doing == RESTORING_ALL and self._out is not None:
+            self._bring()
             words = f"Stopped. What was finished is in {shown(self._out)}; restore all into it again to go on."
             self.notified.emit(words, self._out / "photos")
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from PySide6.QtCore import Qt
@@ -11,10 +12,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QFileDialog, QLabel
 from pytestqt.qtbot import QtBot
 
+from facestudio.gui.brought import EARLIER
 from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.session import RESTORING_ALL
 from facestudio.gui.widgets.list_outcome import ListOutcomeDialog
+from facestudio.photo import Photo
 from tests import fakes
 from tests.gui.conftest import FakeStudio, draw, is_open, open_photo
 from tests.gui.test_window import answer, dialog, toast
@@ -148,3 +151,70 @@ def test_a_folder_whose_first_photo_is_damaged_opens_at_the_next(qtbot: QtBot, w
     error = dialog(qtbot, window, ErrorDialog)
     assert any("a.jpg is empty" in label.text() for label in error.findChildren(QLabel))
     error.close()
+
+
+def done_in_list(qtbot: QtBot, window: MainWindow, album: Path, out: Path, patch: pytest.MonkeyPatch) -> None:
+    """Restore all, and wait until the open photo shows what became of it."""
+    with qtbot.waitSignal(window.session.all_restored, timeout=60000):
+        restore_all(window, out, patch)
+    dialog(qtbot, window, ListOutcomeDialog).reject()
+    qtbot.waitUntil(lambda: not window.session.doing)
+
+
+def open_again(qtbot: QtBot, window: MainWindow, path: Path) -> None:
+    window.open_listed(path)
+    qtbot.waitUntil(lambda: is_open(window, path) and window.session.looked and not window.session.doing)
+
+
+def test_a_restored_photo_of_the_list_shows_its_result_beside_the_original(
+    qtbot: QtBot, window: MainWindow, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_album(qtbot, window, album)
+    out = tmp_path / "out"
+    window.session.enlarging.choose(2)
+    done_in_list(qtbot, window, album, out, monkeypatch)
+    for path in (album / "a.jpg", album / "summer" / "a.jpg"):  # the open one, then one that is clicked
+        if not is_open(window, path):
+            open_again(qtbot, window, path)
+        session, step = window.session, window.session.history.current
+        assert step is not None and step.times == 2 and not session.unsaved
+        written = Photo.open(out / path.relative_to(album))
+        assert np.array_equal(step.result.after.pixels, written.pixels)
+        assert step.result.before.size == written.size == (1200, 720)
+        assert session.judged == [0, 1] and session.selected == {0, 1}
+        qtbot.waitUntil(lambda: all(chip.gauge.isVisible() for chip in window.workspace.strip.chips))
+        assert window.commands["original"].isEnabled()
+        window.commands["save"].trigger()
+        qtbot.waitUntil(lambda: toast(window).startswith("It is saved already, as"))
+    window.commands["undo"].trigger()
+    assert window.session.history.current is None and window.commands["redo"].isEnabled()
+    open_again(qtbot, window, album / "empty.png")
+    assert window.session.history.current is None and not window.session.faces
+
+
+def test_a_result_of_an_earlier_run_is_shown_and_says_that_its_figures_were_not_kept(
+    qtbot: QtBot, window: MainWindow, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_album(qtbot, window, album)
+    done_in_list(qtbot, window, album, tmp_path / "out", monkeypatch)
+    window.session._forget_kept()  # as after a new start
+    done_in_list(qtbot, window, album, tmp_path / "out", monkeypatch)
+    open_again(qtbot, window, album / "summer" / "a.jpg")
+    step = window.session.history.current
+    assert step is not None and not window.session.judged
+    assert {face.error for face in step.result.faces} == {EARLIER}
+
+
+def test_a_photo_that_is_another_one_by_now_and_a_result_that_is_gone_show_the_original(
+    qtbot: QtBot, window: MainWindow, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_album(qtbot, window, album)
+    out = tmp_path / "out"
+    done_in_list(qtbot, window, album, out, monkeypatch)
+    draw(album / "summer" / "a.jpg", 5)
+    open_again(qtbot, window, album / "summer" / "a.jpg")
+    assert window.session.history.current is None and len(window.session.faces) == 2
+    (out / "a.jpg").unlink()
+    open_again(qtbot, window, album / "a.jpg")
+    assert window.session.history.current is None and len(window.session.faces) == 2
+    assert toast(window).startswith("The result a.jpg cannot be shown.")
