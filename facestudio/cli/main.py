@@ -50,6 +50,7 @@ from facestudio.cli.scratch_masks import (
     opened_mask,
     save_mask,
 )
+from facestudio.cli.turning import AUTO, Turn, check_turn, turned
 from facestudio.cli.wording import hint_for, plain
 from facestudio.errors import FaceStudioError, NoFaceFound, UsageError, exit_code
 from facestudio.faces.face import Face
@@ -88,6 +89,7 @@ def restore(
         ),
     ] = None,
     salvage: Salvage = False,
+    turn: Turn = None,
     upscale: Annotated[
         int, typer.Option(metavar="1|2|4", help="Enlarge the photo that many times; beside the faces plainly.")
     ] = 1,
@@ -128,10 +130,13 @@ def restore(
     entry = chosen_checkpoint(studio, "keep", method, checkpoint)
     if upscale not in (1, 2, 4):
         raise UsageError(f"--upscale takes 1, 2 or 4, not {upscale}.")
+    quarter = check_turn(turn, aligned)
     mending = check_scratches(scratches, scratch_mask, save_scratch_mask)
     if photo_grain not in GRAINS:
         raise UsageError(f"--photo-grain takes {' or '.join(GRAINS)}, not {photo_grain}.")
     recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale, scratches=mending)
+    if quarter:
+        recipe = replace(recipe, turn=quarter)
     if photo_grain != LEFT_OFF and not aligned:
         recipe = replace(recipe, photo_grain=photo_grain)
     check_options(studio, entry.id, recipe.options, options_given(options), screen)
@@ -141,14 +146,17 @@ def restore(
     check_boxes(boxes, len(planned.items))
     by_hand = opened_mask(studio, scratch_mask, planned)
 
+    turns: dict[Path | None, str] = {}  # what was said of turning each photo
+
     def work(photo: Photo, progress: Progress) -> Result:
+        photo, turns[photo.path] = turned(studio, photo, quarter, progress)
         found: tuple[Face, ...] = ()
         if not aligned:
             seen = studio.mended(photo, mending, progress, by_hand)
             found = with_boxes(studio, seen, studio.detect_behind(photo, seen, progress), boxes, progress, screen)
         try:
             told: dict[str, Any] = {"aligned": aligned, "reference": shows, "by_hand": by_hand}
-            result = studio.restore(photo, found, recipe, chosen, progress, **told)
+            result = studio.restore(photo, found, replace(recipe, turn=photo.turn), chosen, progress, **told)
         except NoFaceFound as error:  # what to do about it has another name here than in the window
             if aligned or found:
                 raise
@@ -160,6 +168,8 @@ def restore(
     def done(outcome: batch.Outcome) -> None:
         if outcome.output is not None and outcome.earlier is None:
             screen.say(reports.outcome_text(outcome, metadata))
+            if said := turns.get(outcome.source):
+                screen.say(f"  {said}")
             if save_scratch_mask:
                 screen.say(about_mask(outcome.output))
         if outcome.error is not None:
@@ -173,6 +183,7 @@ def restore(
             shows = person, studio.largest_face(person, progress)
         settings = [json.loads(recipe.to_json()), faces, box, aligned, far, shows and shows[0].content_hash]
         settings += [*([by_hand.key] if by_hand else ()), *(["masks"] if save_scratch_mask else ())]
+        settings += [f"turn {AUTO}"] if quarter is None else []
         settings += [*studio.own_judges(), *([metadata] if metadata != KEEP else [])]
         outcomes = batch.run(
             photos,

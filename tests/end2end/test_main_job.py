@@ -326,3 +326,18 @@ def test_upscale_gives_a_photo_twice_as_large(
     capsys.readouterr()
     assert run(["restore", str(degraded), "-o", str(tmp_path / "other.png"), "--upscale", "3"]) == 2
     assert "1, 2 or 4" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("lies", "back"), [(90, 270), (180, 180), (270, 90)])
+def test_a_portrait_that_lies_is_set_upright(
+    lies: int, back: int, degraded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Image.open(degraded) as image:
+        image.rotate(-lies, expand=True).save(tmp_path / "scan.png")
+        size = image.size
+    out = tmp_path / "out.png"
+    assert run(["restore", str(tmp_path / "scan.png"), "-o", str(out), "--turn", "auto"]) == 0
+    assert f"Turned by {back} degrees" in " ".join(capsys.readouterr().out.split())
+    assert Recipe.from_json(read_recipe(out) or "").turn == back
+    before, after = pixels(degraded), pixels(out)
+    assert after.shape[1::-1] == size and np.array_equal(before[-60:], after[-60:])
