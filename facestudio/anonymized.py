@@ -148,8 +148,9 @@ class Anonymized(Result):
         """The method alone: its settings and seed would help whoever wants to undo it. The report holds them."""
         return Recipe(self.recipe.checkpoint, self.recipe.method, {}, 0)
 
-    def details(self) -> dict[str, Any]:
+    def details(self, written: bool = True) -> dict[str, Any]:
         """See `Result.details`."""
+        notes = self.before.not_shown if written else self.before.notes
         return {
             "possible_missed_faces": [
                 {
@@ -159,7 +160,7 @@ class Anonymized(Result):
                 }
                 for face in self.missed
             ],
-            **({"notes": list(self.before.notes)} if self.before.notes else {}),
+            **({"notes": list(notes)} if notes else {}),
         }
 
     @staticmethod

@@ -227,7 +227,8 @@ def _put(found: Queue[Any], made: Any, stopped: threading.Event) -> bool:
 
 def _without_pictures(result: Anonymized) -> Anonymized:
     """`result` as a report needs it: without pixels, which are large."""
-    nothing = replace(Photo.from_pixels(np.zeros((1, 1, 3), np.uint8)), notes=result.before.notes)
+    before = result.before
+    nothing = replace(Photo.from_pixels(np.zeros((1, 1, 3), np.uint8)), notes=before.notes, bits=before.bits)
     faces = tuple(replace(face, aligned_before=None, aligned_after=None) for face in result.faces)
     return replace(result, before=nothing, after=nothing, faces=faces)
 

@@ -221,14 +221,19 @@ class Photo:
             found.append("GIF holds 256 colours.")
         return (*found, *for_output(self.metadata, name or "", self.size, "", metadata_policy).losses)
 
-    def not_saved(self, format: str | None = None, metadata_policy: str = "keep") -> tuple[str, ...]:
-        """Sentences on what the original has and a saved file of `format` (None: the original's) has not: `losses`, and what of
-        it is not in these pixels."""
+    @property
+    def not_shown(self) -> tuple[str, ...]:
+        """Sentences on what of the original is not in these pixels, as they are said once these are saved."""
         deep = (f"Saved with 8 bits per colour; the original has {self.bits}.",) if self.bits > 8 else ()
         notes = (note for note in self.notes if note != deep_note(self.bits))
         # "It" would be the file that was saved
         told = (f"The original {note.removeprefix('It ')}" if note.startswith("It ") else note for note in notes)
-        return (*deep, *told, *self.losses(format, metadata_policy))
+        return (*deep, *told)
+
+    def not_saved(self, format: str | None = None, metadata_policy: str = "keep") -> tuple[str, ...]:
+        """Sentences on what the original has and a saved file of `format` (None: the original's) has not: `not_shown`, and
+        `losses`."""
+        return (*self.not_shown, *self.losses(format, metadata_policy))
 
     def save(
         self,

@@ -128,8 +128,8 @@ class Result:
         """The recipe that the saved file carries."""
         return self.recipe
 
-    def details(self) -> dict[str, Any]:
-        """What a report says of the photo beside what it says of every photo, ready for JSON."""
+    def details(self, written: bool = True) -> dict[str, Any]:
+        """What a report says of the photo beside what it says of every photo, ready for JSON; `written`: into a file."""
         damage = self.before.damage
         told = {"damage": damage.sentence} if damage is not None else {}
         return told | ({"mended": self.mended.details()} if self.mended is not None else {})

@@ -269,7 +269,9 @@ def _is_inside(path: Path, folder: Path) -> bool:
 def _text(outcome: batch.Outcome) -> str:
     """A photo that was written: where to, and what the recognisers say of each face."""
     lines = [f"{printable(outcome.source)} -> {printable(outcome.output)} ({outcome.seconds:.1f} s)"]
-    lines += [f"  {note}" for note in (outcome.result.before.notes if outcome.result else ())]
+    if outcome.result is not None:
+        before = outcome.result.before
+        lines += [f"  {note}" for note in (before.notes if outcome.output is None else before.not_shown)]
     if outcome.status == NOBODY:
         lines.append("  no face was found")
     for face in outcome.result.faces if outcome.result else ():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,15 @@ import pytest
 from facestudio.anonymized import WRITTEN, Anonymized, AnonymizedFace
 from facestudio.anonymizing import FOUND, UNSURE, anonymize
 from facestudio.checkpoints import checkpoint
+from facestudio.cli.anonymize import _text as told
+from facestudio.cluster import _without_pictures
+from facestudio.decoding import deep_note
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.align import align
 from facestudio.faces.face import FFHQ_256, AlignedFace, Face, Identity
+from facestudio.gui.anonymize_rows import Row
 from facestudio.methods.base import load_method
+from facestudio.outcomes import Outcome
 from facestudio.photo import Photo
 from facestudio.pipeline import face_seed
 from facestudio.progress import Cancelled, Progress, Update
@@ -497,3 +503,15 @@ def test_a_mistake_in_a_method_is_not_swallowed(photo: Photo) -> None:
     with pytest.raises(ZeroDivisionError):
         done(photo, Broken())
     assert issubclass(UsageError, FaceStudioError)
+
+
+def test_a_photo_that_was_written_says_what_its_file_has_not_and_one_that_was_not_what_it_holds(photo: Photo) -> None:
+    result = done(replace(photo, bits=16, notes=(deep_note(16), "It holds several pictures.")), method("solid"))
+    given = Path("deep.png"), result.status, None, 1.0, "", result
+    written, not_written = (Outcome(given[0], output, *given[1:]) for output in (Path("out.png"), None))
+    said = ["Saved with 8 bits per colour; the original has 16.", "The original holds several pictures."]
+    assert written.record()["notes"] == said == [line.strip() for line in told(written).splitlines()[1:3]]
+    assert Row(given[0], "deep.png", None, written.record()).reason.endswith(" ".join(said))
+    assert not_written.record()["notes"] == [deep_note(16), "It holds several pictures."]
+    assert replace(written, result=_without_pictures(result)).record() == written.record(), "also from a cluster"
+    assert "notes" not in Outcome(given[0], None, "verified", None, 1.0, "", done(photo, method("solid"))).record()
