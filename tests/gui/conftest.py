@@ -25,6 +25,7 @@ from facestudio.progress import Progress
 from facestudio.studio import Studio
 from tests import fakes
 
+WAIT = 30_000  # ms that something is waited for: it comes at once, but not on a machine that has much else to do
 FACES = (fakes.face_at(180, 170, 180), fakes.face_at(440, 190, 140, turn=8))
 
 
@@ -160,6 +161,21 @@ class FakeStudio(Studio):
         return self.panel
 
 
+class Patient(QtBot):
+    """A bot that gives up after WAIT."""
+
+    def waitUntil(self, callback: Callable[[], bool | None], *, timeout: int = WAIT) -> None:
+        super().waitUntil(callback, timeout=timeout)
+
+    def waitSignal(self, signal: Any, *, timeout: int = WAIT, **more: Any) -> Any:
+        return super().waitSignal(signal, timeout=timeout, **more)
+
+
+@pytest.fixture
+def qtbot(qapp: object, request: pytest.FixtureRequest) -> QtBot:
+    return Patient(request)
+
+
 @pytest.fixture
 def studio() -> FakeStudio:
     return FakeStudio()
@@ -182,7 +198,7 @@ def make_window(qtbot: QtBot, studio: FakeStudio) -> Iterator[Callable[[], MainW
     for window in windows:
         window.leaving.certain = True  # whatever the test left open is not asked about
         window.close()
-        assert window.session.shutdown(5.0), "work did not stop"
+        assert window.session.shutdown(30.0), "work did not stop"
         window.deleteLater()
     qtbot.wait(1)
 
@@ -215,7 +231,7 @@ def is_open(window: MainWindow, path: Path) -> bool:
 
 def restore(qtbot: QtBot, window: MainWindow) -> None:
     """Click Restore and wait for the result."""
-    with qtbot.waitSignal(window.session.result_changed, timeout=5000):
+    with qtbot.waitSignal(window.session.result_changed):
         window.workspace.panel.button.click()
     qtbot.waitUntil(lambda: not window.session.doing)
 

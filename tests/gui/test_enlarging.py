@@ -167,7 +167,7 @@ def test_undo_goes_back_to_the_photo_and_the_next_result_begins_there(
 
 def test_the_saved_file_is_as_large_and_says_so(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
     enlarged(qtbot, window, photo_path)
-    with qtbot.waitSignal(window.session.saved, timeout=5000) as saved:
+    with qtbot.waitSignal(window.session.saved) as saved:
         window.commands["save"].trigger()
     with Image.open(saved.args[0]) as picture:
         assert picture.size == (1200, 720)

@@ -270,7 +270,7 @@ def test_only_the_newest_draft_is_drawn(page: GenerateWorkspace, qtbot: QtBot, s
         row.slider.setValue(place)
         QTest.qWait(1)
     assert drawn == [{"age": 0.05}]
-    qtbot.waitUntil(lambda: not page.making.sliding.drafting, timeout=8000)
+    qtbot.waitUntil(lambda: not page.making.sliding.drafting)
     assert drawn == [{"age": 0.05}, {"age": 0.7}], "those between were never drawn"
     row.slider.setSliderDown(False)
     ended(qtbot, page)
@@ -284,12 +284,12 @@ def test_a_slider_that_moves_on_gives_up_the_fine_picture(
     studio.painter = Painter(steps=4000, seconds=0.005)
     row = page.sliders.rows["smile"]
     QTest.keyClick(row.slider, Qt.Key.Key_Right)
-    qtbot.waitUntil(lambda: bool(page.making.doing), timeout=8000)  # keys rest
+    qtbot.waitUntil(lambda: bool(page.making.doing))  # keys rest
     qtbot.waitUntil(lambda: studio.painter.taken > 0)
     studio.painter = Painter()
     QTest.keyClick(row.slider, Qt.Key.Key_Right)
     assert not page.making.doing
-    qtbot.waitUntil(lambda: len(page.making.runs.all) == 2 and not page.making.doing, timeout=8000)
+    qtbot.waitUntil(lambda: len(page.making.runs.all) == 2 and not page.making.doing)
     (picture,) = page.making.pictures
     assert dict(picture.portrait.recipe.sliders) == {"smile": 0.1}
 
@@ -443,7 +443,7 @@ def test_pictures_are_exported_with_embeddings_and_recipe(
 ) -> None:
     made(qtbot, page, count=2, seed=7)
     choose_folder(monkeypatch, tmp_path)
-    with qtbot.waitSignal(page.making.saved, timeout=5000):
+    with qtbot.waitSignal(page.making.saved):
         window.commands["export_pictures"].trigger()
     assert page.toast._words == (
         f"Saved 2 pictures in {tmp_path.name}, each with its embeddings (.npz) and its recipe (.json)"
@@ -460,7 +460,7 @@ def test_the_files_beside_a_single_picture_are_named(
 ) -> None:
     made(qtbot, page, count=1, seed=7)
     choose_folder(monkeypatch, tmp_path)
-    with qtbot.waitSignal(page.making.saved, timeout=5000):
+    with qtbot.waitSignal(page.making.saved):
         window.commands["export_pictures"].trigger()
     assert page.toast._words == (
         "Saved as face-000007.png, its embeddings as face-000007.npz, its recipe as face-000007.json"

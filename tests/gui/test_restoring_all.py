@@ -90,28 +90,28 @@ def test_it_is_stopped_after_a_photo_and_gone_on_with(
     open_album(qtbot, window, album)
     out = tmp_path / "out"
     studio.restorer = fakes.SlowRestorer(steps=400, seconds=0.005)
-    with qtbot.waitSignal(window.session.progressed, timeout=5000):
+    with qtbot.waitSignal(window.session.progressed):
         restore_all(window, out, monkeypatch)
     assert window.session.doing == RESTORING_ALL and not window.commands["restore"].isEnabled()
     assert not window.workspace.files.all.isEnabled() and not window.commands["find_faces"].isEnabled()
-    qtbot.waitUntil(lambda: "of 4 photos" in window.workspace.panel.job_bar.stage.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "of 4 photos" in window.workspace.panel.job_bar.stage.text())
     assert window.viewer._preview is None  # it would be another photo's
     window.open_next()
     answer(qtbot, window, "Keep running")
     assert window.session.doing == RESTORING_ALL and is_open(window, album / "a.jpg")
     QTest.keyClick(window, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: not window.session.doing, timeout=5000)
+    qtbot.waitUntil(lambda: not window.session.doing)
     assert toast(window) == "Stopped. What was finished is in out; restore all into it again to go on."
     assert not names(out)
 
     studio.restorer = fakes.SlowRestorer()
-    with qtbot.waitSignal(window.session.all_restored, timeout=10000):
+    with qtbot.waitSignal(window.session.all_restored):
         restore_all(window, out, monkeypatch)
     dialog(qtbot, window, ListOutcomeDialog).reject()
     stamps = {name: (out / name).stat().st_mtime_ns for name in names(out)}
     done = studio.restorer.finished
     qtbot.waitUntil(lambda: not window.session.doing)
-    with qtbot.waitSignal(window.session.all_restored, timeout=10000):
+    with qtbot.waitSignal(window.session.all_restored):
         window.workspace.files.all.click()
     assert {name: (out / name).stat().st_mtime_ns for name in names(out)} == stamps
     assert studio.restorer.finished == done and "Restored 2 of 4" in toast(window)
@@ -132,9 +132,9 @@ def test_a_folder_among_the_photos_is_refused_and_one_photo_has_no_list(
 
 def test_what_is_saved_by_hand_is_marked_in_the_list(qtbot: QtBot, window: MainWindow, album: Path) -> None:
     open_album(qtbot, window, album)
-    with qtbot.waitSignal(window.session.result_changed, timeout=5000):
+    with qtbot.waitSignal(window.session.result_changed):
         window.session.restore()
-    with qtbot.waitSignal(window.session.saved, timeout=5000):
+    with qtbot.waitSignal(window.session.saved):
         window.commands["save"].trigger()
     assert lines(window).count("album/a.jpg\nsaved") == 1
 

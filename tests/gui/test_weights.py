@@ -140,7 +140,7 @@ def test_a_download_shows_progress_is_stopped_and_goes_on_with_the_dialog_closed
     stages = ("Getting Tiny", "Downloading tiny.ckpt (0.1 MB)")  # the second one when the first took a moment
     qtbot.waitUntil(lambda: dialog.stage.text() in stages and dialog.bar.maximum() > 0)
     assert dialog.job.isVisible() and dialog.stop.isEnabled()
-    server.started.wait(5)
+    server.started.wait(30)
     qtbot.wait(100)
     dialog.stop.click()
     assert dialog.stage.text() == "Stopping…" and not dialog.stop.isEnabled()
@@ -150,7 +150,7 @@ def test_a_download_shows_progress_is_stopped_and_goes_on_with_the_dialog_closed
     server.gate.clear()
     server.started.clear()
     dialog.download.click()
-    assert server.started.wait(5)
+    assert server.started.wait(30)
     dialog.leave.click()
     server.gate.set()
     with qtbot.waitSignal(window.session.notified, timeout=20_000) as told:
@@ -347,6 +347,6 @@ def test_closing_the_window_ends_a_download(qtbot: QtBot, window: MainWindow, se
     server.gate.clear()
     dialog = opened(qtbot, window)
     dialog.download.click()
-    assert server.started.wait(5)
+    assert server.started.wait(30)
     window.close()
-    assert window.session.shutdown(5.0)
+    assert window.session.shutdown(30.0)
