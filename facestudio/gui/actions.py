@@ -75,6 +75,8 @@ SPECS: tuple[Spec, ...] = (
     Spec("restore", "&Photo", "&Restore", ("Ctrl+R", "Ctrl+Return"), "restore", place=RESTORE),
     Spec("restore_all", "&Photo", "Restore a&ll photos…", ("Ctrl+Alt+R",), place=RESTORE),
     Spec("stop", "&Photo", "&Stop", ("Esc",), "stop", place=RESTORE),
+    Spec("turn_left", "&Photo", "&Turn left", ("Ctrl+Shift+Left",), line=True, place=RESTORE),
+    Spec("turn_right", "&Photo", "T&urn right", ("Ctrl+Shift+Right",), place=RESTORE),
     Spec("add_face", "&Photo", "Add a &missed face…", ("F4",), "add-face", True, line=True, place=RESTORE),
     Spec("find_faces", "&Photo", "&Find faces again", ("F5",), place=RESTORE),
     Spec("figures", "&Photo", "What the &figures rest on…", ("Ctrl+I",), place=RESTORE),

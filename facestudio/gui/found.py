@@ -12,16 +12,18 @@ from PySide6.QtGui import QImage
 
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
+    from facestudio.faces.standing import Standing
     from facestudio.photo import Photo
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """The faces of `photo`, and a crop of each to show."""
+    """The faces of `photo`, a crop of each to show, and how it stands by them; None where nobody asked."""
 
     photo: Photo
     faces: tuple[Face, ...]
     crops: tuple[QImage, ...]
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""What was done to the open photo, step by step, for undo and redo: faces added and marks corrected by hand, and results.
+"""What was done to the open photo, step by step, for undo and redo: turned, faces added and marks corrected by hand, results.
 
 Every result is whole and made from the original, so undoing is only showing another state. Separate from the session
 because it is all rules and no Qt. Big photos make big results: the oldest are forgotten when the budget is spent.
@@ -18,6 +18,7 @@ from facestudio.gui.qimage import Pyramid
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
     from facestudio.gui.found import Source
+    from facestudio.gui.work import Opened
     from facestudio.mending.by_hand import Stroke
     from facestudio.photo import Photo
     from facestudio.results import FaceResult, Result
@@ -79,6 +80,7 @@ class State:
         crops: one of each face.
         step: the result; None for the original.
         strokes: that correct the marks of scratches, in the order in which they were made; the next result is made with them.
+        opened: the photo as it lies; faces, crops and strokes are of it. None while none is open.
     """
 
     faces: tuple[Face, ...] = ()
@@ -86,6 +88,7 @@ class State:
     added: int = 0
     step: Step | None = None
     strokes: tuple[Stroke, ...] = ()
+    opened: Opened | None = None
 
     def with_face(self, face: Face, crop: QImage) -> State:
         """With one more face, added by hand."""
@@ -113,7 +116,10 @@ class State:
         return len(self.faces) - self.added <= index < len(self.faces)
 
     def ticks(self, before: State, ticked: frozenset[int]) -> frozenset[int]:
-        """Which faces are ticked after a move from `before`, where `ticked` were: those, and faces that are new."""
+        """Which faces are ticked after a move from `before`, where `ticked` were: those, and faces that are new. In a photo that
+        is turned they are others, in the same order."""
+        if before.opened is not self.opened:
+            return frozenset(n for n in ticked if n < len(self.faces))
         kept = {id(before.faces[index]) for index in ticked}
         known = {id(face) for face in before.faces}
         return frozenset(n for n, face in enumerate(self.faces) if id(face) in kept or id(face) not in known)
@@ -180,6 +186,11 @@ class History:
     def saved_as(self) -> Path | None:
         """Where the result that is shown was saved last; None when it was not."""
         return self._saved.get(id(self.current))
+
+    def lying(self, turn: int) -> Opened | None:
+        """The photo turned by `turn` degrees in all, if it has been."""
+        openeds = (state.opened for state in self._states)
+        return next((opened for opened in openeds if opened is not None and opened.photo.turn == turn), None)
 
     def mark_saved(self, step: Step, path: Path) -> None:
         """Remember that `step` was saved as `path`."""

@@ -51,6 +51,7 @@ from facestudio.gui.workspaces.generate import GenerateWorkspace
 from facestudio.gui.workspaces.restore import RestoreWorkspace
 from facestudio.gui.workspaces.switch import Workspaces
 from facestudio.metadata import saved_words
+from facestudio.quarters import words as words_of
 
 
 class MainWindow(QMainWindow):
@@ -113,6 +114,8 @@ class MainWindow(QMainWindow):
             "restore_all": self.choose_folder_for_all,
             "stop": self._stop,
             "find_faces": session.find_faces,
+            "turn_left": session.turning.left,
+            "turn_right": session.turning.right,
             "shuffle_seed": session.shuffle_seed,
             "reset_options": self.workspace.panel.options.reset,
             "fit": viewer.fit,
@@ -424,6 +427,7 @@ class MainWindow(QMainWindow):
                 or self.viewer.drawing.active
                 or bool(session.opening or session.marking.tool),
                 "add_face": session.can_add,
+                **dict.fromkeys(("turn_left", "turn_right"), session.turning.possible),
                 "figures": bool(session.judged),
                 "compare": bool(session.faces) and not doing,
                 "find_faces": there and not doing and not history.can_undo and not history.can_redo,
@@ -454,6 +458,8 @@ class MainWindow(QMainWindow):
         elif opened is not None:
             width, height = opened.photo.size
             size, step = f"{width} × {height}", history.current
+            if opened.photo.turn:
+                size += f", turned by {words_of(opened.photo.turn)}"
             if step is not None and step.times > 1:
                 size += f", enlarged to {width * step.times} × {height * step.times}"
             made = (made_with(step, session.offers or ()),) if step is not None else ()

@@ -19,16 +19,18 @@ from facestudio.gui.history import Step
 from facestudio.gui.runs import Picture
 from facestudio.keeping import keep, stem
 from facestudio.metadata import KEEP, saved_words
+from facestudio.photo import Photo
 from facestudio.progress import Progress
 
 MARK = "_restored"
+TURNED = "_turned"
 TRIES = 10_000
 
 
-def beside(source: Path, number: int = 1) -> Path:
+def beside(source: Path, number: int = 1, mark: str = MARK) -> Path:
     """The `number`-th name for a result of `source`: NAME_restored.EXT, NAME_restored_2.EXT and so on."""
     tail = "" if number == 1 else f"_{number}"
-    return source.with_name(f"{source.stem}{MARK}{tail}{source.suffix}")
+    return source.with_name(f"{source.stem}{mark}{tail}{source.suffix}")
 
 
 def save_beside(step: Step, source: Path, metadata: str = KEEP) -> Path:
@@ -61,6 +63,21 @@ def save_as(step: Step, target: Path, source: Path | None, overwrite: bool = Tru
     return _written(step, target, metadata, overwrite)
 
 
+def save_turned(
+    photo: Photo, source: Path | None, target: Path | None, overwrite: bool, metadata: str = KEEP
+) -> tuple[None, Path, str]:
+    """Save a `photo` that was turned and not restored, as `target`, or beside `source` under the first name that is free; as
+    `told`. It says nothing of AI, and has no recipe."""
+    if target is None:
+        assert source is not None  # else there is nothing beside which it could be
+        names = (beside(source, number, TURNED) for number in range(1, TRIES))
+        target, overwrite = next((name for name in names if not name.exists()), beside(source, TRIES, TURNED)), False
+    if source is not None and _same(target, source):
+        raise UnwritableOutput("The original photo is never written over.", hint="Choose another name or folder.")
+    photo.save(target, overwrite=overwrite, metadata_policy=metadata)
+    return None, target, _said(photo, target, metadata)
+
+
 def _written(step: Step, target: Path, metadata: str, overwrite: bool = False) -> Path:
     result = step.result
     return result.after.save(
@@ -81,9 +98,12 @@ def ending_problem(path: Path, usual: str) -> UnwritableOutput | None:
 
 def told(step: Step, path: Path, metadata: str = KEEP) -> tuple[Step, Path, str]:
     """What was saved and where, and in words that it was, and what of the original such a file, or this program, cannot hold."""
-    lost = (*step.result.before.not_saved(SUFFIXES.get(path.suffix.lower()), metadata), saved_words(metadata))
-    words = ". ".join((f"Saved as {shown(path)}", *(sentence.removesuffix(".") for sentence in lost if sentence)))
-    return step, path, words
+    return step, path, _said(step.result.before, path, metadata)
+
+
+def _said(photo: Photo, path: Path, metadata: str) -> str:
+    lost = (*photo.not_saved(SUFFIXES.get(path.suffix.lower()), metadata), saved_words(metadata))
+    return ". ".join((f"Saved as {shown(path)}", *(sentence.removesuffix(".") for sentence in lost if sentence)))
 
 
 def _same(a: Path, b: Path) -> bool:

@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QImage
 
 from facestudio.files import shown
-from facestudio.gui import list_work, saving, work
+from facestudio.gui import list_work, saving, turn_work, work
 from facestudio.gui.brought import Brought, Kept, bring
 from facestudio.gui.enlarging import Enlarging
 from facestudio.gui.following import Following
@@ -30,6 +30,8 @@ from facestudio.gui.marking import Marking
 from facestudio.gui.mending import Mending
 from facestudio.gui.opening import Opening
 from facestudio.gui.reference import Reference
+from facestudio.gui.turn_work import Turned
+from facestudio.gui.turning import Turning, told
 from facestudio.gui.weights import Weights
 from facestudio.gui.work import Added, Opened
 from facestudio.gui.workplace import FINDING
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from facestudio.studio import Studio
 
 ADDING, RESTORING, RESTORING_ALL = "adding a face", "restoring", "restoring all"
+TURNING = "turning the photo"
 
 
 class Session(Opening):
@@ -50,6 +53,7 @@ class Session(Opening):
     faces_changed = Signal()
     selection_changed = Signal()
     result_changed = Signal()  # another step is shown: restored, undone or redone
+    turned = Signal()  # `opened` lies another way; its faces and result are told next
     device_changed = Signal()
     moved = Signal()  # undone or redone
     saved = Signal(object)  # path
@@ -75,6 +79,7 @@ class Session(Opening):
         self.mending = Mending(self)
         self.marking = Marking(self)
         self.graining = Graining(self.history, self)
+        self.turning = Turning(self)
         self.following = Following(self)
         self.photo_changed.connect(self.following.forget)
         self.looked = False  # whether the search for faces has ended well
@@ -113,7 +118,7 @@ class Session(Opening):
     @Slot(object)
     def _take_photo(self, opened: Opened) -> None:
         self._stop_work_now()
-        self.history.begin(State())
+        self.history.begin(State(opened=opened))
         self.selected, self.looked = frozenset(), False
         super()._take_photo(opened)
         if not self._bring():
@@ -174,7 +179,7 @@ class Session(Opening):
     def _take_faces(self, found: Found) -> None:
         if self.opened is None or found.photo is not self.opened.photo:
             return
-        self.history.begin(State(found.faces, found.crops))
+        self.history.begin(State(found.faces, found.crops, opened=self.opened))
         damage = found.photo.damage
         lacking = {n for n, face in enumerate(found.faces) if damage is not None and damage.share_in(face.box)}
         self.selected, self.looked = frozenset(range(len(found.faces))) - lacking, True
@@ -183,6 +188,8 @@ class Session(Opening):
             which = "One face reaches" if len(lacking) == 1 else f"{len(lacking)} faces reach"
             words = f"{which} into the part of the photo that could not be read; not ticked."
             self.notified.emit(f"{found.photo.notes[0]} {words}", None)
+        elif found.standing is not None:
+            self.turning.consider(self.opened, found.standing.turn, found.standing.offer)
         self.result_changed.emit()
 
     @property
@@ -220,12 +227,39 @@ class Session(Opening):
         if self.can_add:
             self._move(partial(self.history.change, self.history.state.with_stroke(stroke)))
 
-    def _move(self, move: Callable[[], None]) -> None:
-        """Show another state of the history."""
+    def turn(self, degrees: int) -> None:
+        """Turn the photo clockwise by 90, 180 or 270 `degrees`, with its faces and the strokes over it; one step to undo."""
+        if self.can_add and self.opened is not None:
+            known = self.history.lying((self.opened.photo.turn + degrees) % 360)
+            given = self.opened, self.history.state, degrees, known
+            self._begin(TURNING, partial(turn_work.turn, *given), self._take_turned)
+
+    @Slot(object)
+    def _take_turned(self, turned: Turned) -> None:
+        if self.opened is not turned.opened:
+            return
+        had = self.history.current is not None
+        self._move(partial(self.history.change, turned.state), follow=False)
+        self.notified.emit(told(turned.degrees, had), None)
+        if self.looked and not self.faces:  # heads that lie are harder to find
+            self._begin(FINDING, partial(work.find_faces, self.studio, self.opened.photo), self._take_more_faces)
+
+    @Slot(object)
+    def _take_more_faces(self, found: Found) -> None:
+        if self.opened is not None and found.photo is self.opened.photo and found.faces and not self.faces:
+            state = self.history.state.with_found(tuple(zip(found.faces, found.crops, strict=True)))
+            self._move(partial(self.history.change, state))
+
+    def _move(self, move: Callable[[], None], follow: bool = True) -> None:
+        """Show another state of the history; the panel is to `follow` it."""
         before = self.history.state
         move()
         after = self.history.state
-        self.following.moved(before.step, after.step)
+        if follow:
+            self.following.moved(before.step, after.step)
+        if after.opened is not before.opened:
+            self.opened = after.opened
+            self.turned.emit()
         if after.faces is not before.faces:
             self.selected = after.ticks(before, self.selected)
             self.faces_changed.emit()
@@ -269,7 +303,8 @@ class Session(Opening):
         if recipe is None:
             return None
         mended, grain = self.mending.strength, self.graining.choice
-        return replace(recipe, upscale=self.enlarging.times, scratches=mended, photo_grain=grain)
+        lies = 0 if self.opened is None else self.opened.photo.turn
+        return replace(recipe, upscale=self.enlarging.times, scratches=mended, photo_grain=grain, turn=lies)
 
     def ask_for(self, recipe: Recipe) -> None:
         """Ask in the panel for what `recipe` says; for nothing of it where its weights are not here any more."""
@@ -346,6 +381,7 @@ class Session(Opening):
         if self.obstacle_to_all or recipe is None:
             return
         self._out = out
+        recipe = replace(recipe, turn=0)  # that of the open photo is of no other
         given = self.files.given, out, recipe, self.outcome_told.emit
         todo = partial(
             list_work.restore_all, self.studio, *given, metadata=self.kept_metadata.policy, keep=self.kept_told.emit
@@ -369,7 +405,7 @@ class Session(Opening):
 
     @Slot()
     def undo(self) -> None:
-        """Take the last result, the last face that was added, or the last stroke, back."""
+        """Take the last result, the last face that was added, the last stroke or turn, back."""
         if self.history.can_undo and not self._doing:
             self._move(self.history.undo)
             self.moved.emit()
@@ -404,13 +440,16 @@ class Session(Opening):
 
     @property
     def can_save(self) -> bool:
-        return self.history.current is not None and not self.saving
+        turned = self.opened is not None and self.opened.photo.turn != 0
+        return (self.history.current is not None or turned) and not self.saving
 
     def save(self) -> None:
-        """Save the shown result beside its photo. A pasted picture has no place: use `save_as`."""
+        """Save the shown result, or a photo that was only turned, beside the file. A pasted picture has none: use `save_as`."""
         if self.can_save and self.opened is not None and self.opened.source is not None:
             step, source = self.history.current, self.opened.source
-            assert step is not None
+            if step is None:
+                self._save_turned(None, False)
+                return
             known, metadata = self.history.saved_as, self.kept_metadata.policy
             if known is not None and self._metadata_in.get(known) != metadata:
                 known = None
@@ -420,7 +459,9 @@ class Session(Opening):
         """Save the shown result as `target`, which may be replaced with `overwrite`."""
         if self.can_save and self.opened is not None:
             step, source = self.history.current, self.opened.source
-            assert step is not None
+            if step is None:
+                self._save_turned(target, overwrite)
+                return
             metadata = self.kept_metadata.policy
 
             def job(progress: Progress) -> tuple[Step, Path, str]:
@@ -428,20 +469,32 @@ class Session(Opening):
 
             self._save(step, job)
 
-    def _save(self, step: Step, job: Callable[[Progress], object]) -> None:
+    def _save_turned(self, target: Path | None, overwrite: bool) -> None:
+        """Save the photo, which was only turned, as `target`, None: beside it."""
+        assert self.opened is not None
+        given = self.opened.photo, self.opened.source, target, overwrite, self.kept_metadata.policy
+        self._save(None, lambda progress: saving.save_turned(*given))
+
+    def _save(self, step: Step | None, job: Callable[[Progress], object]) -> None:
         self.saving, self._metadata_now = True, self.kept_metadata.policy
         submitted = self._submit(self.light, job, self._take_saved)
         submitted.failed.connect(self._saving_failed)
         self.work_changed.emit()
 
     @Slot(object)
-    def _take_saved(self, saved: tuple[Step, Path, str]) -> None:
+    def _take_saved(self, saved: tuple[Step | None, Path, str]) -> None:
         step, path, words = saved
         self.saving = False
-        self.history.mark_saved(step, path)
-        self._metadata_in[path] = self._metadata_now
+        if step is not None:
+            self.history.mark_saved(step, path)
+            self._metadata_in[path] = self._metadata_now
         self.work_changed.emit()
-        if self.opened is not None and step.photo is self.opened.photo and self.opened.source is not None:
+        if (
+            self.opened is not None
+            and step is not None
+            and step.photo is self.opened.photo
+            and self.opened.source is not None
+        ):
             self.files.mark(self.opened.source, "saved")
         self.notified.emit(words, path)
         self.saved.emit(path)

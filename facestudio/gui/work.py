@@ -147,8 +147,11 @@ def open_pasted(studio: Studio, image: QImage, progress: Progress) -> Opened:
 
 def find_faces(studio: Studio, photo: Photo, progress: Progress) -> Found:
     """The faces of `photo`, largest first."""
+    from facestudio.faces.standing import standing
+
     faces = studio.detect(photo, progress)
-    return Found(photo, faces, tuple(square(photo.pixels, face.box, CHIP) for face in faces))
+    crops = tuple(square(photo.pixels, face.box, CHIP) for face in faces)
+    return Found(photo, faces, crops, standing(faces))
 
 
 def look_at(studio: Studio, path: Path, progress: Progress) -> tuple[str, Found]:

@@ -1,7 +1,8 @@
-"""A short message that comes over the picture and goes by itself: what went well, and where the file is."""
+"""A short message that comes over the picture and goes by itself: what went well, where the file is, or what may be done."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QTimer, QUrl, Slot
@@ -10,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
 
 SHOWN = 4000
 SHOWN_WITH_PATH = 8000
+SHOWN_WITH_OFFER = 20000
 MOVES = (QEvent.Type.Resize, QEvent.Type.Move, QEvent.Type.Show, QEvent.Type.Hide)  # that place it anew
 
 
@@ -29,6 +31,9 @@ class Toast(QWidget):
         self.label.setWordWrap(True)
         self.folder = QPushButton("Show the folder")
         self.folder.clicked.connect(self.open_folder)
+        self.act = QPushButton()
+        self.act.clicked.connect(self._do)
+        self._action: Callable[[], object] | None = None
         self._path: Path | None = None
         self._words = ""
         self._layout = layout = QHBoxLayout(self)
@@ -36,6 +41,7 @@ class Toast(QWidget):
         layout.setSpacing(10)
         layout.addWidget(self.label)
         layout.addWidget(self.folder)
+        layout.addWidget(self.act)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self.hide)
@@ -47,14 +53,31 @@ class Toast(QWidget):
     @Slot(str, object)
     def tell(self, words: str, path: Path | None = None) -> None:
         """Show `words`; with a `path` also a button that opens its folder."""
-        self._path = path
+        self._tell(words, path, None)
+
+    def offer(self, words: str, label: str, action: Callable[[], object]) -> None:
+        """Show `words`, and a button called `label` that does what they offer; nothing happens when it is left."""
+        self.act.setText(label)
+        self._tell(words, None, action)
+
+    def _tell(self, words: str, path: Path | None, action: Callable[[], object] | None) -> None:
+        self._path, self._action = path, action
         self._words = words
+        self.act.setVisible(action is not None)
         self.label.setToolTip(str(path) if path else "")
         self.folder.setVisible(path is not None)
         self._place()
         self.show()
         self.raise_()
-        self._timer.start(SHOWN if path is None else SHOWN_WITH_PATH)
+        shown = SHOWN if path is None else SHOWN_WITH_PATH
+        self._timer.start(shown if action is None else SHOWN_WITH_OFFER)
+
+    @Slot()
+    def _do(self) -> None:
+        action, self._action = self._action, None
+        self.hide()
+        if action is not None:
+            action()
 
     @Slot()
     def give_way(self) -> None:
@@ -77,7 +100,8 @@ class Toast(QWidget):
         parent = self.parentWidget()
         if parent is not None and self._words:
             room = max(parent.width() - 24, 160)
-            room_for_words = room - 40 - (0 if self._path is None else self.folder.sizeHint().width() + 10)
+            buttons = [self.folder] if self._path is not None else [self.act] if self._action is not None else []
+            room_for_words = room - 40 - sum(button.sizeHint().width() + 10 for button in buttons)
             wide = min(self.label.fontMetrics().horizontalAdvance(self._words) + 2, room_for_words)
             self.label.setText(self._words)
             box = QRect(0, 0, wide, parent.height())

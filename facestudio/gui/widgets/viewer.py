@@ -102,6 +102,11 @@ class Viewer(View):
         self.fit()
 
     @Slot()
+    def show_anew(self) -> None:
+        """The photo lies another way: show all of it."""
+        self._take_photo()
+
+    @Slot()
     def _take_result(self) -> None:
         step, opened = self._session.history.current, self._session.opened
         had = self._after is not None, self._times

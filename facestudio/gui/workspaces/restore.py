@@ -72,12 +72,18 @@ class RestoreWorkspace(QSplitter):
         session.moved.connect(self.toast.hide)  # what was said of what was there
         session.opening_changed.connect(self.toast.give_way)
         session.notified.connect(self.toast.tell)
+        session.turned.connect(self.viewer.show_anew)
+        session.turning.offered.connect(self._offer_turn)
         self.panel.reference.choose_asked.connect(self.choose_reference)
         self.refresh()
 
     @Slot()
     def _show_photo(self) -> None:
         self.centre.setCurrentIndex(1 if self._session.opened else 0)
+
+    @Slot(str)
+    def _offer_turn(self, words: str) -> None:
+        self.toast.offer(words, "Turn it", self._session.turning.accept)
 
     @Slot()
     def _leave_drawing(self) -> None:
