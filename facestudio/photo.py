@@ -178,14 +178,16 @@ class Photo:
         `turn` says by how much in all. What is kept of the metadata does not turn it a second time. ValueError for another
         number.
         """
-        pixels = turned(self.pixels, degrees)
+        alike = self.colour is not None and self.colour.srgb is self.pixels  # then they are kept once
+        colour = None if self.colour is None else self.colour.turned(degrees)
+        pixels = colour.srgb if alike and colour is not None else turned(self.pixels, degrees)
         if not degrees:
             return self
         return replace(
             self,
             pixels=pixels,
             alpha=None if self.alpha is None else turned(self.alpha, degrees),
-            colour=None if self.colour is None else self.colour.turned(degrees),
+            colour=colour,
             damage=None if self.damage is None else self.damage.turned(degrees),
             metadata=self.metadata.turned(degrees),
             turn=(self.turn + degrees) % 360,

@@ -21,21 +21,22 @@ NEAR = 30.0  # degrees between the median and a quarter turn, at most: beyond, h
 
 @dataclass(frozen=True)
 class Standing:
-    """The `turn`, 0, 90, 180 or 270 degrees clockwise, that sets a photo upright, and `why`, or why it is left, in a sentence."""
+    """The `turn`, 0, 90, 180 or 270 degrees clockwise, that sets a photo upright, and `why`, or why it is left, in a sentence;
+    `faces`: how many say so."""
 
     turn: int
     why: str
+    faces: int = 0
 
     @property
     def offer(self) -> str:
         """How the faces lie, in a sentence; "" where nothing is to be turned."""
         if not self.turn:
             return ""
-        return (
-            "The faces in this photo are upside down."
-            if self.turn == 180
-            else "The faces in this photo lie on their side."
-        )
+        one = self.faces == 1
+        if self.turn == 180:
+            return "The face in this photo is upside down." if one else "The faces in this photo are upside down."
+        return "The face in this photo lies on its side." if one else "The faces in this photo lie on their side."
 
 
 def standing(faces: Sequence[Face]) -> Standing:
@@ -44,6 +45,7 @@ def standing(faces: Sequence[Face]) -> Standing:
     if not sure:
         lack = "no face is sure enough to say how it stands" if faces else "no face was found"
         return Standing(0, f"Not turned: {lack}.")
+    one = len(sure) == 1
     rolls = np.array([float(face.pose[2]) for face in sure])
     # the median of angles has to be taken where they do not jump, which is away from the opposite of their mean
     mean = np.degrees(np.angle(np.exp(1j * np.radians(rolls)).sum()))
@@ -53,12 +55,15 @@ def standing(faces: Sequence[Face]) -> Standing:
         return Standing(0, "Not turned: the faces do not agree on how it stands.")
     quarter = round((mean + middle) / 90)
     if abs(float(_wrapped(mean + middle - 90 * quarter))) > NEAR:
-        return Standing(0, "Not turned: the faces are tilted, and not by a quarter turn.")
+        return Standing(
+            0, f"Not turned: {'the face is' if one else 'the faces are'} tilted, and not by a quarter turn."
+        )
     turn = -90 * quarter % 360
     if not turn:
-        return Standing(0, "Not turned: the faces stand upright.")
-    how = "were upside down" if turn == 180 else "lay on their side"
-    return Standing(turn, f"Turned by {words(turn)}: the faces {how}.")
+        return Standing(0, f"Not turned: the {'face stands' if one else 'faces stand'} upright.", len(sure))
+    how = "upside down" if turn == 180 else "on its side" if one else "on their side"
+    was = "lay" if turn != 180 else "was" if one else "were"
+    return Standing(turn, f"Turned by {words(turn)}: the {'face' if one else 'faces'} {was} {how}.", len(sure))
 
 
 def _wrapped(degrees: np.ndarray) -> np.ndarray:

@@ -75,12 +75,12 @@ def test_auto_sets_it_upright_by_its_face(photo: Path, capsys: pytest.CaptureFix
     report = photo.parent / "report.jsonl"
     result, recipe = done(photo, "--turn", "auto", "--report", str(report))
     assert result.size == SIZE and recipe.turn == 270
-    assert "Turned by 270 degrees clockwise: the faces lay on their side." in " ".join(capsys.readouterr().out.split())
+    assert "Turned by 270 degrees clockwise: the face lay on its side." in " ".join(capsys.readouterr().out.split())
     assert json.loads(report.read_text())["recipe"]["turn"] == 270
     write_picture(photo, Photo.open(photo).turned(270).pixels)
     result, recipe = done(photo, "--turn", "auto")
     assert result.size == SIZE and recipe.turn == 0
-    assert "Not turned: the faces stand upright." in capsys.readouterr().out
+    assert "Not turned: the face stands upright." in capsys.readouterr().out
 
 
 def test_without_it_nothing_is_turned_or_said(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:

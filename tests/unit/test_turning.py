@@ -43,6 +43,7 @@ def test_a_file_stays_what_it_was_but_turned(tmp_path: Path, mode: str, degrees:
     assert turned.size == ((80, 60) if degrees == 180 else (60, 80)) and photo.size == (80, 60)
     assert turned.turn == degrees and photo.turn == 0
     assert turned.content_hash != photo.content_hash and not turned.pixels.flags.writeable
+    assert turned.colour is not None and turned.colour.srgb is turned.pixels, "they are kept once"
     saved = tmp_path / f"turned{path.suffix}"
     turned.save(saved)
     with Image.open(saved) as written:
@@ -171,7 +172,7 @@ def rolled(roll: float, score: float = 0.9) -> Face:
     [
         ((5, -8, 3), 0, "stand upright"),
         ((88, 95, 110), 270, "270 degrees clockwise: the faces lay on their side"),
-        ((-80,), 90, "90 degrees clockwise"),
+        ((-80,), 90, "90 degrees clockwise: the face lay on its side"),
         ((175, -178, 160), 180, "Turned by 180 degrees: the faces were upside down"),
         ((90, 88, 0), 0, "do not agree"),
         ((90, -90), 0, "do not agree"),
@@ -183,10 +184,11 @@ def rolled(roll: float, score: float = 0.9) -> Face:
 def test_how_a_photo_stands_is_told_by_faces_that_agree(rolls: tuple[float, ...], turn: int, says: str) -> None:
     told = standing([rolled(roll) for roll in rolls])
     assert told.turn == turn and says in told.why
-    assert bool(told.offer) == bool(turn)
+    assert bool(told.offer) == bool(turn) == bool(told.turn and told.faces)
+    assert not turn or ("The faces " in told.offer) == (len(rolls) > 1)
     if turn:
         upright = [rolled(roll).turned(turn, (200, 200)) for roll in rolls]
-        assert "stand upright" in standing(upright).why
+        assert standing(upright).turn == 0 and "upright" in standing(upright).why
 
 
 def test_faces_that_are_not_sure_have_no_say() -> None:
