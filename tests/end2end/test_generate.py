@@ -275,13 +275,17 @@ def test_wrong_requests_end_in_a_sentence_and_write_nothing(
 
 
 def test_the_shipped_prior_draws_faces_of_nobody_and_of_a_person(portrait: Path, tmp_path: Path) -> None:
-    report = tmp_path / "report.jsonl"
-    assert run(["generate", "--quiet", "--count", "2", "-o", str(tmp_path / "nobody"), "--report", str(report)]) == 0
-    more = ["--from", str(portrait), "--report", str(report)]
-    assert run(["generate", "--quiet", "--count", "2", "-o", str(tmp_path / "person"), *more]) == 0
-    for line in report.read_text().splitlines():
-        record = json.loads(line)
-        (face,) = record["faces"]
+    nobody, person = tmp_path / "nobody.jsonl", tmp_path / "person.jsonl"
+    given, out = ["--quiet", "--steps", "8"], str(tmp_path / "out")
+    assert run(["generate", "--count", "1", "-o", out, "--report", str(nobody), *given]) == 0
+    more = ["--from", str(portrait), "--count", "2", "--report", str(person), "--seed", "5"]
+    assert run(["generate", "-o", out, *more, *given]) == 0
+    reports = [path.read_text().splitlines() for path in (nobody, person)]
+    assert [len(lines) for lines in reports] == [1, 2]
+    (face,) = json.loads(reports[0][0])["faces"]
+    assert not face["similarity"], "there is nobody to be compared with"
+    for line in reports[1]:
+        (face,) = json.loads(line)["faces"]
         assert "starter-embedder-a" not in face["similarity"], "it is what the prior listens to"
         assert min(face["similarity"].values()) > 0.1, "a stranger is near 0"
 

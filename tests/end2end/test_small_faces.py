@@ -82,14 +82,14 @@ def test_faces_of_thirty_pixels_and_one_large_face_are_found_once_each(
 
 
 def test_faces_of_ten_pixels_end_changed_or_below_a_block(portrait: tuple[np.ndarray, Face], tmp_path: Path) -> None:
-    scene = fakes.picture(220, 700)
-    for n in range(12):  # what a mosaic changes of so few pixels averages out in some of them
-        lay(scene, portrait, 9.5 + n / 6, 20 + 3 * n + 100 * (n % 6), 20 + 5 * (n % 4) + 100 * (n // 6))
+    scene = fakes.picture(220, 400)
+    for n in range(6):  # what a mosaic changes of so few pixels averages out in some of them
+        lay(scene, portrait, 9.5 + n / 3, 20 + 3 * n + 100 * (n % 3), 20 + 5 * (n % 4) + 100 * (n // 3))
     photo = fakes.write_picture(tmp_path / "group.png", scene)
     run(["anonymize", str(photo), "-o", str(tmp_path / "out"), "--method", "pixelate", "--fallback", "pixelate"])
     (record,) = read_records(tmp_path / "out-report.jsonl")
     ends = [(face["status"], face["method"], face["verdict"]) for face in record["faces"]]
-    assert len(ends) >= 8 and record["output"]
+    assert len(ends) >= 4 and record["output"]
     assert {status for status, *_ in ends} == {"verified", "fallback"}, ends
     assert {way for status, way, _ in ends if status == "fallback"} == {"solid"}
 

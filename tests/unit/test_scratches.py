@@ -12,11 +12,11 @@ import pytest
 from facestudio.errors import NoFaceFound, UsageError
 from facestudio.faces.face import Face
 from facestudio.gui.list_work import restore_all
-from facestudio.mending import CAREFUL, STRONG
+from facestudio.mending import CAREFUL, STRONG, scratches
 from facestudio.mending import kept as kept_module
 from facestudio.mending.filling import filled
 from facestudio.mending.mended import mend, mended
-from facestudio.mending.scratches import MOST, scratches_of
+from facestudio.mending.scratches import scratches_of, search
 from facestudio.mending.specks import drawn, found_specks
 from facestudio.photo import Photo
 from facestudio.progress import Cancelled, Progress
@@ -176,13 +176,14 @@ def test_what_was_not_read_of_a_photo_is_not_mended() -> None:
     assert result.mask[:150].any() and not result.mask[150:].any()
 
 
-def test_a_huge_photo_is_looked_at_reduced() -> None:
+def test_a_huge_photo_is_looked_at_reduced(monkeypatch: pytest.MonkeyPatch) -> None:
     damaged, seen = scratched(plain())
-    times = int(np.ceil((1.3 * MOST / seen.size) ** 0.5))
-    large = cv2.resize(damaged, None, fx=times, fy=times, interpolation=cv2.INTER_LINEAR)
-    mask = scratches_of(large, CAREFUL)
-    assert mask.shape == large.shape[:2]
-    assert mask[times // 2 :: times, times // 2 :: times][seen].mean() > 0.5
+    monkeypatch.setattr(scratches, "MOST", 2 * seen.size)
+    large = cv2.resize(damaged, None, fx=3, fy=3, interpolation=cv2.INTER_LINEAR)
+    found = search(large, CAREFUL)
+    mask = found.mask(())
+    assert found.grey.size < 2.1 * seen.size and mask.shape == large.shape[:2]
+    assert mask[1::3, 1::3][seen].mean() > 0.5
 
 
 def test_it_stops_when_asked_to_and_says_what_it_does() -> None:
