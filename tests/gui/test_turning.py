@@ -198,3 +198,20 @@ def test_a_turn_is_of_one_photo_and_goes_with_it(qtbot: QtBot, window: MainWindo
     assert photo_of(window).turn == 0 and photo_of(window).size == SIZE
     assert window.session.recipe is not None and window.session.recipe.turn == 0
     assert not window.commands["undo"].isEnabled()
+
+
+def test_the_other_photos_of_the_list_are_not_turned_with_it(
+    qtbot: QtBot, window: MainWindow, photo_path: Path, tmp_path: Path
+) -> None:
+    paths = [draw(photo_path), draw(photo_path.with_name("other.jpg"), seed=3)]
+    window.open_paths([photo_path.parent])
+    qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
+    turn(qtbot, window)
+    out = tmp_path / "out"
+    with qtbot.waitSignal(window.session.all_restored, timeout=60000):
+        window.session.restore_all(out)
+    for path in paths:
+        assert Photo.open(out / path.name).size == SIZE
+        assert Recipe.from_json(read_recipe(out / path.name) or "").turn == 0
+    qtbot.waitUntil(lambda: not window.session.doing)
+    assert photo_of(window).turn == 90, "what is open stays as it lies"
