@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-USUAL = 0.6  # share of what restorers learn from that is damaged as photos mostly are
+USUAL = 0.8  # share of what restorers learn from that is damaged as photos mostly are
 RESIZERS = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4)
 
 
@@ -118,7 +118,7 @@ def usual(random: np.random.Generator) -> Degradation:
 
 
 def drawn(random: np.random.Generator) -> Degradation:
-    """What a restorer learns from: the `usual` in six of ten, else anything that `draw` gives."""
+    """What a restorer learns from: the `usual` in eight of ten, else anything that `draw` gives."""
     return usual(random) if random.random() < USUAL else draw(random)
 
 

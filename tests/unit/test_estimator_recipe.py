@@ -79,6 +79,7 @@ def recipe(shared: Path, tmp_path: Path) -> Recipe:
     made = object.__new__(Recipe)
     made.root, made.cache = shared, tmp_path
     made.settings = replace(Recipe.settings, batch=6)
+    made.small_ones, made.judged, made.identity_weight = 2, 4, 0.2
     made.training = np.arange(3)
     pixels = np.stack([picture(256, 256, [face_at(128, 128, 256)], seed=n) for n in range(3)])
     made.faces: Any = type("Faces", (), {"pixels": pixels})()
@@ -86,6 +87,16 @@ def recipe(shared: Path, tmp_path: Path) -> Recipe:
     made.__dict__["small_faces"] = [(faces, np.arange(3)) for faces in sets]
     made.__dict__["who"] = Seen()
     return made
+
+
+def test_without_small_faces_and_an_identity_nobody_is_asked_for_them(recipe: Recipe) -> None:
+    recipe.small_ones, recipe.identity_weight = 0, 0.0
+    for unasked in ("small_faces", "who"):
+        recipe.__dict__[unasked] = None
+    batch, which = recipe.drawn(np.random.default_rng(0))
+    assert len(which) == 6
+    loss, terms = recipe.compared(batch["bad"], batch["clean"])
+    assert set(terms) == {"off"} and loss.item() == pytest.approx(terms["off"])
 
 
 def test_a_batch_ends_with_small_faces_of_both_sets(recipe: Recipe) -> None:
@@ -119,7 +130,6 @@ def test_small_faces_count_small_and_the_last_ones_for_who_they_are(recipe: Reci
     assert recipe.compared(clean + fine * torch.eye(6)[5][:, None, None, None], clean)[0].item() < 1e-3
     large = recipe.compared(clean + fine * torch.eye(6)[0][:, None, None, None], clean)[1]["off"]
     assert large > 0.1, "a large face has to have the detail"
-    assert recipe.judged == 4
     other = clean.clone()
     other[1] = clean[0]
     assert recipe.compared(other, clean)[1]["apart"] == pytest.approx(0, abs=1e-5)

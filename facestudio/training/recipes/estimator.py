@@ -1,11 +1,13 @@
 """Recipe of `starter-estimator`: degraded 256 px crop to clean, L1 plus a gradient loss (DifFace's first stage).
 
-A third, small term asks that the CASIA teacher recognise the person (an identity loss as in GFPGAN, Wang et al. 2021), for half
-of the faces. Embedder A looks on (networks/onlooker.py): it says what it sees in the damaged face, and is no part of the loss.
-Two faces of a batch are small ones (training/small.py), which count at a quarter of the size; most are bent, tinted or joined
-of two (training/variation.py), since the few photographs are learned by heart before the network is done. Validation asks the
-MS1M teacher, whose gradients take no part in training, so that the figure is not circular. Embedder A, which judges in the
-product, was distilled from both, so that its readout of this restorer may flatter a little.
+Most faces are damaged as photos mostly are (training/degradation.py), and bent, tinted or joined of two (training/variation.py),
+since the few photographs are learned by heart before the network is done. Embedder A looks on (networks/onlooker.py): it says
+what it sees in the damaged face, and is no part of the loss.
+
+An identity term, the CASIA teacher's (as in GFPGAN, Wang et al. 2021), for some of the faces, and small faces
+(training/small.py), which count at a quarter of the size, can be asked for; the version before the present one had both, and both
+cost PSNR. Validation asks the MS1M teacher, whose gradients take no part in training, so that the figure is not circular.
+Embedder A, which judges in the product, was distilled from both, so that its readout of this restorer may flatter a little.
 """
 
 from __future__ import annotations
@@ -61,9 +63,9 @@ class Recipe:
         "MobileFaceNet trained on CASIA-WebFace"
     )
     gradient_weight = 0.5
-    identity_weight = 0.1
+    identity_weight = 0.0  # of the identity term
     judged = 3  # faces of a batch, the last ones, whose identity counts
-    small_ones = 1  # faces of a batch, the last ones, that are small
+    small_ones = 0  # faces of a batch, the last ones, that are small
     varied = True  # whether most of the faces are made others (training/variation.py)
 
     def __init__(self, root: Path, cache: Path) -> None:
@@ -138,11 +140,13 @@ class Recipe:
             # nothing but the recogniser would look at what is finer in these, and it can be pleased by patterns that nobody sees
             coarse = [functional.interpolate(faces, scale_factor=float(small.TRUE), mode="bilinear") for faces in less]
             guess, clean = torch.cat([guess[:whole], coarse[0]]), torch.cat([clean[:whole], coarse[1]])
-        with torch.no_grad():
-            person = self.who(clean[-self.judged :])
-        unlike = (1 - (self.who(guess[-self.judged :]) * person).sum(1)).mean()
-        loss = off / len(clean) + self.identity_weight * unlike
-        return loss, {"off": off.item() / len(clean), "apart": unlike.item()}
+        loss, terms = off / len(clean), {"off": off.item() / len(clean)}
+        if self.identity_weight:
+            with torch.no_grad():
+                person = self.who(clean[-self.judged :])
+            unlike = (1 - (self.who(guess[-self.judged :]) * person).sum(1)).mean()
+            loss, terms["apart"] = loss + self.identity_weight * unlike, unlike.item()
+        return loss, terms
 
     def apart(self, guess: Tensor, clean: Tensor) -> Tensor:
         """L1 of pixels and of their gradients."""
