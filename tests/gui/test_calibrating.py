@@ -165,7 +165,7 @@ def test_two_folders_of_one_person_are_pointed_out_by_names_that_break_nothing(
             )
     with qtbot.waitSignal(window.session.notified, timeout=60_000) as told:
         dialog.weights.calibrate("tiny", tmp_path / "two")
-    assert f"Look whether Ann?Stopped. and {'B' * 48}…{'B' * 10} are one person." in told.args[0]
+    assert f"Look whether Ann?Stopped. and {'B' * 32}…{'B' * 27} are one person." in told.args[0]
     idle(qtbot, window)
 
 

@@ -31,7 +31,7 @@ class Toast(QWidget):
         self.label.setWordWrap(True)
         self.folder = QPushButton("Show the folder")
         self.folder.clicked.connect(self.open_folder)
-        self.act = QPushButton()
+        self.act = QPushButton("Do it")  # until something is offered
         self.act.clicked.connect(self._do)
         self._action: Callable[[], object] | None = None
         self._path: Path | None = None
