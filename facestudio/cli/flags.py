@@ -15,9 +15,9 @@ from facestudio.methods.base import method_class, method_name
 from facestudio.options import OptionField, describe
 
 
-def method_fields(goals: Collection[str]) -> dict[str, tuple[OptionField, list[str]]]:
-    """Every option of every method that the manifest names with one of `goals`, with the methods that have it."""
-    found: dict[str, tuple[OptionField, list[str]]] = {}
+def method_fields(goals: Collection[str]) -> dict[str, tuple[OptionField, dict[str, Any]]]:
+    """Every option of every method that the manifest names with one of `goals`, with its defaults by the methods that have it."""
+    found: dict[str, tuple[OptionField, dict[str, Any]]] = {}
     try:
         entries = [c for c in checkpoints.load_manifest().values() if c.method and c.goal in goals]
         entries.sort(key=lambda c: c.published)  # the help shows the defaults of ours, which everybody has
@@ -26,9 +26,7 @@ def method_fields(goals: Collection[str]) -> dict[str, tuple[OptionField, list[s
         return found  # help must work without a manifest; a command that needs it will say what is wrong
     for name, cls in classes:
         for field in describe(cls.Options):
-            methods = found.setdefault(field.name, (field, []))[1]
-            if name not in methods:
-                methods.append(name)
+            found.setdefault(field.name, (field, {}))[1].setdefault(name, field.default)
     return found
 
 
@@ -39,8 +37,8 @@ def with_method_options(command: Callable[..., int], *goals: str) -> Callable[..
     """
     signature = inspect.signature(command, eval_str=True)
     parameters = [p for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    for name, (field, methods) in method_fields(goals).items():
-        annotation: Any = Annotated[field.type | None, _flag(name, field, methods)]  # type: ignore[valid-type, name-defined]
+    for name, (field, defaults) in method_fields(goals).items():
+        annotation: Any = Annotated[field.type | None, _flag(name, field, defaults)]  # type: ignore[valid-type, name-defined]
         parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
 
     def flagged(**given: Any) -> int:
@@ -52,19 +50,20 @@ def with_method_options(command: Callable[..., int], *goals: str) -> Callable[..
     return flagged
 
 
-def _flag(name: str, field: OptionField, methods: list[str]) -> Any:
-    """The flag of one option: its help, bounds and choices."""
+def _flag(name: str, field: OptionField, defaults: Mapping[str, Any]) -> Any:
+    """The flag of one option: its help, bounds and choices, and the `defaults` by method."""
     flag = f"--{name.replace('_', '-')}"
     if field.type is bool:
         flag = f"{flag}/--no-{name.replace('_', '-')}"
-    words = [f"[{', '.join(methods)}]", field.help]
+    words = [f"[{', '.join(defaults)}]", field.help]
     if field.choices:
         words.append(f"One of {', '.join(map(str, field.choices))}.")
     if field.minimum is not None and field.maximum is not None:
         words.append(f"From {field.minimum:g} to {field.maximum:g}{''.join(f', {limit}' for limit in field.limits)}.")
     if field.only is not None:
         words.append(f"{str(field.only).capitalize()}.")
-    words.append(f"Default: {field.default}.")
+    others = [f"{method} {default}" for method, default in defaults.items() if default != field.default]
+    words.append(" ".join([f"Default: {field.default}", *([f"({', '.join(others)})"] if others else [])]) + ".")
     return typer.Option(flag, help=" ".join(words))
 
 

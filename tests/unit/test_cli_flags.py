@@ -240,7 +240,15 @@ def test_steps_of_lcm_say_their_limit(tmp_path: Path, capsys: pytest.CaptureFixt
     assert capsys.readouterr().err.startswith("Error: Steps takes at most 50 with sampler lcm, not 60.")
     assert not (tmp_path / "out").exists()
     field, _ = method_fields({"create"})["steps"]
-    assert "From 1 to 250, at most 50 with sampler lcm." in _flag("steps", field, ["arc2face"]).help
+    assert "From 1 to 250, at most 50 with sampler lcm." in _flag("steps", field, {"arc2face": 25}).help
+
+
+def test_the_help_says_where_methods_differ_in_their_default() -> None:
+    field, defaults = method_fields({"change"})["takes"]
+    assert defaults == {"decouple": 3, "redraw": 1}
+    assert _flag("takes", field, defaults).help.endswith("Default: 3 (redraw 1).")
+    field, defaults = method_fields({"change"})["hair"]
+    assert _flag("hair", field, defaults).help.endswith("Default: True.")
 
 
 @pytest.mark.parametrize("command", [["restore"], ["anonymize", "--fallback", "none"]])
@@ -263,4 +271,4 @@ def test_an_option_that_has_no_effect_is_told(
     assert run([*command, str(photo), "-o", str(tmp_path / "out"), "--device", "cpu", *given]) == 1  # no weights
     assert ("Note: --eta has no effect with sampler dpm." in capsys.readouterr().err) is idle
     field, _ = method_fields({goal})["eta"]
-    assert "Only with sampler ddim." in _flag("eta", field, ["difface"]).help
+    assert "Only with sampler ddim." in _flag("eta", field, {"difface": field.default}).help
