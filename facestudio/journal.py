@@ -13,7 +13,7 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,14 +54,14 @@ class Entry:
 class Journal:
     """The journal of the output folder `out`, for photos that are worked on by `settings` (any text that says all of them).
 
-    To be used in a `with`. UsageError when another program is at work on the folder, UnwritableOutput when the journal cannot
-    be used, DiskFull when there is no room for it.
+    `own` adds to them what a photo, by its path, does not share with others. To be used in a `with`. UsageError when another
+    program is at work on the folder, UnwritableOutput when the journal cannot be used, DiskFull when there is no room for it.
     """
 
-    def __init__(self, out: Path, settings: str) -> None:
+    def __init__(self, out: Path, settings: str, own: Callable[[Path], str] | None = None) -> None:
         name = hashlib.sha256(os.fsencode(os.path.realpath(out))).hexdigest()[:32]
         self.path = paths.data_dir() / "runs" / f"{name}.sqlite"
-        self._out, self._settings = out, settings
+        self._out, self._settings, self._own = out, settings, own
         self._database: sqlite3.Connection | None = None
         self.token = ""
 
@@ -104,13 +104,13 @@ class Journal:
             return UNKNOWN
         size, changed_ns, settings, written, sha256, record = row
         if written is None and json.loads(record)["status"] == FAILED:
-            same = settings == self._settings and (size, changed_ns) == stamp_of(source)
+            same = settings == self._wanted(source) and (size, changed_ns) == stamp_of(source)
             return FAILED if same and not os.path.lexists(target) else UNKNOWN
         if written is not None and (written != _name(target) or not os.path.lexists(target)):
             return UNKNOWN
         if written is not None and _sha256(target) != sha256:
             return DAMAGED
-        if settings != self._settings:
+        if settings != self._wanted(source):
             return OTHER
         return DONE if (size, changed_ns) == stamp_of(source) else CHANGED
 
@@ -143,7 +143,7 @@ class Journal:
         """
         size, changed_ns = stamp or stamp_of(source)
         values = (
-            *(_name(source), size, changed_ns, self._settings),
+            *(_name(source), size, changed_ns, self._wanted(source)),
             *(None if target is None else _name(target), sha256 or None, json.dumps(record)),
         )
         with self._said():
@@ -173,6 +173,10 @@ class Journal:
             else:
                 values = (_name(source), *vars(entry).values())
                 self._open().execute("INSERT OR REPLACE INTO photo VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+
+    def _wanted(self, source: Path) -> str:
+        """By which settings `source` is worked on."""
+        return self._settings + (self._own(source) if self._own is not None else "")
 
     def _row(self, source: Path) -> Any:
         with self._said():

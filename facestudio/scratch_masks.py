@@ -1,11 +1,14 @@
 """Masks of scratches as files: written so that any paint program can correct them, and read whatever it made of them.
 
-White is damaged and is mended, black stays. Separate from `mending`, which knows no files.
+White is damaged and is mended, black stays. A folder of them belongs to a folder of photos, with the same tree and names.
+Separate from `mending`, which knows no files.
 """
 
 from __future__ import annotations
 
 import io
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
@@ -13,7 +16,8 @@ import numpy as np
 from PIL import Image
 
 from facestudio.errors import UnwritableOutput, UsageError
-from facestudio.files import shown, write_beside
+from facestudio.files import real, shown, write_beside
+from facestudio.formats import supported_suffix
 from facestudio.photo import Photo
 
 DAMAGED = 128  # levels from which on a place is damaged
@@ -64,3 +68,49 @@ def write_mask(path: Path, mask: np.ndarray, overwrite: bool = False) -> Path:
         if not (path.is_file() and path.read_bytes() == content):
             raise
     return path
+
+
+class MaskFolder:
+    """The masks in `folder` and below, each of the photo that lies at the same place below the folder of photos.
+
+    A mask of `2019/a.jpg` is `2019/a.jpg.scratches.png`, as masks are written; else `2019/a.jpg.png`, `2019/a.scratches.png` or
+    `2019/a.png`, each in any format of photos. A folder that is not there holds none. What is hidden is passed over, and links to
+    folders are not followed. `others` are no masks, wherever they lie: the photos, and their results.
+    """
+
+    def __init__(self, folder: Path, others: Iterable[Path] = ()) -> None:
+        self.folder = folder
+        self._others = {real(path) for path in others}
+        self._found: dict[Path, list[Path]] = {}  # by where they lie in the folder, without the suffix
+        for here, folders, files in os.walk(folder, followlinks=False):
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            for path in (Path(here, name) for name in sorted(files)):
+                if supported_suffix(path) and not path.name.startswith("."):
+                    self._found.setdefault(path.relative_to(folder).with_suffix(""), []).append(path)
+
+    def of(self, below: Path) -> Path | None:
+        """The mask of the photo that lies at `below`; None when there is none, UsageError when nobody can tell which."""
+        for place in _places(below):
+            found = self._masks(place)
+            if len(found) > 1:
+                words = f"Several masks are of {shown(below)}: {', '.join(shown(path) for path in found)}."
+                raise UsageError(words, hint="Keep one of them.")
+            if found:
+                return found[0]
+        return None
+
+    def of_none(self, photos: Iterable[Path]) -> list[Path]:
+        """The pictures that are no mask of any of the `photos`, by where these lie."""
+        known = {place for below in photos for place in _places(below)}
+        return [path for place in self._found if place not in known for path in self._masks(place)]
+
+    def _masks(self, place: Path) -> list[Path]:
+        return [path for path in self._found.get(place, ()) if real(path) not in self._others]
+
+
+def _places(below: Path) -> list[Path]:
+    """Where the mask of the photo at `below` may lie, without the suffix, the surest first."""
+    names = [f"{below.name}.scratches", below.name]
+    if supported_suffix(below):
+        names += [f"{below.stem}.scratches", below.stem]
+    return [below.with_name(name) for name in names]

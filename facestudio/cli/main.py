@@ -42,13 +42,11 @@ from facestudio.cli.flags import options_given, parse_box, parse_faces, with_met
 from facestudio.cli.generate import generate
 from facestudio.cli.opening import Salvage, opened
 from facestudio.cli.scratch_masks import (
+    Masks,
     SaveScratchMask,
     Scratches,
     ScratchMask,
-    about_mask,
     check_scratches,
-    opened_mask,
-    save_mask,
 )
 from facestudio.cli.turning import AUTO, Turn, check_turn, turned
 from facestudio.cli.wording import hint_for, plain
@@ -144,7 +142,9 @@ def restore(
         raise UsageError(f"--metadata takes {', '.join(POLICIES[:-1])} or {POLICIES[-1]}, not {metadata}.")
     planned = batch.survey(photos, output, format)
     check_boxes(boxes, len(planned.items))
-    by_hand = opened_mask(studio, scratch_mask, planned)
+    masks = Masks(studio, photos, planned, output, scratch_mask, save_scratch_mask)
+    if masks.about:
+        screen.say(masks.about)
 
     turns: dict[Path | None, str] = {}  # what was said of turning each photo
 
@@ -152,26 +152,27 @@ def restore(
         photo, turns[photo.path] = turned(studio, photo, quarter, progress)
         found: tuple[Face, ...] = ()
         if not aligned:
-            seen = studio.mended(photo, mending, progress, by_hand)
+            seen = studio.mended(photo, wanted.scratches, progress, by_hand)
             found = with_boxes(studio, seen, studio.detect_behind(photo, seen, progress), boxes, progress, screen)
         try:
             told: dict[str, Any] = {"aligned": aligned, "reference": shows, "by_hand": by_hand}
-            result = studio.restore(photo, found, replace(recipe, turn=photo.turn), chosen, progress, **told)
+            result = studio.restore(photo, found, replace(wanted, turn=photo.turn), chosen, progress, **told)
         except NoFaceFound as error:  # what to do about it has another name here than in the window
             if aligned or found:
                 raise
             raise NoFaceFound(str(error), hint=reports.BOX_HINT) from error
-        if save_scratch_mask:
-            save_mask(studio, result, planned, overwrite)
+        masks.save(result, overwrite)
         return result
 
+        by_hand = masks.of(photo.path)
+        wanted = recipe if by_hand is None else replace(recipe, scratches="")
     def done(outcome: batch.Outcome) -> None:
         if outcome.output is not None and outcome.earlier is None:
             screen.say(reports.outcome_text(outcome, metadata))
             if said := turns.get(outcome.source):
                 screen.say(f"  {said}")
-            if save_scratch_mask:
-                screen.say(about_mask(outcome.output))
+            if said := masks.written(outcome.source, outcome.output):
+                screen.say(said)
         if outcome.error is not None:
             screen.complain(f"{outcome.source}: {outcome.error}", outcome.hint)
 
@@ -182,7 +183,7 @@ def restore(
             person = studio.open(reference)
             shows = person, studio.largest_face(person, progress)
         settings = [json.loads(recipe.to_json()), faces, box, aligned, far, shows and shows[0].content_hash]
-        settings += [*([by_hand.key] if by_hand else ()), *(["masks"] if save_scratch_mask else ())]
+        settings += masks.settings
         settings += [f"turn {AUTO}"] if quarter is None else []
         settings += [*studio.own_judges(), *([metadata] if metadata != KEEP else [])]
         outcomes = batch.run(
@@ -194,7 +195,7 @@ def restore(
             writing=batch.Writing(format, overwrite, metadata),
             done=done,
             planned=batch.Plan(planned.items),
-            journal=Journal(output, json.dumps(settings)) if resume else None,
+            journal=Journal(output, json.dumps(settings), masks.own_settings) if resume else None,
             resume=resume,
             reading=partial(opened, studio, salvage=salvage, progress=progress),
         )

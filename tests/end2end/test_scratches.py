@@ -137,3 +137,98 @@ def test_masks_that_make_no_sense_are_refused(tmp_path: Path, capsys: pytest.Cap
         assert run(["restore", *given, *out]) == code
         assert words in " ".join(capsys.readouterr().err.split())
         assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def hills(folder: Path, *names: str) -> np.ndarray:
+    """Scratched landscapes by `names` in `folder`, whose stain nobody looks for; the pixels without scratch and stain."""
+    clean = np.full((300, 400, 3), 110, np.uint8)
+    old = clean.copy()
+    cv2.line(old, (10, 290), (390, 40), (247, 247, 247), 2, cv2.LINE_AA)
+    old[40:70, 60:100] = (60, 150, 60)
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(old).save(folder / name)
+    return clean
+
+
+def still_there(path: Path) -> tuple[bool, bool]:
+    """Whether scratch and stain of `hills` are in the picture in `path`."""
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)
+    return bool(pixels[160:172, 195:205].max() > 200), bool(pixels[55, 80, 1] > pixels[55, 80, 0] + 50)
+
+
+def test_each_photo_of_a_folder_takes_its_own_mask_and_others_as_they_are_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, masks, out, report = tmp_path / "in", tmp_path / "masks", tmp_path / "out", tmp_path / "report.jsonl"
+    hills(source, "a.png", "sub/a.png", "sub/b.png", "sub/c.png", "small.png")
+    mask = np.zeros((300, 400), np.uint8)
+    mask[36:74, 56:104] = 255  # the stain alone
+    for name in ("a.tif", "sub/b.png.scratches.png", "sub/other.png"):
+        (masks / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(mask).save(masks / name)
+    Image.fromarray(mask[:30, :40]).save(masks / "small.png")
+    (masks / "sub" / "c.png").write_bytes(b"no picture")
+    flags = ["--scratch-mask", str(masks), "--scratches", "careful", "--report", str(report)]
+
+    assert run(["restore", str(source), "-o", str(out), *flags]) == 1
+    told = capsys.readouterr()
+    assert "4 of 5 photos have one; 1 of no photo: sub/other.png." in told.out
+    said = " ".join(told.err.split())
+    assert "mask of scratches is 40 × 30 pixels, and the photo, upright, 400 × 300." in said
+    assert "c.png: The mask of its scratches cannot be used." in said
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*.png")) == ["a.png", "sub/a.png", "sub/b.png"]
+    assert still_there(out / "a.png") == still_there(out / "sub" / "b.png") == (True, False), "as their masks say"
+    assert still_there(out / "sub" / "a.png") == (False, True), "it has no mask, so its scratches were looked for"
+    lines = {
+        Path(line["input"]).relative_to(source).as_posix(): line
+        for line in map(json.loads, report.read_text().splitlines())
+    }
+    assert lines["a.png"]["recipe"]["scratches"] == "by hand" and lines["a.png"]["mended"]["by_hand"] is True
+    assert lines["sub/a.png"]["recipe"]["scratches"] == "careful" and "by_hand" not in lines["sub/a.png"]["mended"]
+    assert [lines[name]["status"] for name in ("small.png", "sub/c.png")] == ["failed", "failed"]
+
+
+def test_masks_of_a_folder_are_written_corrected_and_only_those_photos_done_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, masks, out = tmp_path / "in", tmp_path / "masks", tmp_path / "out"
+    hills(source, "a.png", "sub/a.png")
+    command = ["restore", str(source), "-o", str(out), "--scratches", "careful", "--scratch-mask", f"{masks}/"]
+    command += ["--save-scratch-mask", "--resume"]
+    assert run(command) == 0
+    said = capsys.readouterr().out
+    written = [masks / "a.png.scratches.png", masks / "sub" / "a.png.scratches.png"]
+    assert "0 of 2 photos have one." in said and all(str(path) in said.replace("\n", "") for path in written)
+    assert sorted(masks.rglob("*.png")) == written and len(list(out.rglob("*.png"))) == 2, "none beside the results"
+
+    assert run([*command, "--overwrite"]) == 0
+    assert "2 done before" in capsys.readouterr().out, "what was written is not corrected yet"
+    with Image.open(written[1]) as image:
+        mask = np.asarray(image).copy()
+    mask[36:74, 56:104] = 255
+    Image.fromarray(mask).save(written[1])
+    corrected = written[1].read_bytes()
+    assert run(command) == 1
+    assert "made with other settings" in " ".join(capsys.readouterr().err.split())
+    assert run([*command, "--overwrite"]) == 0
+    assert "1 done before" in capsys.readouterr().out
+    assert still_there(out / "a.png") == (False, True) and still_there(out / "sub" / "a.png") == (False, False)
+    assert written[1].read_bytes() == corrected
+
+    assert run(["restore", str(source), "-o", str(tmp_path / "again"), "--scratch-mask", str(masks)]) == 0
+    assert still_there(tmp_path / "again" / "sub" / "a.png") == (False, False)
+
+
+def test_folders_of_masks_that_make_no_sense_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    hills(tmp_path / "in", "a.png", "masks/a.png")
+    common = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--scratch-mask"]
+    for given, words in (
+        ([str(tmp_path / "in" / "masks")], "is inside of the input folder"),
+        ([f"{tmp_path}/none/"], "There is no folder"),
+        ([str(tmp_path), "--save-scratch-mask"], "--save-scratch-mask needs --scratches"),
+    ):
+        assert run([*common, *given]) == 2
+        assert words in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "out").exists()

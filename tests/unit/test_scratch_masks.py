@@ -18,7 +18,7 @@ from facestudio.mending.mended import mend, mended
 from facestudio.mending.scratches import search
 from facestudio.metadata import read_recipe
 from facestudio.recipe import Recipe
-from facestudio.scratch_masks import mask_beside, read_mask, write_mask
+from facestudio.scratch_masks import MaskFolder, mask_beside, read_mask, write_mask
 from facestudio.studio import Studio
 from tests.fakes import photo_of, write_picture
 from tests.unit.test_scratches import FACE, OneMethod, plain, scratched
@@ -217,3 +217,30 @@ def test_marks_of_another_strength_are_others(tmp_path: Path) -> None:
     studio: Studio = OneMethod("cpu")
     assert not studio.marks(photo, BY_HAND, ()).any()
     assert studio.marks(photo, CAREFUL, ()).any()
+
+
+def test_a_folder_of_masks_has_the_tree_and_names_of_the_photos(tmp_path: Path) -> None:
+    for name in (
+        "a.png",
+        "2019/b.jpg.scratches.png",
+        "2019/b.png",
+        "2019/c.tif",
+        "2019/c.webp",
+        "2020/b.png",
+        ".d.png",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    masks = MaskFolder(tmp_path)
+    assert masks.of(Path("a.jpg")) == tmp_path / "a.png"
+    assert masks.of(Path("2019/b.jpg")) == tmp_path / "2019/b.jpg.scratches.png", "the surest name"
+    assert masks.of(Path("2019/b.heic")) == tmp_path / "2019/b.png", "of another photo of that stem"
+    assert (
+        masks.of(Path("2019/a.jpg")) is None and masks.of(Path("d.jpg")) is None and masks.of(Path("scan.2024")) is None
+    )
+    with pytest.raises(UsageError, match=r"Several masks are of c\.jpg: c\.tif, c\.webp\."):
+        masks.of(Path("2019/c.jpg"))
+    photos = [Path(name) for name in ("a.jpg", "2019/b.jpg", "2019/c.jpg")]
+    assert masks.of_none(photos) == [tmp_path / "2020/b.png"]
+    assert MaskFolder(tmp_path, [tmp_path / "a.png"]).of(Path("a.png")) is None, "no photo is its own mask"
+    assert MaskFolder(tmp_path / "none").of(Path("a.jpg")) is None
