@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from facestudio import exif, iptc, previews, xmp
+from facestudio import exif, iptc, previews, regions, xmp
 from facestudio.errors import UnreadablePhoto
 from facestudio.files import open_regular, shown
 from facestudio.formats import DECODER_ERRORS, WITHOUT_XMP, open_image
@@ -34,7 +34,8 @@ class Metadata:
     """What a file said about its photo.
 
     Attributes:
-        exif: the block, beginning with its TIFF header; xmp: the packet; None where there was none.
+        exif: the block, beginning with its TIFF header; xmp: the packet, with faces that are marked in it where they are in the
+            upright pixels; None where there was none.
         iptc: the block of captions; None where there was none.
         orientation: 1..8, how the stored pixels had to be turned; they are upright by now.
         dpi: of a print. comment: of a JPEG or GIF. texts: a PNG's text chunks.
@@ -49,10 +50,11 @@ class Metadata:
     texts: tuple[tuple[str, str], ...] = ()
 
     def turned(self, degrees: int) -> Metadata:
-        """What would be said of the photo turned clockwise by `degrees`: how many pixels an inch of its height has is then of its
-        width. The pixels are upright as they are, so `orientation` stays."""
-        across = degrees in (90, 270) and self.dpi is not None
-        return replace(self, dpi=(self.dpi[1], self.dpi[0])) if across and self.dpi is not None else self
+        """What would be said of the photo turned clockwise by `degrees`: faces that are marked in it turn with it, and how many
+        pixels an inch of its height has is then of its width. The pixels are upright as they are, so `orientation` stays."""
+        dpi = (self.dpi[1], self.dpi[0]) if degrees in (90, 270) and self.dpi is not None else self.dpi
+        packet = None if self.xmp is None else xmp.laid(self.xmp, regions.AS_TURNED[degrees])
+        return replace(self, dpi=dpi, xmp=packet)
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,12 @@ class Written:
 
 def collect(image: Image.Image, format: str) -> Metadata:
     """Everything worth keeping of a decoded `image`; what is damaged is left out, never raised."""
-    info = image.info
+    info, packet, orientation = image.info, _xmp(image), _orientation(image)
     return Metadata(
         exif=_exif(image, format),
-        xmp=_xmp(image),
+        xmp=None if packet is None else xmp.laid(packet, orientation, image.size),
         iptc=_iptc(image, format),
-        orientation=_orientation(image),
+        orientation=orientation,
         dpi=_dpi(info.get("dpi")) if _says_resolution(image) else None,
         comment=_comment(info.get("comment")),
         texts=_texts(image) if format == "PNG" else (),

@@ -10,6 +10,8 @@ import re
 import xml.etree.ElementTree as ET
 from xml.parsers import expat
 
+from facestudio import regions
+
 AI_COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 AI_CREATED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 # For a blur or a block: IPTC says of it "modification or correction by algorithm". Nothing was generated, so the two above would
@@ -35,7 +37,7 @@ _NAMESPACES = {
     "crs": "http://ns.adobe.com/camera-raw-settings/1.0/",
     "lr": "http://ns.adobe.com/lightroom/1.0/",
     "plus": "http://ns.useplus.org/ldf/xmp/1.0/",
-    "mwg-rs": "http://www.metadataworkinggroup.com/schemas/regions/",
+    **regions.NAMESPACES,
     "hdrgm": "http://ns.adobe.com/hdr-gain-map/1.0/",
     "Container": "http://ns.google.com/photos/1.0/container/",
     "GCamera": "http://ns.google.com/photos/1.0/camera/",
@@ -102,6 +104,13 @@ def mended(packet: bytes | None) -> bytes | None:
         return None
     _without_stale(rdf, frozenset())
     return _packet(root)
+
+
+def laid(packet: bytes, orientation: int, stored: tuple[int, int] | None = None) -> bytes:
+    """`packet` with the faces that are marked in it where EXIF's `orientation` (1..8) moves them in a photo of the size `stored`;
+    itself where none is, or when it is broken."""
+    root = _parsed(packet) if orientation != 1 else None
+    return _packet(root) if root is not None and regions.apply(root, orientation, stored) else packet
 
 
 def recipe_of(xmp: bytes) -> str | None:

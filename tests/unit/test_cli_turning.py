@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from facestudio.cli.main import run
 from facestudio.faces.pose import estimate_pose
@@ -17,6 +19,7 @@ from facestudio.photo import Photo
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
 from tests.fakes import SlowRestorer, face_at, fake_checkpoint, picture, write_picture
+from tests.unit.test_regions import boxes, packet
 
 UPRIGHT = face_at(100, 90, 100)
 UPRIGHT = replace(UPRIGHT, pose=estimate_pose(UPRIGHT.landmarks))
@@ -81,6 +84,16 @@ def test_auto_sets_it_upright_by_its_face(photo: Path, capsys: pytest.CaptureFix
     result, recipe = done(photo, "--turn", "auto")
     assert result.size == SIZE and recipe.turn == 0
     assert "Not turned: the face stands upright." in capsys.readouterr().out
+
+
+def test_faces_that_another_program_marked_turn_with_it(photo: Path) -> None:
+    lying, texts = Photo.open(photo), PngInfo()
+    left, top, right, bottom = (float(at) for at in UPRIGHT.turned(90, SIZE).box)
+    texts.add_itxt("XML:com.adobe.xmp", packet((left, top, right, bottom), lying.size).decode())
+    Image.fromarray(lying.pixels).save(photo, pnginfo=texts)
+    done(photo, "--turn", "270")
+    for area in boxes(photo.parent / "out" / photo.name):
+        assert np.allclose(area, UPRIGHT.box, atol=1)
 
 
 def test_without_it_nothing_is_turned_or_said(photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
