@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from facestudio.faces.face import Face
+from facestudio.formats import format_of
 from facestudio.recipe import Recipe
 from facestudio.results import FaceResult, Result
 
@@ -148,9 +150,9 @@ class Anonymized(Result):
         """The method alone: its settings and seed would help whoever wants to undo it. The report holds them."""
         return Recipe(self.recipe.checkpoint, self.recipe.method, {}, 0)
 
-    def details(self, written: bool = True) -> dict[str, Any]:
+    def details(self, output: Path | None = None) -> dict[str, Any]:
         """See `Result.details`."""
-        notes = self.before.not_shown if written else self.before.notes
+        notes = self.before.notes if output is None else self.after.not_shown(format_of(output))
         return {
             "possible_missed_faces": [
                 {

@@ -24,14 +24,11 @@ from pathlib import Path
 from queue import Empty, Full, Queue
 from typing import Any
 
-import numpy as np
-
 from facestudio.album import Found
 from facestudio.anonymized import Anonymized
 from facestudio.batch import Made
 from facestudio.casting import Cast, Pseudonym
 from facestudio.errors import FaceStudioError, UsageError
-from facestudio.photo import Photo
 from facestudio.planning import Item
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
@@ -227,8 +224,7 @@ def _put(found: Queue[Any], made: Any, stopped: threading.Event) -> bool:
 
 def _without_pictures(result: Anonymized) -> Anonymized:
     """`result` as a report needs it: without pixels, which are large."""
-    before = result.before
-    nothing = replace(Photo.from_pixels(np.zeros((1, 1, 3), np.uint8)), notes=before.notes, bits=before.bits)
+    nothing = result.after.without_pixels()
     faces = tuple(replace(face, aligned_before=None, aligned_after=None) for face in result.faces)
     return replace(result, before=nothing, after=nothing, faces=faces)
 

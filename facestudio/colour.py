@@ -33,6 +33,8 @@ class Colour:
         srgb: (H, W, 3) uint8, what `native` looks like in sRGB.
         profile: the ICC profile of `native`; None for sRGB or when the file's profile was no use.
         grey: the file held one channel, so that a neutral result is written as one channel again.
+        lower: the lower bytes of what the file held with 16 bits, shaped as `native`, or as `srgb` where that is None; else None.
+        hidden: some of it must not come back; see `renewed`.
     """
 
     mode: str
@@ -40,6 +42,8 @@ class Colour:
     srgb: np.ndarray
     profile: bytes | None
     grey: bool = False
+    lower: np.ndarray | None = None
+    hidden: bool = False
 
     def restore(self, pixels: np.ndarray, cmyk: bool) -> tuple[np.ndarray, str, bytes | None]:
         """Bring `pixels`, shaped as `srgb`, into the file's space: values, mode "L", "RGB" or "CMYK", and profile.
@@ -57,34 +61,70 @@ class Colour:
             return native[..., 0], "L", self.profile
         return native, self.mode, self.profile
 
+    def is_deep(self, pixels: np.ndarray) -> bool:
+        """Whether `deepened` has an answer for `pixels`, shaped as `srgb`."""
+        return self.lower is not None and (self.mode != "L" or self.profile is None or _is_grey(pixels))
+
+    def deepened(self, samples: np.ndarray) -> np.ndarray:
+        """What `restore` gave of pixels that are `is_deep`, in 16 bits: (H, W[, C]) uint16.
+
+        The upper byte is the result's, the lower one the file's. So what was not changed is what the file held. What was changed
+        has moved by as many levels of 256 steps as in 8 bits, and reads as the result that was shown, because what is read here
+        is the upper byte. Of what was hidden the lower byte says no more than the upper one.
+        """
+        upper, lower = self.srgb if self.native is None else self.native, self.lower
+        assert lower is not None
+        if upper.ndim > samples.ndim:
+            upper, lower = upper[..., 0], lower[..., 0]
+        elif upper.ndim < samples.ndim:
+            upper, lower = upper[..., None], lower[..., None]
+        deep = samples.astype(np.uint16) << 8
+        if not self.hidden:
+            return deep | lower
+        changed = samples != upper
+        changed = changed if changed.ndim == 2 else changed.any(axis=2, keepdims=True)
+        return deep | np.where(changed, samples, lower)
+
     def renewed(self, pixels: np.ndarray, where: np.ndarray) -> Colour:
         """The colour of a file that holds `pixels`, shaped as `srgb`, `where` (H, W) bool is set, and its own values elsewhere.
 
         `restore` gives unchanged pixels the file's own values, and hardly changed ones a part of them. That is what a
-        restoration wants; of what was hidden nothing may be left, and sRGB does not hold all of it.
+        restoration wants; of what was hidden nothing may be left, and sRGB does not hold all of it. Of 16 bits the lower bytes
+        are those of nothing but what is seen, there and wherever else the pixels change.
         """
-        if self.native is None or self.mode == "LAB":
+        if self.mode == "LAB" or (self.native is None and self.lower is None):
             return self  # `restore` gives back the pixels as they are
-        native = self.native.copy()
+        srgb = np.where(where[..., None], pixels, self.srgb)
+        srgb.setflags(write=False)
+        native = None if self.native is None else self._renewed(self.native, pixels, where)
+        lower = self.lower
+        if lower is not None:
+            upper = srgb if native is None else native
+            lower = np.where(where if upper.ndim == 2 else where[..., None], upper, lower)
+            lower.setflags(write=False)
+        return Colour(self.mode, native, srgb, self.profile, self.grey, lower, True)
+
+    def _renewed(self, native: np.ndarray, pixels: np.ndarray, where: np.ndarray) -> np.ndarray:
+        """A copy of `native` with `pixels` where `where` is set; only the rectangle around that is computed."""
+        native = native.copy()
         rows, columns = np.flatnonzero(where.any(axis=1)), np.flatnonzero(where.any(axis=0))
         if rows.size:
             part = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
             new, here = self._from_srgb(np.ascontiguousarray(pixels[part])), where[part]
             np.copyto(native[part], new, where=here if new.ndim == 2 else here[..., None])
         native.setflags(write=False)
-        srgb = np.where(where[..., None], pixels, self.srgb)
-        srgb.setflags(write=False)
-        return Colour(self.mode, native, srgb, self.profile, self.grey)
+        return native
 
     def enlarged(self, times: int) -> Colour:
-        """What the same file would have held `times` as large; see `enlarged`."""
+        """What the same file would have held `times` as large, with 8 bits; see `enlarged`."""
         native = None if self.native is None else enlarged(self.native, times)
         return Colour(self.mode, native, enlarged(self.srgb, times), self.profile, self.grey)
 
     def turned(self, degrees: int) -> Colour:
         """What the same file would have held turned clockwise by `degrees`; see `quarters.turned`."""
         native = None if self.native is None else turned(self.native, degrees)
-        return Colour(self.mode, native, turned(self.srgb, degrees), self.profile, self.grey)
+        lower = None if self.lower is None else turned(self.lower, degrees)
+        return Colour(self.mode, native, turned(self.srgb, degrees), self.profile, self.grey, lower, self.hidden)
 
     def _mixed(self, pixels: np.ndarray) -> np.ndarray:
         """`native` with the changed pixels converted; only the rectangle around them is computed."""

@@ -14,6 +14,7 @@ from typing import IO
 import numpy as np
 from PIL import Image
 
+from facestudio import depth
 from facestudio.colour import Colour, to_srgb
 from facestudio.errors import DamagedPhoto, UnreadablePhoto
 from facestudio.formats import DECODER_ERRORS, WORDS, open_image
@@ -60,7 +61,7 @@ _TURNS = {  # EXIF orientation: transpose, then flip up-down, then flip left-rig
 @dataclass(frozen=True, eq=False)
 class Decoded:
     """What a file held: `colour.srgb` upright, `alpha` (H, W) uint8 or None, and what to remember of it; `damage` of a file that
-    was salvaged."""
+    was salvaged. `alpha_lower`: the lower bytes of an `alpha` of 16 bits."""
 
     colour: Colour
     alpha: np.ndarray | None
@@ -70,6 +71,7 @@ class Decoded:
     metadata: Metadata
     notes: tuple[str, ...]
     damage: Damage | None = None
+    alpha_lower: np.ndarray | None = None
 
 
 def decode(
@@ -91,14 +93,14 @@ def decode(
     with image:
         _check_size(image.size, name, max_megapixels)
         try:
-            bits = _bits(image)
+            bits, stored = _bits(image), depth.storage(image)
             if reading is not None and _in_one_go(image):
                 reading(None)
             image.load()
             _check_size(image.size, name, max_megapixels)
             if reading is not None:
                 reading(1.0)
-            return _decoded(image, file, name, bits)
+            return _decoded(image, file, name, bits, stored, lower=bits == 16)
         except MemoryError as error:
             message = f"{name} is too large for this computer's memory."
             raise UnreadablePhoto(message, hint="Make the photo smaller first.") from error
@@ -126,14 +128,20 @@ def _salvaged(file: IO[bytes], name: str, max_megapixels: float) -> Decoded:
     return replace(decoded, damage=damage, notes=(damage.sentence, *decoded.notes))
 
 
-def _decoded(image: Image.Image, file: IO[bytes], name: str, bits: int) -> Decoded:
+def _decoded(
+    image: Image.Image, file: IO[bytes], name: str, bits: int, stored: str = "", lower: bool = False
+) -> Decoded:
+    """What the decoded `image` of a `file` is, whose samples were `stored` so; with `lower` their lower bytes are read, too."""
     notes = []
     native, mode, alpha = _pixels(image, name, bits)
+    if stored == depth.GREY_ALPHA:  # which Pillow takes for colour
+        native, mode = np.ascontiguousarray(native[..., 0]), "L"
+    below, alpha_below = _lower(image, file, bits) if lower else (None, None)
     format = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
     lossless = _is_lossless(image, format, file)
     profile = image.info.get("icc_profile") or None
     if bits > 8:
-        notes.append(deep_note(bits))
+        notes.append(deep_note(bits, below is not None))
     if _frames(image):
         moving = format in ("GIF", "WEBP", "PNG", "AVIF")
         notes.append(
@@ -144,15 +152,58 @@ def _decoded(image: Image.Image, file: IO[bytes], name: str, bits: int) -> Decod
     metadata = collect(image, format)
     orientation = metadata.orientation
     colour, note = to_srgb(upright(native, orientation), mode, profile)
+    if below is not None:
+        below = upright(below, orientation)
+        if below.ndim == 2 and colour.mode == "RGB":  # grey with a profile of colours
+            below = np.dstack([below] * 3)
+        below.setflags(write=False)
+        colour = replace(colour, lower=below)
+    alpha, alpha_below = (_alpha(one, orientation) for one in (alpha, alpha_below))
+    told = (*notes, *([note] if note else []))
+    return Decoded(colour, alpha, format, bits, lossless, metadata, told, alpha_lower=alpha_below)
+
+
+def _alpha(alpha: np.ndarray | None, orientation: int) -> np.ndarray | None:
     if alpha is not None:
         alpha = upright(alpha, orientation)
         alpha.setflags(write=False)
-    return Decoded(colour, alpha, format, bits, lossless, metadata, (*notes, *([note] if note else [])))
+    return alpha
 
 
-def deep_note(bits: int) -> str:
-    """What is said when a photo is opened that holds more than 8 `bits` per colour."""
-    return f"It holds {bits} bits per colour; Face Studio works with 8, and saves 8."
+def deep_note(bits: int, kept: bool = False) -> str:
+    """What is said when a photo is opened that holds more than 8 `bits` per colour; `kept`: all of them can be saved."""
+    saved = f"keeps all {bits} of what it does not change in {' and '.join(depth.FORMATS)}" if kept else "saves 8"
+    return f"It holds {bits} bits per colour; Face Studio works with 8, and {saved}."
+
+
+def _lower(image: Image.Image, file: IO[bytes], bits: int) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The lower bytes (H, W[, 3]) of the 16-bit samples of a decoded `image`, and (H, W) of its alpha; None where they cannot be
+    told, or there is no alpha of 16 bits."""
+    if image.mode.startswith("I;16"):
+        return (_grey(image, bits) & 255).astype(np.uint8), None
+    if image.format not in depth.FORMATS:
+        return None, None
+    file.seek(0)
+    try:
+        with open_image(file) as again:
+            stored, found = depth.storage(again), depth.lower_bytes(again)
+    except DECODER_ERRORS:
+        return None, None  # as it was decoded a moment ago this is memory; 8 bits are there
+    if found is None or found.shape[:2] != image.size[::-1]:
+        return None, None
+    colour, alpha = (1, 3) if stored == depth.GREY_ALPHA else (slice(3), 3)
+    return (
+        np.ascontiguousarray(found[..., colour]),
+        np.ascontiguousarray(found[..., alpha]) if found.shape[2] > alpha else None,
+    )
+
+
+def _grey(image: Image.Image, bits: int) -> np.ndarray:
+    """The samples (H, W) of grey of more than 8 `bits`, black being 0."""
+    samples = np.asarray(image)
+    if getattr(image, "tag_v2", {}).get(262) == 0:  # a TIFF in which 0 is white; Pillow inverts only 8 bits
+        samples = (1 << bits) - 1 - samples
+    return samples
 
 
 def upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -173,9 +224,7 @@ def _pixels(image: Image.Image, name: str, bits: int) -> tuple[np.ndarray, str, 
     if mode in ("F", "I"):
         return _deep(np.asarray(image), name), "L", None
     if mode.startswith("I;16"):
-        samples = np.asarray(image)
-        if getattr(image, "tag_v2", {}).get(262) == 0:  # a TIFF in which 0 is white; Pillow inverts only 8 bits
-            samples = (1 << bits) - 1 - samples
+        samples = _grey(image, bits)
         return (samples >> (bits - 8)).clip(0, 255).astype(np.uint8), "L", _grey_key(image, samples)
     if mode == "P" and image.palette is not None and image.palette.mode == "RGBA":
         image = image.convert("RGBA")

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from facestudio import depth
 from facestudio.errors import UnwritableOutput
 from facestudio.formats import DECODER_ERRORS, LONGEST_SIDE, WITHOUT_ALPHA
 from facestudio.iptc import PNG_KEY
@@ -19,7 +20,10 @@ from facestudio.iptc import PNG_KEY
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """What is to be written: samples (H, W[, C]) uint8 of `mode` "L", "RGB" or "CMYK", alpha (H, W), ICC profile."""
+    """What is to be written: samples (H, W[, C]) uint8 of `mode` "L", "RGB" or "CMYK", alpha (H, W), ICC profile.
+
+    Samples and alpha may be uint16, in a format of `depth.FORMATS` and not in CMYK.
+    """
 
     samples: np.ndarray
     mode: str
@@ -49,10 +53,12 @@ def encode(picture: Picture, format: str, metadata: dict[str, Any], lossless: bo
     if format == "PNG" and (packet := settings.pop("xmp", None)):
         info = settings.setdefault("pnginfo", PngImagePlugin.PngInfo())
         info.add_itxt("XML:com.adobe.xmp", packet.decode("utf-8"))
-    image = _image(picture, format)
     buffer = io.BytesIO()
     try:
-        image.save(buffer, format=format, **settings)
+        if picture.samples.dtype == np.uint16:
+            deep = {"PNG": depth.png, "TIFF": depth.tiff}[format]
+            return deep(picture.samples, picture.alpha, settings)
+        _image(picture, format).save(buffer, format=format, **settings)
     except DECODER_ERRORS as error:
         message = f"{name} cannot be written as {format}."
         raise UnwritableOutput(message, hint="Choose another format, such as PNG.") from error

@@ -63,6 +63,11 @@ def supported_suffix(path: Path | str) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
+def format_of(path: Path | str) -> str | None:
+    """Pillow's name of the format that the name of `path` ends like, None when it ends like none of ours."""
+    return SUFFIXES.get(Path(path).suffix.lower())
+
+
 def mistyped(path: Path | str) -> bool:
     """Whether the name of `path` ends like a file's of no format here, such as ".jgp"; the end of "scan.2024" is none."""
     return not supported_suffix(path) and _LIKE_A_FILE.fullmatch(Path(path).suffix) is not None

@@ -59,7 +59,7 @@ class Outcome:
             "recipe": json.loads(self.result.recipe.to_json()) if self.result else None,
             "faces": [face_record(face) for face in self.result.faces] if self.result else [],
             **({"settings": dict(self.settings)} if self.settings is not None else {}),
-        } | (self.result.details(self.output is not None) if self.result else {})
+        } | (self.result.details(self.output) if self.result else {})
 
 
 def face_record(result: FaceResult) -> dict[str, Any]:

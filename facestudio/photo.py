@@ -20,6 +20,7 @@ import numpy as np
 
 from facestudio.colour import Colour, enlarged
 from facestudio.decoding import Decoded, decode, deep_note
+from facestudio.depth import FORMATS as DEEP
 from facestudio.encoding import Picture, encode
 from facestudio.errors import DamagedPhoto, UnreadablePhoto, UnwritableOutput, UsageError
 from facestudio.files import Watched, open_regular, same_file, shown, write_beside
@@ -58,6 +59,9 @@ class Photo:
         synthetic: whether all of it was made, so that it shows nobody; saved files say so.
         damage: what of a damaged file could not be read; None of a file that is whole. Black, or as the decoder left it.
         turn: by how many degrees clockwise it is turned from how its file has it upright: 0, 90, 180 or 270.
+        alpha_lower: the lower bytes of `alpha` where its file holds 16 bits; those of the colours are in `colour`. They are kept,
+            one byte more a sample, and not read again when the photo is saved: so it does not matter what became of its file, and
+            that a result has 16 bits is known before it is written.
     """
 
     pixels: np.ndarray
@@ -72,6 +76,7 @@ class Photo:
     synthetic: bool = False
     damage: Damage | None = field(default=None, repr=False)
     turn: int = 0
+    alpha_lower: np.ndarray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.pixels.ndim != 3 or self.pixels.shape[2] != 3 or self.pixels.dtype != np.uint8 or not self.pixels.size:
@@ -135,6 +140,7 @@ class Photo:
             metadata=decoded.metadata,
             lossless=decoded.lossless,
             damage=decoded.damage,
+            alpha_lower=decoded.alpha_lower,
         )
 
     @property
@@ -157,10 +163,14 @@ class Photo:
 
     def with_alpha(self, alpha: np.ndarray) -> Photo:
         """The same photo of another transparency (H, W) uint8. The array is taken over: do not write into it later."""
-        return replace(self, alpha=alpha)
+        lower = self.alpha_lower
+        if lower is not None and self.alpha is not None:
+            lower = np.where(alpha == self.alpha, lower, alpha)
+        return replace(self, alpha=alpha, alpha_lower=lower)
 
     def enlarged(self, times: int, max_megapixels: float = 150.0) -> Photo:
-        """The same photo, `times` as high and wide, resampled plainly; UsageError when that is more than `max_megapixels`."""
+        """The same photo, `times` as high and wide, resampled plainly with 8 bits; UsageError when that is more than
+        `max_megapixels`."""
         refusal = self.too_large(times, max_megapixels)
         if refusal:
             raise UsageError(refusal, hint="Enlarge it less.")
@@ -170,7 +180,7 @@ class Photo:
         pixels = enlarged(self.pixels, times) if colour is None else colour.srgb
         alpha = None if self.alpha is None else enlarged(self.alpha, times)
         damage = None if self.damage is None else self.damage.enlarged(times)
-        return replace(self, pixels=pixels, alpha=alpha, colour=colour, damage=damage)
+        return replace(self, pixels=pixels, alpha=alpha, colour=colour, damage=damage, alpha_lower=None)
 
     def turned(self, degrees: int) -> Photo:
         """The same photo turned clockwise by `degrees`, 0, 90, 180 or 270, with all that follows its pixels, and nothing lost.
@@ -191,6 +201,7 @@ class Photo:
             damage=None if self.damage is None else self.damage.turned(degrees),
             metadata=self.metadata.turned(degrees),
             turn=(self.turn + degrees) % 360,
+            alpha_lower=None if self.alpha_lower is None else turned(self.alpha_lower, degrees),
         )
 
     def without_made_up(self, before: Photo) -> Photo:
@@ -209,7 +220,29 @@ class Photo:
     def with_hidden(self, pixels: np.ndarray, where: np.ndarray) -> Photo:
         """As `with_pixels`; and where `where` (H, W) bool is set, nothing of what the file held comes back when it is saved."""
         photo = self.with_pixels(pixels)
-        return photo if self.colour is None else replace(photo, colour=self.colour.renewed(pixels, where))
+        if self.colour is None:
+            return photo
+        lower = self.alpha_lower
+        if lower is not None and self.alpha is not None:
+            lower = np.where(where | (pixels != self.colour.srgb).any(axis=2), self.alpha, lower)
+        return replace(photo, colour=self.colour.renewed(pixels, where), alpha_lower=lower)
+
+    def without_pixels(self) -> Photo:
+        """One black pixel of which the same is said as of this photo, and which is as good as nothing to hand on."""
+        pixel, deep = np.zeros((1, 1, 3), np.uint8), self._is_deep(DEEP[0])
+        colour = Colour("RGB", None, pixel, None, lower=pixel if deep else None)
+        return Photo(pixel, notes=self.notes, bits=self.bits, format=self.format, colour=colour)
+
+    def loses_depth(self, format: str | None = None) -> bool:
+        """Whether a file of `format` (None: its own) that this photo is saved as has fewer bits per colour than its original."""
+        return self.bits > 8 and not self._is_deep(format or self.format)
+
+    def _is_deep(self, format: str) -> bool:
+        """Whether it is saved with 16 bits per colour in `format`."""
+        if self.colour is None or format_name(format) not in DEEP or not self.colour.is_deep(self.pixels):
+            return False
+        profile = self.colour.profile  # one that cannot be written would leave sRGB, of which there are 8 bits
+        return profile is None or (changed(profile, blanked) is not None and anonymous(profile) is not None)
 
     def losses(self, format: str | None = None, metadata_policy: str = "keep") -> tuple[str, ...]:
         """Sentences on what of this photo a file of `format` (None: its own) cannot hold."""
@@ -223,11 +256,13 @@ class Photo:
             found.append("GIF holds 256 colours.")
         return (*found, *for_output(self.metadata, name or "", self.size, "", metadata_policy).losses)
 
-    @property
-    def not_shown(self) -> tuple[str, ...]:
-        """Sentences on what of the original is not in these pixels, as they are said once these are saved."""
-        deep = (f"Saved with 8 bits per colour; the original has {self.bits}.",) if self.bits > 8 else ()
-        notes = (note for note in self.notes if note != deep_note(self.bits))
+    def not_shown(self, format: str | None = None) -> tuple[str, ...]:
+        """Sentences on what of the original is not in these pixels, as they are said once these are saved in a file of `format`
+        (None: its own)."""
+        few = self.loses_depth(format)
+        deep = (f"Saved with 8 bits per colour; the original has {self.bits}.",) if few else ()
+        opened = [deep_note(self.bits, kept) for kept in (False, True)]
+        notes = (note for note in self.notes if note not in opened)
         # "It" would be the file that was saved
         told = (f"The original {note.removeprefix('It ')}" if note.startswith("It ") else note for note in notes)
         return (*deep, *told)
@@ -235,7 +270,7 @@ class Photo:
     def not_saved(self, format: str | None = None, metadata_policy: str = "keep") -> tuple[str, ...]:
         """Sentences on what the original has and a saved file of `format` (None: the original's) has not: `not_shown`, and
         `losses`."""
-        return (*self.not_shown, *self.losses(format, metadata_policy))
+        return (*self.not_shown(format), *self.losses(format, metadata_policy))
 
     def save(
         self,
@@ -295,7 +330,12 @@ class Photo:
             profile = changed(profile, blanked) if metadata_policy == "keep" else anonymous(profile)
             if profile is None:
                 return Picture(self.pixels, "RGB", self.alpha, None)
-        return Picture(samples, mode, self.alpha, profile)
+        if not self._is_deep(format):
+            return Picture(samples, mode, self.alpha, profile)
+        alpha = self.alpha
+        if alpha is not None:
+            alpha = alpha.astype(np.uint16) << 8 | (alpha if self.alpha_lower is None else self.alpha_lower)
+        return Picture(self.colour.deepened(samples), mode, alpha, profile)
 
 
 def to_tensor(pixels: np.ndarray) -> Tensor:

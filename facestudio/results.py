@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from facestudio.faces.components import Explanation
@@ -128,8 +129,8 @@ class Result:
         """The recipe that the saved file carries."""
         return self.recipe
 
-    def details(self, written: bool = True) -> dict[str, Any]:
-        """What a report says of the photo beside what it says of every photo, ready for JSON; `written`: into a file."""
+    def details(self, output: Path | None = None) -> dict[str, Any]:
+        """What a report says of the photo beside what it says of every photo, ready for JSON; `output`: the file written."""
         damage = self.before.damage
         told = {"damage": damage.sentence} if damage is not None else {}
         return told | ({"mended": self.mended.details()} if self.mended is not None else {})

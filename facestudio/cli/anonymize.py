@@ -29,6 +29,7 @@ from facestudio.ensemble import Ensemble
 from facestudio.errors import DiskFull, UnwritableOutput, UsageError
 from facestudio.faces.figures import beside
 from facestudio.files import real
+from facestudio.formats import format_of
 from facestudio.journal import Journal
 from facestudio.judges import ALL
 from facestudio.metadata import POLICIES
@@ -270,8 +271,9 @@ def _text(outcome: batch.Outcome) -> str:
     """A photo that was written: where to, and what the recognisers say of each face."""
     lines = [f"{printable(outcome.source)} -> {printable(outcome.output)} ({outcome.seconds:.1f} s)"]
     if outcome.result is not None:
-        before = outcome.result.before
-        lines += [f"  {note}" for note in (before.notes if outcome.output is None else before.not_shown)]
+        result, output = outcome.result, outcome.output
+        notes = result.before.notes if output is None else result.after.not_shown(format_of(output))
+        lines += [f"  {note}" for note in notes]
     if outcome.status == NOBODY:
         lines.append("  no face was found")
     for face in outcome.result.faces if outcome.result else ():

@@ -17,10 +17,11 @@ from facestudio.cli.opening import lacks
 from facestudio.faces.calibration import same_chance
 from facestudio.faces.face import Face
 from facestudio.faces.panel import Summary, between_photos
+from facestudio.formats import format_of
 from facestudio.generating import Portrait
 from facestudio.metadata import KEEP, saved_words
 from facestudio.outcomes import Outcome, face_record
-from facestudio.photo import SUFFIXES, Photo
+from facestudio.photo import Photo
 from facestudio.planning import LeftOut
 from facestudio.results import Comparison, FaceResult
 
@@ -92,7 +93,7 @@ def outcome_text(outcome: Outcome, metadata: str = KEEP) -> str:
         mended = (result.mended.sentence,) if result.mended is not None else ()
         grain = (result.grain_sentence,) if any(face.grain for face in result.faces) else ()
         only = (result.only_mended,) if result.status == "mended" else ()
-        lost = result.before.not_saved(SUFFIXES.get(outcome.output.suffix.lower()), metadata)
+        lost = result.after.not_saved(format_of(outcome.output), metadata)
         lines += [f"  {note}" for note in (*lost, saved_words(metadata), *mended, *grain, *only) if note]
     return "\n".join([*lines, *(f"  {line}" for line in (face_lines(result.faces) if result else ()))])
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from facestudio.errors import UsageError
 from facestudio.files import shown
+from facestudio.formats import format_of
 from facestudio.gui.brought import kept_of
 from facestudio.progress import Progress
 
@@ -92,7 +93,8 @@ def restore_all(
     deep: list[Path] = []
 
     def done(outcome: Outcome) -> None:
-        if outcome.output is not None and outcome.result is not None and outcome.result.before.bits > 8:
+        result, output = outcome.result, outcome.output
+        if output is not None and result is not None and result.after.loses_depth(format_of(output)):
             deep.append(outcome.source)
         kept = kept_of(outcome, metadata) if keep is not None else None
         if keep is not None and kept is not None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from facestudio import keeping
 from facestudio.errors import UnwritableOutput
 from facestudio.files import shown
-from facestudio.formats import SUFFIXES, mistyped
+from facestudio.formats import SUFFIXES, format_of, mistyped
 from facestudio.gui.history import Step
 from facestudio.gui.runs import Picture
 from facestudio.keeping import keep, stem
@@ -98,11 +98,11 @@ def ending_problem(path: Path, usual: str) -> UnwritableOutput | None:
 
 def told(step: Step, path: Path, metadata: str = KEEP) -> tuple[Step, Path, str]:
     """What was saved and where, and in words that it was, and what of the original such a file, or this program, cannot hold."""
-    return step, path, _said(step.result.before, path, metadata)
+    return step, path, _said(step.result.after, path, metadata)
 
 
 def _said(photo: Photo, path: Path, metadata: str) -> str:
-    lost = (*photo.not_saved(SUFFIXES.get(path.suffix.lower()), metadata), saved_words(metadata))
+    lost = (*photo.not_saved(format_of(path), metadata), saved_words(metadata))
     return ". ".join((f"Saved as {shown(path)}", *(sentence.removesuffix(".") for sentence in lost if sentence)))
 
 

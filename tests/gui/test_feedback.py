@@ -43,9 +43,10 @@ def test_where_a_result_was_saved_is_said_beside_the_next_photo(
 
 
 def test_what_is_said_of_a_photo_that_is_opened_stays(qtbot: QtBot, window: MainWindow, tmp_path: Path) -> None:
-    Image.fromarray(np.full((360, 600), 30000, np.uint16)).save(tmp_path / "deep.png")
-    open_photo(qtbot, window, tmp_path / "deep.png")
-    assert "saves 8" in toast(window)
+    for suffix, depth, said in (("png", np.uint16, "keeps all 16"), ("tif", np.int32, "saves 8")):
+        Image.fromarray(np.full((360, 600), 30000, depth)).save(tmp_path / f"deep.{suffix}")
+        open_photo(qtbot, window, tmp_path / f"deep.{suffix}")
+        assert said in toast(window)
 
 
 def test_the_question_about_a_result_names_its_photo(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
@@ -72,8 +73,8 @@ def test_photos_of_the_list_that_are_saved_with_fewer_bits_are_counted(
 ) -> None:
     folder = tmp_path / "photos"
     draw(folder / "a.jpg")
-    for name in ("b.png", "c.png"):
-        Image.fromarray(np.full((360, 600), 30000, np.uint16)).save(folder / name)
+    for name, depth in (("b.tif", np.int32), ("c.tif", np.int32), ("d.tif", np.uint16)):
+        Image.fromarray(np.full((360, 600), 30000, depth)).save(folder / name)
     window.open_paths([folder])
     qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
     with qtbot.waitSignal(window.session.all_restored, timeout=20000) as restored:

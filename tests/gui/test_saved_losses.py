@@ -13,10 +13,10 @@ from facestudio.photo import Photo
 
 
 class _Shown:
-    """A step of which only the photo before is asked."""
+    """A step of which only the photo afterwards is asked."""
 
-    def __init__(self, before: Photo) -> None:
-        self.result, self.before = self, before
+    def __init__(self, after: Photo) -> None:
+        self.result, self.after = self, after
 
 
 def test_bits_and_pictures_that_are_not_saved_are_said_when_saving(tmp_path: Path) -> None:
@@ -24,10 +24,11 @@ def test_bits_and_pictures_that_are_not_saved_are_said_when_saving(tmp_path: Pat
     Image.fromarray(np.full((40, 40), 30000, np.uint16)).save(deep)
     page = Image.new("RGB", (40, 40), "grey")
     page.save(pages, save_all=True, append_images=[page])
-    for path, said in (
-        (deep, "Saved with 8 bits per colour; the original has 16"),
-        (pages, "The original holds several pictures; only the first one is used"),
+    for path, target, said in (
+        (deep, tmp_path / "deep.jpg", ". Saved with 8 bits per colour; the original has 16"),
+        (deep, deep, ""),
+        (pages, pages, ". The original holds several pictures; only the first one is used"),
     ):
         step: Step = _Shown(Photo.open(path))  # type: ignore[assignment]
-        _, _, words = told(step, path)
-        assert words == f"Saved as {path.name}. {said}"
+        _, _, words = told(step, target)
+        assert words == f"Saved as {target.name}{said}"
