@@ -23,7 +23,8 @@ def deepened(pixels: np.ndarray, seed: int = 0) -> np.ndarray:
 def write_deep(
     path: Path, samples: np.ndarray, profile: bytes | None = None, artist: str = "", orientation: int = 1
 ) -> Path:
-    """Write `samples` (H, W) or (H, W, 1..4) uint16: grey, with alpha, RGB, with alpha; a PNG or a big-endian TIFF without compression."""
+    """Write `samples` uint16, (H, W) of grey, (H, W, 2) with alpha, (H, W, 3) of RGB, (H, W, 4) with alpha: a PNG, or a TIFF,
+    big-endian and without compression."""
     height, width = samples.shape[:2]
     channels = 1 if samples.ndim == 2 else samples.shape[2]
     stored = samples.astype(">u2").tobytes()

@@ -1,8 +1,9 @@
 """Looks for what must not be in a file: pictures of a face, wherever they hide, and bytes of what another file said.
 
-A file is taken apart in every way that a curious person has: as pictures (each frame, each channel, each picture within it) and
-as bytes (as they are, inflated, from base64). A face is looked for everywhere in a picture, whole and half as large, by its fine
-detail alone, as a blurred one may keep the rest. `telling` writes files that hide the face in as many places as their format has.
+A file is taken apart in every way that a curious person has: as pictures (each frame, each channel, each picture within it,
+the lower bytes of 16 bits and their shadows made bright) and as bytes (as they are, inflated, from base64). A face is looked
+for everywhere in a picture, whole and half as large, by its fine detail alone, as a blurred one may keep the rest. `telling`
+writes files that hide the face in as many places as their format has.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ WORDS = ("Camera of a Friend", "A. Friend", "caption of a friend", "taken by a f
 _PICTURES = re.compile(rb"\xff\xd8\xff[\xc0-\xfe]|\x89PNG\r\n\x1a\n|RIFF....WEBP|GIF8[79]a|II\*\0|MM\0\*", re.S)
 _DEFLATED = re.compile(rb"\x78[\x01\x5e\x9c\xda]")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/\r\n]{200,}={0,2}")
+_DEEP = (b"\x89PNG", b"II*\0", b"MM\0*")
 _MOST = 1 << 22  # bytes of one inflated stream
 
 
@@ -66,6 +68,8 @@ def pictures(content: bytes) -> Iterator[np.ndarray]:
                 continue
             seen.add(part[:4096])
             yield from _channels(part)
+            if part.startswith(_DEEP):
+                yield from _depths(part)
 
 
 def _channels(content: bytes) -> Iterator[np.ndarray]:
@@ -81,6 +85,21 @@ def _channels(content: bytes) -> Iterator[np.ndarray]:
         return
     finally:
         ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
+
+
+def _depths(content: bytes) -> Iterator[np.ndarray]:
+    """What 8 bits do not show of each channel of a picture of 16: its lower bytes, its shadows made bright, its lights dark."""
+    try:
+        found = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return
+    if found is None or found.dtype != np.uint16:
+        return
+    planes: np.ndarray = np.atleast_3d(found)
+    for n in range(planes.shape[2]):
+        channel = planes[..., n].astype(np.int32)
+        for seen in (channel & 255, np.minimum(channel >> 4, 255), np.minimum((65535 - channel) >> 4, 255)):
+            yield seen.astype(np.float32)
 
 
 def detail(channel: np.ndarray) -> np.ndarray:

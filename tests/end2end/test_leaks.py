@@ -19,6 +19,7 @@ from facestudio.faces.face import Face
 from facestudio.photo import Photo
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
+from tests.deep_files import read_deep, write_deep
 from tests.end2end import leaks
 from tests.end2end.leaks import FOUND, likeness, parts_of, said, telling
 
@@ -138,6 +139,36 @@ def test_no_face_comes_out_of_another_method_in_another_format(
     assert result.writable
     for policy in ("strip", "keep"):
         check(result, portrait, face, tmp_path / f"{policy}.{to}", policy)
+
+
+def deep(path: Path, portrait: np.ndarray) -> Path:
+    """Write the portrait with 16 bits; its lower bytes show the face, and so do those of its transparency."""
+    seen = np.dstack([portrait, np.full(portrait.shape[:2], 255, np.uint8)]).astype(np.uint16) << 8
+    return write_deep(path, seen | np.dstack([portrait, portrait[..., 1]]), artist="A. Friend")
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_no_face_comes_out_in_the_lower_bytes_of_16_bits(
+    studio: Studio,
+    changed: Callable[[str, str], Anonymized],
+    portrait: np.ndarray,
+    face: Face,
+    tmp_path: Path,
+    suffix: str,
+) -> None:
+    photo, wanted = Photo.open(deep(tmp_path / f"deep.{suffix}", portrait)), grey(features(portrait, face))
+    block = changed("png", "solid")
+    where = (block.after.pixels != block.before.pixels).any(axis=2)
+    pixels = np.where(where[..., None], block.after.pixels, photo.pixels)
+    bare = photo.with_pixels(pixels).save(tmp_path / f"bare.{suffix}")
+    assert likeness(bare.read_bytes(), wanted) > 0.85, "there is something to find"
+    squares = studio.anonymize(photo, (face,), Recipe("pixelate", "pixelate"))
+    for result in (replace(block, after=photo.with_hidden(pixels, where)), squares):
+        for policy in ("strip", "keep"):
+            path = tmp_path / f"{policy}-{result.recipe.method}.{suffix}"
+            check(result, portrait, face, path, policy)
+            assert np.array_equal(read_deep(path)[:8], read_deep(photo.path or path)[:8]), "all 16 bits of the rest"
+            assert not result.after.loses_depth()
 
 
 def check(result: Anonymized, portrait: np.ndarray, face: Face, path: Path, policy: str) -> None:

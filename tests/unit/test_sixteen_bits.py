@@ -6,19 +6,24 @@ The commands with stand-ins for method, detector and judges; files are written a
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
 from facestudio import xmp
 from facestudio.cli.main import run
+from facestudio.decoding import upright
 from facestudio.metadata import read_recipe
 from facestudio.photo import Photo
+from facestudio.pipeline import restore
 from facestudio.studio import Studio
 from tests.deep_files import ARTIST, deepened, read_deep, write_deep
+from tests.end2end.hostile_corpus import srgb_profile
 from tests.fakes import FakeDetector, FakeEmbedder, SlowRestorer, face_at, picture
 from tests.unit.test_colour import grey_profile, wide_profile
 
@@ -124,3 +129,163 @@ def test_an_anonymized_scan_has_16_bits_and_no_lower_byte_of_what_was_hidden(
     assert not where[:30].any() and not where[:, 250:].any(), "and the rest is as it was"
     hidden = after[where]
     assert np.array_equal(hidden & 255, hidden >> 8), "nothing but what 8 bits show"
+
+
+def test_what_is_read_back_is_the_result_that_was_measured(tmp_path: Path) -> None:
+    """The figures are of 8 bits, and so is what the window shows of the file later."""
+    for suffix in ("png", "tif"):
+        for kind in ("grey", "rgb", "rgb alpha"):
+            photo = Photo.open(write_deep(tmp_path / f"a.{suffix}", scan(kind)))
+            after = restore(photo, (FACE,), SlowRestorer()).after
+            again = Photo.open(after.save(tmp_path / f"b.{suffix}", overwrite=True))
+            assert np.array_equal(again.pixels, after.pixels) and again.bits == 16
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_scan_that_was_stored_turned_is_written_upright(orientation: int, tmp_path: Path) -> None:
+    samples = scan("rgb")[:60, :90]
+    for suffix in ("png", "tif"):
+        photo = Photo.open(write_deep(tmp_path / f"a.{suffix}", samples, orientation=orientation))
+        assert np.array_equal(photo.pixels, upright(samples >> 8, orientation))
+        back = photo.save(tmp_path / f"b.{suffix}")
+        assert np.array_equal(read_deep(back), upright(samples, orientation))
+        assert Photo.open(back).metadata.orientation == 1
+        once = photo.turned(90).save(tmp_path / f"c.{suffix}")
+        assert np.array_equal(read_deep(once), np.rot90(upright(samples, orientation), -1))
+
+
+def test_a_scan_that_is_turned_by_the_command_keeps_16_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = scan("rgb")
+    source = write_deep(tmp_path / "a.tif", samples)
+    out = done("restore", source, "--turn", 180)
+    before, after = np.rot90(samples, 2), read_deep(out)
+    assert np.array_equal(after & 255, before & 255) and 0.05 < changed(before, after).mean() < 0.5
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [(("--format", "jpg"), "a.jpg"), (("--format", "webp"), "a.webp"), (("--upscale", 2), "a.png")],
+)
+def test_where_8_bits_are_written_it_is_said(
+    flags: tuple[Any, ...], name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_deep(tmp_path / "a.png", scan("rgb"))
+    out = done("restore", source, *flags).with_name(name)
+    assert f"Saved with {NOTE}; the original has 16." in capsys.readouterr().out
+    with Image.open(out) as image:
+        assert image.mode == "RGB" and ";16" not in str(image.tile)
+
+
+def test_another_format_that_holds_16_bits_gets_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for source, format, kind in (
+        ("a.png", "tif", "grey alpha"),
+        ("b.tif", "png", "rgb alpha"),
+        ("c.png", "tif", "grey"),
+    ):
+        samples = scan(kind)
+        done("restore", write_deep(tmp_path / source, samples), "--format", format)
+        after = read_deep((tmp_path / "out" / source).with_suffix(f".{format}"))
+        before = as_read(samples)
+        assert after.shape == before.shape and np.array_equal(after & 255, before & 255)
+        assert np.array_equal(after[:30], before[:30])
+    assert NOTE not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("compression", [1, 5, 8, 32946])
+@pytest.mark.parametrize("kind", ["grey", "rgb", "rgb alpha"])
+def test_tiffs_of_other_programs_are_read_with_all_bits(kind: str, compression: int, tmp_path: Path) -> None:
+    samples = scan(kind)
+    given = samples if samples.ndim == 2 else np.ascontiguousarray(samples[..., [2, 1, 0, 3][: samples.shape[2]]])
+    _, stored = cv2.imencode(".tif", given, [cv2.IMWRITE_TIFF_COMPRESSION, compression])
+    (tmp_path / "a.tif").write_bytes(stored.tobytes())
+    photo = Photo.open(tmp_path / "a.tif")
+    for name in ("b.tif", "b.png"):
+        assert np.array_equal(read_deep(photo.save(tmp_path / name)), samples)
+
+
+def test_tiles_and_white_as_0_are_understood(tmp_path: Path) -> None:
+    samples = scan("grey")
+    image = Image.fromarray(samples)
+    image.save(tmp_path / "a.tif", tiffinfo={262: 0})
+    photo = Photo.open(tmp_path / "a.tif")
+    assert np.array_equal(photo.pixels[..., 0], (65535 - samples) >> 8)
+    assert np.array_equal(read_deep(photo.save(tmp_path / "b.tif")), 65535 - samples)
+
+
+def test_grey_with_a_profile_of_colours_stays_grey(tmp_path: Path) -> None:
+    samples = scan("grey")
+    photo = Photo.open(write_deep(tmp_path / "a.png", samples, srgb_profile()))
+    for name in ("b.png", "b.tif"):
+        assert np.array_equal(read_deep(photo.save(tmp_path / name)), samples)
+
+
+def test_grey_that_becomes_coloured_has_16_bits_unless_a_profile_is_in_the_way(tmp_path: Path) -> None:
+    samples = scan("grey")
+    for profile, deep in ((None, True), (grey_profile(), False)):
+        photo = Photo.open(write_deep(tmp_path / "a.png", samples, profile))
+        pixels = photo.pixels.copy()
+        pixels[:20, :20] = (200, 90, 40)
+        coloured = photo.with_pixels(pixels)
+        path = coloured.save(tmp_path / "b.png", overwrite=True)
+        assert coloured.loses_depth() != deep and photo.loses_depth() is False
+        assert any(NOTE in sentence for sentence in coloured.not_saved()) != deep
+        if deep:
+            assert np.array_equal(read_deep(path)[30:], np.dstack([samples] * 3)[30:])
+        else:
+            with Image.open(path) as image:
+                assert image.mode == "RGB" and ";16" not in str(image.tile)
+
+
+def test_what_becomes_of_the_file_meanwhile_does_not_matter(tmp_path: Path) -> None:
+    samples = scan("rgb")
+    photo = Photo.open(write_deep(tmp_path / "a.tif", samples))
+    (tmp_path / "a.tif").unlink()
+    assert np.array_equal(read_deep(photo.save(tmp_path / "b.tif")), samples)
+
+
+def test_of_a_hidden_place_nothing_comes_back_whatever_is_done_later(tmp_path: Path) -> None:
+    samples = scan("rgb alpha")
+    photo = Photo.open(write_deep(tmp_path / "a.png", samples))
+    where = np.zeros((HEIGHT, WIDTH), bool)
+    where[50:150, 60:160] = True
+    pixels = photo.pixels.copy()
+    pixels[where] = 128
+    pixels[60, 70] = photo.pixels[60, 70]  # by chance what was there
+    pixels[150:160, 60:160] += 3  # and changed beside it
+    hidden = photo.with_hidden(pixels, where)
+    later = hidden.pixels.copy()
+    later[160:170, 60:160] += 5
+    for after in (hidden, hidden.with_pixels(later), hidden.turned(90).turned(270)):
+        found = read_deep(after.save(tmp_path / "b.png", overwrite=True))
+        touched = where | (after.pixels != photo.pixels).any(axis=2)
+        colours = found[..., :3][touched]
+        assert np.array_equal(colours & 255, colours >> 8)
+        alpha = found[..., 3][where]
+        assert np.array_equal(alpha & 255, alpha >> 8)
+        assert np.array_equal(found[~touched], samples[~touched])
+
+
+def test_exif_in_directories_of_its_own_comes_through(tmp_path: Path) -> None:
+    """Camera settings and place, which Pillow's own compressed TIFFs cannot hold."""
+    exif = Image.Exif()
+    exif[ARTIST] = "Nobody Anywhere"
+    exif.get_ifd(0x8769)[0x829A] = 0.5
+    exif.get_ifd(0x8825)[1] = "N"
+    photo = Photo.open(write_deep(tmp_path / "a.png", scan("rgb")))
+    told = replace(
+        photo, metadata=replace(photo.metadata, exif=exif.tobytes().removeprefix(b"Exif\0\0"), dpi=(300, 600))
+    )
+    for name in ("b.png", "b.tif"):
+        with Image.open(told.save(tmp_path / name)) as image:
+            found = image.getexif()
+            assert found[ARTIST] == "Nobody Anywhere" and found.get_ifd(0x8769)[0x829A] == 0.5
+            assert found.get_ifd(0x8825)[1] == "N"
+            assert tuple(round(float(value)) for value in image.info["dpi"]) == (300, 600)
+
+
+def test_one_row_and_one_pixel_are_pictures_too(tmp_path: Path) -> None:
+    for shape in ((1, 1), (1, 50), (50, 1), (1, 1, 3), (700, 3, 4)):
+        samples = np.random.default_rng(1).integers(0, 65536, shape, dtype=np.uint16)
+        photo = Photo.open(write_deep(tmp_path / "a.png", samples))
+        for name in ("b.png", "b.tif"):
+            assert np.array_equal(read_deep(photo.save(tmp_path / name, overwrite=True)), samples)
