@@ -133,6 +133,7 @@ class History:
         self._states: list[State] = [State()]
         self._shown = 0
         self._saved: dict[int, Path] = {}
+        self._turns_saved: dict[int, Path] = {}  # of the photo alone, by how it lies
 
     @property
     def state(self) -> State:
@@ -154,11 +155,18 @@ class History:
 
     @property
     def unsaved(self) -> bool:
-        """Whether what is shown is a result that was not saved."""
-        return self.current is not None and id(self.current) not in self._saved
+        """Whether what is shown is a result, or a photo that was turned, that was not saved."""
+        return (self.current is not None or self.turn != 0) and self.saved_as is None
+
+    @property
+    def turn(self) -> int:
+        """By how many degrees the photo that is shown was turned; 0 without one."""
+        return 0 if self.state.opened is None else self.state.opened.photo.turn
 
     def begin(self, state: State) -> None:
         """Forget everything and show `state`: another photo is open, or its faces are other ones."""
+        if state.opened is not self.state.opened:
+            self._turns_saved = {}
         self._states, self._shown, self._saved = [state], 0, {}
 
     def add(self, step: Step) -> None:
@@ -184,8 +192,8 @@ class History:
 
     @property
     def saved_as(self) -> Path | None:
-        """Where the result that is shown was saved last; None when it was not."""
-        return self._saved.get(id(self.current))
+        """Where the result that is shown, or the turned photo without one, was saved last; None when it was not."""
+        return self._turns_saved.get(self.turn) if self.current is None else self._saved.get(id(self.current))
 
     def lying(self, turn: int) -> Opened | None:
         """The photo turned by `turn` degrees in all, if it has been."""
@@ -196,6 +204,11 @@ class History:
         """Remember that `step` was saved as `path`."""
         if any(step is known for known in self._steps()):
             self._saved[id(step)] = path
+
+    def mark_turn_saved(self, photo: Photo, path: Path) -> None:
+        """Remember that `photo`, which was turned and not restored, was saved as `path`."""
+        if any(state.opened is not None and state.opened.photo is photo for state in self._states):
+            self._turns_saved[photo.turn] = path
 
     def _steps(self) -> list[Step]:
         """Every result once, the oldest first."""

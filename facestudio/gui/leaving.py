@@ -137,7 +137,8 @@ class Leaving(QObject):
         }
         opened = self._session.opened
         where = f"beside {opened.name}" if opened is not None and opened.source is not None else "in a file"
-        ask(self._window, "The result is not saved", f"Save it {where}?", answers)
+        what = "turned photo" if self._session.history.current is None else "result"
+        ask(self._window, f"The {what} is not saved", f"Save it {where}?", answers)
 
     def _ask_about_pictures(self) -> None:
         answers: Answers = {

@@ -37,7 +37,7 @@ from facestudio.gui.generating import Making
 from facestudio.gui.leaving import Leaving
 from facestudio.gui.mark_actions import MarkActions
 from facestudio.gui.populating import Populating
-from facestudio.gui.saving import beside, ending_problem
+from facestudio.gui.saving import MARK, TURNED, beside, ending_problem
 from facestudio.gui.session import Session
 from facestudio.gui.theme import CHOICES, Theme
 from facestudio.gui.widgets.about import APP
@@ -297,10 +297,11 @@ class MainWindow(QMainWindow):
         """Ask where to save."""
         if not self.session.can_save or self.session.opened is None:
             return
-        source = self.session.opened.source
-        start = beside(source or Path(self.folder(), "Pasted picture.png"))
+        source, turned = self.session.opened.source, self.session.history.current is None
+        start = beside(source or Path(self.folder(), "Pasted picture.png"), mark=TURNED if turned else MARK)
         kept = saved_words(self.session.kept_metadata.policy).rstrip(".")
-        title = f"Save the result. {kept}" if kept else "Save the result"
+        title = "Save the turned photo" if turned else "Save the result"
+        title = f"{title}. {kept}" if kept else title
         name, _ = QFileDialog.getSaveFileName(self, title, str(start), WRITTEN)
         problem = ending_problem(Path(name), start.suffix) if name else None
         if problem is not None:

@@ -50,8 +50,13 @@ def save_beside(step: Step, source: Path, metadata: str = KEEP) -> Path:
 def save_once(step: Step, source: Path, known: Path | None, metadata: str = KEEP) -> tuple[Step, Path, str]:
     """As `told` of `save_beside`; a `known` file of this very result that is still there is not written a second time."""
     if known is not None and known.exists():
-        return step, known, f"It is saved already, as {shown(known)}"
+        return step, known, already(known)
     return told(step, save_beside(step, source, metadata), metadata)
+
+
+def already(known: Path) -> str:
+    """That the very thing is there as `known`."""
+    return f"It is saved already, as {shown(known)}"
 
 
 def save_as(step: Step, target: Path, source: Path | None, overwrite: bool = True, metadata: str = KEEP) -> Path:
@@ -65,9 +70,9 @@ def save_as(step: Step, target: Path, source: Path | None, overwrite: bool = Tru
 
 def save_turned(
     photo: Photo, source: Path | None, target: Path | None, overwrite: bool, metadata: str = KEEP
-) -> tuple[None, Path, str]:
-    """Save a `photo` that was turned and not restored, as `target`, or beside `source` under the first name that is free; as
-    `told`. It says nothing of AI, and has no recipe."""
+) -> tuple[Photo, Path, str]:
+    """Save a `photo` that was turned and not restored, as `target`, or beside `source` under the first name that is free; what
+    was saved and where, and that it was, in words. It says nothing of AI, and has no recipe."""
     if target is None:
         assert source is not None  # else there is nothing beside which it could be
         names = (beside(source, number, TURNED) for number in range(1, TRIES))
@@ -75,7 +80,7 @@ def save_turned(
     if source is not None and _same(target, source):
         raise UnwritableOutput("The original photo is never written over.", hint="Choose another name or folder.")
     photo.save(target, overwrite=overwrite, metadata_policy=metadata)
-    return None, target, _said(photo, target, metadata)
+    return photo, target, _said(photo, target, metadata)
 
 
 def _written(step: Step, target: Path, metadata: str, overwrite: bool = False) -> Path:

@@ -41,6 +41,7 @@ from facestudio.recipe import Recipe
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
     from facestudio.mending.by_hand import Stroke
+    from facestudio.photo import Photo
     from facestudio.studio import Studio
 
 ADDING, RESTORING, RESTORING_ALL = "adding a face", "restoring", "restoring all"
@@ -435,25 +436,24 @@ class Session(Opening):
 
     @property
     def unsaved(self) -> bool:
-        """Whether a result is shown that was not saved."""
+        """Whether a result, or a turned photo, is shown that was not saved."""
         return self.history.unsaved
 
     @property
     def can_save(self) -> bool:
-        turned = self.opened is not None and self.opened.photo.turn != 0
-        return (self.history.current is not None or turned) and not self.saving
+        return (self.history.current is not None or self.history.turn != 0) and not self.saving
 
     def save(self) -> None:
         """Save the shown result, or a photo that was only turned, beside the file. A pasted picture has none: use `save_as`."""
         if self.can_save and self.opened is not None and self.opened.source is not None:
             step, source = self.history.current, self.opened.source
-            if step is None:
-                self._save_turned(None, False)
-                return
             known, metadata = self.history.saved_as, self.kept_metadata.policy
             if known is not None and self._metadata_in.get(known) != metadata:
                 known = None
-            self._save(step, lambda progress: saving.save_once(step, source, known, metadata))
+            if step is None:
+                self._save_turned(None, False, known)
+                return
+            self._save(lambda progress: saving.save_once(step, source, known, metadata))
 
     def save_as(self, target: Path, overwrite: bool = True) -> None:
         """Save the shown result as `target`, which may be replaced with `overwrite`."""
@@ -467,35 +467,39 @@ class Session(Opening):
             def job(progress: Progress) -> tuple[Step, Path, str]:
                 return saving.told(step, saving.save_as(step, target, source, overwrite, metadata), metadata)
 
-            self._save(step, job)
+            self._save(job)
 
-    def _save_turned(self, target: Path | None, overwrite: bool) -> None:
-        """Save the photo, which was only turned, as `target`, None: beside it."""
+    def _save_turned(self, target: Path | None, overwrite: bool, known: Path | None = None) -> None:
+        """Save the photo, which was only turned, as `target`, None: beside it, unless it is there already, as `known`."""
         assert self.opened is not None
-        given = self.opened.photo, self.opened.source, target, overwrite, self.kept_metadata.policy
-        self._save(None, lambda progress: saving.save_turned(*given))
+        photo = self.opened.photo
+        given = photo, self.opened.source, target, overwrite, self.kept_metadata.policy
 
-    def _save(self, step: Step | None, job: Callable[[Progress], object]) -> None:
+        def job(progress: Progress) -> tuple[Photo, Path, str]:
+            there = known is not None and known.exists()
+            return (photo, known, saving.already(known)) if known is not None and there else saving.save_turned(*given)
+
+        self._save(job)
+
+    def _save(self, job: Callable[[Progress], object]) -> None:
         self.saving, self._metadata_now = True, self.kept_metadata.policy
         submitted = self._submit(self.light, job, self._take_saved)
         submitted.failed.connect(self._saving_failed)
         self.work_changed.emit()
 
     @Slot(object)
-    def _take_saved(self, saved: tuple[Step | None, Path, str]) -> None:
-        step, path, words = saved
+    def _take_saved(self, saved: tuple[Step | Photo, Path, str]) -> None:
+        made, path, words = saved
         self.saving = False
-        if step is not None:
-            self.history.mark_saved(step, path)
-            self._metadata_in[path] = self._metadata_now
+        self._metadata_in[path] = self._metadata_now
+        if isinstance(made, Step):
+            self.history.mark_saved(made, path)
+        else:
+            self.history.mark_turn_saved(made, path)
         self.work_changed.emit()
-        if (
-            self.opened is not None
-            and step is not None
-            and step.photo is self.opened.photo
-            and self.opened.source is not None
-        ):
-            self.files.mark(self.opened.source, "saved")
+        if isinstance(made, Step) and self.opened is not None and made.photo is self.opened.photo:
+            if self.opened.source is not None:
+                self.files.mark(self.opened.source, "saved")
         self.notified.emit(words, path)
         self.saved.emit(path)
 

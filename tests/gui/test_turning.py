@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMessageBox
 from pytestqt.qtbot import QtBot
 
 from facestudio.faces.pose import estimate_pose
@@ -19,7 +20,7 @@ from facestudio.recipe import Recipe
 from tests import fakes
 from tests.gui.conftest import FACES, FakeStudio, draw, open_photo, restore, shown
 from tests.gui.test_missed_face import add, drag_box
-from tests.gui.test_window import toast
+from tests.gui.test_window import answer, dialog, drop, files, is_open, toast
 
 SIZE = (600, 360)
 STROKE = Stroke(((100.0, 40.0), (160.0, 60.0)), 6.0, True)
@@ -94,7 +95,7 @@ def test_a_result_is_of_the_photo_as_it_lay(qtbot: QtBot, window: MainWindow, ph
     restore(qtbot, window)
     first = session.history.current
     turn(qtbot, window, Qt.Key.Key_Left)
-    assert session.history.current is None and not session.unsaved
+    assert session.history.current is None and session.unsaved, "neither the result nor the turned photo"
     assert "Restore it again as it lies now" in toast(window)
     restore(qtbot, window)
     second = session.history.current
@@ -117,12 +118,20 @@ def test_a_photo_that_is_only_turned_is_saved(qtbot: QtBot, window: MainWindow, 
     open_photo(qtbot, window, draw(photo_path.with_suffix(".png")))
     assert not window.commands["save"].isEnabled()
     turn(qtbot, window)
-    assert window.commands["save"].isEnabled() and not window.session.unsaved
-    for name in ("two people_turned.png", "two people_turned_2.png"):
+    assert window.commands["save"].isEnabled() and window.session.unsaved
+    for words in ("Saved as two people_turned.png", "It is saved already, as two people_turned.png"):
         with qtbot.waitSignal(window.session.saved, timeout=10000) as saved:
             window.commands["save"].trigger()
-        assert saved.args[0].name == name and read_recipe(saved.args[0]) is None
+        assert saved.args[0].name == "two people_turned.png" and read_recipe(saved.args[0]) is None
+        assert toast(window).startswith(words) and not window.session.unsaved
         assert Photo.open(saved.args[0]).content_hash == photo_of(window).content_hash
+    saved.args[0].unlink()
+    saved.args[0].touch()
+    turn(qtbot, window, Qt.Key.Key_Left)
+    turn(qtbot, window, Qt.Key.Key_Left)
+    with qtbot.waitSignal(window.session.saved, timeout=10000) as saved:
+        window.commands["save"].trigger()
+    assert saved.args[0].name == "two people_turned_2.png", "it lies otherwise"
     target = photo_path.with_name("other.png")
     with qtbot.waitSignal(window.session.saved, timeout=10000):
         window.session.save_as(target)
@@ -130,6 +139,38 @@ def test_a_photo_that_is_only_turned_is_saved(qtbot: QtBot, window: MainWindow, 
     with qtbot.waitSignal(window.session.failed, timeout=10000):
         window.session.save_as(photo_path.with_suffix(".png"))
     assert Photo.open(photo_path.with_suffix(".png")).size == SIZE
+
+
+def test_a_photo_that_is_only_turned_is_work_to_be_saved(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
+    open_photo(qtbot, window, draw(photo_path))
+    other = draw(photo_path.with_name("other.png"), seed=3)
+    turn(qtbot, window)
+    assert window.isWindowModified()
+    drop(window, files(other))
+    question = dialog(qtbot, window, QMessageBox)
+    assert isinstance(question, QMessageBox) and question.text() == "The turned photo is not saved"
+    answer(qtbot, window, "Cancel")
+    assert is_open(window, photo_path) and photo_of(window).turn == 90
+    window.commands["undo"].trigger()
+    assert not window.session.unsaved and not window.isWindowModified() and not window.commands["save"].isEnabled()
+    window.commands["redo"].trigger()
+    assert window.session.unsaved and window.commands["save"].isEnabled()
+    for lies in (180, 270, 0):
+        window.commands["turn_right"].trigger()  # the keys are the dialog's until the next window system's event
+        qtbot.waitUntil(lambda lies=lies: photo_of(window).turn == lies and not window.session.doing)
+    assert not window.session.unsaved, "it lies as its file has it"
+    window.commands["undo"].trigger()
+    drop(window, files(other))
+    answer(qtbot, window, "Save")
+    qtbot.waitUntil(lambda: is_open(window, other))
+    assert Photo.open(photo_path.with_name("two people_turned.jpg")).size == SIZE[::-1]
+    qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
+    window.commands["turn_left"].trigger()
+    qtbot.waitUntil(lambda: window.session.unsaved)
+    window.close()
+    answer(qtbot, window, "Don't save")
+    qtbot.waitUntil(lambda: not window.isVisible())
+    assert not photo_path.with_name("other_turned.png").exists()
 
 
 def test_faces_that_lie_offer_to_turn_it(
@@ -194,7 +235,9 @@ def test_a_turn_is_of_one_photo_and_goes_with_it(qtbot: QtBot, window: MainWindo
     before = shown(window)
     turn(qtbot, window)
     assert not np.array_equal(shown(window), before)
-    open_photo(qtbot, window, other)
+    window.open_paths([other])
+    answer(qtbot, window, "Don't save")
+    qtbot.waitUntil(lambda: is_open(window, other) and window.session.looked and not window.session.doing)
     assert photo_of(window).turn == 0 and photo_of(window).size == SIZE
     assert window.session.recipe is not None and window.session.recipe.turn == 0
     assert not window.commands["undo"].isEnabled()
