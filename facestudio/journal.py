@@ -2,7 +2,8 @@
 
 One SQLite file an output folder, in the user's data folder. Before a result gets its name the journal holds which photo it is
 made of, by which settings, and its hash. So after a crash at any moment a result that has its name is known, and one that has
-none was never there; no file is believed because it exists. Whoever holds the journal is the only one who writes into that
+none was never there; no file is believed because it exists. While one photo is done again what was known of it is kept besides
+(`begin_again`). Whoever holds the journal is the only one who writes into that
 folder: the file is locked until it is closed, also by a crash. Knows no photos, only their files.
 """
 
@@ -37,6 +38,12 @@ CREATE TABLE photo (
     record TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+
+
+# beside the version's tables, which an older Face Studio knows alone
+_AGAIN = (
+    "CREATE TABLE IF NOT EXISTS again (source BLOB PRIMARY KEY, name TEXT NOT NULL, entry TEXT NOT NULL) WITHOUT ROWID"
+)
 
 
 @dataclass(frozen=True)
@@ -174,6 +181,37 @@ class Journal:
                 values = (_name(source), *vars(entry).values())
                 self._open().execute("INSERT OR REPLACE INTO photo VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
+    def begin_again(self, source: Path, name: str) -> None:
+        """Keep what stands here on `source`, which the report calls `name`, as its result is about to become another one; on the
+        disk when this returns."""
+        entry = self.entry(source)
+        kept = (
+            None
+            if entry is None
+            else {**vars(entry), "target": entry.target.hex() if entry.target is not None else None}
+        )
+        with self._said():
+            values = (_name(source), name, json.dumps(kept))
+            self._open().execute("INSERT OR REPLACE INTO again VALUES (?, ?, ?)", values)
+
+    def end_again(self, source: Path) -> None:
+        """Forget what `begin_again` kept: result and report are said."""
+        with self._said():
+            self._open().execute("DELETE FROM again WHERE source = ?", (_name(source),))
+
+    def begun_again(self) -> list[tuple[Path, str, Entry | None]]:
+        """Of which photos results were about to become others when Face Studio ended: the photo, what the report called it, and
+        what stood here on it."""
+        with self._said():
+            rows = self._open().execute("SELECT source, name, entry FROM again ORDER BY source").fetchall()
+        found = []
+        for source, name, text in rows:
+            kept = json.loads(text)
+            if kept is not None and kept["target"] is not None:
+                kept["target"] = bytes.fromhex(kept["target"])
+            found.append((Path(os.fsdecode(source)), str(name), None if kept is None else Entry(**kept)))
+        return found
+
     def _wanted(self, source: Path) -> str:
         """By which settings `source` is worked on."""
         return self._settings + (self._own(source) if self._own is not None else "")
@@ -200,6 +238,7 @@ class Journal:
                 database.execute(statement)
             database.execute("INSERT INTO run VALUES (?)", (secrets.token_hex(8),))
             database.execute(f"PRAGMA user_version = {_VERSION}")
+        database.execute(_AGAIN)
         database.execute("COMMIT")
         self.token = database.execute("SELECT token FROM run").fetchone()[0]
 

@@ -1,5 +1,5 @@
 """One photo of a run done again: its result, what the journal knows of it, its line of the report, and the pages made of that;
-and all of them brought back as they stood.
+all of them brought back as they stood; and said as they are, where a crash came in between.
 
 Goes the way of `batch`: the new result is whole in its place or not there, and the journal knows it before. Separate from it
 because a run writes its report from the beginning, and here one line is another one. Does not know which work it does. How
@@ -9,6 +9,7 @@ something stood before is told, and kept by whoever wants it back, in memory: no
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 from collections.abc import Callable
@@ -27,7 +28,13 @@ from facestudio.report_tables import check_tables, tables_of, write_tables
 from facestudio.reporting import check_report, read_records, renew_record, write_records
 from facestudio.results import Result
 
-_BETWEEN = "It was being done again when Face Studio ended: open the photos again, and start, to have the report say how it is."
+_BETWEEN = "It was being done again when Face Studio ended: open the photos again to have the report say how it is."
+_GONE = "It was being done again when Face Studio ended, and its result is not there: start again to have it made."
+_FOREIGN = (
+    "It was being done again when Face Studio ended, and its file is neither the earlier result nor the new one: look at it, or "
+    "start again to have it made anew."
+)
+_REVIEW = "needs review"  # as `anonymized` has it
 Trace = tuple[str, Entry | None]  # hash of a result's file, "" when there is none, and what the journal knows of it
 Work = Callable[[Photo, Photo | None, Progress], Result]
 
@@ -102,7 +109,7 @@ def renew(
         return result
 
     made: list[batch.Outcome] = []
-    claim = _Claim(report, item)
+    claim = _Claim(report, item, journal)
     try:
         batch.run(
             [item.source],
@@ -118,17 +125,20 @@ def renew(
         )
     except Cancelled:
         if not made:
-            claim.renew()
+            with journal:
+                claim.renew()
             raise  # else it is done, and the report must say so
     (outcome,) = made
     if outcome.result is None or (outcome.output is None and outcome.result.writable):
-        claim.renew()
+        with journal:
+            claim.renew()
         raise FaceStudioError(outcome.error or "The photo could not be done again.", hint=outcome.hint)
     if report is not None:
         renew_record(report, outcome.record())
         write_tables(report)
-    if told is not None:
-        with journal:
+    with journal:
+        journal.end_again(item.source)
+        if told is not None:
             told(before, (_sha256(item.target), journal.entry(item.source)))
     return outcome
 
@@ -147,7 +157,7 @@ def bring_back(item: Item, standing: Standing, trace: Trace, journal: Journal, r
                 f"{shown(item.target)} is not as that decision left it, so it cannot be taken back.",
                 hint="Look at the photo as it is now, and decide anew.",
             )
-        claim = _Claim(report, item)
+        claim = _Claim(report, item, journal)
         claim.withdraw()
         try:
             if standing.content is None or standing.content == now.content:
@@ -165,19 +175,67 @@ def bring_back(item: Item, standing: Standing, trace: Trace, journal: Journal, r
         else:
             write_records(report, [one for one in read_records(report) if one.get("input") != _input(item)])
         write_tables(report)
+    with journal:
+        journal.end_again(item.source)
     return now
+
+
+def settle(journal: Journal, report: Path | None = None) -> None:
+    """Where Face Studio ended while a photo was done again, let the `journal` (not open) and its line of the `report` say what is
+    true: of the earlier result where that is still in place, of the new one where that is, else that a person must look.
+
+    Does no work on photos; a journal that is not there is not made. Errors as of `bring_back`.
+    """
+    if not journal.path.exists():
+        return
+    with journal:
+        begun = journal.begun_again()
+        if begun and report is not None:
+            _check(report)
+        renewed = False
+        for source, name, earlier in begun:
+            record = _truth(source, earlier, journal)
+            if report is not None and report.is_file():
+                line = next((one for one in read_records(report) if one.get("input") == name), {})
+                if line.get("error") == _BETWEEN:  # else a run has said it since
+                    renew_record(report, {**line, **record, "input": name})
+                    renewed = True
+        if renewed and report is not None:
+            write_tables(report)
+        for source, _, _ in begun:
+            journal.end_again(source)
+
+
+def _truth(source: Path, earlier: Entry | None, journal: Journal) -> dict[str, Any]:
+    """What the report has to say of a photo whose result was about to become another one; what the `journal` knows of it is the
+    `earlier` entry again, where that is true."""
+    now = journal.entry(source)
+    for entry in (now, earlier):
+        if entry is not None and _is_there(entry):
+            if entry is not now:
+                journal.put(source, entry)
+            found: dict[str, Any] = json.loads(entry.record)
+            return found
+    gone = not any(entry and entry.target and os.path.lexists(os.fsdecode(entry.target)) for entry in (now, earlier))
+    return {"status": batch.FAILED if gone else _REVIEW, "error": _GONE if gone else _FOREIGN, "faces": []}
+
+
+def _is_there(entry: Entry) -> bool:
+    """Whether the file of `entry` is as it says, or it says of none."""
+    return entry.target is None or _sha256(Path(os.fsdecode(entry.target))) == entry.sha256
 
 
 class _Claim:
     """What a `report` says of the photo of `item` while its result becomes another one: nothing, so that a crash in between
-    leaves no line that calls verified what is not any more."""
+    leaves no line that calls verified what is not any more. The `journal`, open, keeps how it stood, for `settle`."""
 
-    def __init__(self, report: Path | None, item: Item) -> None:
-        self._report, self._input = report, _input(item)
+    def __init__(self, report: Path | None, item: Item, journal: Journal) -> None:
+        self._report, self._item, self._input, self._journal = report, item, _input(item), journal
         self._record: dict[str, Any] | None = None
 
     def withdraw(self) -> None:
         """Say that it is being done again."""
+        self._journal.begin_again(self._item.source, self._input)
         if self._report is None or not self._report.is_file():
             return
         self._record = next((one for one in read_records(self._report) if one.get("input") == self._input), None)
@@ -188,6 +246,7 @@ class _Claim:
         """Say again what was said, as the result is as it was."""
         if self._record is not None:
             self._say(self._record)
+        self._journal.end_again(self._item.source)
 
     def _say(self, record: dict[str, Any]) -> None:
         assert self._report is not None

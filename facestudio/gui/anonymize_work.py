@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtGui import QImage
 
 from facestudio.anonymize_settings import Settings, complete
-from facestudio.errors import FaceStudioError
+from facestudio.errors import FaceStudioError, UnwritableOutput, UsageError
 from facestudio.files import make_folder
 from facestudio.gui.anonymize_rows import Row
 from facestudio.gui.qimage import fitted
@@ -129,9 +129,15 @@ def completed(studio: Studio, settings: Settings) -> Settings:
 
 
 def list_rows(studio: Studio, given: Sequence[Path], out: Path, asked: Asked, progress: Progress) -> list[Row]:
-    """A row for each photo of `given` and each thing left out; what earlier runs into `out` did is in them."""
+    """A row for each photo of `given` and each thing left out; what earlier runs into `out` did is in them. Where a crash left
+    the report without that, it is said there, too."""
+    from facestudio.journal import Journal
+    from facestudio.renewing import settle
+
     planned = survey(given, out)
     settings = known_settings(studio, asked, out)
+    with suppress(UnwritableOutput, UsageError):  # then the report goes on saying what it does
+        settle(Journal(out, settings.to_text()), report_of(out))
     roots = [path for path in given if os.path.isdir(path)]
     if asked.names is not None:
         planned = numbered(planned, out, asked.names, write=False)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pytestqt.qtbot import QtBot
 
 from facestudio.cli.main import run as command
 from facestudio.gui.main_window import MainWindow
+from facestudio.gui.review_work import NOT_A_FACE, Wish, decide
 from facestudio.gui.widgets.photo_table import REASON, STATUS
-from facestudio.reporting import report_of
+from facestudio.progress import Progress
+from facestudio.reporting import renew_record, report_of
 from tests.gui.conftest import draw
 from tests.gui.test_anonymizing import (
     PATIENCE,
@@ -92,3 +96,46 @@ def test_the_report_lists_results_whose_photos_are_gone_and_the_table_does_not(
     assert "no longer among the inputs" in told["a.png"]["kept"] and "kept" not in told["crowd.png"]
     assert "a.png" not in [row.name for row in page.run.rows]
     assert told["crowd.png"]["settings"]["metadata"] == "strip"
+
+
+class Crash(BaseException):
+    """As if Face Studio ended."""
+
+
+@pytest.mark.parametrize("new", [False, True])
+def test_a_crash_in_a_review_leaves_what_is_true_in_window_and_report(
+    qtbot: QtBot, make_window: Callable[[], MainWindow], album: Path, monkeypatch: pytest.MonkeyPatch, new: bool
+) -> None:
+    window = shown(qtbot, make_window())
+    opened(qtbot, window, album)
+    done(qtbot, window)
+    run = window.anonymize.run
+    row, report = run.rows[run.place_of(album / "a.png") or 0], report_of(run.output)
+    before, as_it_was = records(report)["a.png"], row.output.read_bytes()
+    really, said = (renew_record, []) if new else (os.replace, [])
+
+    def crash(*given: Any) -> None:
+        said.append(given)
+        if (
+            (len(said) == 2) if new else given[1] == row.output
+        ):  # before the report, or the result's file, is another one
+            raise Crash
+        really(*given)
+
+    with monkeypatch.context() as patch, pytest.raises(Crash):
+        patch.setattr(*(("facestudio.renewing.renew_record", crash) if new else ("os.replace", crash)))
+        wish = Wish(NOT_A_FACE, 0)
+        decide(run.studio, row, run.output, wish, run.known, 0, Progress())
+    window.close()
+    assert "being done again" in records(report)["a.png"]["error"]
+    assert (row.output.read_bytes() != as_it_was) == new
+
+    window = shown(qtbot, make_window())
+    page = window.anonymize
+    opened(qtbot, window, album)
+    status, line = ("Left as is" if new else "Verified"), records(report)["a.png"]
+    assert cell(page, "a.png", STATUS) == status and line["status"] == status.lower()
+    assert "being done again" not in report.with_suffix(".html").read_text()
+    assert (line == before) == (not new) and not page.run.running
+    reviewed(qtbot, page, "a.png")
+    assert [card.status.text() for card in page.page.cards][0] == status

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -19,13 +22,13 @@ from facestudio.checkpoints import checkpoint
 from facestudio.ensemble import Ensemble
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.face import Face
-from facestudio.journal import DONE, Journal
+from facestudio.journal import DAMAGED, DONE, Journal
 from facestudio.methods.base import load_method
 from facestudio.photo import Photo
 from facestudio.planning import Item, Plan, survey
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
-from facestudio.renewing import bring_back, renew
+from facestudio.renewing import bring_back, renew, settle
 from facestudio.report_tables import write_tables
 from facestudio.reporting import ReportFile, read_records, renew_record, report_of, write_records
 from facestudio.reviewing import Decision, again, faces_of
@@ -381,9 +384,101 @@ def test_a_crash_in_between_leaves_no_line_that_claims_what_is_not_there_any_mor
         else:
             renewed(run, Decision(NOT_A_FACE, 0))
     assert item.target.read_bytes() != before, "the result is another one"
-    record = next(line for line in read_records(report_of(out)) if line["input"] == str(item.source))
+    record = line_of(run)
     assert (record["status"], record["faces"]) == ("failed", []) and "being done again" in record["error"]
     assert "being done again" in report_of(out).with_suffix(".html").read_text()
+
+
+def line_of(run: tuple[Item, Settings, Path]) -> dict[str, Any]:
+    """What the report says of the photo."""
+    item, _, out = run
+    return next(line for line in read_records(report_of(out)) if line["input"] == str(item.source))
+
+
+def killed(run: tuple[Item, Settings, Path], moment: str, stood: list[Any]) -> None:
+    """Hide a face in a process of its own, or bring back how the photo `stood`, and kill that at a `moment`: when the report says
+    nothing of the photo any more (`said`), when the journal knows the other result (`entered`), or when that is in place, too
+    (`named`)."""
+    item, settings, out = run
+    child = os.fork()
+    if child:
+        assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
+        return
+    cv2.setNumThreads(1)  # those there were are not in this process
+    reports: list[Any] = []
+
+    def kill_at(here: str) -> None:
+        if here == moment:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def instead(of: Any, name: str, here: Any) -> None:
+        really = getattr(of, name)
+
+        def call(*args: Any, **how: Any) -> Any:
+            kill_at(here(*args))
+            return really(*args, **how)
+
+        setattr(of, name, call)
+
+    for name in ("write", "put"):
+        instead(Journal, name, lambda *_: "said")
+    instead(os, "replace", lambda _, target: "entered" if target == item.target else "")
+    instead(renewing, "renew_record", lambda *_: (reports.append(1), "named" if len(reports) == 2 else "")[1])
+    for standing, trace in stood:
+        bring_back(item, standing, trace, Journal(out, settings.to_text()), report_of(out))
+    renewed(run, Decision(HIDDEN, 0))
+    os._exit(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is forked")
+@pytest.mark.parametrize("back", [False, True])
+@pytest.mark.parametrize("moment", ["said", "entered", "named"])
+def test_killed_while_a_photo_is_done_again_what_is_true_is_said_without_a_run(
+    run: tuple[Item, Settings, Path], moment: str, back: bool
+) -> None:
+    item, settings, out = run
+    stood: list[Any] = []
+    if back:
+        renewed(run, Decision(HIDDEN, 0), told=lambda *how: stood.append(how), most=1 << 30)
+    before, line, journal = item.target.read_bytes(), line_of(run), Journal(out, settings.to_text())
+    killed(run, moment, stood)
+    assert "being done again" in line_of(run)["error"]
+    assert (item.target.read_bytes() != before) == (moment == "named")
+    settle(journal, report_of(out))
+    with journal:
+        assert journal.state(item.source, item.target) == DONE
+        assert journal.record(item.source)["faces"] == line_of(run)["faces"]
+    assert (line_of(run) == line) == (moment != "named")
+    earlier = moment == "named" and not back or moment != "named" and back
+    assert line_of(run)["faces"][0].get("decisions", []) == ([HIDDEN] if earlier else [])
+    assert "being done again" not in report_of(out).with_suffix(".html").read_text()
+    as_it_is = report_of(out).read_bytes()
+    settle(journal, report_of(out))
+    assert report_of(out).read_bytes() == as_it_is, "that is said once"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is forked")
+def test_killed_and_changed_by_somebody_a_person_must_look(run: tuple[Item, Settings, Path]) -> None:
+    item, settings, out = run
+    earlier, journal = item.target.read_bytes(), Journal(out, settings.to_text())
+    killed(run, "entered", [])
+    item.target.write_bytes(earlier + b"more")
+    settle(journal, report_of(out))
+    assert (
+        line_of(run)["status"] == "needs review"
+        and "neither the earlier result nor the new one" in line_of(run)["error"]
+    )
+    with journal:
+        assert journal.state(item.source, item.target) == DAMAGED, "so it is made anew when the run goes on"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is forked")
+def test_killed_and_taken_away_it_is_to_be_made(run: tuple[Item, Settings, Path]) -> None:
+    item, settings, out = run
+    killed(run, "said", [])
+    item.target.unlink()
+    settle(Journal(out, settings.to_text()), report_of(out))
+    assert line_of(run)["status"] == "failed" and "its result is not there" in line_of(run)["error"]
 
 
 def everything(run: tuple[Item, Settings, Path]) -> dict[str, Any]:
@@ -496,10 +591,10 @@ def test_where_a_report_cannot_be_made_all_stays_as_it_was(run: tuple[Item, Sett
     def work(photo: Photo, shown: Photo | None, progress: Progress) -> Anonymized:
         return review(photo, record, Decision(HIDDEN, 1), shown=shown, **LAX)
 
-    with pytest.raises(UsageError, match="is not a report and would be lost"):
+    with pytest.raises(UsageError, match="is not a report and would be overwritten"):
         renew(item, work, Journal(out, settings.to_text()), batch.Writing(), report=report_of(out))
     assert everything(run) == now
-    with pytest.raises(UsageError, match="is not a report and would be lost"):
+    with pytest.raises(UsageError, match="is not a report and would be overwritten"):
         bring_back(item, before, trace, Journal(out, settings.to_text()), report_of(out))
     assert everything(run) == now
 
