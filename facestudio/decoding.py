@@ -17,6 +17,7 @@ from PIL import Image
 from facestudio import depth
 from facestudio.colour import Colour, to_srgb
 from facestudio.errors import DamagedPhoto, UnreadablePhoto
+from facestudio.files import Watched
 from facestudio.formats import DECODER_ERRORS, WORDS, open_image
 from facestudio.metadata import Metadata, collect
 from facestudio.salvaging import SALVAGED, Damage, directory_end, salvage
@@ -94,13 +95,16 @@ def decode(
         _check_size(image.size, name, max_megapixels)
         try:
             bits, stored = _bits(image), depth.storage(image)
+            if isinstance(file, Watched) and bits == 16 and depth.in_two(stored):
+                file.times = 2
             if reading is not None and _in_one_go(image):
                 reading(None)
             image.load()
             _check_size(image.size, name, max_megapixels)
+            below = _lower(image, file, bits) if bits == 16 else (None, None)
             if reading is not None:
                 reading(1.0)
-            return _decoded(image, file, name, bits, stored, lower=bits == 16)
+            return _decoded(image, file, name, bits, stored, below)
         except MemoryError as error:
             message = f"{name} is too large for this computer's memory."
             raise UnreadablePhoto(message, hint="Make the photo smaller first.") from error
@@ -129,14 +133,19 @@ def _salvaged(file: IO[bytes], name: str, max_megapixels: float) -> Decoded:
 
 
 def _decoded(
-    image: Image.Image, file: IO[bytes], name: str, bits: int, stored: str = "", lower: bool = False
+    image: Image.Image,
+    file: IO[bytes],
+    name: str,
+    bits: int,
+    stored: str = "",
+    lower: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
 ) -> Decoded:
-    """What the decoded `image` of a `file` is, whose samples were `stored` so; with `lower` their lower bytes are read, too."""
+    """What the decoded `image` of a `file` is, whose samples were `stored` so; `lower`: as of `_lower`."""
     notes = []
     native, mode, alpha = _pixels(image, name, bits)
     if stored == depth.GREY_ALPHA:  # which Pillow takes for colour
         native, mode = np.ascontiguousarray(native[..., 0]), "L"
-    below, alpha_below = _lower(image, file, bits) if lower else (None, None)
+    below, alpha_below = lower
     format = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
     lossless = _is_lossless(image, format, file)
     profile = image.info.get("icc_profile") or None

@@ -39,6 +39,12 @@ def storage(image: Image.Image) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
+def in_two(stored: str) -> bool:
+    """Whether the samples of a file, `stored` so, are read in two passes: the upper bytes, then the lower ones."""
+    kind, _, order = stored.partition(";")
+    return stored == GREY_ALPHA or (kind in ("RGB", "RGBA", "RGBX") and order in _TURNED)
+
+
 def lower_bytes(image: Image.Image) -> np.ndarray | None:
     """The lower bytes (H, W, 3 or 4) uint8 of the 16-bit colours of an opened `image` of Pillow's, not decoded yet.
 
@@ -46,15 +52,10 @@ def lower_bytes(image: Image.Image) -> np.ndarray | None:
     lower grey, upper and lower alpha. What the decoder raises passes through.
     """
     stored = storage(image)
+    if not in_two(stored) or getattr(image, "tag_v2", {}).get(284) == 2:
+        return None  # of planes behind one another Pillow looks at no order
     kind, _, order = stored.partition(";")
-    if getattr(image, "tag_v2", {}).get(284) == 2:
-        return None  # planes behind one another, of which Pillow looks at no order
-    if stored == GREY_ALPHA:
-        other = "RGBA"
-    elif kind in ("RGB", "RGBA", "RGBX") and order in _TURNED:
-        other = f"{kind};{_TURNED[order]}"
-    else:
-        return None
+    other = "RGBA" if stored == GREY_ALPHA else f"{kind};{_TURNED[order]}"
     tiles = image.tile  # type: ignore[attr-defined]
     image.tile = [  # type: ignore[attr-defined]
         tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:])) for tile in tiles

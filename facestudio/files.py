@@ -85,15 +85,19 @@ def open_regular(path: Path) -> IO[bytes]:
 
 
 class Watched:
-    """A `file` of which each read first tells `reading` which share of it was read, 0..1; what that raises ends the reading."""
+    """A `file` of which each read first tells `reading` which share of it was read, 0..1; what that raises ends the reading.
+
+    `times`: how often all of it will be read.
+    """
 
     def __init__(self, file: IO[bytes], reading: Callable[[float | None], None]) -> None:
         self._file, self._reading = file, reading
         self._size = max(os.fstat(file.fileno()).st_size, 1)
         self._read = 0
+        self.times = 1
 
     def read(self, size: int = -1) -> bytes:
-        self._reading(min(self._read / self._size, 1.0))
+        self._reading(min(self._read / (self._size * self.times), 1.0))
         data = self._file.read(size)
         self._read += len(data)  # not where it stands: some files say at their end where their pixels are
         return data

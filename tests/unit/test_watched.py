@@ -11,6 +11,7 @@ from PIL import Image
 from facestudio.errors import UnreadablePhoto
 from facestudio.photo import Photo
 from facestudio.progress import Cancelled, Progress
+from tests.deep_files import deepened, write_deep
 
 NOISE = np.random.default_rng(0).integers(0, 256, (900, 1200, 3), np.uint8)
 PORTIONS = {"a.jpg": {"quality": 98}, "a.png": {}, "a.bmp": {}, "a.tif": {}, "a.gif": {}}
@@ -40,6 +41,16 @@ def test_nothing_else_changes(name: str, tmp_path: Path) -> None:
     assert np.array_equal(watched.pixels, plain.pixels) and watched.format == plain.format
     assert shares[0] == 0 and 1 in shares and watched.lossless == plain.lossless
     assert (None in shares) is (name not in PORTIONS), "what is read in one go says so"
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.tif"])
+def test_what_is_read_in_two_passes_is_half_read_after_the_first(name: str, tmp_path: Path) -> None:
+    write_deep(tmp_path / name, deepened(NOISE))
+    shares: list[float | None] = []
+    assert Photo.open(tmp_path / name, reading=shares.append).bits == 16
+    known = [round(share, 3) for share in shares if share is not None]
+    assert known == sorted(known) and known[-1] == 1
+    assert all(any(low < share < low + 0.25 for share in known) for low in (0.25, 0.5, 0.75))
 
 
 def test_a_stop_after_the_decoder_is_heard_as_well(tmp_path: Path) -> None:
