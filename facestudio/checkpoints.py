@@ -67,7 +67,7 @@ def checkpoint(id: str) -> Checkpoint:
     """The checkpoint called `id` of the program's manifest; CheckpointMissing when there is none."""
     known = _known()
     if id not in known:
-        raise CheckpointMissing(f"There are no weights called {id}.", hint=f"Known are: {', '.join(known) or 'none'}.")
+        raise CheckpointMissing(f"There are no weights called {id}.", hint=f"Available: {', '.join(known) or 'none'}.")
     found: Checkpoint = pickle.loads(known[id])
     return found
 
@@ -138,14 +138,14 @@ def read(checkpoint: Checkpoint, part: str = "weights") -> dict[str, Tensor]:
     try:
         return load_file(file.path)
     except (SafetensorError, OSError) as error:
-        raise CheckpointCorrupt(f"{file.path} is not a file of weights (safetensors).", hint=again) from error
+        raise CheckpointCorrupt(f"{file.path} is not a weights file (safetensors).", hint=again) from error
 
 
 def _again(checkpoint: Checkpoint) -> str:
     """What to do about weights that are not there or damaged."""
     if not checkpoint.published:
         return _AGAIN
-    return f"Get them under Weights, or with `facestudio weights get {checkpoint.id}`."
+    return f"Get them under File > Weights, or with `facestudio weights get {checkpoint.id}`."
 
 
 def _is_sound(file: File, progress: Progress | None = None) -> bool:
@@ -165,7 +165,7 @@ def _is_sound(file: File, progress: Progress | None = None) -> bool:
 def _mismatch(checkpoint: Checkpoint, part: str, why: str) -> CheckpointMismatch:
     return CheckpointMismatch(
         f"The weights of {checkpoint.id} do not fit the network {checkpoint.network(part)[0]}: {why}.",
-        hint="Install the version of Face Studio that these weights belong to.",
+        hint="Install the version of Face Studio that these weights were made for.",
     )
 
 

@@ -36,7 +36,7 @@ from facestudio.reviewing import Insisted, with_insisted
 from facestudio.studio import Studio
 
 UNSTARTED = "Ray could not be started:"
-NEEDED = "Ray is not installed, which --engine ray works with."
+NEEDED = "--engine ray needs Ray, which is not installed."
 _WAIT = 0.1  # seconds until it is asked again whether to stop
 _ROOM = (200, 100)  # megabytes of Ray's store on this machine: at least, and for each worker
 _IN_ONE = 16  # photos that a worker is given at once, at most: what it has done of them is lost with it
@@ -147,7 +147,7 @@ class Cluster:
                 made = _next(found, progress)
                 if isinstance(made, Exception):
                     raise FaceStudioError(
-                        f"The cluster could not go on: {_last_line(made)}", hint="Go on with the rest by --resume."
+                        f"The cluster stopped working: {_last_line(made)}", hint="Continue with --resume."
                     ) from made
                 yield made
         finally:

@@ -118,7 +118,7 @@ def fitted(held: Any, wanted: Mapping[str, Tensor], order: Order, name: str) -> 
     count, prefix, table = best
     hint = "Choose the published file."
     if not count:
-        raise CheckpointMismatch(f"{name} holds no weights of {order.title}.", hint=hint)
+        raise CheckpointMismatch(f"{name} contains no weights of {order.title}.", hint=hint)
     found = {key[len(prefix) :]: value for key, value in table.items() if _belongs(key, prefix, value)}
     there = {_renamed(key, order.renamed) if key not in wanted else key: value for key, value in found.items()}
     lacking = [key for key in wanted if key not in there and not key.endswith(_COUNTER)]
@@ -174,10 +174,10 @@ def _sound(tensor: Tensor, key: str, name: str) -> Tensor:
 
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
         raise CheckpointMismatch(
-            f"{name} holds {key} in a form that cannot be used.", hint="Choose the published file."
+            f"{name} contains {key} in a form that cannot be used.", hint="Choose the published file."
         )
     if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-        raise CheckpointCorrupt(f"{name} is damaged: {key} holds values that are no numbers.", hint="Get it again.")
+        raise CheckpointCorrupt(f"{name} is damaged: {key} contains values that are not numbers.", hint="Get it again.")
     return tensor.detach().clone(memory_format=torch.contiguous_format)
 
 

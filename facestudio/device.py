@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 NAMES = ("auto", "cpu", "cuda", "mps")
 _NO_MEMORY = "There is not enough memory for this."
-_NO_MEMORY_HINT = "Close other programs, take a smaller photo, or use the device cpu."
+_NO_MEMORY_HINT = "Close other programs, use a smaller photo, or choose the device cpu."
 _MEMORY_WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 
 

@@ -65,13 +65,15 @@ def _calibration(entry: Checkpoint, finding: Finding) -> Finding:
     """`finding` on a recogniser's weights, with what is to be said of its calibration."""
     if not finding.ok or not entry.embeds or not entry.published:
         return finding
-    way = f"`facestudio weights calibrate {entry.id} FOLDER` does that, by photos of people you know."
+    way = f"with `facestudio weights calibrate {entry.id} FOLDER`, on photos of people you know."
     if entry.recognises:
-        return replace(finding, detail=f"{finding.detail}, calibrated on people of yours")
+        return replace(finding, detail=f"{finding.detail}, calibrated on people you know")
     if entry.own is not None:
         detail = "present, but calibrated with other weights of it, so it judges nothing"
-        return replace(finding, ok=False, detail=detail, hint=way.replace("does that", "calibrates it again"))
-    return replace(finding, detail=f"{finding.detail}, not calibrated, so it judges nothing", hint=way)
+        return replace(finding, ok=False, detail=detail, hint=f"Calibrate it again {way}")
+    return replace(
+        finding, detail=f"{finding.detail}, not calibrated, so it judges nothing", hint=f"Calibrate it {way}"
+    )
 
 
 def _settings() -> Finding:
@@ -83,5 +85,5 @@ def _settings() -> Finding:
 
 def _window() -> Finding:
     if importlib.util.find_spec("PySide6") is not None:
-        return Finding("Window", True, "PySide6 is there")
+        return Finding("Window", True, "PySide6 is installed")
     return Finding("Window", False, "PySide6 is missing", "pip install PySide6-Essentials")

@@ -36,8 +36,8 @@ PATIENCE = 20.0  # seconds without a byte after which a connection counts as bro
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before each new attempt, while nothing comes
 SPARE = 64 << 20  # bytes that a download leaves free on the disk
 WATCH = 0.1
-_AGAIN = "Try again: the download goes on where it stopped."
-_BY_HAND = "Try later, or get the file by other means and import it."
+_AGAIN = "Try again: the download continues where it stopped."
+_BY_HAND = "Try later, or get the file in another way and import it."
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class _Download:
                         if self.version.total != total:
                             self.useless = True
                             raise DownloadFailed(
-                                f"{self.name} changed on {self.host} while it was being fetched.", hint="Try again."
+                                f"{self.name} changed on {self.host} while it was being downloaded.", hint="Try again."
                             ) from None
         finally:
             response.close()  # stopped, too: a connection must not outlive its download
@@ -273,13 +273,15 @@ class _Download:
         if code in (404, 410):
             return DownloadFailed(f"{self.name} is not on {self.host} any more (error {code}).", hint=_BY_HAND)
         if code in (401, 403):
-            return DownloadFailed(f"{self.host} does not give {self.name} to everybody (error {code}).", hint=_BY_HAND)
+            return DownloadFailed(
+                f"{self.host} does not let everybody download {self.name} (error {code}).", hint=_BY_HAND
+            )
         return DownloadFailed(f"{self.host} refuses to send {self.name} (error {code}).", hint=_BY_HAND)
 
     def _too_large(self, size: int) -> DownloadFailed:
         self.useless = True
         return DownloadFailed(
-            f"{self.host} sends {size / 1e6:.0f} MB or more as {self.name}, far more than it can be.",
+            f"{self.host} sends {size / 1e6:.0f} MB or more as {self.name}, far more than expected.",
             hint=_BY_HAND,
         )
 
@@ -290,7 +292,7 @@ class _Download:
             )
         words = (error.strerror or "the system refused").lower()
         return DownloadFailed(
-            f"{self.name} cannot be written: {words}.", hint=f"Look at the folder {self.part.parent}."
+            f"{self.name} cannot be written: {words}.", hint=f"Check the permissions of the folder {self.part.parent}."
         )
 
 

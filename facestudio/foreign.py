@@ -37,9 +37,9 @@ def check(path: Path, most: int) -> int:
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            raise CheckpointMissing(f"{name} is a folder, not a file of weights.", hint="Choose the file inside of it.")
+            raise CheckpointMissing(f"{name} is a folder, not a weights file.", hint="Choose the file inside it.")
         if not stat.S_ISREG(status.st_mode):
-            raise CheckpointMissing(f"{name} is not a file but a device or a pipe.", hint="Choose a file of weights.")
+            raise CheckpointMissing(f"{name} is not a file but a device or a pipe.", hint="Choose a weights file.")
         with open(path, "rb"):
             pass
     except (OSError, ValueError) as error:
@@ -56,7 +56,7 @@ def check(path: Path, most: int) -> int:
         raise CheckpointCorrupt(f"{name} is empty.", hint=_AGAIN)
     if status.st_size > most:
         raise CheckpointCorrupt(
-            f"{name} has {status.st_size / 1e6:.0f} MB, far more than these weights can have.",
+            f"{name} has {status.st_size / 1e6:.0f} MB, far more than these weights can need.",
             hint="Choose the published file.",
         )
     return status.st_size
@@ -91,8 +91,8 @@ def read(path: Path) -> Any:
             raise MemoryError(str(error)) from error
         raise _damaged(name) from error
     raise CheckpointCorrupt(
-        f"{name} is not a file of weights that can be read.",
-        hint="Known are .pth, .ckpt, .bin, .safetensors, .npy and .onnx.",
+        f"{name} is not a weights file that can be read.",
+        hint="Supported are .pth, .ckpt, .bin, .safetensors, .npy and .onnx.",
     )
 
 
@@ -164,8 +164,8 @@ def _unpickled(name: str, error: pickle.UnpicklingError, path: Path) -> Checkpoi
     if not wanted:
         return _damaged(name)
     return CheckpointCorrupt(
-        f"{name} wants to run code of its own ({wanted}), so it was not opened.",
-        hint="Do not trust it; get the file from those who published it.",
+        f"{name} tries to run code of its own ({wanted}), so it was not opened.",
+        hint="Do not trust it; download the file from its publisher.",
     )
 
 
@@ -188,4 +188,4 @@ def _mentioned(path: Path) -> list[str]:
 
 
 def _damaged(name: str) -> CheckpointCorrupt:
-    return CheckpointCorrupt(f"{name} is damaged, or is no file of weights.", hint=_AGAIN)
+    return CheckpointCorrupt(f"{name} is damaged, or is not a weights file.", hint=_AGAIN)

@@ -40,8 +40,8 @@ PORTION = 8  # pictures that are drawn together
 DRAWING = 0.9  # of the time; the rest is looking at them
 WITHOUT_FACE = "No face was found in this picture; draw another one."
 LIKE_KNOWN = (
-    "This face came out like one that the weights were trained on: its cosine is {:.2f}, and only one real stranger in twenty "
-    "comes as near as {:.2f}. Draw another one."
+    "This face resembles one that the weights were trained on: its cosine is {:.2f}, and only one real stranger in "
+    "twenty reaches {:.2f}. Draw another one."
 )
 
 
@@ -176,7 +176,7 @@ def _settled(shot: Shot, space: IdentitySpace | None) -> Shot:
     if shot.who is None:
         return replace(shot, who=None if space is None else Drawn(shot.seed))
     if space is None and not isinstance(shot.who, Anybody):
-        raise UsageError("This method cannot be told a person who does not exist.", hint="Use the starter weights.")
+        raise UsageError("This method cannot draw a person who does not exist.", hint="Use the starter weights.")
     return shot
 
 

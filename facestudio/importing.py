@@ -55,7 +55,7 @@ def obstacle(entry: Checkpoint) -> str:
     if not entry.published:
         return f"{entry.title} comes with Face Studio, so there is nothing to download."
     if not all(file.published and file.published.url for file in entry.files.values()):
-        return f"{entry.title} is on no server that Face Studio could fetch it from."
+        return f"{entry.title} is on no server that programs may download from."
     return ""
 
 
@@ -133,7 +133,7 @@ def remove(entry: Checkpoint) -> int:
 def by_hand(entry: Checkpoint) -> str:
     """How to get the weights without a download by Face Studio."""
     wanted = names(entry)
-    return f"Get {listed(wanted)} from {entry.source} and import {'it' if len(wanted) == 1 else 'them'}."
+    return f"Download {listed(wanted)} from {entry.source} and import {'it' if len(wanted) == 1 else 'them'}."
 
 
 def names(entry: Checkpoint, missing: bool = False) -> list[str]:
@@ -182,7 +182,7 @@ def _assigned(entry: Checkpoint, paths: Sequence[Path], part: str | None) -> lis
     for path in files:
         if path not in used:
             if not left:
-                raise CheckpointMismatch(f"{shown(path)} is no file of {entry.title}.", hint=by_hand(entry))
+                raise CheckpointMismatch(f"{shown(path)} is not a file of {entry.title}.", hint=by_hand(entry))
             found.append((left, {"": path}))
     if not found:
         where = " or ".join(shown(path) for path in paths) or "nothing"
@@ -246,7 +246,7 @@ def _import_part(entry: Checkpoint, part: str, sources: Sources, progress: Progr
         except OSError as error:
             raise CheckpointError(
                 f"{name} cannot be imported: {(error.strerror or 'the system refused').lower()}.",
-                hint=f"Copy it to this computer, and look at the folder {store.folder(entry.id)}.",
+                hint=f"Copy it to this computer, and check the permissions of the folder {store.folder(entry.id)}.",
             ) from error
         finally:
             made.unlink(missing_ok=True)
@@ -260,17 +260,18 @@ def _check_hash(entry: Checkpoint, part: str, sources: Sources, digest: str, siz
         return
     if published.bytes > size:
         raise CheckpointCorrupt(
-            f"{name} is not whole: it has {size} of {published.bytes} bytes.", hint=f"Get it again from {entry.source}."
+            f"{name} is incomplete: it has {size} of {published.bytes} bytes.",
+            hint=f"Download it again from {entry.source}.",
         )
     if published.sha256:
         raise OtherFile(
-            f"{name} is not the file that was published: its SHA-256 is another one.",
-            hint=f"Get it from {entry.source}, or import it with --any-hash if you trust this one.",
+            f"{name} is not the published file: its SHA-256 differs.",
+            hint=f"Download it from {entry.source}, or use --any-hash if you trust this file.",
         )
     if pin is not None and digest != pin.source_sha256:
         raise OtherFile(
-            f"{name} is not the file that was imported on {pin.date}: its SHA-256 is another one.",
-            hint="If you trust it, remove the weights first and import them anew, or import with --any-hash.",
+            f"{name} is not the file that was imported on {pin.date}: its SHA-256 differs.",
+            hint="If you trust it, remove the weights and import them again, or use --any-hash.",
         )
 
 
@@ -313,7 +314,7 @@ def run(order: Order, progress: Progress, seconds: float) -> None:
                 "reading %s ended with %s: %s", names, child.returncode, said.read()[-2000:].decode(errors="replace")
             )
             raise CheckpointCorrupt(
-                f"{names} is damaged: the process that read it came to a sudden end.", hint="Copy or download it again."
+                f"{names} is damaged: the process that read it crashed.", hint="Copy or download it again."
             ) from error
     if told:
         raise ERRORS[told["error"]](told["message"], hint=told["hint"])

@@ -43,10 +43,13 @@ def to_calibrate(checkpoint_id: str) -> Checkpoint:
     """The checkpoint of that id, if a user may calibrate it; UsageError when it recognises nobody or comes with a calibration."""
     entry = checkpoint(checkpoint_id)
     if not entry.embeds:
-        raise UsageError(f"{entry.title} tells nobody apart, so there is nothing to calibrate.")
+        raise UsageError(f"{entry.title} is not a recogniser, so there is nothing to calibrate.")
     if not entry.published:
         raise UsageError(
-            f"{entry.title} is calibrated as it comes: what sums up the recognisers, and who can be drawn, rests on that.",
+            (
+                f"{entry.title} comes calibrated and cannot be calibrated again: the combined verdict and the "
+                "people that can be drawn depend on it."
+            ),
             hint="Calibrate a published recogniser; it judges beside ours.",
         )
     return entry

@@ -67,7 +67,9 @@ def recipe_of(path: Path) -> Recipe:
     """
     text = path.read_text("utf-8", "replace") if path.suffix.lower() == RECIPE and path.is_file() else read_recipe(path)
     if text is None:
-        raise UsageError(f"{path.name} holds no recipe.", hint="Choose a picture that Face Studio made and saved.")
+        raise UsageError(
+            f"{path.name} contains no recipe.", hint="Choose a picture that Face Studio generated and saved."
+        )
     recipe = Recipe.from_json(text)
     try:
         options = method_class(checkpoint(recipe.checkpoint)).Options

@@ -159,10 +159,10 @@ class Loaded:
         if entry is None or not entry.here:
             get = entry is not None and entry.published
             raise CheckpointMissing(
-                f"The recogniser {id}, which {asking} listens to, is not here, so it cannot be told a person from a photo.",
-                hint=f"Get it under Weights, or with `facestudio weights get {id}`."
+                f"{asking} follows the person in a photo through the recogniser {id}, which is not installed.",
+                hint=f"Get it under File > Weights, or with `facestudio weights get {id}`."
                 if get
-                else "`facestudio weights list` says what is here, and what can be had.",
+                else "`facestudio weights list` shows what is installed and what is available.",
             )
         return self._embedder(entry)
 
@@ -180,7 +180,10 @@ class Loaded:
         """As `_space`; CheckpointMissing when there are none."""
         space = self._space(method)
         if space is None:
-            lack = f"Nothing is here that knows who {method.checkpoint.id} could draw: it listens to {method.embedder}."
+            lack = (
+                f"Nothing installed tells {method.checkpoint.id} whom to draw: it follows the recogniser "
+                f"{method.embedder}."
+            )
             raise CheckpointMissing(lack, hint="Choose the starter weights, such as --checkpoint starter-prior.")
         return space
 
@@ -217,7 +220,9 @@ class Loaded:
         judges = [embedder for embedder in self._embedders() if embedder.id not in told]
         judges = [judge for judge in judges if judge.checkpoint.own is None or reaches(judge.checkpoint, self.far)]
         if not judges:
-            lack = f"No recogniser is here that {method.checkpoint.id} does not listen to, so nobody can judge it."
+            lack = (
+                f"No recogniser is installed that can judge {method.checkpoint.id}: it is conditioned on all of them."
+            )
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
         return judges
 
@@ -244,10 +249,12 @@ class Loaded:
 
         known = {entry.id: entry for entry in self.checkpoints()}
         if not isinstance(method, Replacing):
-            raise UsageError(f"{method.id} makes nobody else of a face, so nobody can be similar.")
+            raise UsageError(
+                f"{method.id} does not replace a face by another person's, so “similar” has no meaning for it."
+            )
         if SLIDERS not in known or not known[SLIDERS].here:
             raise CheckpointMissing(
-                f"{SLIDERS} is not here, which tells who is similar.", hint="Install Face Studio again."
+                f"{SLIDERS}, which tells who is similar, is not installed.", hint="Install Face Studio again."
             )
         sliders: Sliders = self._keep("sliders", lambda: Sliders.load(known[SLIDERS], known))
         return Resemblance(method.people, sliders).nearest

@@ -84,8 +84,8 @@ class Offers(Loaded):
             )
         if not weights.here:
             raise CheckpointMissing(
-                f"The weights {weights.id}, by which {checkpoint_id} holds a pose, are not here.",
-                hint=f"Get them under Weights, or with `facestudio weights get {weights.id}`.",
+                f"The weights {weights.id}, with which {checkpoint_id} follows a pose, are not installed.",
+                hint=f"Get them under File > Weights, or with `facestudio weights get {weights.id}`.",
             )
 
     def _known(self) -> dict[str, Checkpoint]:

@@ -34,7 +34,9 @@ from facestudio.store import OwnCalibration, can_judge_by
 LEAST_PEOPLE = 20  # with two faces or more
 MOST_EACH, MOST_PHOTOS = 20, 4000  # of a person, and of all: more make nothing surer, and the pairs take memory
 WEAK = 0.8  # share of the pairs of one person, known again at the most frequent rate, below which it is said to be weak
-LAYOUT = "Sort photos into one folder a person, two photos or more in each, and name the folder around them."
+LAYOUT = (
+    "Sort the photos into one folder per person, at least two photos in each, and name the folder that contains these."
+)
 _ALIKE = 3  # pairs of folders that are pointed out, at most
 
 
@@ -118,9 +120,9 @@ def survey(folder: Path, progress: Progress | None = None) -> People:
         for path in progress.track(found, "Looking for photos"):
             parts = path.relative_to(folder).parts
             if os.path.isdir(path):
-                left_out.append(LeftOut(path, "A folder that must not be looked into."))
+                left_out.append(LeftOut(path, "A folder that cannot be read: no permission."))
             elif len(parts) < 2:
-                left_out.append(LeftOut(path, "It lies in no person's folder."))
+                left_out.append(LeftOut(path, "It is not in a person's folder."))
             else:
                 whose.setdefault(parts[0], []).append(path)
         progress.tally = ""

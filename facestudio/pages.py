@@ -54,7 +54,9 @@ def check_ours(target: Path, beginning: str) -> None:
     except OSError:
         return  # not there, or writing will say what is wrong
     if found and found != start:
-        raise UsageError(f"The file {target} is not a report and would be lost; choose another name for the report.")
+        raise UsageError(
+            f"The file {target} is not a report and would be overwritten; choose another name for the report."
+        )
 
 
 def write_text(target: Path, text: str) -> Path:

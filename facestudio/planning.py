@@ -39,7 +39,7 @@ class FolderPath(Path):
 def given(text: str) -> Path:
     """The path that somebody wrote; UsageError when nothing was written."""
     if not text:  # of nothing Path makes the folder one is in, which would be read, or written into, as a whole
-        raise UsageError("A name is empty, where a file or a folder is to be named.")
+        raise UsageError("A file or folder name is empty.")
     return Path(text)
 
 
@@ -59,8 +59,8 @@ def check_ending(out: Path) -> None:
         return
     if mistyped(out):
         raise UsageError(
-            f"The output {out} ends in {out.suffix}, which is none of {', '.join(SUFFIXES)}; "
-            f"if a folder is meant, write a slash at its end: {out}/"
+            f"The output {out} ends in {out.suffix}, which is none of {', '.join(SUFFIXES)}; if you mean a folder, "
+            f"end its name with a slash: {out}/"
         )
 
 
@@ -119,7 +119,7 @@ def look_through(folder: Path, progress: Progress | None = None) -> tuple[list[P
                 way = (
                     "A link that leads back to a folder around it."
                     if loop
-                    else "A link to a folder; it is not followed."
+                    else "A link to a folder; links are not followed."
                 )
                 left_out.append(LeftOut(Path(here, name), way))
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -131,7 +131,7 @@ def look_through(folder: Path, progress: Progress | None = None) -> tuple[list[P
             elif supported_suffix(path):
                 found.append(path)
             else:
-                left_out.append(LeftOut(path, "Not a photo, by its name."))
+                left_out.append(LeftOut(path, "Not a photo, judging by its name."))
     return found, left_out
 
 
@@ -161,13 +161,13 @@ def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan
     if single:
         check_ending(out)
     if is_file_name(out):
-        raise UsageError(f"The output {out} looks like one photo; name a folder for the results of several.")
+        raise UsageError(f"The output {out} looks like a single photo; for several results, name a folder.")
     items: list[Item] = []
     left_out: list[LeftOut] = []
     for path in inputs:
         if os.path.isdir(path):
             if real(out).is_relative_to(real(path)):
-                raise UsageError(f"The output folder {out} is inside of the input folder {path}.", hint=ANOTHER)
+                raise UsageError(f"The output folder {out} is inside the input folder {path}.", hint=ANOTHER)
             found, others = look_through(path)  # the folder itself when it must not be looked into
             items += [Item(photo, out / (photo.relative_to(path) if photo != path else path.name)) for photo in found]
             left_out += others
@@ -207,7 +207,7 @@ def check_place(out: Path) -> None:
         raise UsageError(words, hint=ANOTHER)
     if not os.access(place, os.W_OK | os.X_OK):
         raise UnwritableOutput(
-            f"Nothing can be written into the folder {shown(place)}: its rights do not allow it.",
+            f"Cannot write into the folder {shown(place)}: you have no permission.",
             hint=ANOTHER,
         )
 
@@ -235,9 +235,11 @@ def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = 
     and all keep their order. UsageError when the mapping would lie in the folder `out` or is something else.
     """
     if is_file_name(out):
-        raise UsageError("Numbers for names need a folder as output.")
+        raise UsageError("Numbered results need a folder as output.")
     if real(mapping).is_relative_to(real(out)):
-        raise UsageError(f"The mapping {mapping} would lie beside the numbered photos; keep it apart from {out}.")
+        raise UsageError(
+            f"The mapping {mapping} must not be inside the folder of the results, {out}; keep it somewhere else."
+        )
     if supported_suffix(mapping):
         raise UsageError(f"The mapping {mapping} looks like a photo; give it another name, such as names.csv.")
     numbers = _read_mapping(mapping)

@@ -43,7 +43,8 @@ def check_apart(report: Path, *others: object) -> None:
     for other in others:
         if isinstance(other, Path) and real(other) in map(real, (report, *tables_of(report))):
             raise UsageError(
-                f"{shown(other)} would be a file of the report as well.", hint="Choose another name for either of them."
+                f"{shown(other)} would be overwritten by a file of the report.",
+                hint="Choose another name for either of them.",
             )
 
 

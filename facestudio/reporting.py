@@ -97,7 +97,7 @@ def check_report(path: Path) -> None:
     if os.path.isfile(path):
         with path.open("rb") as file:
             if file.read(1) not in (b"", b"{"):
-                raise UsageError(f"The file {path} is not a report and would be lost; choose another name.")
+                raise UsageError(f"The file {path} is not a report and would be overwritten; choose another name.")
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:

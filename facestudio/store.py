@@ -274,7 +274,7 @@ def _take(descriptor: int, id: str) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise UsageError(
-            f"Another Face Studio is working on the weights {id} just now.", hint="Wait until it is done, or stop it."
+            f"Another Face Studio is working on the weights {id} right now.", hint="Wait until it is done, or stop it."
         ) from error
     except OSError:
         return  # a file system without locks

@@ -103,10 +103,10 @@ def walk(one: Who, other: Who, count: int, seed: int) -> tuple[Shot, ...]:
     UsageError for fewer than two, and where one of them is anybody, who is nowhere.
     """
     if count < 2:
-        raise UsageError(f"A walk has two pictures or more, not {count}.")
+        raise UsageError(f"A walk needs at least two pictures, not {count}.")
     for who in (one, other):
         if isinstance(who, Anybody):
-            raise UsageError("Somebody who was drawn freely has no place to walk from or to.")
+            raise UsageError("A walk cannot begin or end at a person who was drawn freely.")
     return tuple(Shot(seed, Between(one, other, round(step / (count - 1), 6))) for step in range(count))
 
 
@@ -137,7 +137,7 @@ def _read(value: Any, depth: int) -> Who:
                 return Drawn(seed)
             case {"anybody": True}:
                 return Anybody()
-    raise UsageError("This recipe does not say who is on the picture.")
+    raise UsageError("This recipe does not say who is in the picture.")
 
 
 def depth(who: Who) -> int:
@@ -163,6 +163,6 @@ def _check_share(share: Any, most: float, words: str) -> None:
 def _check_depth(who: Who) -> None:
     if depth(who) > DEEPEST:
         raise UsageError(
-            "This person comes from too many others, one after another.",
-            hint="Begin again with somebody who was drawn anew.",
+            "This person was derived from too many others, one after another.",
+            hint="Start again from a newly drawn person.",
         )

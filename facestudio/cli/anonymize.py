@@ -45,15 +45,15 @@ from facestudio.studio import Studio
 
 _ATTENTION = (FAILED, REVIEW)
 _PARTLY = (
-    "Blur and squares keep something of a face, which programs made for it can partly guess back; a block (--method solid) "
-    "keeps nothing."
+    "Blur and pixelation keep traces of a face, from which special programs can partly reconstruct it. A block "
+    "(--method solid) keeps nothing."
 )
 
 
 def anonymize(
     photos: Photos,
     output: Output,
-    method: Annotated[str | None, typer.Option(help="How to change faces, such as solid, blur or pixelate.")] = None,
+    method: Annotated[str | None, typer.Option(help="Anonymization method, such as solid, blur or pixelate.")] = None,
     checkpoint: Weights = None,
     faces: Faces = "all",
     box: Boxes = None,
@@ -61,50 +61,75 @@ def anonymize(
         bool,
         typer.Option(
             "--leave-others",
-            help="You know of the faces that --faces does not choose: such photos are “left as is”, and need no review.",
+            help=(
+                "Leave the faces that --faces does not choose as they are, on purpose: such photos are marked "
+                "“left as is” and need no review."
+            ),
         ),
     ] = False,
-    tries: Annotated[int, typer.Option(min=1, max=100, help="How often a face is tried before the fallback.")] = 4,
+    tries: Annotated[
+        int, typer.Option(min=1, max=100, help="How many times to try a face before the fallback hides it.")
+    ] = 4,
     fallback: Annotated[
-        str, typer.Option(metavar="solid|blur|pixelate|none", help="What hides a face that could not be verified.")
+        str,
+        typer.Option(
+            metavar="solid|blur|pixelate|none",
+            help="Method that hides a face which could not be verified as changed.",
+        ),
     ] = HIDING,
     metadata: Annotated[
         str,
         typer.Option(
             metavar="strip|technical|keep",
-            help="What of the photo's metadata is kept: nothing; how it was exposed; everything, people and places included.",
+            help=(
+                "Which of the photo's metadata the result keeps: none (strip), only the exposure settings "
+                "(technical), or all, including people and places (keep)."
+            ),
         ),
     ] = "strip",
     names: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.csv", help="Number the results, and write here, apart, which number is which photo."
+            metavar="FILE.csv",
+            help=(
+                "Name the results by number, and write which number is which photo into this file. Keep it apart "
+                "from the results."
+            ),
         ),
     ] = None,
     reset_times: Annotated[
-        bool, typer.Option("--reset-times", help="Let the files say 1980 instead of when they were written.")
+        bool, typer.Option("--reset-times", help="Set the modification time of the result files to 1980.")
     ] = False,
     consistent: Annotated[
         bool, typer.Option("--consistent", help="Give the same person the same new face in all photos.")
     ] = False,
     similar: Annotated[
-        bool, typer.Option("--similar", help="Let people become others of about the same age and gender presentation.")
+        bool,
+        typer.Option("--similar", help="Replace people by others of about the same age and gender presentation."),
     ] = False,
     key: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Keep here, apart, the secret of --consistent; made if it is not there. Who has it can do so again.",
+            help=(
+                "File for the secret of --consistent, created if it does not exist. Whoever has it can give the "
+                "same people the same new faces again, so keep it apart from the results."
+            ),
         ),
     ] = None,
     format: Annotated[
-        str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
+        str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's format.")
     ] = None,
     engine: Annotated[
-        str, typer.Option(metavar="local|ray", help="Who does it: this process, or many by Ray (facestudio[cluster]).")
+        str,
+        typer.Option(
+            metavar="local|ray",
+            help="Work in this process (local) or in many processes with Ray (needs facestudio[cluster]).",
+        ),
     ] = LOCAL,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="How many with --engine ray; else one a processor or graphics card.")
+        int | None,
+        typer.Option(min=1, help="Number of processes with --engine ray. Default: one per graphics card or processor."),
     ] = None,
     far: Far = 1e-3,
     judges: Judges = ALL,
@@ -113,12 +138,16 @@ def anonymize(
     report: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE.jsonl", help="Where the report goes, with a .csv and .html; else it lies beside OUT."
+            metavar="FILE.jsonl",
+            help=(
+                "Write the report to this file, with a .csv and an .html beside it. Default: OUT-report.jsonl "
+                "beside OUT."
+            ),
         ),
     ] = None,
     quiet: Quiet = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped or cut off.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped or interrupted.")] = False,
     **options: Any,
 ) -> int:
     """Change faces until no recogniser knows them, and report how far each of them moved.
@@ -184,7 +213,7 @@ def anonymize(
         nonlocal waited
         if not waited:
             screen.complain(
-                f"{full} Waiting for room.", "Free some space, or stop with Ctrl-C and go on later by --resume."
+                f"{full} Waiting for room.", "Free some space, or stop with Ctrl-C and continue later with --resume."
             )
         waited = True
 
@@ -258,8 +287,8 @@ def _keep_report(report: Path, planned: Plan, output: Path) -> None:
     taken = sum(os.path.lexists(item.target) for item in planned.items)
     if taken and report.is_file():
         raise UnwritableOutput(
-            f"In {output} there are results of {count(taken, 'photo')} already, and {report} tells of them.",
-            hint="Use --resume to go on with that run, --overwrite to replace its results, or another --report.",
+            f"{output} already holds the results of {count(taken, 'photo')}, listed in {report}.",
+            hint="Use --resume to continue that run, --overwrite to replace its results, or name another --report.",
         )
 
 

@@ -28,12 +28,18 @@ COMES, OWN, STALE, NONE = "comes with it", "own people", "other weights", "no"
 
 
 def weights_calibrate(
-    checkpoint: Annotated[str, typer.Argument(metavar="ID", help="Which published recogniser (see `weights list`).")],
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="ID", help="Which published recogniser (listed by `facestudio weights list`).")
+    ],
     folder: Annotated[
         Path | None,
-        typer.Argument(metavar="FOLDER", help="Photos of people you know, one folder a person in it.", readable=False),
+        typer.Argument(
+            metavar="FOLDER", help="Folder with photos of people you know, one subfolder per person.", readable=False
+        ),
     ] = None,
-    reset: Annotated[bool, typer.Option("--reset", help="Forget the calibration; it judges no more.")] = False,
+    reset: Annotated[
+        bool, typer.Option("--reset", help="Forget the calibration; the recogniser no longer judges.")
+    ] = False,
     as_json: Json = False,
     device: Device = "auto",
     quiet: Quiet = False,
@@ -44,7 +50,7 @@ def weights_calibrate(
     that name nobody.
     """
     if reset == (folder is not None):
-        raise UsageError("Name a folder of people, or say --reset.")
+        raise UsageError("Name a folder of people, or use --reset.")
     screen = Screen(quiet)
     studio = Studio(device)
     if folder is None:
@@ -102,7 +108,8 @@ def calibrated_text(found: Calibrated) -> str:
         lines.append(f"{count(found.spared, 'photo')} not needed")
     for one, other, cosine in found.alike:
         lines.append(
-            f"Look whether {shown(one)} and {shown(other)} are one person: their faces are as alike ({cosine:.2f}) as one's."
+            f"Please check whether {shown(one)} and {shown(other)} are the same person: their faces are as alike "
+            f"({cosine:.2f}) as one person's."
         )
     lines += [f"left out: {left.path}: {left.reason}" for left in found.left_out]
     return "\n".join(lines)
@@ -122,8 +129,9 @@ def calibration_text(row: Mapping[str, Any]) -> str:
     own = row["own_calibration"]
     way = f"`facestudio weights calibrate {row['id']} FOLDER`"
     return {
-        COMES: "calibrated as it comes; it judges",
-        OWN: own and f"calibrated on {own['people']} people of yours ({own['faces']} faces, {own['date']}); it judges",
+        COMES: "comes calibrated; it judges",
+        OWN: own
+        and (f"calibrated on {own['people']} people you know ({own['faces']} faces, {own['date']}); it judges"),
         STALE: f"calibrated with other weights, so it judges nothing; {way} calibrates it again",
-        NONE: f"not calibrated, so it judges nothing; {way} calibrates it by photos of people you know",
+        NONE: f"not calibrated, so it judges nothing; {way} calibrates it with photos of people you know",
     }[row["calibrated"]]

@@ -31,12 +31,12 @@ class Cast:
         mine = {"--person": self.person, "--anybody": self.anybody, "--walk": self.walk}
         given = [name for name, value in mine.items() if value not in (None, False)]
         if len(given) > 1:
-            raise UsageError(f"{given[0]} and {given[1]} do not go together.")
+            raise UsageError(f"{given[0]} and {given[1]} cannot be used together.")
         for name, value in others.items():
             if given and value is not None:
-                raise UsageError(f"{given[0]} and {name} do not go together.")
+                raise UsageError(f"{given[0]} and {name} cannot be used together.")
         if self.vary is not None and self.person is None:
-            raise UsageError("--vary belongs to a dataset (--identities), or to one person (--person).")
+            raise UsageError("--vary works only with a dataset (--identities) or one person (--person).")
 
     def plan(self, recipe: Recipe, seed: int | None, count: int | None) -> tuple[Shot, ...]:
         """Seed and person of each picture; what `recipe` says of them holds where no flag does."""
@@ -58,11 +58,13 @@ def _reached(words: str) -> tuple[Who, int]:
         return Drawn(int(words)), 0
     if not words or not os.path.lexists(words):
         raise UsageError(
-            f'"{words}" names nobody: it is neither a seed, a whole number from 0 to {LARGEST}, nor the file of a picture.'
+            f'"{words}" names nobody: it is neither a seed, a whole number from 0 to {LARGEST}, nor a picture file.'
         )
     recipe = recipe_of(Path(words))
     if recipe.reference:
-        raise UsageError(f"{words} was drawn from a photo; only people who do not exist can be named.")
+        raise UsageError(f"{words} was drawn from a photo; only people who do not exist can be named here.")
     if recipe.person is None or isinstance(recipe.person, Anybody):
-        raise UsageError(f"{words} shows nobody in particular.", hint="Take a picture of a person who was drawn.")
+        raise UsageError(
+            f"{words} shows nobody in particular.", hint="Use a picture that shows a person who was asked for."
+        )
     return recipe.person, recipe.seed

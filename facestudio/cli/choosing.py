@@ -39,7 +39,7 @@ def chosen_checkpoint(studio: Studio, goal: str, method: str | None, checkpoint:
     known = ", ".join(f"{method_name(c)} ({c.id})" for c in offered) or "none"
     meant = (c for c in studio.checkpoints() if c.goal == goal and method in (None, method_name(c)))
     raise UsageError(
-        f"Nothing here {_DOES[goal]} with {' and '.join(asked) or 'any method'}; there is: {known}.",
+        f"Nothing here {_DOES[goal]} with {' and '.join(asked) or 'any method'}; available: {known}.",
         hint=weights.to_get(c for c in meant if checkpoint in (None, c.id)),
     )
 
@@ -79,4 +79,4 @@ def with_boxes(
 def check_boxes(boxes: Sequence[Box], photos: int) -> None:
     """UsageError when there are boxes and not one photo that they could be in."""
     if boxes and photos != 1:
-        raise UsageError(f"--box tells where a face is in one photo, and there are {photos}.")
+        raise UsageError(f"--box says where a face is in one photo, but {photos} photos were given.")

@@ -16,12 +16,12 @@ def check_people(
 ) -> None:
     """UsageError when what was asked for makes no sense; nothing is written."""
     if key is not None and not consistent:
-        raise UsageError("--key is the secret of --consistent; name both.")
+        raise UsageError("--key holds the secret of --consistent; use both together.")
     check(studio, checkpoint, output, consistent=consistent, similar=similar, key=key)
     if consistent and resume and key is None:
         raise UsageError(
-            "A run can only be gone on with --consistent by its key: without one its secret is gone.",
-            hint="Name it by --key, also in the first run.",
+            "A run with --consistent can be resumed only with its key file: without one its secret is lost.",
+            hint="Use --key FILE, in the first run as well.",
         )
 
 

@@ -118,8 +118,8 @@ def _said() -> Iterator[None]:
             os.dup2(
                 os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
             )  # or it would fail once more when Python ends
-        words = f"The results cannot be told: {(error.strerror or 'the output is closed').lower()}."
-        raise UnwritableOutput(words, hint="Let the output go elsewhere; what was finished is kept.") from error
+        words = f"The output cannot be written: {(error.strerror or 'the output is closed').lower()}."
+        raise UnwritableOutput(words, hint="Send the output somewhere else; what was finished is kept.") from error
 
 
 @contextmanager

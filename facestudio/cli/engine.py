@@ -20,9 +20,9 @@ def check_engine(engine: str, workers: int | None, boxes: Sequence[Any]) -> None
     if engine not in (LOCAL, RAY):
         raise UsageError(f"--engine takes {LOCAL} or {RAY}, not {engine}.")
     if workers is not None and engine != RAY:
-        raise UsageError("--workers says how many there are with --engine ray; this process is one.")
+        raise UsageError("--workers works only with --engine ray; without it there is a single process.")
     if boxes and engine == RAY:
-        raise UsageError("--box is of a single photo, which needs no --engine ray.")
+        raise UsageError("--box works with a single photo, which needs no --engine ray.")
 
 
 def many(

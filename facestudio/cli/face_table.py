@@ -14,7 +14,7 @@ from facestudio.faces.panel import UNJUDGED
 from facestudio.results import FaceResult
 
 WIDTH = 400  # letters; more than any table has, so that no cell is cut where the output is no terminal
-NOBODY = "Whether anybody is still the same person cannot be judged: no face is clear enough. Compare before and after yourself."
+NOBODY = "No face is clear enough to judge whether it is still the same person. Compare before and after yourself."
 _LISTED = 12  # numbers of faces in one sentence
 
 

@@ -119,5 +119,5 @@ def parse_box(text: str) -> tuple[float, float, float, float]:
             f'--box takes left, top, right and bottom in pixels, such as "120,80,180,160", not "{text}".'
         ) from None
     if not all(map(math.isfinite, (left, top, right, bottom))) or left >= right or top >= bottom:
-        raise UsageError(f'--box takes left, top, right and bottom, such as "120,80,180,160"; "{text}" is no box.')
+        raise UsageError(f'--box takes left, top, right and bottom, such as "120,80,180,160"; "{text}" is not a box.')
     return left, top, right, bottom

@@ -44,106 +44,143 @@ def generate(
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", metavar="OUT", help="Folder for the pictures (or a file, for one).", parser=as_written
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Folder to write the pictures into (for a single picture, a file name works too).",
+            parser=as_written,
         ),
     ],
     count: Annotated[
-        int | None, typer.Option(min=1, max=MOST, help="How many pictures. Default: 8.", show_default=False)
+        int | None, typer.Option(min=1, max=MOST, help="Number of pictures. Default: 8.", show_default=False)
     ] = None,
     source: Annotated[
         Path | None,
-        typer.Option("--from", metavar="PHOTO", help="Draw the person in this photo; without it, people of nowhere."),
+        typer.Option(
+            "--from",
+            metavar="PHOTO",
+            help="Draw the person in this photo. Without it, people who do not exist are drawn.",
+        ),
     ] = None,
-    face: Annotated[int, typer.Option(min=0, help="Which face of the photo; 0 is the largest.")] = 0,
+    face: Annotated[
+        int, typer.Option(min=0, help="Which face of the --from photo to draw, numbered from 0 (the largest).")
+    ] = 0,
     pose_picture: Annotated[
         Path | None,
         typer.Option(
             metavar="PICTURE",
-            help="Hold the pose of the head in this picture, which shows its surface in colours (a normal map, as EMOCA draws "
-            "it). For arc2face with the weights arc2face-controlnet.",
+            help="Keep the head pose of this normal map (a picture of the head's surface in colours, as EMOCA "
+            "renders it). For arc2face with the weights arc2face-controlnet.",
         ),
     ] = None,
     identities: Annotated[
         int | None,
-        typer.Option(min=1, max=MOST_PEOPLE, help="Make a dataset of so many people who do not exist, a folder each."),
+        typer.Option(
+            min=1, max=MOST_PEOPLE, help="Make a dataset of this many people who do not exist, one folder per person."
+        ),
     ] = None,
     per_identity: Annotated[
-        int | None, typer.Option(min=1, max=MOST_PICTURES, help=f"Pictures of each of them. Default: {PER_IDENTITY}.")
+        int | None,
+        typer.Option(min=1, max=MOST_PICTURES, help=f"Pictures per person of the dataset. Default: {PER_IDENTITY}."),
     ] = None,
     person: Annotated[
         str | None,
         typer.Option(
-            metavar="SEED|PICTURE", help="All pictures show this person who does not exist, or the one in a picture."
+            metavar="SEED|PICTURE",
+            help=(
+                "Show the same person who does not exist in all pictures: the person of this seed, or the one in a "
+                "picture made here."
+            ),
         ),
     ] = None,
     anybody: Annotated[
         bool,
         typer.Option(
-            "--anybody", help="Tell the method nobody: whoever comes, whom nothing keeps apart from its training."
+            "--anybody",
+            help=(
+                "Ask for nobody in particular. Nothing then keeps the faces from resembling people in the training "
+                "data."
+            ),
         ),
     ] = False,
     walk: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="A B", help="Go from one such person to another, in --count steps; seeds or pictures."),
+        typer.Option(
+            metavar="A B",
+            help="Draw the way from one such person (a seed or a picture) to another, in --count pictures.",
+        ),
     ] = None,
     again: Annotated[
         Path | None,
         typer.Option(
-            "--recipe", metavar="PICTURE", help="Take method, options, seed and person from this made picture."
+            "--recipe",
+            metavar="PICTURE",
+            help="Take the method, options, seed and person from the recipe in this picture, which Face Studio made.",
         ),
     ] = None,
     vary: Annotated[
         float | None,
-        typer.Option(min=0.0, max=WIDEST, help="How much a person varies between pictures. Default: 0."),
+        typer.Option(min=0.0, max=WIDEST, help="How much a person's looks vary between pictures. Default: 0."),
     ] = None,
     slider: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME=VALUE",
-            help="Change the face in one thing, from -1 to 1, such as age=0.6 or yaw=-0.4. May be repeated. "
-            f"There are: {', '.join(one.id for one in CATALOGUE)}.",
+            help="Change one thing about the face, from -1 to 1, such as age=0.6 or yaw=-0.4. May be repeated. "
+            f"Sliders: {', '.join(one.id for one in CATALOGUE)}.",
         ),
     ] = None,
     tries: Annotated[
         int | None,
-        typer.Option(min=1, max=100, help="How often a picture is drawn until it shows its person. Default: 3."),
+        typer.Option(
+            min=1,
+            max=100,
+            help="How many times to draw a picture of a dataset at most, until it shows its person. Default: 3.",
+        ),
     ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
-            metavar="I/N", help="Draw only this part of the people, such as 3/8, as other machines do theirs."
+            metavar="I/N",
+            help="Draw only this part of the dataset's people, such as 3/8, while other machines draw the other parts.",
         ),
     ] = None,
     apart: Annotated[
         bool | None,
         typer.Option(
             "--apart/--no-apart",
-            help="Draw somebody else instead of a person whose pictures look too like those of others in a dataset. Default: "
-            "--apart, and a dataset goes on as it was begun.",
+            help="Replace a person whose pictures look too much like another person's in the dataset. Default: "
+            "--apart; a resumed dataset keeps its own setting.",
             show_default=False,
         ),
     ] = None,
-    method: Annotated[str | None, typer.Option(help="How to draw, such as arc2face.")] = None,
+    method: Annotated[str | None, typer.Option(help="Drawing method, such as arc2face.")] = None,
     checkpoint: Weights = None,
-    format: Annotated[str, typer.Option(help="Write this format (png, jpg, webp ...).")] = "png",
+    format: Annotated[str, typer.Option(help="File format of the pictures (png, jpg, webp ...).")] = "png",
     far: Far = 1e-3,
     judges: Judges = ALL,
     seed: Annotated[
         int | None,
         typer.Option(
-            min=0, max=LARGEST, help="Of the first picture; each has the next one. Default: 0.", show_default=False
+            min=0,
+            max=LARGEST,
+            help="Seed of the first picture; each further picture takes the next number. Default: 0.",
+            show_default=False,
         ),
     ] = None,
     extras: Annotated[
         bool,
-        typer.Option("--extras", help="Beside each picture its embeddings (.npz) and its recipe (.json)."),
+        typer.Option(
+            "--extras", help="Also write the embeddings (.npz) and the recipe (.json) of each picture beside it."
+        ),
     ] = False,
     device: Device = "auto",
     report: Report = None,
     quiet: Quiet = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace pictures that exist.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing pictures.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a dataset: keep the people who are there, draw the others.")
+        bool,
+        typer.Option("--resume", help="Continue a dataset: keep the people who are complete and draw the others."),
     ] = False,
     **options: Any,
 ) -> int:
@@ -174,7 +211,7 @@ def generate(
         return populate(screen, studio, output, moving, asked, format, overwrite, single)
     asked.check_none()
     if face and source is None:
-        raise UsageError("--face says which face of a photo is drawn; name the photo by --from.")
+        raise UsageError("--face says which face of a photo to draw; name the photo with --from.")
     cast.check({"--from": source, "--recipe": again})
     if before is not None:
         recipe = replace(before, checkpoint=entry.id, method=recipe.method, options=recipe.options)
@@ -205,7 +242,7 @@ def generate(
         studio.prepare(entry.id, listening=source is not None)
         who = None if source is None else _face_of(studio, source, face, progress)
         if who is not None and recipe.reference not in ("", who[0].content_hash):
-            raise UsageError(f"{again} was drawn from another photo than {source}.")
+            raise UsageError(f"{again} was drawn from a different photo than {source}.")
         _make(targets[0].parent)
         told = plan if source is None else None
         gallery = studio.generate(recipe, count, who, progress, done, plan=told, pose=pose)
@@ -222,7 +259,11 @@ def _checkpoint_of(before: Recipe | None, method: str | None) -> str | None:
 def _check_source(before: Recipe, again: Path | None, source: Path | None) -> None:
     """UsageError when a picture is to be made again that was drawn from a photo, and the photo is not named, or needless."""
     if bool(before.reference) != (source is not None):
-        words = "was drawn from a photo; name it by --from" if before.reference else "was not drawn from a photo"
+        words = (
+            "was drawn from a photo; name that photo with --from"
+            if before.reference
+            else "was not drawn from a photo; leave out --from"
+        )
         raise UsageError(f"{again} {words}.")
 
 
@@ -233,11 +274,11 @@ def _pose_of(
     wanted = "" if before is None else before.pose
     if picture is None:
         if wanted:
-            raise UsageError(f"{again} holds the pose of a picture; name it by --pose-picture.")
+            raise UsageError(f"{again} was drawn with a pose picture; name that picture with --pose-picture.")
         return None
     pose = studio.open_pose(picture, checkpoint_id)
     if wanted not in ("", pose.content_hash):
-        raise UsageError(f"{again} holds the pose of another picture than {picture}.")
+        raise UsageError(f"{again} was drawn with a different pose picture than {picture}.")
     return pose
 
 
@@ -256,7 +297,7 @@ def _targets(
         raise UsageError(f"The format {format} is not known; choose one of {', '.join(s[1:] for s in SUFFIXES)}.")
     if is_file_name(output):
         if len(plan) > 1:
-            raise UsageError(f"The output {output} looks like one picture; name a folder for several.")
+            raise UsageError(f"The output {output} looks like a single picture; for several, name a folder.")
         check_place(output)
         targets = [output]
     else:
@@ -266,7 +307,7 @@ def _targets(
         targets = [output / f"{stem(replace(recipe, seed=one.seed, person=one.who))}{suffix}" for one in plan]
     for target in [*targets, *(other for one in targets if extras for other in beside(one))]:
         if any(same_file(target, one) for one in used):
-            raise UsageError(f"{target} is the photo that is drawn from; choose another output.")
+            raise UsageError(f"{target} is one of the inputs; choose another output.")
         if os.path.lexists(target) and not overwrite:
             raise UnwritableOutput(
                 f"{target} exists already.", hint="Use --overwrite to replace it, or another --seed."
@@ -282,7 +323,7 @@ def _face_of(studio: Studio, source: Path, index: int, progress: Progress) -> tu
         raise NoFaceFound(f"No face was found in {source.name}.", hint="Use a photo with a larger, upright face.")
     if index >= len(faces):
         found = reports.count(len(faces), "face")
-        raise UsageError(f"There is no face {index} in {source.name}: it shows {found}, counted from 0.")
+        raise UsageError(f"There is no face {index} in {source.name}: it shows {found}, numbered from 0.")
     return photo, faces[index]
 
 

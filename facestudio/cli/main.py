@@ -73,23 +73,33 @@ _ClickException: Any = typer.BadParameter.__mro__[2]  # Typer brings its own cop
 def restore(
     photos: Photos,
     output: Output,
-    method: Annotated[str | None, typer.Option(help="How to restore, such as quick.")] = None,
+    method: Annotated[str | None, typer.Option(help="Restoration method, such as quick.")] = None,
     checkpoint: Weights = None,
     faces: Faces = "all",
     box: Boxes = None,
-    aligned: Annotated[bool, typer.Option("--aligned", help="The photos are FFHQ-framed crops already.")] = False,
+    aligned: Annotated[
+        bool,
+        typer.Option("--aligned", help="The photos are already face crops, framed as in FFHQ; no face is looked for."),
+    ] = False,
     reference: Annotated[
         Path | None,
         typer.Option(
             metavar="PHOTO",
-            help="A clean picture of the same person, whose largest face tells difface who it is; for one face a photo.",
+            help=(
+                "A clear photo of the same person; its largest face tells the method difface who it is restoring. "
+                "Works with one chosen face per photo."
+            ),
             readable=False,
         ),
     ] = None,
     salvage: Salvage = False,
     turn: Turn = None,
     upscale: Annotated[
-        int, typer.Option(metavar="1|2|4", help="Enlarge the photo that many times; beside the faces plainly.")
+        int,
+        typer.Option(
+            metavar="1|2|4",
+            help="Enlarge the photo this many times. Faces are restored at the new size; the rest is only resampled.",
+        ),
     ] = 1,
     scratches: Scratches = OFF,
     scratch_mask: ScratchMask = None,
@@ -97,11 +107,15 @@ def restore(
     photo_grain: Annotated[
         str,
         typer.Option(
-            metavar="match|off", help="Lay grain like the photo's over faces that came back smoother, or leave it off."
+            metavar="match|off",
+            help=(
+                "Add film or sensor grain like the photo's to faces that were restored too smooth (match), or add "
+                "none (off)."
+            ),
         ),
     ] = LEFT_OFF,
     format: Annotated[
-        str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's.")
+        str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's format.")
     ] = None,
     metadata: Annotated[str, typer.Option(metavar="keep|technical|strip", help=METADATA)] = KEEP,
     far: Far = 1e-3,
@@ -110,9 +124,10 @@ def restore(
     device: Device = "auto",
     report: Report = None,
     quiet: Quiet = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Remember what is done, and go on where such a run was stopped or cut off.")
+        bool,
+        typer.Option("--resume", help="Keep a journal of what is done, and continue an interrupted run that kept one."),
     ] = False,
     **options: Any,
 ) -> int:
@@ -149,6 +164,8 @@ def restore(
     turns: dict[Path | None, str] = {}  # what was said of turning each photo
 
     def work(photo: Photo, progress: Progress) -> Result:
+        by_hand = masks.of(photo.path)
+        wanted = recipe if by_hand is None else replace(recipe, scratches="")
         photo, turns[photo.path] = turned(studio, photo, quarter, progress)
         found: tuple[Face, ...] = ()
         if not aligned:
@@ -164,8 +181,6 @@ def restore(
         masks.save(result, overwrite)
         return result
 
-        by_hand = masks.of(photo.path)
-        wanted = recipe if by_hand is None else replace(recipe, scratches="")
     def done(outcome: batch.Outcome) -> None:
         if outcome.output is not None and outcome.earlier is None:
             screen.say(reports.outcome_text(outcome, metadata))
@@ -285,7 +300,7 @@ def _say_version(wanted: bool) -> None:
 
 def about(
     version: Annotated[
-        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Say which version this is.")
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
     """Restore faces in photos, and measure how much of the person is left."""

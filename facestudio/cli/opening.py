@@ -17,8 +17,8 @@ Salvage = Annotated[
     bool,
     typer.Option(
         "--salvage",
-        help="Take what can be read of damaged JPEG, PNG and TIFF files. The rest stays as it is; faces that reach into it are "
-        "incomplete.",
+        help="Read as much as possible of damaged JPEG, PNG and TIFF files. The unreadable part is left untouched, "
+        "and faces that reach into it are incomplete.",
     ),
 ]
 
@@ -29,7 +29,7 @@ def opened(studio: Studio, path: Path, salvage: bool, progress: Progress | None 
     try:
         return studio.open(path, salvage=salvage, reading=None if progress is None else lambda share: progress.check())
     except DamagedPhoto as error:
-        hint = f"{error.hint.removesuffix('.')}, or take what can be read of it by --salvage."
+        hint = f"{error.hint.removesuffix('.')}, or use --salvage to read as much of it as possible."
         raise DamagedPhoto(str(error), hint=hint) from error
 
 

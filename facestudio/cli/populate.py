@@ -42,7 +42,7 @@ class Asked:
             *(("--shard", self.shard), ("--resume", self.resume or None), ("--apart", self.apart)),
         ):
             if value is not None:
-                raise UsageError(f"{name} belongs to a dataset; say how many people by --identities.")
+                raise UsageError(f"{name} works only with a dataset; use --identities to say how many people.")
 
     def order(self, seed: int, output: Path) -> Order:
         """What is asked for; UsageError when a number makes no sense. People are kept apart as the dataset in `output` was begun
@@ -67,7 +67,7 @@ def populate(
     """Make the dataset; `others` are flags of single pictures, by name, which must not have been given."""
     for name, value in others.items():
         if value:
-            raise UsageError(f"{name} is for single pictures and does not go with --identities.")
+            raise UsageError(f"{name} is for single pictures and cannot be used with --identities.")
     order = asked.order(recipe.seed, output)
     shard = Shard() if asked.shard is None else Shard.parse(asked.shard)
     suffix = f".{format.lower().lstrip('.')}"
@@ -91,8 +91,10 @@ def _text(output: Path, record: PersonRecord) -> str:
     marked = sum(bool(picture.note) for picture in record.pictures)
     words = f"{output / record.name}: {count(len(record.pictures), 'picture')} in {record.seconds:.1f} s"
     words += f", {marked} marked" if marked else ""
-    words += f", after {count(len(record.given_up), 'other')} who looked too like others" if record.given_up else ""
-    return words + (f", and looks too like {folder_name(record.too_like.number)}" if record.too_like else "")
+    words += (
+        f", after {count(len(record.given_up), 'other')} who looked too much like others" if record.given_up else ""
+    )
+    return words + (f", and looks too much like {folder_name(record.too_like.number)}" if record.too_like else "")
 
 
 def _summary(output: Path, drawn: Drawn, measured: Measured) -> str:
@@ -106,7 +108,7 @@ def _summary(output: Path, drawn: Drawn, measured: Measured) -> str:
     if words := telling.alike(measured):
         lines.append(words)
     lines += [
-        f"{seconds:.0f} s for a thousand pictures on {device}" for device, seconds in per_thousand(measured).items()
+        f"{seconds:.0f} s per thousand pictures on {device}" for device, seconds in per_thousand(measured).items()
     ]
     lines.append("Report: " + ", ".join(str(output / name) for name in (PAGE, PEOPLE, PICTURES, EMBEDDINGS)))
     return "\n".join(lines)

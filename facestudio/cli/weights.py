@@ -23,7 +23,7 @@ from facestudio.errors import CheckpointMissing, UsageError
 from facestudio.methods.base import method_name
 from facestudio.studio import Studio
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="Which weights (see `weights list`).")]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Which weights (listed by `facestudio weights list`).")]
 
 
 def weights_list(as_json: Json = False) -> int:
@@ -36,10 +36,10 @@ def weights_list(as_json: Json = False) -> int:
         method = f", method {row['method']}" if row["method"] else ""
         size = f"{'about ' if row['state'] == 'missing' else ''}{store.in_words(row['bytes'])}"
         if not row["bytes"]:
-            size = "made of others: " + ", ".join(row["uses"]) if row["uses"] else "needs no weights"
+            size = "built from other weights: " + ", ".join(row["uses"]) if row["uses"] else "needs no weights"
         state = row["state"] if row["state"] == "present" else row["state"].upper()
         if row["published"] and row["state"] == "missing":
-            state = "not here, get it if you want it"
+            state = "not installed (optional)"
         screen.say(f"{row['id']}: {row['title']} ({row['purpose']}{method}; {size}; {state})")
         screen.say(f"  licence: {row['licence']}" + (f"; from {row['source']}" if row["published"] else ""))
         if row["calibrated"] is not None and row["here"]:
@@ -71,7 +71,7 @@ def record(entry: Checkpoint) -> dict[str, Any]:
 def weights_get(
     checkpoint: Id,
     accept: Annotated[
-        bool, typer.Option("--accept-licence", help="Accept the licence without being asked, for scripts.")
+        bool, typer.Option("--accept-licence", help="Accept the licence without being asked (for scripts).")
     ] = False,
     quiet: Quiet = False,
 ) -> int:
@@ -99,9 +99,15 @@ def weights_import(
             metavar="FILE|FOLDER...", help="The published files, or folders that hold them.", readable=False
         ),
     ],
-    part: Annotated[str | None, typer.Option(help="Which part a file with another name is.")] = None,
+    part: Annotated[
+        str | None, typer.Option(help="Which part of the weights the file is, when its name does not tell.")
+    ] = None,
     any_hash: Annotated[
-        bool, typer.Option("--any-hash", help="Take a file that is not the very one that was published, if it fits.")
+        bool,
+        typer.Option(
+            "--any-hash",
+            help="Accept a file whose SHA-256 differs from the published file's, if it fits the network.",
+        ),
     ] = False,
     quiet: Quiet = False,
 ) -> int:
@@ -116,7 +122,7 @@ def weights_import(
 
 def weights_verify(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID...]", help="Which weights; all that are here.")
+        list[str] | None, typer.Argument(metavar="[ID...]", help="Which weights. Default: all that are installed.")
     ] = None,
     as_json: Json = False,
 ) -> int:
@@ -139,7 +145,7 @@ def weights_remove(checkpoint: Id, quiet: Quiet = False) -> int:
     screen = Screen(quiet)
     entry = checkpoints.checkpoint(checkpoint)
     if entry.published and not store.size(entry.id):
-        raise CheckpointMissing(f"{entry.id} is not here, so there is nothing to remove.")
+        raise CheckpointMissing(f"{entry.id} is not installed, so there is nothing to remove.")
     freed = importing.remove(entry)
     screen.say(f"{entry.id} was removed; {store.in_words(freed)} are free again.")
     return 0
@@ -163,12 +169,12 @@ def weights_export(
 def to_get(entries: Iterable[Checkpoint]) -> str:
     """A hint that names those of `entries` that are not here but could be; "" when there are none."""
     absent = [f"facestudio weights get {entry.id}" for entry in entries if entry.published and not entry.here]
-    return f"It can be had with `{'` or `'.join(absent)}`." if absent else ""
+    return f"Get it with `{'` or `'.join(absent)}`." if absent else ""
 
 
 def commands() -> typer.Typer:
     """The group of commands under `weights`."""
-    group = typer.Typer(rich_markup_mode=None, help="The checkpoints: starter and published ones.")
+    group = typer.Typer(rich_markup_mode=None, help="List, download, import, verify and remove weights.")
     group.command("list")(weights_list)
     group.command("get")(weights_get)
     group.command("import")(weights_import)
@@ -190,7 +196,7 @@ def _accept_licence(entry: Checkpoint, accept: bool, screen: Screen) -> None:
     if not accept:
         raise UsageError(
             f"The licence of {entry.title} was not accepted, so nothing was downloaded.",
-            hint=f"It is: {entry.licence}. Say --accept-licence if you accept it.",
+            hint=f"It is: {entry.licence}. Use --accept-licence if you accept it.",
         )
     store.accept(entry.id, entry.licence)
 

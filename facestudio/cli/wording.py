@@ -39,7 +39,7 @@ def hint_for(arguments: Sequence[str]) -> str:
     if any(text == "-o" or text.startswith("--") for text in arguments[walk + 1 : walk + 3]):
         return "--walk takes two people, such as --walk 3 7."
     if any(text.startswith("-") and os.path.lexists(text) for text in arguments):
-        return "Write ./ before the name of a file that begins with a dash."
+        return "Write ./ in front of a file name that begins with a dash."
     return ""
 
 

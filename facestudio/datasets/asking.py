@@ -30,8 +30,8 @@ def check(out: Path, order: Order, shard: Shard, suffix: str) -> None:
         raise UsageError(f"{people(order.people)} cannot be drawn in {shard.count} parts.")
     if suffix not in EXACT:
         raise UsageError(
-            f"Pictures of a dataset are judged before they are written, so the format must keep every bit: {', '.join(EXACT)}, "
-            f"not {suffix.lstrip('.')}."
+            "Pictures of a dataset are judged before they are written, so the file format must be lossless: "
+            f"{', '.join(EXACT)}, not {suffix.lstrip('.')}."
         )
     if is_file_name(out) or (os.path.lexists(out) and not os.path.isdir(out)):
         raise UsageError(f"The output {out} is a file, or looks like a picture; name a folder for a dataset.")

@@ -27,7 +27,7 @@ from facestudio.populating import Person
 from facestudio.recipe import Recipe
 
 RECORD = "person.json"
-ROOM = "Make room on the disk and go on with the dataset, or choose another folder."
+ROOM = "Free some space and continue the dataset, or choose another folder."
 _NUMBERED = re.compile(r"\d{4,}")
 _OURS = re.compile(rf"{re.escape(RECORD)}|\d{{3}}({'|'.join(map(re.escape, SUFFIXES))})")
 

@@ -27,8 +27,8 @@ svg { width: 100%; max-width: 46rem; display: block; } svg text { font: 12px sys
 .line { stroke: currentColor; stroke-width: 1; } .threshold { stroke: currentColor; stroke-dasharray: 5 4; stroke-width: 1.5; }
 """
 _RULE = (
-    "Two people are too alike when the mean cosine of their pictures reaches {:g} of a recogniser's threshold. Who was "
-    "drawn on one machine is apart from who has a smaller number there; others can only be listed."
+    "Two people are too alike when the mean cosine of their pictures reaches {:g} of a recogniser's threshold. On "
+    "one machine such a person is replaced; people drawn on different machines can only be listed."
 )
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 720, 240, 10, 34
 
@@ -94,7 +94,7 @@ def _opening(measured: Measured) -> str:
 
 def _missing(numbers: Sequence[int]) -> str:
     names = ", ".join(map(folder_name, numbers[:20])) + (" …" if len(numbers) > 20 else "")
-    return f"{len(numbers)} of the people who were asked for are not here: {names}. This report is of the others."
+    return f"{len(numbers)} of the people asked for are missing: {names}. This report covers the others."
 
 
 def _chosen(measured: Measured) -> str:
@@ -123,7 +123,7 @@ def alike(measured: Measured) -> str:
 
 def _drawn_anew(number: int) -> str:
     people = f"{number} person was" if number == 1 else f"{number} people were"
-    return f"{people} drawn anew, because those who were planned were too like others"
+    return f"{people} replaced, because those planned first were too much like others"
 
 
 def _alike(measured: Measured) -> Iterable[str]:

@@ -19,7 +19,7 @@ from facestudio.files import shown
 
 _SYSTEM = {"thumbs.db", "desktop.ini"}  # what file browsers leave, beside hidden files
 _CALLED = {"checkpoint": "weights", "far": "false accept rate", "apart_in_pictures": "lookalikes drawn anew"}
-_OTHER = "Choose another folder, or a name that is new."
+_OTHER = "Choose another folder, or a new name."
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def look_at(out: Path, settings: Mapping[str, Any]) -> Place:
         return Place(obstacle=f"{shown(out)} is a file, and a dataset needs a folder.", hint=_OTHER)
     except (OSError, ValueError) as error:
         words = getattr(error, "strerror", None) or str(error)
-        return Place(obstacle=f"The folder {shown(out)} cannot be looked into: {words}.", hint=_OTHER)
+        return Place(obstacle=f"The folder {shown(out)} cannot be read: {words}.", hint=_OTHER)
     found = _records(out)
     if names and not found:
         return Place(obstacle=_foreign(out, names), hint=_OTHER)
@@ -63,8 +63,8 @@ def look_at(out: Path, settings: Mapping[str, Any]) -> Place:
     asked = max(int(record.made.get("people", 0)) for record in found)
     differs = _differences(settings, found[0].settings)
     if not place.obstacle and differs:
-        words = f"The folder {shown(out)} holds a dataset that was made by other settings: {', '.join(differs)}."
-        place = Place(obstacle=words, hint="Take the settings of that dataset, or choose another folder.")
+        words = f"The folder {shown(out)} contains a dataset that was made with other settings: {', '.join(differs)}."
+        place = Place(obstacle=words, hint="Use the settings of that dataset, or choose another folder.")
     pictures = sum(len(record.pictures) for record in found)
     pace = sum(record.seconds for record in found) / max(pictures, 1)
     return replace(place, people=here, asked=max(asked, here), settings=found[0].settings, differs=differs, pace=pace)
@@ -88,7 +88,7 @@ def settings_at(out: Path) -> Mapping[str, Any] | None:
 
 def _foreign(out: Path, names: Sequence[str]) -> str:
     what = shown(names[0]) + (f" and {len(names) - 1} more" if len(names) > 1 else "")
-    return f"The folder {shown(out)} is not empty, and holds no dataset: {what}."
+    return f"The folder {shown(out)} is not empty and contains no dataset: {what}."
 
 
 def _is_the_systems(name: str) -> bool:
@@ -136,4 +136,4 @@ def _barred(folder: Path) -> Place:
         return Place(obstacle=f"{shown(folder)} is a file, so there can be no folder in it.", hint=_OTHER)
     if os.access(folder, os.W_OK | os.X_OK):
         return Place()
-    return Place(obstacle=f"Nothing can be written in {shown(folder)}: its rights do not allow it.", hint=_OTHER)
+    return Place(obstacle=f"Cannot write into {shown(folder)}: you have no permission.", hint=_OTHER)

@@ -56,7 +56,7 @@ class Shard:
         index, slash, count = text.partition("/")
         digits = index.isdecimal() and count.isdecimal() and max(len(index), len(count)) <= LONGEST
         if not slash or not digits:
-            raise UsageError(f"--shard takes a part and how many there are, such as 3/8, not {text or 'nothing'}.")
+            raise UsageError(f"--shard takes a part and the number of parts, such as 3/8, not {text or 'nothing'}.")
         return cls(int(index), int(count))
 
     def of(self, people: int) -> range:
@@ -115,7 +115,7 @@ def run(
     shard, writing, progress = shard or Shard(), writing or Writing(), progress or Progress()
     own = shard.of(order.people)
     if not own:
-        raise UsageError(f"Part {shard} of {order.people} people is empty.", hint="Make fewer parts.")
+        raise UsageError(f"Part {shard} of {order.people} people is empty.", hint="Use fewer parts.")
     settings = json.loads(json.dumps(dict(settings)))
     made = {"version": app_version(), "device": device, "shard": str(shard), "people": order.people}
     titles = {judge: ((judges or {}).get(judge, judge), of) for judge, of in painter.thresholds.items()}
@@ -209,11 +209,11 @@ def _make(out: Path) -> None:
     """Make the dataset's folder; UnwritableOutput when nothing can be written there, before anything is drawn."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        reason = "" if os.access(out, os.W_OK | os.X_OK) else "its rights do not allow it"
+        reason = "" if os.access(out, os.W_OK | os.X_OK) else "you have no permission"
     except OSError as error:
         reason = str(error.strerror)
     if reason:
-        raise UnwritableOutput(f"Nothing can be written in {out}: {reason}.", hint="Choose another folder.")
+        raise UnwritableOutput(f"Cannot write into {out}: {reason}.", hint="Choose another folder.")
 
 
 def _kept(
@@ -234,7 +234,7 @@ def _kept(
             continue
         if not writing.resume and not writing.overwrite:
             raise UnwritableOutput(
-                f"{folder} exists already.", hint="Use --resume to go on with a dataset, or --overwrite to replace it."
+                f"{folder} exists already.", hint="Use --resume to continue a dataset, or --overwrite to replace it."
             )
         check_removable(out, number)
         if not writing.resume:
@@ -266,7 +266,8 @@ def _check_settings(folder: Path, record: PersonRecord, settings: Mapping[str, A
     if record.settings != settings:
         keys = sorted(key for key in {*record.settings, *settings} if record.settings.get(key) != settings.get(key))
         raise UsageError(
-            f"{folder} was made by other settings ({', '.join(keys)}).", hint="Choose another folder for this dataset."
+            f"{folder} was made with other settings ({', '.join(keys)}).",
+            hint="Choose another folder for this dataset.",
         )
 
 
@@ -281,6 +282,9 @@ def _check_same(folder: Path, record: PersonRecord, people: Sequence[Nobody], su
     planned = np.zeros(0) if who is None else who.embedding
     if len(planned) != len(record.identity) or float(planned @ record.identity) < SAME:
         raise UsageError(
-            f"{folder} holds somebody else than this machine plans for that number, though the settings are the same.",
+            (
+                f"{folder} contains a different person than this machine plans for that number, although the "
+                "settings are the same."
+            ),
             hint="Draw the whole dataset with one version of Face Studio and of numpy.",
         )

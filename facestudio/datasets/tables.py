@@ -109,10 +109,10 @@ def look(out: Path, progress: Progress | None = None) -> Measured:
         except FaceStudioError:
             continue  # a folder of somebody else's, or damaged: it is said to be missing
     if not people:
-        raise UsageError(f"No people of a dataset are in {out}.")
+        raise UsageError(f"There are no people of a dataset in {out}.")
     strange = next((person for person in people if person.settings != people[0].settings), None)
     if strange is not None:
-        raise UsageError(f"{out} holds people of several datasets: {people[0].name} and {strange.name} differ.")
+        raise UsageError(f"{out} contains people of several datasets: {people[0].name} and {strange.name} differ.")
     seen = [(person, place) for person in people for place, picture in enumerate(person.pictures) if picture.embeddings]
     owners = [person.number for person, _ in seen]
     pairs = {}

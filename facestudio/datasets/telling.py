@@ -16,17 +16,17 @@ def made(drawn: Drawn) -> str:
     words = f"{people(drawn.made)} drawn, {drawn.kept} kept."
     were = "was" if drawn.replaced == 1 else "were"
     if drawn.replaced:
-        words += f" {people(drawn.replaced)} {were} drawn anew, because those who were planned looked too like others."
+        words += f" {people(drawn.replaced)} {were} replaced, because those planned first looked too much like others."
     if drawn.too_like:
         stay = "stays" if drawn.too_like == 1 else "stay"
-        words += f" {people(drawn.too_like)} {stay}, though too like others; the report says whom."
+        words += f" {people(drawn.too_like)} {stay}, although too much like others; the report says whom."
     return words
 
 
 def here(measured: Measured) -> str:
     """What is in the folder now, and how much of it is marked, and why something would be."""
     there = f"{people(len(measured.people))} with {_counted(measured.pictures, 'picture')} in all"
-    return f"{there}, {measured.marked or 'none'} of them marked as without a face, or as like somebody else"
+    return f"{there}, {measured.marked or 'none'} of them marked as showing no face or somebody else"
 
 
 def missing(measured: Measured) -> str:
@@ -45,8 +45,8 @@ def proof(pairs: Pairs) -> str:
     again = f"{percent(pairs.same_share)} of {_counted(same, 'pair')} of one person known again"
     mistaken = f"{percent(pairs.different_share, 3)} of {_counted(different, 'pair')} of two mistaken"
     words = (
-        again if same else "no person has two pictures to be known again by",
-        mistaken if different else "there are no two people to be mistaken for one another",
+        again if same else "no person has two pictures to compare",
+        mistaken if different else "there are no two people to compare",
     )
     return ", ".join(words)
 

@@ -70,7 +70,7 @@ def whole_face(photo: Photo, template: Template = FFHQ_512) -> Face:
     """
     height, width = photo.pixels.shape[:2]
     if height != width:
-        raise UsageError(f"An aligned crop is square; this photo has {width} x {height} pixels.")
+        raise UsageError(f"An aligned crop must be square; this photo has {width} x {height} pixels.")
     # pixel centres are at integers, so a crop's corner is at -0.5; FFHQ_256 is not quite FFHQ_512 made smaller then
     landmarks = (template.points + 0.5) * (width / template.size) - 0.5
     return Face(np.array([0, 0, width, height]), landmarks)

@@ -34,7 +34,7 @@ def threshold_at(calibration: Mapping[str, Any], far: float, embedder: str = "th
     """
     measured = _by_rate(calibration.get("thresholds"))
     if not measured:
-        raise CheckpointMismatch(f"{embedder} carries no calibrated thresholds, so its cosines mean nothing.")
+        raise CheckpointMismatch(f"{embedder} has no calibrated thresholds, so its cosines cannot be interpreted.")
     return _interpolated(measured, far)
 
 

@@ -59,11 +59,11 @@ def export(entry: Checkpoint, target: Path, overwrite: bool = False, progress: P
     form = form_of(entry)
     if form is None:
         raise UsageError(
-            f"{entry.id} cannot be exported: only detectors, landmark finders and embedders make sense by themselves.",
-            hint=f"These can be: {', '.join(id for id, other in load_manifest().items() if form_of(other))}.",
+            f"{entry.id} cannot be exported: only detectors, landmark finders and embedders work on their own.",
+            hint=f"You can export: {', '.join(id for id, other in load_manifest().items() if form_of(other))}.",
         )
     if target.suffix.lower() != SUFFIX:
-        raise UsageError(f"{shown(target)} is no name for an ONNX file.", hint=f"Let it end in {SUFFIX}.")
+        raise UsageError(f"{shown(target)} is not a name for an ONNX file.", hint=f"Use a name that ends in {SUFFIX}.")
     onnx = _packages()
 
     def write(file: Any) -> None:
@@ -150,7 +150,9 @@ def _model(entry: Checkpoint, form: Form, onnx: Any) -> Any:
                 dynamic_shapes=(axes,),
             )
     except torch.onnx.OnnxExporterError as error:
-        raise FaceStudioError(f"{entry.id} cannot be exported: its network does what ONNX cannot say.") from error
+        raise FaceStudioError(
+            f"{entry.id} cannot be exported: its network uses an operation that ONNX cannot express."
+        ) from error
     assert program is not None
     model = program.model_proto
     _strip(model)

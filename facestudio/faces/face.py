@@ -156,8 +156,14 @@ class Identity:
         length = float(np.linalg.norm(embedding))
         if not np.isfinite(length) or length == 0:
             raise FaceStudioError(
-                f"{self.embedder} says nothing of who this face is: its embedding is zero, or not all of it are numbers.",
-                hint="If it does so with every face, its file is damaged or of another network; get or import it again.",
+                (
+                    f"{self.embedder} gives no usable identity for this face: its embedding is zero or contains "
+                    "values that are not numbers."
+                ),
+                hint=(
+                    "If this happens with every face, its file is damaged or belongs to another network; download "
+                    "or import it again."
+                ),
             )
         object.__setattr__(self, "embedding", frozen_array(embedding / length, np.float32, (None,)))
 

@@ -62,7 +62,7 @@ def refuse_others(asking: Checkpoint, recipe: str, known: Mapping[str, Checkpoin
     for name, sha256 in asking.calibration.get("fitted_to", {}).items():
         if name not in known or known[name].files["weights"].sha256 != sha256:
             raise CheckpointMismatch(
-                f"{asking.id} was trained with other weights of {name} than are here.",
+                f"{asking.id} was trained with different weights of {name} than those installed here.",
                 hint=f"Train it again (`python -m facestudio.training {recipe} --export`), or install {name} again.",
             )
 

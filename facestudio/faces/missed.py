@@ -96,12 +96,12 @@ def checked_box(box: Sequence[float] | np.ndarray, width: int, height: int) -> n
     across, down = values[2:] - values[:2]
     if min(across, down) < SMALLEST:
         raise UsageError(
-            f"A box of {across:.0f} x {down:.0f} px is too small for a face; it takes {SMALLEST} px at least.",
+            f"A box of {across:.0f} x {down:.0f} px is too small for a face; it needs at least {SMALLEST} px.",
             hint=hint,
         )
     inside = np.clip(values, 0, (width, height, width, height))
     if (inside[2:] - inside[:2]).min() < SMALLEST:
-        raise UsageError(f"The box is outside of the photo, which has {width} x {height} px.", hint=hint)
+        raise UsageError(f"The box lies outside the photo, which has {width} x {height} px.", hint=hint)
     return inside
 
 

@@ -23,8 +23,8 @@ SIDES = 0.02  # of the head that looks to the left, and to the right, by more th
 TURNED = 0.3
 PLAIN = 0.2  # how near to grey, black or white the surroundings are
 _HINT = (
-    "A pose picture shows the surface of a head in colours (a normal map: bluish from the front, red to the right, green above), "
-    "square and framed as the face is to be, as EMOCA and the like draw it of a photo."
+    "A pose picture is a normal map of a head, as EMOCA and similar tools render it from a photo: square, framed "
+    "as the face is to be, bluish at the front, red to the right, green above."
 )
 
 
@@ -36,15 +36,17 @@ def normals(photo: Photo) -> np.ndarray:
     width, height = photo.size
     name = photo.path.name if photo.path else "The picture"
     if width != height:
-        raise UsageError(f"{name} is no pose picture: it is {width} x {height} px, and not square.", hint=_HINT)
+        raise UsageError(f"{name} is not a pose picture: at {width} x {height} px it is not square.", hint=_HINT)
     if width < SMALLEST:
-        raise UsageError(f"{name} is too small for a pose picture: {width} px, not {SMALLEST} or more.", hint=_HINT)
+        raise UsageError(
+            f"{name} is too small for a pose picture: it has {width} px and needs at least {SMALLEST}.", hint=_HINT
+        )
     colours: np.ndarray = photo.pixels
     if photo.alpha is not None:
         seen = photo.alpha[..., None].astype(np.float32) / 255
         colours = np.rint(seen * colours + (1 - seen) * GREY).astype(np.uint8)
     if not _of_a_head(colours):
-        raise UsageError(f"{name} is no pose picture: its colours are not those of a head's surface.", hint=_HINT)
+        raise UsageError(f"{name} is not a pose picture: its colours are not those of a normal map.", hint=_HINT)
     return colours
 
 

@@ -79,7 +79,10 @@ class IdentitySpace:
             vector = next(coming, None)
             if vector is None:
                 raise FaceStudioError(
-                    f"Only {len(found)} of {count} people could be found who are all apart from each other.",
+                    (
+                        f"Only {len(found)} of {count} people could be found who are all clearly different from "
+                        "each other."
+                    ),
                     hint="Ask for fewer people.",
                 )
             found.append(Identity(vector, self.embedder))
@@ -127,7 +130,7 @@ class IdentitySpace:
     def _known_place(self, who: Who) -> Identity:
         identity = self.of(who)
         if identity is None:
-            raise UsageError("Somebody who was drawn freely has no place from which others are reached.")
+            raise UsageError("A person who was drawn freely cannot be varied or walked from.")
         return identity
 
     def near(self, identity: Identity, amount: float, seed: int) -> Identity:
@@ -148,8 +151,8 @@ class IdentitySpace:
             if spared or not self.is_copy(found):
                 return found
         raise FaceStudioError(
-            "Every other look of this person is like somebody whom the weights were trained on.",
-            hint="Ask for less variation, or for another person.",
+            "Every other look of this person is too much like somebody the weights were trained on.",
+            hint="Ask for less variation, or choose another person.",
         )
 
     def _direction(self, random: np.random.Generator) -> np.ndarray:
@@ -190,7 +193,8 @@ class IdentitySpace:
             aside /= np.linalg.norm(aside)
             found = Identity(bound * known + (1 - bound**2) ** 0.5 * aside, self.embedder)
         raise FaceStudioError(
-            "Everybody near this place is like somebody whom the weights were trained on.", hint="Take another person."
+            "Everybody near this point is too much like somebody the weights were trained on.",
+            hint="Choose another person.",
         )
 
     @property

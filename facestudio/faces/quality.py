@@ -91,7 +91,7 @@ class Quality:
 
         network = self._watched.network
         if not isinstance(network, FaceTransformer):
-            raise CheckpointMismatch(f"{self._watched.id} is no transformer, so its attention cannot be watched.")
+            raise CheckpointMismatch(f"{self._watched.id} is not a transformer, so it has no attention to read.")
         with torch.inference_mode():
             logits = network.examine(to_tensor(np.stack(crops)).to(self._watched.device), self._blocks).logits
         return [float(value) for value in mean_attention(logits)[:, -1].cpu()]

@@ -54,14 +54,14 @@ CATALOGUE = (
     ),
     Slider("skin", "Skin tone", PERSON, "How light or dark the skin is.", "lighter", "darker"),
     Slider("hair", "Hair colour", PERSON, "How dark or light the hair is.", "darker", "lighter"),
-    Slider("beard", "Beard", PERSON, "Takes a beard away, or lets one grow.", "shaven", "bearded"),
-    Slider("glasses", "Glasses", PERSON, "Takes glasses off, or puts them on.", "without", "with"),
+    Slider("beard", "Beard", PERSON, "Removes a beard, or adds one.", "shaven", "bearded"),
+    Slider("glasses", "Glasses", PERSON, "Removes glasses, or adds them.", "without", "with"),
     Slider("yaw", "Turn", POSE, "Turns the head to the side, as seen in the picture.", "to the left", "to the right"),
-    Slider("pitch", "Nod", POSE, "Lowers or lifts the head.", "down", "up"),
-    Slider("smile", "Smile", EXPRESSION, "Makes the face more serious, or lets it smile.", "serious", "smiling"),
+    Slider("pitch", "Nod", POSE, "Lowers or raises the head.", "down", "up"),
+    Slider("smile", "Smile", EXPRESSION, "Makes the face more serious, or makes it smile.", "serious", "smiling"),
     Slider("mouth", "Mouth", EXPRESSION, "Closes or opens the mouth.", "closed", "open"),
     Slider("brightness", "Brightness", LIGHT, "How much light falls on the face.", "darker", "brighter"),
-    Slider("side", "Light from", LIGHT, "From which side of the picture the light comes.", "the left", "the right"),
+    Slider("side", "Light from", LIGHT, "Which side of the picture the light comes from.", "the left", "the right"),
 )
 
 
@@ -77,7 +77,7 @@ def check(settings: Mapping[str, float], known: Sequence[Slider], told: bool = T
     ids = [slider.id for slider in known]
     for name, value in settings.items():
         if name not in ids:
-            there = f"There are: {', '.join(ids)}." if ids else "It has none; the starter weights have some."
+            there = f"There are: {', '.join(ids)}." if ids else "It has no sliders; the starter weights have some."
             raise UsageError(f"This method has no slider called {name}.", hint=there)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise UsageError(f"The slider {name} takes a number, not {value!r}.")
@@ -85,8 +85,8 @@ def check(settings: Mapping[str, float], known: Sequence[Slider], told: bool = T
             raise UsageError(f"The slider {name} goes from {MINIMUM:g} to {MAXIMUM:g}, not to {value:g}.")
         if value and not told and known[ids.index(name)].group == PERSON:
             raise UsageError(
-                f"The slider {name} moves a person, and somebody who is drawn freely is none.",
-                hint="Draw a person of a seed, or the one in a photo.",
+                f"The slider {name} changes a chosen person, and this one is drawn freely.",
+                hint="Draw the person of a seed, or the one in a photo.",
             )
 
 

@@ -43,7 +43,7 @@ def standing(faces: Sequence[Face]) -> Standing:
     """How the photo with `faces` stands: by the median of the roll of those that are sure, when all of them agree."""
     sure = [face for face in faces if face.score >= SURE]
     if not sure:
-        lack = "no face is sure enough to say how it stands" if faces else "no face was found"
+        lack = "no face was detected reliably enough to tell which way is up" if faces else "no face was found"
         return Standing(0, f"Not turned: {lack}.")
     one = len(sure) == 1
     rolls = np.array([float(face.pose[2]) for face in sure])
@@ -52,7 +52,7 @@ def standing(faces: Sequence[Face]) -> Standing:
     apart = _wrapped(rolls - mean)
     middle = float(np.median(apart))
     if np.abs(apart - middle).max() > AGREE:
-        return Standing(0, "Not turned: the faces do not agree on how it stands.")
+        return Standing(0, "Not turned: the faces do not agree on which way is up.")
     quarter = round((mean + middle) / 90)
     if abs(float(_wrapped(mean + middle - 90 * quarter))) > NEAR:
         return Standing(

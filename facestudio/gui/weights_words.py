@@ -27,7 +27,7 @@ def state_in_sentences(row: Row, others_judge: bool) -> str:
         where = next(iter(entry.files.values())).path.parent
         return f"Here: {size} in {where}{checked}.{_calibration(row, others_judge)}"
     if not entry.published:
-        return "Face Studio is not whole. Install it again; its starter weights come with it."
+        return "The installation is incomplete. Install Face Studio again; the starter weights come with it."
     if row.state == CORRUPT:
         return "Damaged: the files are not what was imported. Download or import them again."
     lacking = importing.names(entry, missing=True)
@@ -44,8 +44,8 @@ def _calibration(row: Row, others_judge: bool) -> str:
     if not (entry.published and entry.embeds):
         return ""
     if own is None:
-        return " It judges nothing before it is calibrated, by photos of people you know."
+        return " It judges nothing until it is calibrated on photos of people you know."
     if not entry.recognises:
         return " It was calibrated with other weights, so it judges nothing. Calibrate it again."
-    judges = "so it judges" if others_judge else "but it is not asked to judge"
-    return f" Calibrated on {own.people} people of yours ({own.faces} faces, {own.date}), {judges}."
+    judges = "so it judges" if others_judge else "but judging is turned off"
+    return f" Calibrated on {own.people} people you know ({own.faces} faces, {own.date}), {judges}."

@@ -18,33 +18,33 @@ class Options:
 
     guidance: float = guidance_option(
         2.0,
-        "How strictly the person is followed (guidance): higher is more alike and less varied. Where nobody is told it has no "
-        "effect.",
+        "How strictly the pictures follow the person (guidance): higher is more alike and less varied. No effect "
+        "when no person is given.",
         needs=PERSON,
     )
     steps: int = steps_option(20, limits=LCM_LIMITS)
     sampler: str = sampler_option(
         "dpm",
         SAMPLERS,
-        "dpm (DPM-Solver++) needs few steps; ddim needs more, and is what the papers compare with; lcm (a consistency model) "
-        "needs 2 and is poorer: for drafts.",
+        "dpm (DPM-Solver++) needs few steps; ddim needs more and is what papers compare with; lcm (a consistency "
+        "model) needs only 2 but looks worse, for drafts.",
     )
     hold_pose: bool = option(
         False,
         title="Hold pose",
-        help="Keep pose and expression of the photo; without one it has no effect.",
+        help="Keep the pose and expression of the photo. No effect without a photo.",
         needs=PHOTO,
     )
     lines: float = lines_option(
         1.0,
-        "How strictly eyes, nose, mouth and outline come where they are asked for, as by sliders or a held pose: more is nearer, "
-        "and a little less alike.",
+        "How strictly eyes, nose, mouth and face outline follow the positions set by sliders or a held pose: "
+        "higher is more exact, and a little less alike.",
     )
     nearer: float = option(
         1.0,
         title="Nearer",
-        help="How far a face is led, while it is drawn, to what the recogniser knows the person by: more is more alike by every "
-        "recogniser, and too much leaves marks.",
+        help="How strongly the face is steered, while it is drawn, towards what the recogniser knows the person "
+        "by: higher is more alike, but too much leaves artefacts.",
         needs=PERSON,
         only=Only("sampler", ("dpm", "ddim")),
         minimum=0.0,
@@ -61,20 +61,23 @@ class PublishedOptions:
 
     guidance: float = guidance_option(
         3.0,
-        "How strictly the person is followed (guidance): higher is more alike and less varied. The authors take 3; lcm has none.",
+        (
+            "How strictly the pictures follow the person (guidance): higher is more alike and less varied. The "
+            "authors use 3; no effect with lcm."
+        ),
     )
-    steps: int = steps_option(25, "The authors take 25, of lcm 2 to 4.", limits=LCM_LIMITS)
+    steps: int = steps_option(25, "The authors use 25, or 2 to 4 with lcm.", limits=LCM_LIMITS)
     sampler: str = sampler_option(
         "dpm",
         SAMPLERS,
-        "dpm (DPM-Solver++) is the authors'; ddim needs more steps; lcm needs very few, is a little poorer, and wants the "
-        "weights lcm-lora-sdv1-5.",
+        "dpm (DPM-Solver++) is what the authors use; ddim needs more steps; lcm needs very few, looks a little "
+        "worse, and requires the weights lcm-lora-sdv1-5.",
     )
     pose_strength: float = option(
         1.0,
         title="Pose",
-        help="How strictly the pose and the shape of the head in a pose picture are held: 0 not at all. The authors take 1; it "
-        "wants the weights arc2face-controlnet.",
+        help="How strictly the head follows the pose and shape in the pose picture; 0 ignores it. The authors use "
+        "1. Requires the weights arc2face-controlnet.",
         needs=POSE,
         minimum=0.0,
         maximum=1.0,

@@ -38,10 +38,12 @@ _SPELLED = {
 
 # what a person chooses a method of restoring for
 _ABOUT = {
-    "quick": "A smooth face in one step; the fastest.",
-    "dfdnet": "Completes eyes, nose and mouth from a dictionary of good ones.",
-    "difface": "Draws a face in many steps; slow, and it may make things up. A reference can say who it is.",
-    "lafr": "Draws a face in one step; sharper than quick where much was lost.",
+    "quick": "Restores a smooth face in one step; the fastest method.",
+    "dfdnet": "Restores eyes, nose and mouth with the help of a dictionary of sharp ones.",
+    "difface": (
+        "Draws the face in many steps: slow, and it may invent detail. A reference photo can tell it who the person is."
+    ),
+    "lafr": "Draws the face in one step; sharper than quick on badly degraded faces.",
 }
 
 

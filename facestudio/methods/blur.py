@@ -27,7 +27,7 @@ class Options:
     radius: float = option(
         30.0,
         title="Radius",
-        help="How far the blur reaches (sigma), in hundredths of the face's width. Up to 10, recognisers often still know the "
+        help="Blur radius (sigma), in percent of the face's width. Up to 10, recognisers often still recognise the "
         "person.",
         minimum=1.0,
         maximum=WIDEST,

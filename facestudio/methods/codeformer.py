@@ -25,7 +25,10 @@ class Options(onepass.Options):
     fidelity: float = option(
         0.5,
         title="Fidelity",
-        help="How much the degraded face decides: 0 invents most and is sharpest, 1 keeps most of what is there.",
+        help=(
+            "How closely to follow the degraded face: 0 invents the most and is sharpest, 1 keeps the most of what "
+            "is there."
+        ),
         minimum=0.0,
         maximum=1.0,
         step=0.05,

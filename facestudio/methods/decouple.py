@@ -37,7 +37,10 @@ class Options:
     hold: float = option(
         0.2,
         title="Hold",
-        help="How strictly expression, light and the rest are held; with more of them more of the person stays, too.",
+        help=(
+            "How strictly expression, light and everything else but the identity are kept. Higher values also keep "
+            "more of the person."
+        ),
         minimum=0.0,
         maximum=1.0,
         step=0.05,
@@ -69,7 +72,7 @@ class Decouple(Redraw):
         parts = Parts.load(checkpoint, device)
         if parts.few_steps is None:
             raise CheckpointMissing(
-                f"{checkpoint.id} draws by a consistency model, whose weights are not here.",
+                f"{checkpoint.id} needs a consistency model, whose weights are not installed.",
                 hint="Install Face Studio again; `weights verify` says what is missing.",
             )
         return cls(checkpoint, parts, load_network(checkpoint, device), device)

@@ -43,22 +43,22 @@ class Options:
     realism: float = option(
         0.4,
         title="Realism",
-        help="How far the first guess is dissolved in noise: lower is more faithful to the photo, higher invents more detail. "
-        "The authors take 0.4 (step 400 of 1000); 0 shows the guess alone.",
+        help="How much noise is added to the first guess before it is denoised again: lower stays closer to the "
+        "photo, higher invents more detail. The authors use 0.4 (step 400 of 1000); 0 shows the first guess.",
         minimum=0.0,
         maximum=1.0,
         step=0.05,
     )
-    steps: int = steps_option(10, "The authors take 100, with ddim.")
+    steps: int = steps_option(10, "The authors use 100, with ddim.")
     sampler: str = sampler_option(
         "dpm",
         ("dpm", "ddim"),
-        "dpm (DPM-Solver++) needs few steps; ddim needs more, and is the published one.",
+        "dpm (DPM-Solver++) needs few steps; ddim needs more and is what the authors published.",
     )
     eta: float = option(
         0.5,
         title="Fresh noise",
-        help="How much new noise each step of ddim draws (eta); dpm draws none.",
+        help="How much fresh noise each ddim step adds (eta); dpm adds none.",
         minimum=0.0,
         maximum=1.0,
         step=0.05,
@@ -80,8 +80,8 @@ class LatentOptions(Options):
     hold: float = option(
         4.0,
         title="Hold",
-        help="How coarse things are, in pixels of the 256 px crop, that stay as they were first guessed: lower is more faithful "
-        "and makes up fine detail alone, 16 and more holds only the colours of large areas.",
+        help="Structures coarser than this, in pixels of the 256 px crop, stay as in the first guess. Lower is "
+        "more faithful, as only fine detail is invented; from 16 on, only the colours of large areas are kept.",
         minimum=1.0,
         maximum=32.0,
         step=0.5,
@@ -89,7 +89,7 @@ class LatentOptions(Options):
     )
     guidance: float = guidance_option(
         2.0,
-        "How strictly the person of the reference is followed (guidance); without a reference it has no effect.",
+        "How strictly the face follows the person in the reference (guidance). No effect without a reference.",
         rare=True,
     )
 

@@ -30,7 +30,7 @@ def area_option() -> Any:
     return option(
         "face",
         title="Area",
-        help="What is hidden: the face from brow to chin and ear to ear, or the whole head with its hair.",
+        help="What to hide: the face (from brow to chin and ear to ear), or the whole head including the hair.",
         choices=AREAS,
     )
 

@@ -26,8 +26,8 @@ class Options:
     blocks: int = option(
         4,
         title="Blocks",
-        help="How many squares stand side by side from ear to ear: fewer hide more. From 8 on, recognisers often still know "
-        "the person.",
+        help="Number of squares from ear to ear: fewer hide more. From 8 on, recognisers often still recognise the "
+        "person.",
         minimum=FEWEST,
         maximum=64,
         step=1,

@@ -13,7 +13,7 @@ def change_option(default: float, rare: bool = False) -> Any:
     return option(
         default,
         title="Change",
-        help="How far the face is dissolved before it is drawn anew: higher leaves less of it.",
+        help="How much noise the face gets before it is redrawn: higher leaves less of the original.",
         minimum=0.4,
         maximum=1.0,
         step=0.05,
@@ -23,7 +23,7 @@ def change_option(default: float, rare: bool = False) -> Any:
 
 def guidance_option() -> Any:
     """How strictly the new person is followed, 1 to 8."""
-    return usual.guidance_option(3.0, "How strictly the new person is followed (guidance).", rare=True)
+    return usual.guidance_option(3.0, "How strictly the new face follows the new person (guidance).", rare=True)
 
 
 def steps_option(default: int) -> Any:
@@ -33,7 +33,9 @@ def steps_option(default: int) -> Any:
 
 def lines_option() -> Any:
     """How much more strictly the features stay where they were than the prior would let them, 0 to 3."""
-    return usual.lines_option(2.0, "How strictly eyes, nose, mouth and outline stay where they were: more is nearer.")
+    return usual.lines_option(
+        2.0, "How strictly eyes, nose, mouth and face outline stay where they were: higher is more exact."
+    )
 
 
 def sampler_option(default: str) -> Any:
@@ -41,7 +43,10 @@ def sampler_option(default: str) -> Any:
     return usual.sampler_option(
         default,
         ("dpm", "lcm"),
-        "lcm (a consistency model) needs some 4 steps, each in a third of the time; dpm (DPM-Solver++) needs 8 or more.",
+        (
+            "lcm (a consistency model) needs about 4 steps, each taking a third of the time; dpm (DPM-Solver++) "
+            "needs 8 or more."
+        ),
         before="dpm",
     )
 
@@ -51,7 +56,9 @@ def takes_option(default: int) -> Any:
     return option(
         default,
         title="Takes",
-        help="Draws the face so many times, and keeps the one whose features moved least. Each takes its time.",
+        help=(
+            "Draw the face this many times and keep the one whose features moved least. The time grows with the number."
+        ),
         minimum=1,
         maximum=8,
         step=1,
@@ -65,8 +72,8 @@ def guide_option() -> Any:
     return option(
         0.0,
         title="Push away",
-        help="How hard the face is pushed away from the person before, while it is drawn, where that person shows; 0: never. "
-        "With lcm the last step is pushed, too.",
+        help="How strongly the face is pushed away from the original person while it is drawn, wherever that "
+        "person still shows; 0 turns it off.",
         minimum=0.0,
         maximum=1.0,
         step=0.05,
@@ -79,7 +86,10 @@ def hair_option() -> Any:
     return option(
         True,
         title="Keep hair",
-        help="Hair, a hat, and what is behind a face that looks aside stay where they hang into the face, told by their colour.",
+        help=(
+            "Keep hair, a hat or the background where they reach into the face area. They are told from the face "
+            "by their colour."
+        ),
         before=False,
         rare=True,
     )

@@ -16,7 +16,7 @@ def strength_option() -> Any:
     return option(
         1.0,
         title="Strength",
-        help="How much of the restored face is laid over the photo: 0 keeps the photo, 1 shows the restored face.",
+        help="How strongly the restored face covers the original: 0 shows the original, 1 only the restored face.",
         minimum=0.0,
         maximum=1.0,
         step=0.05,
@@ -28,8 +28,8 @@ def grain_option() -> Any:
     return option(
         0.7,
         title="Grain",
-        help="How much of the grain of film or sensor is smoothed away before: more is cleaner, and takes fine lines with it. "
-        "Faces without it are not touched.",
+        help="How much film or sensor grain to remove before restoring: higher values give a cleaner face but also "
+        "lose fine lines. Faces without grain are not affected.",
         minimum=0.0,
         maximum=1.0,
         step=0.05,
@@ -47,7 +47,7 @@ def steps_option(default: int, more: str = "", minimum: int = 1, limits: Sequenc
     return option(
         default,
         title="Steps",
-        help=f"Steps of denoising: fewer are quicker, more are finer. {more}".rstrip(),
+        help=f"Denoising steps: fewer are faster, more give finer results. {more}".rstrip(),
         minimum=minimum,
         maximum=250,
         step=1,

@@ -40,8 +40,9 @@ class Options:
     variety: float = option(
         0.3,
         title="Variety",
-        help="How different the pictures of one person are, and how unlike the person they may become: the deviation of what "
-        "is added to each number of the vector. The authors take 0.3 to 0.7. Without a photo it has no effect.",
+        help="How much the pictures of one person differ, and how unlike the person they may become (the standard "
+        "deviation of the noise added to the identity vector). The authors use 0.3 to 0.7. No effect without "
+        "a photo.",
         needs=PERSON,
         minimum=0.0,
         maximum=1.0,
@@ -50,8 +51,8 @@ class Options:
     refine: int = option(
         0,
         title="Refine",
-        help="Steps that move the vector until the recogniser knows in the picture whom it was meant to show (AttrOP). It needs "
-        "the recogniser's weights.",
+        help="Steps that adjust the identity vector until the recogniser finds the intended person in the picture "
+        "(AttrOP). Requires the recogniser's weights.",
         minimum=0,
         maximum=30,
         step=1,

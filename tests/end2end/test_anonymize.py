@@ -208,7 +208,7 @@ def test_numbers_for_names_and_times_that_tell_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--method", "magic"], "there is: solid (solid), blur (blur), pixelate (pixelate)"),
+        (["--method", "magic"], "available: solid (solid), blur (blur), pixelate (pixelate)"),
         (["--method", "quick"], "Nothing here changes faces"),
         (["--metadata", "some"], "--metadata takes"),
         (
@@ -220,7 +220,7 @@ def test_numbers_for_names_and_times_that_tell_nothing(tmp_path: Path) -> None:
         (["--tries", "0"], "tries"),
         (["--report", "OUT/report.jsonl"], "keep it apart"),
         (["--names", "OUT/names.csv"], "keep it apart"),
-        (["--names", "OUT-report.csv"], "out-report.csv would be a file of the report"),
+        (["--names", "OUT-report.csv"], "out-report.csv would be overwritten by a file of the report"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_nothing_is_written(

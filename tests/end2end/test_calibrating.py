@@ -177,9 +177,9 @@ def test_what_cannot_be_calibrated_is_one_sentence(
 ) -> None:
     cases: dict[tuple[Any, ...], tuple[int, str]] = {
         ("a-tiny-one", people): (1, "The weights of Tiny are not here."),
-        ("starter-embedder-a", people): (2, "Starter identity embedder A is calibrated as it comes"),
-        ("starter-embedder-a", "--reset"): (2, "Starter identity embedder A is calibrated as it comes"),
-        ("codeformer", people): (2, "CodeFormer tells nobody apart, so there is nothing to calibrate."),
+        ("starter-embedder-a", people): (2, "Starter identity embedder A comes calibrated"),
+        ("starter-embedder-a", "--reset"): (2, "Starter identity embedder A comes calibrated"),
+        ("codeformer", people): (2, "CodeFormer is not a recogniser, so there is nothing to calibrate."),
         ("a-tiny-one",): (2, "Name a folder of people, or say --reset."),
         ("a-tiny-one", people, "--reset"): (2, "Name a folder of people, or say --reset."),
     }

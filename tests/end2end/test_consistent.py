@@ -95,9 +95,12 @@ def test_one_new_person_in_all_photos_kept_by_the_key_and_nothing_of_the_old_one
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--method", "redraw", "--key", "KEY"], "--key is the secret of --consistent"),
+        (["--method", "redraw", "--key", "KEY"], "--key holds the secret of --consistent"),
         (["--method", "redraw", "--consistent", "--key", "OUT/key"], "beside the photos"),
-        (["--method", "redraw", "--consistent", "--resume"], "only be gone on with --consistent by its key"),
+        (
+            ["--method", "redraw", "--consistent", "--resume"],
+            "A run with --consistent can be resumed only with its key",
+        ),
         (["--method", "blur", "--consistent"], "makes nobody else of a face"),
         (["--method", "solid", "--similar"], "makes nobody else of a face"),
     ],

@@ -277,7 +277,7 @@ def test_a_box_adds_to_the_faces_that_are_found(
     assert run([*arguments, "--report", str(report), "--quiet"]) == 0
     assert [face["status"] for face in json.loads(report.read_text())["faces"]] == ["skipped", "restored"]
     assert run(["detect", str(degraded), "--box", "9000,20,9100,90"]) == 1
-    assert "outside of the photo" in capsys.readouterr().err
+    assert "outside the photo" in capsys.readouterr().err
 
 
 def test_weights_and_doctor_find_all_well(capsys: pytest.CaptureFixture[str]) -> None:

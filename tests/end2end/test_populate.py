@@ -77,15 +77,15 @@ def test_sliders_move_everybody_of_a_dataset(tmp_path: Path, capsys: pytest.Capt
         (["--identities", "2", "--shard", "3"], 2, "such as 3/8"),
         (["--identities", "2", "--shard", "3/2"], 2, "no part 3 of 2"),
         (["--identities", "2", "--shard", "1/3"], 2, "2 people cannot be drawn in 3 parts"),
-        (["--identities", "2", "--format", "jpg"], 2, "keep every bit"),
+        (["--identities", "2", "--format", "jpg"], 2, "lossless"),
         (["--identities", "0"], 2, "--identities"),
         (["--identities", "2", "--vary", "0.9"], 2, "--vary"),
-        (["--identities", "2", "--method", "no-such"], 2, "there is: arc2face"),
-        (["--per-identity", "4"], 2, "--per-identity belongs to a dataset"),
-        (["--shard", "1/2"], 2, "--shard belongs to a dataset"),
-        (["--resume"], 2, "--resume belongs to a dataset"),
-        (["--tries", "2"], 2, "--tries belongs to a dataset"),
-        (["--vary", "0.1"], 2, "--vary belongs to a dataset"),
+        (["--identities", "2", "--method", "no-such"], 2, "available: arc2face"),
+        (["--per-identity", "4"], 2, "--per-identity works only with a dataset"),
+        (["--shard", "1/2"], 2, "--shard works only with a dataset"),
+        (["--resume"], 2, "--resume works only with a dataset"),
+        (["--tries", "2"], 2, "--tries works only with a dataset"),
+        (["--vary", "0.1"], 2, "--vary works only with a dataset"),
     ],
 )
 def test_requests_that_make_no_sense_end_in_a_sentence(
@@ -103,7 +103,7 @@ def test_a_folder_with_other_pictures_is_no_place_for_a_dataset(
     (tmp_path / "holiday.png").write_bytes(b"mine")
     assert run(["generate", "--identities", "2", "-o", str(tmp_path), *flags]) == 2
     said = capsys.readouterr().err.replace("\n", " ")
-    assert "is not empty, and holds no dataset: holiday.png. Choose another folder" in said
+    assert "is not empty and contains no dataset: holiday.png. Choose another folder" in said
     assert os.listdir(tmp_path) == ["holiday.png"]
 
 

@@ -89,7 +89,7 @@ def test_it_is_told_a_person_once_its_recogniser_is_here(
     capsys.readouterr()
     assert draw("early.png", "--from", str(portrait)) != 0
     said = " ".join(capsys.readouterr().err.split())
-    assert f"The recogniser {EYE}, which arc2face listens to, is not here" in said
+    assert f"arc2face follows the person in a photo through the recogniser {EYE}, which is not installed" in said
     assert f"facestudio weights get {EYE}" in said
     assert not (tmp_path / "early.png").exists()
 
@@ -130,13 +130,13 @@ def test_it_holds_the_pose_of_a_picture_once_the_controlnet_is_here(
     assert wanted is not None and wanted.id == POSE and not wanted.here
     assert studio.pose_weights("starter-prior") is None and studio.pose_weights("no-such") is None
     said = draw("early.png", "--pose-picture", str(pose))
-    assert f"The weights {POSE}, by which arc2face holds a pose, are not here" in said
+    assert f"The weights {POSE}, with which arc2face follows a pose, are not installed" in said
     assert f"facestudio weights get {POSE}" in said
 
     assert told("weights", "import", POSE, str(hub)) == "", "by its folder, beside a file of the same name"
     assert run(["weights", "verify", POSE]) == 0
     said = draw("photo.png", "--pose-picture", str(portrait))
-    assert "portrait.png is no pose picture" in said and "normal map" in said
+    assert "portrait.png is not a pose picture" in said and "normal map" in said
     assert "gone.png" in draw("gone.png", "--pose-picture", str(tmp_path / "gone.png"))
     said = told("generate", "--count", "1", "--pose-picture", str(pose), "-o", str(out / "ours.png"))
     assert "cannot be shown a pose picture" in said and "These weights can: arc2face" in said
@@ -154,13 +154,13 @@ def test_it_holds_the_pose_of_a_picture_once_the_controlnet_is_here(
     assert "--pose-strength has no effect without --pose-picture" in draw("idle.png", "--pose-strength", "0.5")
 
     again = ["generate", "--recipe", str(out / "posed.png"), "-o", str(out / "again.png")]
-    assert "posed.png holds the pose of a picture; name it by --pose-picture" in told(*again)
+    assert "posed.png was drawn with a pose picture; name that picture with --pose-picture" in told(*again)
     said = told(*again, "--pose-picture", str(tmp_path / "other.png"))
-    assert "holds the pose of another picture than" in said
+    assert "was drawn with a different pose picture than" in said
     assert told(*again, "--pose-picture", str(pose)) == ""
     assert np.array_equal(np.asarray(Image.open(out / "again.png")), posed)
     said = told(*again[:-1], str(pose), "--pose-picture", str(pose), "--overwrite")
-    assert "is the photo that is drawn from" in said and np.array_equal(np.asarray(Image.open(pose)), head(turn=1))
+    assert "is one of the inputs" in said and np.array_equal(np.asarray(Image.open(pose)), head(turn=1))
 
     assert told("weights", "remove", POSE) == ""
     assert "are not here" in draw("late.png", "--pose-picture", str(pose))

@@ -225,7 +225,7 @@ def test_folders_of_masks_that_make_no_sense_are_refused(tmp_path: Path, capsys:
     hills(tmp_path / "in", "a.png", "masks/a.png")
     common = ["restore", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--scratch-mask"]
     for given, words in (
-        ([str(tmp_path / "in" / "masks")], "is inside of the input folder"),
+        ([str(tmp_path / "in" / "masks")], "is inside the input folder"),
         ([f"{tmp_path}/none/"], "There is no folder"),
         ([str(tmp_path), "--save-scratch-mask"], "--save-scratch-mask needs --scratches"),
     ):

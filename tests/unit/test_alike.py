@@ -85,5 +85,5 @@ def test_a_picture_of_a_walk_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert stem(Recipe("c", "m", seed=7)) == "face-000007"
     assert stem(Recipe("c", "m", seed=7, person=Between(Drawn(1), Drawn(2), 0.25))) == "face-000007-at-0250"
     plain = write_picture(tmp_path / "plain.png", np.zeros((8, 8, 3), np.uint8))
-    with pytest.raises(UsageError, match=r"plain\.png holds no recipe"):
+    with pytest.raises(UsageError, match=r"plain\.png contains no recipe"):
         recipe_of(plain)

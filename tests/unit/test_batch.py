@@ -111,7 +111,7 @@ def test_out_inside_of_an_input_is_refused_and_nothing_is_written(album: Path) -
     before = written(album)
     (album / "link").symlink_to(album / "summer")
     for out in (album, album / "out", album / "summer" / ".." / "out", album / "link" / "out"):
-        with pytest.raises(UsageError, match="inside of the input folder"):
+        with pytest.raises(UsageError, match="inside the input folder"):
             batch.run([album], out, work, report=album.parent / "r.jsonl")
     (album / "link").unlink()
     assert written(album) == before
@@ -177,8 +177,8 @@ def test_plans_that_make_no_sense_are_refused(album: Path, tmp_path: Path) -> No
         ([a], tmp_path / "out", "docx", "not known"),
         ([a], tmp_path / "out.jpg", "png", "contradicts"),
         ([album], tmp_path / "file", None, "is a file"),
-        ([a, a], tmp_path / "out.jpg", None, "looks like one photo"),
-        ([album], tmp_path / "out.jpg", None, "looks like one photo"),
+        ([a, a], tmp_path / "out.jpg", None, "looks like a single photo"),
+        ([album], tmp_path / "out.jpg", None, "looks like a single photo"),
     ]:
         with pytest.raises(UsageError, match=words):
             batch.plan(inputs, out, format)
@@ -204,7 +204,7 @@ def test_a_report_that_would_hit_a_photo_or_cannot_be_written_is_refused(album: 
         batch.run([album], tmp_path / "out", work, report=tmp_path / "file" / "report.jsonl")
     notes = tmp_path / "notes.txt"
     notes.write_text("not a report")
-    with pytest.raises(UsageError, match="would be lost"):
+    with pytest.raises(UsageError, match="would be overwritten"):
         batch.run([album], tmp_path / "out", work, report=notes)
     assert notes.read_text() == "not a report"
     assert not (tmp_path / "out").exists()

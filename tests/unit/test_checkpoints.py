@@ -244,7 +244,7 @@ def test_a_file_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 def test_pickles_are_never_opened(tmp_path: Path) -> None:
     path = tmp_path / "evil.safetensors"
     torch.save({"0.bias": torch.zeros(4)}, path)
-    with pytest.raises(CheckpointCorrupt, match="not a file of weights"):
+    with pytest.raises(CheckpointCorrupt, match="not a weights file"):
         load_into(network(), described(path))
 
 

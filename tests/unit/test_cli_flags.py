@@ -103,7 +103,7 @@ def test_without_a_manifest_help_still_works(tmp_path: Path, monkeypatch: pytest
         (["--box", "1,2,3"], "--box takes left"),
         (["--box", "1,2,30,40", "--aligned"], "--box cannot add"),
         (["--strength", "2"], "Strength takes 0 to 1"),
-        (["--method", "magic"], "there is: quick (net)"),
+        (["--method", "magic"], "available: quick (net)"),
         (["--format", "docx"], "docx is not known"),
         (["--seed", "-1"], "seed"),
         (["--no-such-flag"], "no-such-flag"),
@@ -124,7 +124,7 @@ def test_a_box_is_for_one_photo(weights: Path, tmp_path: Path, capsys: pytest.Ca
     photos = [str(write_picture(tmp_path / name, picture(60, 60))) for name in ("a.png", "b.png")]
     for command in (["detect"], ["restore", "-o", str(tmp_path / "out")]):
         assert run([*command, *photos, "--box", "1,2,30,40"]) == 2
-        assert "there are 2" in capsys.readouterr().err
+        assert "2 photos were given" in capsys.readouterr().err
 
 
 def test_missing_weights_are_code_1_with_the_next_move(

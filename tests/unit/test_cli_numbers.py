@@ -68,11 +68,11 @@ def test_what_is_no_whole_number_is_said_to_be_none(value: str, capsys: pytest.C
         (f"generate -o out --walk -{DIGITS} 1", '"-777'),
         (
             f"generate -o out --identities 9 --shard 3/{DIGITS}",
-            "--shard takes a part and how many there are, such as 3/8",
+            "--shard takes a part and the number of parts, such as 3/8",
         ),
         (
             f"generate -o out --identities 9 --shard {DIGITS}/8",
-            "--shard takes a part and how many there are, such as 3/8",
+            "--shard takes a part and the number of parts, such as 3/8",
         ),
         ("generate -o out --identities 9 --shard 0/8", "There is no part 0 of 8"),
         ("generate -o out --identities 9 --shard -1/8", "--shard takes a part"),

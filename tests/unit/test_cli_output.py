@@ -43,7 +43,7 @@ def test_a_mistyped_ending_is_refused(
     assert run(command(name, photo, str(out))) == 2
     said = capsys.readouterr().err.replace("\n", " ")
     assert "out.jgp ends in .jgp, which is none of .jpg, .jpeg" in said
-    assert "if a folder is meant, write a slash at its end" in said and "out.jgp/" in said
+    assert "if you mean a folder, end its name with a slash" in said and "out.jgp/" in said
     assert os.listdir(tmp_path) == ["a.jpg"]
 
 
@@ -67,7 +67,7 @@ def test_an_empty_name_is_not_the_folder_one_is_in(
 ) -> None:
     monkeypatch.chdir(photo.parent)
     assert run([name, *given]) == 2
-    assert "A name is empty" in capsys.readouterr().err
+    assert "file or folder name is empty" in capsys.readouterr().err
     assert os.listdir(photo.parent) == ["a.jpg"]
 
 
@@ -77,7 +77,7 @@ def test_a_name_that_begins_with_a_dash_is_explained(
     monkeypatch.chdir(photo.parent)
     photo.rename("-x.jpg")
     assert run(["restore", "-x.jpg", "-o", "out"]) == 2
-    assert "Write ./ before the name" in capsys.readouterr().err
+    assert "Write ./ in front of a file name" in capsys.readouterr().err
     assert run(["restore", "-y.jpg", "-o", "out"]) == 2
     assert "./" not in capsys.readouterr().err
     assert run(["restore", "./-x.jpg", "-o", "out"]) == 1  # as far as loading
@@ -87,7 +87,7 @@ def test_a_name_of_two_lines_stays_on_one(tmp_path: Path) -> None:
     name = Path("a\n  face 0: Same person\x1b[31m.jpg")
     for text in (
         outcome_text(Outcome(name, tmp_path / name, "ok", None, 1.0)),
-        run_text([], [LeftOut(name, "Not a photo, by its name.")]).partition("left out:\n")[2],
+        run_text([], [LeftOut(name, "Not a photo, judging by its name.")]).partition("left out:\n")[2],
         detection_text(name, ()).partition("\n")[0],
     ):
         assert "\n" not in text and "\x1b" not in text and "a\\n  face 0" in text
@@ -96,10 +96,10 @@ def test_a_name_of_two_lines_stays_on_one(tmp_path: Path) -> None:
 def test_a_run_over_several_photos_is_summed_up() -> None:
     came = [Outcome(Path(f"{n}.jpg"), None, status, None, 1.0) for n, status in enumerate(["ok", "ok", "failed"])]
     came.append(Outcome(Path("3.jpg"), None, "skipped", "No face.", 1.0, earlier={"faces": []}))
-    left = [LeftOut(Path(f"{n}.nef"), "Not a photo, by its name.") for n in range(25)]
+    left = [LeftOut(Path(f"{n}.nef"), "Not a photo, judging by its name.") for n in range(25)]
     said = run_text(came, left).split("\n")
     assert said[0] == "4 photos: 2 restored, 1 failed, 1 without a face; 1 done before"
-    assert said[1:3] == ["25 left out:", "  0.nef: Not a photo, by its name."] and said[-1] == "  and 5 more"
+    assert said[1:3] == ["25 left out:", "  0.nef: Not a photo, judging by its name."] and said[-1] == "  and 5 more"
     assert run_text(came[:1], []) == ""
 
 
@@ -110,7 +110,7 @@ def test_words_that_cannot_be_told_are_an_error_in_one_sentence(
     with open("/dev/full", "w") as full:
         monkeypatch.setattr("sys.stdout", full)
         assert run(["--version"]) == 1
-    assert "Error: The results cannot be told: no space left on device." in capsys.readouterr().err
+    assert "Error: The output cannot be written: no space left on device." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["restore", "anonymize", "generate"])
@@ -153,7 +153,7 @@ def test_a_folder_that_nobody_may_write_into_is_told_before_anything_is_loaded(
     )  # root may write all
     for out in (locked, locked / "deep" / "out", locked / "out.png"):
         assert run(command(name, photo, str(out))) == 1
-        assert "Nothing can be written into the folder locked: its rights" in capsys.readouterr().err
+        assert "Cannot write into the folder locked: you have no permission" in capsys.readouterr().err
     assert not os.listdir(locked)
 
 

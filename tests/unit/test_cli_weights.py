@@ -51,7 +51,7 @@ def test_the_list_says_what_a_user_must_know(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out, _ = said(capsys, "list")
-    assert "tiny: Tiny (Proves a point, method quick; about 0.2 MB; not here, get it if you want it)" in out
+    assert "tiny: Tiny (Proves a point, method quick; about 0.2 MB; not installed (optional))" in out
     assert f"  licence: {LICENCE}; from https://example.org/weights" in out
     said(capsys, "import", "tiny", str(tmp_path / "tiny.ckpt"))
     rows = {row["id"]: row for row in json.loads(said(capsys, "list", "--json")[0])}
@@ -113,12 +113,12 @@ def test_import_tells_what_is_still_missing(server: Server, tmp_path: Path, caps
 def test_errors_are_one_sentence(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.ckpt").write_bytes(b"\x80nonsense")
     cases = {
-        ("import", "tiny", str(tmp_path / "bad.ckpt")): (1, "bad.ckpt is damaged, or is no file of weights."),
+        ("import", "tiny", str(tmp_path / "bad.ckpt")): (1, "bad.ckpt is damaged, or is not a weights file."),
         ("import", "tiny", str(tmp_path / "gone.ckpt")): (1, "There is no file gone.ckpt."),
         ("import", "other", str(tmp_path / "bad.ckpt")): (1, "There are no weights called other."),
-        ("get", "shapes"): (2, "Shapes is on no server that Face Studio could fetch it from."),
+        ("get", "shapes"): (2, "Shapes is on no server that programs may download from."),
         ("get", "pair"): (1, "first.pth is not on 127.0.0.1 any more (error 404)."),
-        ("remove", "pair"): (1, "pair is not here, so there is nothing to remove."),
+        ("remove", "pair"): (1, "pair is not installed, so there is nothing to remove."),
     }
     for arguments, (code, words) in cases.items():
         out, err = said(capsys, *arguments, code=code)

@@ -293,7 +293,7 @@ def test_it_is_refused_beside_another_prior(store: Path, prior: FacePrior) -> No
     add(store, "starter-prior", other, "prior:FacePrior", TINY)
     made = method(store, lcm="starter-lcm")
     made(Wish(), [1], Options(steps=2), Progress())
-    with pytest.raises(CheckpointMismatch, match="other weights of starter-prior"):
+    with pytest.raises(CheckpointMismatch, match="different weights of starter-prior"):
         made(Wish(), [1], Options(steps=2, sampler="lcm"), Progress())
 
 

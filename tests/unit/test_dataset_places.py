@@ -55,7 +55,7 @@ def test_a_dataset_is_known_again_by_the_settings_it_was_drawn_by(studio: People
     other = replace(RECIPE, options={"steps": 4})
     place = studio.dataset_at(made, other, Order(2, 3, seed=6))
     assert place.differs == ("steps", "seed", "pictures") and place.people == 2
-    assert "made by other settings: steps, seed, pictures." in place.obstacle
+    assert "made with other settings: steps, seed, pictures." in place.obstacle
     with pytest.raises(UsageError, match="other settings"):
         studio.populate(made, other, Order(2, 3, seed=6), writing=Writing(resume=True))
     assert studio.dataset_at(made, RECIPE, ORDER, ".webp").differs == ("format",)
@@ -87,9 +87,9 @@ def test_other_things_are_named_and_left(studio: Peopled, tmp_path: Path) -> Non
     write_picture(tmp_path / "album" / "holiday.png", picture(20, 20))
     (tmp_path / "album" / "0001").mkdir()
     place = studio.dataset_at(tmp_path / "album", RECIPE, ORDER)
-    assert place.obstacle == "The folder album is not empty, and holds no dataset: 0001 and 1 more." and place.hint
+    assert place.obstacle == "The folder album is not empty and contains no dataset: 0001 and 1 more." and place.hint
     for resume in (False, True):
-        with pytest.raises(UsageError, match="holds no dataset: 0001 and 1 more"):
+        with pytest.raises(UsageError, match="contains no dataset: 0001 and 1 more"):
             studio.populate(tmp_path / "album", RECIPE, ORDER, writing=Writing(resume=resume))
     assert sorted(os.listdir(tmp_path / "album")) == ["0001", "holiday.png"]
     inside = tmp_path / "album" / "holiday.png"
@@ -101,7 +101,7 @@ def test_other_things_are_named_and_left(studio: Peopled, tmp_path: Path) -> Non
 def test_a_folder_without_rights_says_so(studio: Peopled, tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir(0o500)
     for out in (tmp_path / "locked", tmp_path / "locked" / "out"):
-        assert "Nothing can be written in locked" in studio.dataset_at(out, RECIPE, ORDER).obstacle
+        assert "Cannot write into locked" in studio.dataset_at(out, RECIPE, ORDER).obstacle
 
 
 def test_rights_are_asked_of_the_folder_that_is_there(
@@ -114,14 +114,14 @@ def test_rights_are_asked_of_the_folder_that_is_there(
         return False
 
     monkeypatch.setattr(os, "access", refuses)
-    assert "its rights do not allow it" in look_at(tmp_path / "a" / "b", {}).obstacle
+    assert "you have no permission" in look_at(tmp_path / "a" / "b", {}).obstacle
     assert asked == [tmp_path]
 
 
 def test_what_makes_no_sense_is_told_before_anything_is_loaded(studio: Peopled, tmp_path: Path) -> None:
     for out, suffix, words in (
         (tmp_path / "all.png", ".png", "looks like a picture"),
-        (tmp_path / "out", ".jpg", "keep every bit"),
+        (tmp_path / "out", ".jpg", "lossless"),
     ):
         with pytest.raises(UsageError, match=words):
             studio.populate(out, RECIPE, ORDER, writing=Writing(suffix))
@@ -155,24 +155,24 @@ def test_a_full_disk_keeps_who_is_there_and_says_how_to_go_on(
         patch.setattr(folder, "write_beside", full)
         with pytest.raises(DiskFull, match="No space left") as failure:
             studio.populate(out, RECIPE, ORDER)
-    assert "go on with the dataset" in failure.value.hint
+    assert "continue the dataset" in failure.value.hint
     assert [path.name for path in out.iterdir()] == ["0001"]
     drawn, measured = studio.populate(out, RECIPE, ORDER, writing=Writing(resume=True))
     assert telling.made(drawn) == "1 person drawn, 1 kept." and not telling.missing(measured)
     assert (
         telling.here(measured)
-        == "2 people with 4 pictures in all, none of them marked as without a face, or as like somebody else"
+        == "2 people with 4 pictures in all, none of them marked as showing no face or somebody else"
     )
     assert telling.proof(measured.pairs["one"]).startswith("100.0 % of 2 pairs of one person known again, ")
 
 
 def test_what_there_are_no_pairs_of_is_said(studio: Peopled, tmp_path: Path) -> None:
     _, two = studio.populate(tmp_path / "two", RECIPE, Order(2, 1, seed=5))
-    assert telling.here(two).startswith("2 people with 2 pictures in all, none of them marked as without a face")
+    assert telling.here(two).startswith("2 people with 2 pictures in all, none of them marked as showing no face")
     first, second = telling.proof(two.pairs["one"]).split(", ")
-    assert first == "no person has two pictures to be known again by" and second.endswith("% of 1 pair of two mistaken")
+    assert first == "no person has two pictures to compare" and second.endswith("% of 1 pair of two mistaken")
     _, alone = studio.populate(tmp_path / "alone", RECIPE, Order(1, 1, seed=5))
-    assert telling.proof(alone.pairs["one"]).endswith("there are no two people to be mistaken for one another")
+    assert telling.proof(alone.pairs["one"]).endswith("there are no two people to compare")
 
 
 def test_planning_many_people_can_be_stopped(studio: Peopled, tmp_path: Path) -> None:

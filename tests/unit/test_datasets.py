@@ -288,7 +288,7 @@ def test_parts_that_were_drawn_apart_are_one_dataset(identities: IdentitySpace, 
         assert did.made == len(Shard(index, 3).of(4)) and did.kept == 0
     assert look(apart[0]).missing == [2, 3, 4]
     write_report(apart[0])
-    assert "3 of the people who were asked for are not here: 0002, 0003, 0004" in (apart[0] / PAGE).read_text()
+    assert "3 of the people asked for are missing: 0002, 0003, 0004" in (apart[0] / PAGE).read_text()
     for out in apart[1:]:
         shutil.copytree(out, apart[0], dirs_exist_ok=True)
     did = drawn(apart[0], identities, texture=BLANK, writing=Writing(resume=True))
@@ -326,7 +326,7 @@ def test_other_settings_and_other_people_are_refused(identities: IdentitySpace, 
     for shard, writing in ((None, Writing(resume=True)), (Shard(1, 4), Writing(overwrite=True))):
         with pytest.raises(UsageError, match=r"other settings \(options, seed\)"):
             drawn(out, identities, settings=other, shard=shard, writing=writing)
-    with pytest.raises(UsageError, match="somebody else"):  # as if another machine had planned other people
+    with pytest.raises(UsageError, match="a different person"):  # as if another machine had planned other people
         drawn(out, identities, Order(4, 3, seed=6), writing=Writing(resume=True))
     assert files(out) == before
     did = drawn(out, identities, Order(4, 3, seed=6), settings=other, writing=Writing(overwrite=True))
@@ -352,7 +352,7 @@ def test_what_is_no_persons_is_never_lost(identities: IdentitySpace, whole: Path
     assert (out / "0002" / "000.png").is_file()
     assert [person.number for person in look(out).people] == [1, 3, 4]
     (out / PEOPLE).write_text("my own table")
-    with pytest.raises(UsageError, match="would be lost"):
+    with pytest.raises(UsageError, match="would be overwritten"):
         check_targets(out)
     check_targets(whole)
 
@@ -362,7 +362,7 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_drawn(
 ) -> None:
     (tmp_path / "file").write_text("mine")
     updates = list[Update]()
-    with pytest.raises(UnwritableOutput, match="Nothing can be written in"):
+    with pytest.raises(UnwritableOutput, match="Cannot write into"):
         drawn(tmp_path / "file" / "out", identities, progress=Progress(updates.append, every=0))
     assert "People" not in {update.stage for update in updates}
 
@@ -390,5 +390,5 @@ def test_a_record_is_read_as_it_was_written_and_nothing_else_is(whole: Path, tmp
     (outside / "person.json").write_text(json.dumps(content))
     with pytest.raises(FaceStudioError, match="elsewhere"):
         folder.read_person(tmp_path, 2)
-    with pytest.raises(UsageError, match="No people"):
+    with pytest.raises(UsageError, match="no people"):
         look(tmp_path / "empty")

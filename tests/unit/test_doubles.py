@@ -120,7 +120,7 @@ def test_tables_and_page_say_who_was_replaced_and_who_is_closest(whole: Path) ->
     assert row["looks most like"] == f"{first.other.number:04d}" and row["too alike"] == "no"
     assert float(row["mean cosine"]) == pytest.approx(first.other.cosine, abs=1e-5)
     page = (whole / PAGE).read_text()
-    assert "1 person was drawn anew" in page and "None of 10 pairs of two people look too alike" in page
+    assert "1 person was replaced" in page and "None of 10 pairs of two people look too alike" in page
     assert f"<td>{first.number:04d}</td><td>{first.other.number:04d}</td>" in page
 
 
@@ -160,7 +160,7 @@ def test_somebody_else_by_the_same_name_is_refused(whole: Path, identities: Iden
         shutil.copytree(whole, out)
         path = out / "0004" / "person.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-        with pytest.raises(UsageError, match="somebody else"):
+        with pytest.raises(UsageError, match="a different person"):
             drawn(out, identities, TWINS, writing=Writing(resume=True))
 
 
@@ -297,7 +297,7 @@ def test_the_facade_keeps_people_apart_unless_told_otherwise(tmp_path: Path) -> 
     studio, out = Peopled(looks(TWINS)), tmp_path / "out"
     made, measured = studio.populate(out, RECIPE, ORDER)
     assert made.replaced == 1 and measured.people[0].settings[SETTING] == asdict(RULE)
-    assert "1 person was drawn anew" in telling.made(made)
+    assert "1 person was replaced" in telling.made(made)
     assert telling.alike(measured).startswith("None of 10 pairs of two people look too alike; the closest are ")
     place = studio.dataset_at(out, RECIPE, replace(ORDER, apart=False))
     assert place.differs == ("lookalikes drawn anew",)
@@ -322,14 +322,14 @@ def test_the_command_says_and_goes_on_as_it_was_begun(
     asked = ["generate", "--identities", "5", "--per-identity", "2", "--seed", "5", "-o", str(tmp_path / "out")]
     assert command([*asked, *flags]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert ("1 person was drawn anew" in said) == (flags != ["--no-apart"])
+    assert ("1 person was replaced" in said) == (flags != ["--no-apart"])
     assert "pairs of two people look" in said
     assert command([*asked, "--resume"]) == 0, "as it was begun"
     other = "--apart" if flags == ["--no-apart"] else "--no-apart"
     assert command([*asked, "--resume", other]) == 2
     assert "other settings (apart_in_pictures)" in " ".join(capsys.readouterr().err.split())
     assert command(["generate", "-o", str(tmp_path / "single"), other]) == 2
-    assert f"{other.replace('--no-', '--')} belongs to a dataset" in " ".join(capsys.readouterr().err.split())
+    assert f"{other.replace('--no-', '--')} works only with a dataset" in " ".join(capsys.readouterr().err.split())
 
 
 class CommandStudio(Peopled):

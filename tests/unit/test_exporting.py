@@ -136,7 +136,7 @@ def test_an_embedder_is_known_by_its_calibration() -> None:
 def test_unknown_weights_and_wrong_names_are_said(tmp_path: Path) -> None:
     with pytest.raises(CheckpointMissing, match="no weights called nothing"):
         Studio("cpu").export("nothing", tmp_path / "a.onnx")
-    with pytest.raises(UsageError, match=r"a\.safetensors is no name"):
+    with pytest.raises(UsageError, match=r"a\.safetensors is not a name"):
         Studio("cpu").export("starter-landmarks", tmp_path / "a.safetensors")
     with pytest.raises(UnwritableOutput, match="no folder"):
         Studio("cpu").export("starter-landmarks", tmp_path / "nowhere" / "a.onnx")

@@ -70,6 +70,6 @@ def test_identities_of_two_embedders_are_not_compared() -> None:
 
 @pytest.mark.parametrize("embedding", [np.zeros(4), np.array([1.0, np.nan]), np.array([np.inf, 1.0])])
 def test_an_embedding_without_direction_is_refused(embedding: np.ndarray) -> None:
-    with pytest.raises(FaceStudioError, match="e says nothing of who this face is") as told:
+    with pytest.raises(FaceStudioError, match="e gives no usable identity for this face") as told:
         Identity(embedding, "e")
     assert "import it again" in told.value.hint

@@ -66,7 +66,7 @@ def test_the_next_call_goes_on_where_the_last_one_stopped(server: Server, tmp_pa
     with pytest.raises(DownloadFailed) as caught:
         get(server, tmp_path)
     assert str(caught.value) == "The connection to 127.0.0.1 broke off after 0.7 MB of 1.3."
-    assert "goes on where it stopped" in caught.value.hint
+    assert "continues where it stopped" in caught.value.hint
     assert left_over(tmp_path) == ["net.pth.part", "net.pth.part.json"]
     updates: list[Update] = []
     assert get(server, tmp_path, Progress(updates.append, every=0)).read_bytes() == CONTENT
@@ -94,7 +94,7 @@ def test_a_file_that_changes_its_size_while_it_comes_says_so(server: Server, tmp
 
     thread = threading.Thread(target=change)
     thread.start()
-    with pytest.raises(DownloadFailed, match=r"^net\.pth changed on 127\.0\.0\.1 while it was being fetched\.$"):
+    with pytest.raises(DownloadFailed, match=r"^net\.pth changed on 127\.0\.0\.1 while it was being downloaded\.$"):
         get(server, tmp_path)
     thread.join()
     assert left_over(tmp_path) == []
@@ -154,7 +154,7 @@ def test_a_part_of_unknown_origin_is_not_trusted(server: Server, tmp_path: Path)
 @pytest.mark.parametrize("said", [True, False])
 def test_a_file_that_is_too_large_is_refused(server: Server, tmp_path: Path, said: bool) -> None:
     server.lengths = said
-    with pytest.raises(DownloadFailed, match=r"sends 1 MB or more as net\.pth, far more than it can be"):
+    with pytest.raises(DownloadFailed, match=r"sends 1 MB or more as net\.pth, far more than expected"):
         get(server, tmp_path, most=1_000_000)
     assert left_over(tmp_path) == []
 
@@ -163,7 +163,7 @@ def test_a_file_that_is_too_large_is_refused(server: Server, tmp_path: Path, sai
     ("code", "words"),
     [
         (404, "net.pth is not on 127.0.0.1 any more (error 404)."),
-        (403, "127.0.0.1 does not give net.pth to everybody (error 403)."),
+        (403, "127.0.0.1 does not let everybody download net.pth (error 403)."),
         (400, "127.0.0.1 refuses to send net.pth (error 400)."),
         (503, "127.0.0.1 cannot send net.pth just now (error 503)."),
     ],

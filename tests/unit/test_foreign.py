@@ -75,7 +75,7 @@ def test_a_pickle_that_runs_code_runs_nothing_and_says_what_it_wanted(
     with pytest.raises(CheckpointCorrupt) as caught:
         foreign.read(path)
     assert not mark.exists()
-    assert str(caught.value) == f"evil.pth wants to run code of its own ({os.name}.system), so it was not opened."
+    assert str(caught.value) == f"evil.pth tries to run code of its own ({os.name}.system), so it was not opened."
     assert caught.value.hint
     torch.load(path, weights_only=False) if write is not write_bare else pickle.loads(path.read_bytes())
     assert mark.exists(), "the file is harmless, so this test proves nothing"
@@ -142,7 +142,7 @@ def test_half_a_file_is_damaged(tmp_path: Path, name: str) -> None:
         np.savez(path, w=big["w"].numpy())
     foreign.read(path)
     halve(path)
-    with pytest.raises(CheckpointCorrupt, match="is damaged, or is no file of weights") as caught:
+    with pytest.raises(CheckpointCorrupt, match="is damaged, or is not a weights file") as caught:
         foreign.read(path)
     assert caught.value.hint
 
@@ -172,7 +172,7 @@ def test_a_file_is_looked_at_before_it_is_opened(tmp_path: Path) -> None:
             foreign.check(tmp_path / name, 1000)
         assert str(caught.value) == words
         assert caught.value.hint
-    with pytest.raises(CheckpointMissing, match="is a folder, not a file"):
+    with pytest.raises(CheckpointMissing, match="is a folder, not a weights file"):
         foreign.check(tmp_path, 1000)
 
 
@@ -180,7 +180,7 @@ def test_a_file_that_is_far_too_large_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.pth"
     path.touch()
     os.truncate(path, 5_000_000_000)  # takes no room: it is all hole
-    with pytest.raises(CheckpointCorrupt, match=r"huge\.pth has 5000 MB, far more than these weights can have\."):
+    with pytest.raises(CheckpointCorrupt, match=r"huge\.pth has 5000 MB, far more than these weights can need\."):
         foreign.check(path, 300_000_000)
 
 

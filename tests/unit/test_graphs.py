@@ -136,7 +136,7 @@ def without_graph(made: Any) -> Any:
     return made
 
 
-DAMAGED = "net.onnx is damaged, or is no file of weights."
+DAMAGED = "net.onnx is damaged, or is not a weights file."
 
 
 @pytest.mark.parametrize(

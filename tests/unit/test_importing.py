@@ -112,7 +112,7 @@ def test_a_malicious_file_runs_nothing_and_is_one_sentence(weights: Path, tmp_pa
     torch.save({"state_dict": published.network(ESTIMATOR).state_dict(), "extra": Evil()}, tmp_path / "tiny.ckpt")
     with pytest.raises(CheckpointCorrupt) as caught:
         imported("tiny", tmp_path / "tiny.ckpt")
-    words = f"tiny.ckpt wants to run code of its own ({os.name}.system), so it was not opened."
+    words = f"tiny.ckpt tries to run code of its own ({os.name}.system), so it was not opened."
     assert (str(caught.value), bool(caught.value.hint)) == (words, True)
     assert not (tmp_path / "ran").exists()
     assert left_over("tiny") == []
@@ -180,7 +180,7 @@ def test_a_child_that_dies_is_a_damaged_file(weights: Path, tmp_path: Path, monk
     published.write_tiny(tmp_path / "tiny.ckpt")
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(
-        CheckpointCorrupt, match=r"^tiny\.ckpt is damaged: the process that read it came to a sudden end"
+        CheckpointCorrupt, match=r"^tiny\.ckpt is damaged: the process that read it crashed"
     ):
         imported("tiny", tmp_path / "tiny.ckpt")
 
@@ -233,16 +233,16 @@ class TestFiles:
         (tmp_path / "empty").mkdir()
         with pytest.raises(CheckpointMissing, match=r"^There is no file of Tiny in empty\.$") as caught:
             imported("tiny", tmp_path / "empty")
-        assert caught.value.hint == "Get tiny.ckpt from https://example.org/weights and import it."
+        assert caught.value.hint == "Download tiny.ckpt from https://example.org/weights and import it."
         with pytest.raises(CheckpointMissing, match=r"^There is no file gone\.ckpt\.$"):
             imported("tiny", tmp_path / "gone.ckpt")
 
     @pytest.mark.parametrize(
         ("change", "words"),
         [
-            (lambda held: {"state_dict": {"a": torch.ones(3)}}, "holds no weights of Tiny."),
-            (lambda held: {"state_dict": 3}, "holds no weights of Tiny."),
-            (lambda held: [held], "holds no weights of Tiny."),
+            (lambda held: {"state_dict": {"a": torch.ones(3)}}, "contains no weights of Tiny."),
+            (lambda held: {"state_dict": 3}, "contains no weights of Tiny."),
+            (lambda held: [held], "contains no weights of Tiny."),
             (lambda held: {"state_dict": dict(list(held["state_dict"].items())[1:])}, "does not fit Tiny: it lacks"),
             (
                 lambda held: {"state_dict": {**held["state_dict"], "vqvae.x": torch.ones(1)}},
@@ -250,7 +250,7 @@ class TestFiles:
             ),
             (lambda held: changed(held, lambda t: t[None]), "is 1 x"),
             (lambda held: changed(held, lambda t: t.to(torch.int64)), "torch.int64 where"),
-            (lambda held: changed(held, lambda t: t * float("nan")), "holds values that are no numbers."),
+            (lambda held: changed(held, lambda t: t * float("nan")), "contains values that are not numbers."),
             (lambda held: changed(held, lambda t: t.to_sparse()), "in a form that cannot be used"),
         ],
     )
@@ -297,7 +297,7 @@ class TestFiles:
         tables = published.tables()
         tables["tiny"]["files"]["weights"] |= {"sha256": "0" * 64, "bytes": path.stat().st_size}
         published.write_manifest(weights, tables)
-        with pytest.raises(CheckpointCorrupt, match="is not the file that was published") as caught:
+        with pytest.raises(CheckpointCorrupt, match="is not the published file") as caught:
             imported("tiny", path)
         assert "--any-hash" in caught.value.hint
         assert verify(imported("tiny", path, any_hash=True)) == "present"
@@ -305,7 +305,7 @@ class TestFiles:
         published.write_manifest(weights, tables)
         assert verify(imported("tiny", path)) == "present"
         path.write_bytes(path.read_bytes()[:-100])
-        with pytest.raises(CheckpointCorrupt, match="is not whole: it has"):
+        with pytest.raises(CheckpointCorrupt, match="is incomplete: it has"):
             imported("tiny", path)
 
     def test_the_first_import_is_pinned(self, weights: Path, tmp_path: Path) -> None:
@@ -317,7 +317,7 @@ class TestFiles:
         published.write_tiny(tmp_path / "other" / "tiny.ckpt", seed=2)
         with pytest.raises(CheckpointCorrupt, match=r"is not the file that was imported on 20\d\d-") as caught:
             imported("tiny", tmp_path / "other" / "tiny.ckpt")
-        assert "remove the weights first" in caught.value.hint
+        assert "remove the weights and import them again" in caught.value.hint
         freed = importing.remove(checkpoint("tiny"))
         assert freed > 10_000 and not store.folder("tiny").exists()
         assert verify(imported("tiny", tmp_path / "other" / "tiny.ckpt")) == "present"
@@ -398,7 +398,7 @@ class TestDownloads:
         with pytest.raises(UsageError, match="on no server") as caught:
             importing.get(checkpoint("shapes"), Progress())
         assert caught.value.hint == (
-            "Get eye_32_center.npy, nose_32_center.npy from https://example.org/weights and import them."
+            "Download eye_32_center.npy, nose_32_center.npy from https://example.org/weights and import them."
         )
 
 

@@ -583,7 +583,7 @@ def test_other_weights_than_it_was_trained_with_are_refused(store: Path, recipe:
     other = copy.deepcopy(recipe.prior)
     other.nobody.add_(1)
     add(store, "starter-prior", other, "prior:FacePrior", PRIOR)
-    with pytest.raises(CheckpointMismatch, match="trained with other weights of starter-prior"):
+    with pytest.raises(CheckpointMismatch, match="trained with different weights of starter-prior"):
         load_method(checkpoint("starter-lafr"), "cpu")
     with pytest.raises(CheckpointMismatch, match="which prior"):
         LAFR.load(replace(checkpoint("starter-lafr"), uses={}, calibration={}), "cpu")

@@ -99,8 +99,8 @@ def test_the_score_is_what_the_networks_think() -> None:
         ((10, float("nan"), 60, 60), "four finite numbers"),
         ((10, 10, float("inf"), 60), "four finite numbers"),
         ((10, 10, 60), "four finite numbers"),
-        ((500, 10, 600, 90), "outside of the photo"),
-        ((-100, 10, 4, 90), "outside of the photo"),
+        ((500, 10, 600, 90), "outside the photo"),
+        ((-100, 10, 4, 90), "outside the photo"),
     ],
 )
 def test_a_box_that_makes_no_sense_is_one_sentence(box: tuple[float, ...], words: str) -> None:

@@ -60,19 +60,19 @@ def test_one_that_was_stored_with_loss_will_do() -> None:
     ids=["photo", "grey", "black", "flat", "blue first", "without colours", "noise"],
 )
 def test_other_pictures_are_refused(drawn: Callable[[], np.ndarray]) -> None:
-    with pytest.raises(UsageError, match="colours are not those of a head's surface") as caught:
+    with pytest.raises(UsageError, match="colours are not those of a normal map") as caught:
         normals(Photo.from_pixels(drawn()))
     assert "normal map" in caught.value.hint
 
 
 def test_a_portrait_is_refused() -> None:
     data = pytest.importorskip("skimage.data")
-    with pytest.raises(UsageError, match="not those of a head's surface"):
+    with pytest.raises(UsageError, match="not those of a normal map"):
         normals(Photo.from_pixels(data.astronaut()))
 
 
 def test_its_sides_are_equal_and_long_enough() -> None:
-    with pytest.raises(UsageError, match="128 x 100 px, and not square"):
+    with pytest.raises(UsageError, match="128 x 100 px it is not square"):
         normals(Photo.from_pixels(POSE[:100]))
     with pytest.raises(UsageError, match="too small for a pose picture: 100 px"):
         normals(Photo.from_pixels(head(100)))

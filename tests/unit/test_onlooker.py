@@ -136,7 +136,7 @@ def test_weights_are_loaded_with_the_recogniser_they_were_trained_with_and_no_ot
         assert torch.allclose(loaded, network.half().float()(waves()), atol=1e-2)
     figures = {"calibration.fitted_to": {"starter-embedder-a": "0" * 64}}
     export.export(Small(), tmp_path, figures, tmp_path)
-    with pytest.raises(CheckpointMismatch, match="other weights of starter-embedder-a"):
+    with pytest.raises(CheckpointMismatch, match="different weights of starter-embedder-a"):
         fill_network(checkpoints.load_manifest(tmp_path / "manifest.toml")["starter-estimator"])
 
 

@@ -152,12 +152,12 @@ def test_the_doctor_says_who_judges(imported: Callable[..., str]) -> None:
     sha256 = imported()
     ok, detail, hint = said()
     assert ok and detail == "present, not calibrated, so it judges nothing"
-    assert hint.startswith("`facestudio weights calibrate tiny FOLDER` does that")
+    assert hint.startswith("Calibrate it with `facestudio weights calibrate tiny FOLDER`")
     store.keep_calibration("tiny", measured(sha256))
-    assert said() == (True, "present, calibrated on people of yours", "")
+    assert said() == (True, "present, calibrated on people you know", "")
     store.keep_calibration("tiny", measured("of others"))
     ok, detail, hint = said()
-    assert not ok and "with other weights of it" in detail and "calibrates it again" in hint
+    assert not ok and "with other weights of it" in detail and hint.startswith("Calibrate it again with")
 
 
 def test_a_run_s_settings_name_who_judged_beside_ours(imported: Callable[..., str]) -> None:
@@ -210,7 +210,7 @@ def test_a_dataset_is_not_judged_at_a_rate_that_was_not_measured(imported: Calla
         embedder="listener", id="painter", checkpoint=SimpleNamespace(id="x", conditioned_on=())
     )
     assert [judge.id for judge in Studio("cpu", far=1e-2)._judges_of(method)] == ["tiny"]
-    with pytest.raises(CheckpointMissing, match="nobody can judge it"):
+    with pytest.raises(CheckpointMissing, match="No recogniser is installed that can judge x"):
         Studio("cpu", far=1e-3)._judges_of(method)
 
 
@@ -228,4 +228,4 @@ def test_a_recogniser_that_says_nothing_is_a_sentence_on_the_command_line(
     assert run(["weights", "calibrate", "tiny", str(tmp_path / "people"), "--device", "cpu"]) == 1
     told = capsys.readouterr().err
     assert told.startswith("Error: Only 0 people have two faces or more that count") and len(told.splitlines()) == 1
-    assert "tiny says nothing of who this face is: its embedding is zero" in told
+    assert "tiny gives no usable identity for this face: its embedding is zero" in told

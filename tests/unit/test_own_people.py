@@ -83,10 +83,10 @@ def test_what_counts_is_measured_and_what_does_not_is_said(people: Path) -> None
     reasons = {left.path.relative_to(people).as_posix(): left.reason for left in found.left_out}
     assert reasons.pop("person 03/broken.png")
     assert reasons == {
-        "nobody.png": "It lies in no person's folder.",
+        "nobody.png": "It is not in a person's folder.",
         "person 00/7.png": "No face was found.",
         "person 02/7.png": "The face is too poor to be recognised (10%, 30% is needed).",
-        "person 03/notes.txt": "Not a photo, by its name.",
+        "person 03/notes.txt": "Not a photo, judging by its name.",
         "person 05/again.png": "The same picture as 0.png, which is of another person.",
     }
     assert found.rates == (0.1,) and found.unsupported == (1e-2, 1e-3, 1e-4), "990 pairs of strangers"
@@ -116,7 +116,7 @@ def test_a_recogniser_that_says_the_same_of_everybody_does_not_judge(people: Pat
         def embed_all(self, pixels: np.ndarray, landmarks: np.ndarray, progress: Progress | None = None) -> Any:
             return (Identity(np.ones(64), self.id),)
 
-    with pytest.raises(FaceStudioError, match="judge tells nobody apart"):
+    with pytest.raises(FaceStudioError, match="judge does not tell people apart"):
         calibrated(people, embedder=Dead("judge"))
 
 
@@ -127,7 +127,7 @@ def test_a_recogniser_without_a_word_is_told_with_its_reason(people: Path) -> No
 
     with pytest.raises(FaceStudioError, match="Only 0 people have two faces or more that count") as told:
         calibrated(people, embedder=Silent("judge"))
-    assert "judge says nothing of who this face is: its embedding is zero" in told.value.hint
+    assert "judge gives no usable identity for this face: its embedding is zero" in told.value.hint
 
 
 def test_without_a_panel_no_face_is_too_poor(people: Path) -> None:
@@ -148,9 +148,9 @@ def test_one_person_in_two_folders_is_pointed_out(people: Path, tmp_path: Path) 
 
 def test_a_folder_s_name_cannot_break_the_sentence_about_it(people: Path) -> None:
     found = replace(calibrated(people), alike=(("Ann\nleft out: \x1b[2J", "B" * 200, 0.9),))
-    (line,) = [line for line in calibrated_text(found).splitlines() if line.startswith("Look whether")]
-    assert line.startswith("Look whether Ann?left out: ?[2J and BBB") and "B…B" in line
-    assert line.endswith("are one person: their faces are as alike (0.90) as one's.") and len(line) < 200
+    (line,) = [line for line in calibrated_text(found).splitlines() if line.startswith("Please check whether")]
+    assert line.startswith("Please check whether Ann?left out: ?[2J and BBB") and "B…B" in line
+    assert line.endswith("are the same person: their faces are as alike (0.90) as one person's.") and len(line) < 200
     told = calibrated_record("judge", found)["perhaps_one_person"]
     assert told[0]["people"] == ["Ann\nleft out: \x1b[2J", "B" * 200], "for programs as it is"
 
@@ -158,7 +158,7 @@ def test_a_folder_s_name_cannot_break_the_sentence_about_it(people: Path) -> Non
 def test_a_folder_that_is_not_sorted_is_refused_before_anything_is_looked_at(people: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="There is no folder gone") as told:
         survey(tmp_path / "gone")
-    assert "one folder a person" in told.value.hint
+    assert "one folder per person" in told.value.hint
     for person in range(3):
         photo(tmp_path, person, 0)
         photo(tmp_path, person, 1)

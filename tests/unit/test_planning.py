@@ -98,7 +98,7 @@ def test_a_mapping_beside_the_photos_or_over_something_else_is_refused(album: Pa
     out, other = tmp_path / "out", tmp_path / "other.csv"
     other.write_text("precious,things\n1,2\n")
     for mapping, words in (
-        (out / "names.csv", "keep it apart"),
+        (out / "names.csv", "keep it somewhere else"),
         (other, "no mapping"),
         (tmp_path / "n.png", "a photo"),
     ):
@@ -139,7 +139,7 @@ def test_a_mistyped_ending_of_a_single_photo_makes_no_folder(album: Path, tmp_pa
     out = tmp_path / name
     for format in (None, "png"):
         with pytest.raises(
-            UsageError, match=r"none of \.jpg, .*\.avif; if a folder is meant, write a slash"
+            UsageError, match=r"none of \.jpg, .*\.avif; if you mean a folder, end its name with a slash"
         ) as refused:
             survey([album / "b.jpg"], out, format)
         assert out.suffix in str(refused.value) and "\n" not in str(refused.value)

@@ -249,7 +249,7 @@ def test_a_result_that_was_kept_is_said_to_be_another_ones(tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["run.csv", "run.html", "run.jsonl", "./run.csv"])
 def test_nothing_else_has_the_name_of_a_file_of_the_report(tmp_path: Path, name: str) -> None:
     check_apart(tmp_path / "run.jsonl", tmp_path / "names.csv", None, tmp_path / "key", "no path")
-    with pytest.raises(UsageError, match="would be a file of the report as well"):
+    with pytest.raises(UsageError, match="would be overwritten by a file of the report"):
         check_apart(tmp_path / "run.jsonl", None, tmp_path / name)
 
 
@@ -260,7 +260,7 @@ def test_they_are_written_anew_but_never_over_something_else(report: Path, tmp_p
         check_tables(write_table(report, table), write_page(report, page))
     for other in (tmp_path / "other.csv", tmp_path / "other.html"):
         other.write_text("precious")
-        with pytest.raises(UsageError, match="would be lost"):
+        with pytest.raises(UsageError, match="would be overwritten"):
             check_tables(other if other.suffix == ".csv" else table, other if other.suffix == ".html" else page)
         assert other.read_text() == "precious"
 

@@ -296,7 +296,7 @@ def test_other_weights_are_refused() -> None:
     known = load_manifest()
     file = known["starter-prior"].files["weights"]
     other = replace(known["starter-prior"], files={"weights": replace(file, sha256="0" * 64)})
-    with pytest.raises(CheckpointMismatch, match="other weights of starter-prior"):
+    with pytest.raises(CheckpointMismatch, match="different weights of starter-prior"):
         Sliders.load(checkpoint("starter-sliders"), {**known, "starter-prior": other})
 
 

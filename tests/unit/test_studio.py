@@ -97,9 +97,11 @@ def test_whom_a_method_listens_to_need_not_be_calibrated_but_be_here(
     monkeypatch.setenv("FACESTUDIO_WEIGHTS", str(tmp_path / "weights"))
     studio, method = Studio("cpu"), SimpleNamespace(id="painter", embedder="tiny")
     monkeypatch.setattr(studio, "_synthesizer", lambda id: method)
-    with pytest.raises(CheckpointMissing, match="recogniser tiny, which painter listens to, is not here") as caught:
+    with pytest.raises(
+        CheckpointMissing, match="painter follows the person in a photo through the recogniser tiny"
+    ) as caught:
         studio.generate(Recipe("painter-weights", "painter", {}, 0), 1, (photo, FACES[0]))
-    assert caught.value.hint == "Get it under Weights, or with `facestudio weights get tiny`."
+    assert caught.value.hint == "Get it under File > Weights, or with `facestudio weights get tiny`."
     torch.save(published.network(published.BACKBONE).state_dict(), tmp_path / "tiny.ckpt")
     import_files(checkpoint("tiny"), [tmp_path / "tiny.ckpt"], Progress())
     listener = studio._listener("tiny", "painter")

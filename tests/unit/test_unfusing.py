@@ -319,7 +319,7 @@ def without_numbers(made: Any) -> None:
     ("change", "words"),
     [
         (lambda m: epsilon(m, onnx.AttributeProto.STRING, s=b"x"), "has an epsilon that is no number"),
-        (lambda m: epsilon(m, onnx.AttributeProto.FLOAT, f=float("nan")), "holds values that are no numbers"),
+        (lambda m: epsilon(m, onnx.AttributeProto.FLOAT, f=float("nan")), "contains values that are not numbers"),
         (without_numbers, r"fc\.weight is 1125899906842624 x 0 torch\.float32 where"),
     ],
     ids=["a word", "no number", "no inputs"],
@@ -372,7 +372,7 @@ def test_weights_that_are_no_numbers_are_damaged(folded: Path, tmp_path: Path) -
     made = onnx.load(folded)
     no_number(made)
     onnx.save(made, tmp_path / "net.onnx")
-    with pytest.raises(CheckpointCorrupt, match=r"conv1\.weight holds values that are no numbers"):
+    with pytest.raises(CheckpointCorrupt, match=r"conv1\.weight contains values that are not numbers"):
         converted(tmp_path / "net.onnx", SMALL)
 
 

@@ -63,7 +63,7 @@ def test_a_walk_goes_from_one_to_the_other_with_one_seed() -> None:
     assert [shot.who.share for shot in steps if isinstance(shot.who, Between)] == [0, 0.25, 0.5, 0.75, 1]
     with pytest.raises(UsageError, match="two pictures"):
         walk(Drawn(1), Drawn(2), 1, 0)
-    with pytest.raises(UsageError, match="no place"):
+    with pytest.raises(UsageError, match="drawn freely"):
         walk(Drawn(1), Anybody(), 3, 0)
 
 
