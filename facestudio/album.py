@@ -27,6 +27,7 @@ from facestudio.faces.grouping import Grouping
 from facestudio.faces.identity import Embedder
 from facestudio.faces.panel import Panel
 from facestudio.faces.people import IdentitySpace
+from facestudio.newcomers import Newcomers
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.results import Result
@@ -138,10 +139,10 @@ class Album:
         seen = self._photos.get(photo.content_hash)
         return None if seen is None else (seen.faces, seen.chosen)
 
-    def cast(self, photo: Photo) -> Cast:
-        """Whom the faces of `photo` become."""
+    def cast(self, photo: Photo, newcomers: Newcomers | None = None) -> Cast:
+        """Whom the faces of `photo` become; `newcomers`: as of a Cast."""
         groups = self._groups(self._photos.get(photo.content_hash))
-        return Cast({index: self._pseudonyms(group) for index, group in groups.items()}, self._nearest)
+        return Cast({index: self._pseudonyms(group) for index, group in groups.items()}, self._nearest, newcomers)
 
     def told(self, path: Path) -> tuple[Found | None, dict[int, Pseudonym]]:
         """As `found` and `cast`, for another process: nobody may become anybody else there, as photos are done side by side.

@@ -12,6 +12,7 @@ from typing import Any
 
 from facestudio.faces.face import Face
 from facestudio.formats import format_of
+from facestudio.newcomers import Newcomer, to_text
 from facestudio.recipe import Recipe
 from facestudio.results import FaceResult, Result
 
@@ -59,6 +60,7 @@ class AnonymizedFace(FaceResult):
         decisions: what a person decided on it afterwards, in order: AGAIN, HIDDEN, ADDED, LEFT or NOT_A_FACE.
         person: token of the pseudonym that is shown (see `album`), "" when the face has none or something else is shown.
         fallback: it is hidden by the fallback, or because a person decided so.
+        newcomer: how the new face looks to the judges, of one that is verified; no report tells that.
     """
 
     method: str = ""
@@ -69,6 +71,7 @@ class AnonymizedFace(FaceResult):
     decisions: tuple[str, ...] = ()
     person: str = ""
     fallback: bool = False
+    newcomer: Newcomer | None = None
 
     def details(self) -> dict[str, Any]:
         """See `FaceResult.details`."""
@@ -144,6 +147,17 @@ class Anonymized(Result):
     def generative(self) -> bool:
         """Whether AI made any of the faces that are shown."""
         return any(isinstance(face, AnonymizedFace) and face.generative for face in self.faces)
+
+    @property
+    def newcomers(self) -> tuple[Newcomer, ...]:
+        """The new faces that it shows, which others of the run are kept apart from."""
+        newcomers = (face.newcomer for face in self.faces if isinstance(face, AnonymizedFace))
+        return tuple(one for one in newcomers if one is not None)
+
+    @property
+    def aside(self) -> str:
+        """See `Result.aside`: the newcomers."""
+        return to_text(self.newcomers)
 
     @property
     def saved_recipe(self) -> Recipe:

@@ -34,16 +34,16 @@ from facestudio.casting import Cast
 from facestudio.course import Course
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.align import align, transform
+from facestudio.faces.depths import in_depths, without_depth
 from facestudio.faces.detect import Detector
 from facestudio.faces.duplicates import OVERLAP, overlap, same_face
-from facestudio.faces.face import Face
+from facestudio.faces.face import AlignedFace, Face
 from facestudio.faces.identity import Embedder
 from facestudio.faces.overlooked import half_hidden, overlooked
 from facestudio.faces.panel import Panel
 from facestudio.faces.paste import covered
 from facestudio.faces.seethrough import levelled, over_papers, unseen
-from facestudio.faces.tone import colourless, in_tone, without_colour
-from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Said, Verifier
+from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Finding, Said, Verifier
 from facestudio.methods.base import Anonymizer, Obscurer
 from facestudio.options import validate
 from facestudio.photo import Photo
@@ -126,6 +126,7 @@ def anonymize(
         }
         todo = {n: wanted.get(n, usual[n]) for n in chosen}
         cast = cast or Cast()
+        cast.enter(photo.content_hash)
         courses = [Course(n, faces[n], each, verifier, cast) for n, each in todo.items() if each.steps != ()]
         denied = [n for n, each in todo.items() if _is_denied(each)]
         real = [face for n, face in enumerate(faces) if n not in denied]
@@ -195,7 +196,9 @@ class _Work:
                 covered_up = half_hidden(after.pixels, glimpses, known, self._detector, self._progress)
                 missed += tuple(one for one in covered_up if not self._is_denied(one))
                 after = self._without_traces(after)
-                return after, (*missed, *self._seen_through(after, missed))
+                missed += self._only_in(over_papers(after), missed)
+                deep = self._only_in(in_depths(after), missed)
+                return without_depth(after, deep), (*missed, *deep)
 
     def _is_known(self, one: Face) -> bool:
         """Whether a detection shows one of the faces, or what is none; in a large one of these there may be a face."""
@@ -208,25 +211,31 @@ class _Work:
     def _changed(self, course: Course, after: Photo) -> Photo:
         """`after` with the face changed so that no judge knows its crop, or by the last thing there is to try."""
         while True:
-            step = course.step
-            before = align(after, course.face, step.method.template)
+            before = align(after, course.face, course.step.method.template)
+            made: AlignedFace | None = None
+            finding: Finding | None = None
             try:
                 made = course.made(before, self._progress)
             except FaceStudioError as failure:
-                if course.advance(str(failure)):
-                    continue
-                course.fail(str(failure))
-                return after
-            if step.obscurer is None:
-                made = in_tone(made, before)  # a made face has colours where the photo may have none
-            elif colourless(before):
-                made = without_colour(made)
-            marks = transform(made.matrix, course.face.landmarks).astype(np.float32)
-            said = self._verifier.look(made.pixels, {course.index: marks}, self._progress)[course.index]
-            finding = self._verifier.finding(course.index, {CROP: said})
-            if step.passes(finding) or not course.advance(finding.obstacle, finding):
-                course.crop, course.said_of_crop = made, said
+                obstacle = str(failure)
+            else:
+                marks = transform(made.matrix, course.face.landmarks).astype(np.float32)
+                said = self._verifier.look(made.pixels, {course.index: marks}, self._progress)[course.index]
+                finding = self._verifier.finding(course.index, {CROP: said})
+                obstacle = finding.obstacle
+                if course.step.passes(finding):
+                    course.offer(made, said)
+            if course.draws_another():
+                continue
+            if course.settle(self._progress):
                 return course.lay(after)
+            if course.advance(obstacle, finding):
+                continue
+            if made is None:
+                course.fail(obstacle)
+                return after
+            course.crop, course.said_of_crop = made, said
+            return course.lay(after)
 
     def _verify(self, after: Photo, found: Sequence[Face]) -> None:
         """Let the judges look at every changed face in the photo `after`, and at those that are `found` again."""
@@ -261,10 +270,11 @@ class _Work:
         pixels = np.where(nothing[..., None], np.uint8(0), after.pixels) if nothing.any() else after.pixels
         return after.with_hidden(pixels, where | nothing)
 
-    def _seen_through(self, after: Photo, missed: Sequence[Face]) -> tuple[Face, ...]:
-        """Faces that only its transparency shows, over white or black paper; nobody worked on them, nor are they `missed` yet."""
+    def _only_in(self, views: Iterable[np.ndarray], missed: Sequence[Face]) -> tuple[Face, ...]:
+        """Faces that only such `views` of the photo show, as its transparency over paper, or the shadows of 16 bits; nobody worked
+        on them, nor are they `missed` yet."""
         found: list[Face] = []
-        for seen in over_papers(after):
+        for seen in views:
             for one in self._detector.survey(seen, self._progress, UNSURE)[0]:
                 if not self._is_known(one) and not any(_shows(one, other) for other in (*missed, *found)):
                     found.append(one)

@@ -387,7 +387,8 @@ class _Run:
             if self._journal is not None:
                 file.seek(0)
                 stamp, content = self._stamps.get(item.source), sha256_of(file)
-                self._journal.write(item.source, self._by_settings(final).record(), item.target, content, stamp)
+                aside = final.result.aside if final.result is not None else ""
+                self._journal.write(item.source, self._by_settings(final).record(), item.target, content, stamp, aside)
 
         token = self._journal.token if self._journal is not None else ""
         self._when_there_is_room(lambda: save(check, token))

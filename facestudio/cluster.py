@@ -29,6 +29,7 @@ from facestudio.anonymized import Anonymized
 from facestudio.batch import Made
 from facestudio.casting import Cast, Pseudonym
 from facestudio.errors import FaceStudioError, UsageError
+from facestudio.newcomers import Newcomers
 from facestudio.planning import Item
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
@@ -78,6 +79,7 @@ class Worker:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._studio = Studio(job.device, job.max_megapixels, job.far, job.judges)
+        self._newcomers = Newcomers()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """For Ray: a pickled Task as a pickled Made, or the error that stood in the way."""
@@ -97,11 +99,16 @@ class Worker:
             faces, how = with_insisted(faces, task.insisted)
             chosen = chosen if chosen is None else chosen | set(how)
             persons = {index: iter((person,)) for index, person in task.persons.items()}
-            cast = self._studio.cast(job.recipe.checkpoint, persons) if job.similar else Cast(persons)
+            known = self._newcomers
+            if job.similar:
+                cast = self._studio.cast(job.recipe.checkpoint, persons, known)
+            else:
+                cast = Cast(persons, newcomers=known)
             settings: dict[str, Any] = {"tries": job.tries, "fallback": job.fallback, "cast": cast, "leave": job.leave}
             settings["insisted"] = how
             result = self._studio.anonymize(photo, faces, job.recipe, chosen, progress, **settings)
             content = self._file(result, task.name) if result.writable else None
+            known.add(photo.content_hash, result.newcomers if result.writable else ())
             size = result.after.size
             return Made(_without_pictures(result), content, size, time.perf_counter() - started)
         except FaceStudioError as error:

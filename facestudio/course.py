@@ -6,21 +6,38 @@ Separate from `anonymizing`, which leads all faces of a photo side by side and l
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import NamedTuple
 
 import numpy as np
 
 from facestudio.anonymized import FAILED, FALLBACK, HIDDEN, LEFT, REVIEW, UNVERIFIED, VERIFIED, AnonymizedFace, Try
-from facestudio.casting import Cast
-from facestudio.faces.align import align
+from facestudio.casting import Cast, Chosen
+from facestudio.faces.align import align, transform
+from facestudio.faces.calibration import threshold_at
 from facestudio.faces.face import AlignedFace, Face
 from facestudio.faces.panel import Panel
 from facestudio.faces.paste import covered, paste, touched
+from facestudio.faces.tone import colourless, in_tone, without_colour
 from facestudio.faces.verifying import Finding, Said, Verifier
+from facestudio.methods.base import Replacing, Take, Taking
+from facestudio.newcomers import FAR, RULE, Likeness, View, Views
 from facestudio.photo import Photo
 from facestudio.progress import Progress
-from facestudio.trying import Wanted, is_tiny
+from facestudio.trying import Step, Wanted, is_tiny
 
 COVERED = 0.9  # part of a tiny face's box below a block; its corners may stand out, in which there is no face
+
+LIKE_OTHERS = "A recogniser may take the new face for another one of this run: nobody drawn differs clearly from all of them."
+
+
+class _Good(NamedTuple):
+    """A crop that no judge knows: how it was made, what the judges say, whom it shows, and how like others that is."""
+
+    step: Step
+    crop: AlignedFace
+    said: Said
+    chosen: Chosen
+    likeness: Likeness
 
 
 class Course:
@@ -39,6 +56,10 @@ class Course:
         self.covered = False  # whether it is tiny, and its box below what is laid over it
         self._steps, self._verifier = steps, verifier
         self._tries = list(wanted.earlier)
+        self._good: list[_Good] = []  # what may be shown of what this step made
+        self._likeness = Likeness()  # of what was made last
+        self._asked, self._drawn = self.step, 0  # the step as it was asked for; further people drawn
+        self._like_others = False
         verifier.leave_out(index, self.step.method.checkpoint.conditioned_on)
 
     @property
@@ -63,6 +84,8 @@ class Course:
             if not hopeless or step.last_resort or step.erases:
                 self._note(obstacle, finding)
                 self.step, self.crop, self.finding, self.shown = step, None, None, None
+                self._asked, self._good, self._like_others = step, [], False
+                self._cast.hide(self.index)
                 self._verifier.leave_out(self.index, step.method.checkpoint.conditioned_on)
                 return True
         return False
@@ -81,13 +104,77 @@ class Course:
         return photo.with_pixels(np.where(where[..., None], self.shown.pixels, photo.pixels))
 
     def made(self, before: AlignedFace, progress: Progress) -> AlignedFace:
-        """What this step makes of the crop `before`, or made of it earlier."""
-        if self.shown is not None:
-            return align(self.shown, self.face, self.step.method.template)
+        """What this step makes of the crop `before`, or made of it earlier: of several takes that which moved least of those that
+        are apart from other new faces, else the one that is least like them."""
         step = self.step
+        self._likeness = Likeness()
+        if self.shown is not None:
+            return self._toned(align(self.shown, self.face, step.method.template), before)
         method = self._cast.told(step.method, self.index, before, step.seed, step.another)
         self._person = "" if step.obscurer is not None else self._cast.token(self.index)
-        return method(before, step.options, progress, step.seed)
+        if not isinstance(method, Taking):
+            takes = [Take(method(before, step.options, progress, step.seed), 0.0)]
+        else:
+            takes = sorted(method.takes(before, step.options, progress, step.seed), key=lambda take: take.moved)
+        if not isinstance(step.method, Replacing) or self._cast.alone(self.index):
+            return self._toned(takes[0].crop, before)
+        found: list[tuple[AlignedFace, Likeness]] = []
+        for take in takes:
+            crop = self._toned(take.crop, before)
+            found.append((crop, self._cast.likeness(self.index, self._views(crop.pixels, self._marks(crop), progress))))
+            if not found[-1][1].too_alike:
+                break
+        best, self._likeness = min(found, key=lambda one: one[1].order)
+        return best
+
+    def offer(self, made: AlignedFace, said: Said) -> None:
+        """No judge knows what was `made`, so it may be shown."""
+        self._good.append(_Good(self.step, made, said, self._cast.chosen(self.index), self._likeness))
+
+    def draws_another(self) -> bool:
+        """Whether somebody else is to be drawn first, as what was offered is too like other new faces; then `step` says so."""
+        if not self._good or not self._best.likeness.too_alike or self._drawn >= RULE.draws:
+            return False
+        self._drawn += 1
+        self.step = self._asked.anew(self._drawn)
+        return True
+
+    def settle(self, progress: Progress) -> bool:
+        """Show what was offered and is least like other new faces, if anything was."""
+        if not self._good:
+            return False
+        best = self._best
+        self.step, self.crop, self.said_of_crop = best.step, best.crop, best.said
+        self._like_others = best.likeness.too_alike
+        if isinstance(best.step.method, Replacing):
+            self._cast.choose(self.index, best.chosen)
+            if self.shown is None:
+                self._person = self._cast.token(self.index)
+            self._cast.show(self.index, self._views(best.crop.pixels, self._marks(best.crop), progress))
+        return True
+
+    @property
+    def _best(self) -> _Good:
+        return min(self._good, key=lambda one: one.likeness.order)
+
+    def _toned(self, made: AlignedFace, before: AlignedFace) -> AlignedFace:
+        """With no colours but those of the photo: a made face has some where that may have none."""
+        if self.step.obscurer is None:
+            return in_tone(made, before)
+        return without_colour(made) if colourless(before) else made
+
+    def _marks(self, crop: AlignedFace) -> np.ndarray:
+        return transform(crop.matrix, self.face.landmarks).astype(np.float32)
+
+    def _views(self, pixels: np.ndarray, marks: np.ndarray, progress: Progress) -> Views:
+        """How the judges see the face with landmarks `marks` in `pixels`."""
+        said = self._verifier.identities(pixels, {self.index: marks}, progress)[self.index]
+        return {
+            f"{judge.id} {judge.checkpoint.hashes}".strip(): View(
+                identity.embedding, threshold_at(judge.checkpoint.calibration, FAR, judge.id)
+            )
+            for judge, identity in said
+        }
 
     def fail(self, obstacle: str) -> None:
         """The last step failed, so that there is nothing to show."""
@@ -112,6 +199,10 @@ class Course:
         left = self._decisions[-1:] == (LEFT,)
         self._note("" if self.passed else finding.obstacle, finding)
         template = step.method.template
+        newcomer = None
+        if self.passed and step.obscurer is None and isinstance(step.method, Replacing):
+            views = self._views(after.pixels, self.face.landmarks, Progress())
+            newcomer = self._cast.show(self.index, views)
         status = VERIFIED if self.passed else LEFT if left else REVIEW
         if self.passed and step.last_resort:
             status = FALLBACK
@@ -136,11 +227,12 @@ class Course:
             decisions=self._decisions,
             person=self._person,
             fallback=step.last_resort,
+            newcomer=newcomer,
         )
 
     def _notes(self, finding: Finding) -> tuple[str, ...]:
         """What a person should read beside the result."""
-        notes = []
+        notes = [LIKE_OTHERS] if self._like_others else []
         if self.step.last_resort and self._decisions[-1:] == (HIDDEN,):
             notes.append(f"Hidden by {self.step.method.id}, because a person decided so.")
         elif self.step.last_resort:

@@ -8,16 +8,18 @@ what was seen is not looked for again. Knows no window and no flags.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from facestudio.album import Album, Find
 from facestudio.anonymize_settings import Settings
+from facestudio.anonymized import Anonymized
 from facestudio.casting import Cast, Pseudonym
 from facestudio.errors import UsageError
 from facestudio.journal import DONE, Journal, stamp_of
 from facestudio.methods.base import method_name
+from facestudio.newcomers import Newcomers, from_text
 from facestudio.photo import Photo
 from facestudio.planning import Plan
 from facestudio.progress import Progress
@@ -25,7 +27,6 @@ from facestudio.reviewing import Insisted, insisted, with_insisted
 from facestudio.secret import Secret, check_place
 
 if TYPE_CHECKING:
-    from facestudio.anonymized import Anonymized
     from facestudio.outcomes import Outcome
     from facestudio.studio import Studio
 
@@ -59,11 +60,14 @@ class Ensemble:
         self._secret, self._similar = secret, similar
         self.album: Album | None = None
         self._insisted: dict[Path, tuple[Insisted, ...]] = {}
+        self._newcomers = Newcomers()
 
     def gather(self, planned: Plan, find: Find, progress: Progress, journal: Journal | None = None) -> str:
         """Look for people in all photos that were not looked at, say whom each becomes, as the run of the `journal` (not open)
         did; a sentence about it, "" without a secret. Errors as of `Studio.album`; when it is stopped, what was seen is kept.
+        The new faces that run has given out are known from then on, and none else.
         """
+        self.recall(journal)
         if self._secret is None:
             return ""
         if self.album is None:
@@ -81,6 +85,16 @@ class Ensemble:
         seen = "1 person was" if album.people == 1 else f"{album.people} people were"
         photos = len(planned.items)
         return f"{seen} recognised in {photos} photo{'' if photos == 1 else 's'}."
+
+    def recall(self, journal: Journal | None) -> None:
+        """Know the new faces that the run of the `journal` (not open) has given out, and none else."""
+        self._newcomers = Newcomers()
+        if journal is None or not journal.path.exists():
+            return
+        with journal:
+            for newcomers in map(from_text, journal.asides()):
+                for photo in {one.photo for one in newcomers}:
+                    self._newcomers.add(photo, newcomers)
 
     def remember(self, planned: Plan, journal: Journal) -> None:
         """Let what persons insisted on in photos that are as they were when they were done, by whatever settings, be done when
@@ -113,7 +127,13 @@ class Ensemble:
             # of the people of this checkpoint, who may be others than those of the album
             persons = {n: self._studio.pseudonym(checkpoint, self._secret, token) for n, token in tokens.items()}
         others = {index: iter((person,)) for index, person in persons.items()}
-        return self._studio.cast(checkpoint, others) if self._similar else Cast(others)
+        return self._cast(checkpoint, others)
+
+    def _cast(self, checkpoint: str, persons: Mapping[int, Iterator[Pseudonym]]) -> Cast:
+        """Of one photo, whose faces become these `persons`, the others somebody new."""
+        if self._similar:
+            return self._studio.cast(checkpoint, persons, self._newcomers)
+        return Cast(persons, newcomers=self._newcomers)
 
     def anonymize(self, photo: Photo, settings: Settings, find: Find, progress: Progress) -> Anonymized:
         """Change the faces of `photo` that `find` finds by the `settings`; errors as of `Studio.anonymize`, and UsageError when
@@ -127,7 +147,7 @@ class Ensemble:
         found, chosen = (album.found(photo) if album else None) or find(photo, progress)
         found, how = with_insisted(found, self.insisted(photo.path))
         chosen = chosen if chosen is None else chosen | set(how)
-        cast = album.cast(photo) if album else self._studio.cast(self._checkpoint) if self._similar else None
+        cast = album.cast(photo, self._newcomers) if album else self._cast(self._checkpoint, {})
         return self._studio.anonymize(
             *(photo, found, settings.recipe, chosen, progress),
             tries=settings.tries,
@@ -139,5 +159,9 @@ class Ensemble:
 
     def finished(self, outcome: Outcome) -> None:
         """From now on the people of a photo that was written stay whom they became."""
-        if self.album is not None and outcome.output is not None and outcome.result is not None:
+        if outcome.output is None or outcome.result is None:
+            return
+        if self.album is not None:
             self.album.finished(outcome.result)
+        if isinstance(outcome.result, Anonymized):
+            self._newcomers.add(outcome.result.before.content_hash, outcome.result.newcomers)

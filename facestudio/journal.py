@@ -16,7 +16,7 @@ import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ CREATE TABLE photo (
     record TEXT NOT NULL
 ) WITHOUT ROWID;
 """
+# came later: made where it is not yet, so that no run is forgotten
+_ASIDE = "CREATE TABLE IF NOT EXISTS aside (source BLOB PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID"
 
 
 # beside the version's tables, which an older Face Studio knows alone
@@ -56,6 +58,7 @@ class Entry:
     target: bytes | None
     sha256: str | None
     record: str
+    aside: str = field(default="", repr=False)
 
 
 class Journal:
@@ -143,18 +146,17 @@ class Journal:
         target: Path | None = None,
         sha256: str = "",
         stamp: tuple[int, int] | None = None,
+        aside: str = "",
     ) -> None:
         """Remember `record` of `source`, and the result that is about to be named `target`; on the disk when this returns.
 
         `stamp` is that of the file before it was read, so that one that changed meanwhile is not taken for done; None: of now.
+        `aside`: what a run that goes on must know and no report says.
         """
         size, changed_ns = stamp or stamp_of(source)
-        values = (
-            *(_name(source), size, changed_ns, self._wanted(source)),
-            *(None if target is None else _name(target), sha256 or None, json.dumps(record)),
-        )
-        with self._said():
-            self._open().execute("INSERT OR REPLACE INTO photo VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+        written = None if target is None else _name(target)
+        record_text = json.dumps(record)
+        self.put(source, Entry(size, changed_ns, self._wanted(source), written, sha256 or None, record_text, aside))
 
     def results(self) -> Iterator[tuple[Path, Path, dict[str, Any], bool]]:
         """Every photo of which a result was written and a file of that name is there: the photo, its result, what was said of it,
@@ -167,19 +169,35 @@ class Journal:
             if os.path.lexists(path):
                 yield Path(os.fsdecode(source)), path, json.loads(record), _sha256(path) == sha256
 
+    def asides(self) -> Iterator[str]:
+        """What was kept aside of each photo whose result was written by these settings, by the names of the photos."""
+        with self._said():
+            written = "SELECT source FROM photo WHERE target IS NOT NULL AND settings = ?"
+            question = f"SELECT told FROM aside WHERE source IN ({written}) ORDER BY source"
+            rows = self._open().execute(question, (self._settings,)).fetchall()
+        yield from (told for (told,) in rows)
+
     def entry(self, source: Path) -> Entry | None:
         """What stands here on `source`, to be `put` back."""
         row = self._row(source)
-        return None if row is None else Entry(*row)
+        if row is None:
+            return None
+        with self._said():
+            told = self._open().execute("SELECT told FROM aside WHERE source = ?", (_name(source),)).fetchone()
+        return Entry(*row, *(told or ()))
 
     def put(self, source: Path, entry: Entry | None) -> None:
         """Let `entry` stand here on `source`, None: nothing; on the disk when this returns."""
-        with self._said():
+        name = _name(source)
+        with self._said(), self._at_once() as database:
+            database.execute("DELETE FROM aside WHERE source = ?", (name,))
             if entry is None:
-                self._open().execute("DELETE FROM photo WHERE source = ?", (_name(source),))
-            else:
-                values = (_name(source), *vars(entry).values())
-                self._open().execute("INSERT OR REPLACE INTO photo VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+                database.execute("DELETE FROM photo WHERE source = ?", (name,))
+                return
+            *values, aside = vars(entry).values()
+            database.execute("INSERT OR REPLACE INTO photo VALUES (?, ?, ?, ?, ?, ?, ?)", (name, *values))
+            if aside:
+                database.execute("INSERT INTO aside VALUES (?, ?)", (name, aside))
 
     def begin_again(self, source: Path, name: str) -> None:
         """Keep what stands here on `source`, which the report calls `name`, as its result is about to become another one; on the
@@ -239,8 +257,22 @@ class Journal:
             database.execute("INSERT INTO run VALUES (?)", (secrets.token_hex(8),))
             database.execute(f"PRAGMA user_version = {_VERSION}")
         database.execute(_AGAIN)
+        database.execute(_ASIDE)
         database.execute("COMMIT")
         self.token = database.execute("SELECT token FROM run").fetchone()[0]
+
+    @contextmanager
+    def _at_once(self) -> Iterator[sqlite3.Connection]:
+        """Around statements that are on the disk together, or none of them."""
+        database = self._open()
+        database.execute("BEGIN")
+        try:
+            yield database
+            database.execute("COMMIT")
+        except BaseException:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            raise
 
     @contextmanager
     def _said(self) -> Iterator[None]:

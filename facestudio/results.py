@@ -125,6 +125,11 @@ class Result:
         return f"Grain: that of the photo was laid over {which} ({max(levels):.0f} levels of 255)."
 
     @property
+    def aside(self) -> str:
+        """What a run that goes on must know of it and no report says, as one line for the journal; "" where there is nothing."""
+        return ""
+
+    @property
     def saved_recipe(self) -> Recipe:
         """The recipe that the saved file carries."""
         return self.recipe

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from facestudio.mending.by_hand import ByHand
     from facestudio.mending.kept import Kept
     from facestudio.mending.mended import Mending
+    from facestudio.newcomers import Newcomers
     from facestudio.own_people import Calibrated
     from facestudio.populating import Order
     from facestudio.results import Comparison, Result
@@ -314,12 +315,17 @@ class Studio(Offers):
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
         return Album(method.people, self._recognisers, secret, self._nearest(method) if similar else None)
 
-    def cast(self, checkpoint_id: str, pseudonyms: Mapping[int, Iterator[Pseudonym]] | None = None) -> Cast:
+    def cast(
+        self,
+        checkpoint_id: str,
+        pseudonyms: Mapping[int, Iterator[Pseudonym]] | None = None,
+        newcomers: Newcomers | None = None,
+    ) -> Cast:
         """A cast of one photo in which those without `pseudonyms` become people who are like them in apparent age and gender
-        presentation, as far as that can be told; errors as of `album`."""
+        presentation, as far as that can be told; `newcomers`: as of a Cast; errors as of `album`."""
         from facestudio.casting import Cast
 
-        return Cast(pseudonyms, self._nearest(self._method(checkpoint_id)))
+        return Cast(pseudonyms, self._nearest(self._method(checkpoint_id)), newcomers)
 
     def pseudonym(self, checkpoint_id: str, secret: Secret, token: str) -> Pseudonym:
         """The person of a `token` that a record names, drawn again by the secret of its run; UsageError as of `album`."""

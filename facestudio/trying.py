@@ -6,7 +6,7 @@ Separate from `anonymizing`, which tries and judges, because a review (`reviewin
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,11 @@ class Step:
     def strongest(self) -> bool:
         """Whether the method has nothing stronger, or no such thing as strength."""
         return not isinstance(self.method, Strengthening) or self.method.stronger(self.options) is None
+
+    def anew(self, number: int) -> Step:
+        """The same with another seed; `number` counts from 1."""
+        sequence = np.random.SeedSequence([self.seed, number])
+        return replace(self, seed=int(sequence.generate_state(1, np.uint64)[0]) >> 1, another=True)
 
     @property
     def mask(self) -> np.ndarray:

@@ -7,6 +7,7 @@ of it is looked at as often as need be: as a crop, in the finished photo, and wh
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -118,6 +119,22 @@ class Verifier:
                 cosine = similarity(before[index], identity)
                 said[index][judge.id] = verdict(cosine, judge.checkpoint, far=self._far, goal="change")
         return said
+
+    def identities(
+        self, pixels: np.ndarray, landmarks: Mapping[int, np.ndarray], progress: Progress
+    ) -> dict[int, list[tuple[Embedder, Identity]]]:
+        """Who the faces with `landmarks` in `pixels` are to each judge that has a say on them, by index; a judge that fails says
+        nothing here, and `look` why."""
+        found: dict[int, list[tuple[Embedder, Identity]]] = {index: [] for index in landmarks}
+        for judge in self.judges if landmarks else ():
+            asked = {index: points for index, points in landmarks.items() if self._has_say(judge, index)}
+            if not asked or judge.id in self.troubles:
+                continue
+            progress.check()
+            with suppress(FaceStudioError):
+                for index, identity in _embedded(judge, pixels, asked, Progress()).items():
+                    found[index].append((judge, identity))
+        return found
 
     def quality(self, pixels: np.ndarray, landmarks: Mapping[int, np.ndarray], progress: Progress) -> dict[int, float]:
         """Recognisability of the faces with `landmarks` in `pixels`, by index; empty when it cannot be measured."""

@@ -136,6 +136,8 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
     # where the wish makes nobody, other faces do, which are made again where nothing was written
     if recipe is not None and studio.makes_people(recipe.checkpoint):
         checkpoint = recipe.checkpoint
+    if ensemble is not None:
+        ensemble.recall(Journal(out, row.settings))  # so that whoever is drawn is none of those in the other photos
     cast = ensemble.recast(row.path, checkpoint, record) if ensemble is not None else None
 
     def work(photo: Photo, shown: Photo | None, progress: Progress) -> Any:

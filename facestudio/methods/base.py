@@ -167,6 +167,23 @@ class Replacing(Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Take:
+    """One of several pictures of the same new face: the `crop`, and how far, in pixels of it, the features `moved` on average."""
+
+    crop: AlignedFace
+    moved: float
+
+
+@runtime_checkable
+class Taking(Protocol):
+    """An Anonymizer that may draw a face several times, and leaves it to the caller which picture is kept."""
+
+    def takes(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> Sequence[Take]:
+        """All pictures, in the order they were drawn; a call gives the one of them whose features moved least."""
+        ...
+
+
 @runtime_checkable
 class Obscurer(Anonymizer, Strengthening, Protocol):
     """An Anonymizer that makes no new face but hides the old one, without a generator.

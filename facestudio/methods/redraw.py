@@ -29,6 +29,7 @@ from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.loading import load_used
 from facestudio.faces.people import IdentitySpace
 from facestudio.faces.sketch import sketch
+from facestudio.methods.base import Take
 from facestudio.methods.carriers import consistent
 from facestudio.methods.crops import check_size, features, held, noise_seed
 from facestudio.methods.obscuring import area_mask
@@ -171,6 +172,10 @@ class Redraw:
 
         Stops between two calls of the prior. FaceStudioError when nobody can be found who is apart from the face.
         """
+        return min(self.takes(aligned, options, progress, seed), key=lambda take: take.moved).crop
+
+    def takes(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> list[Take]:
+        """As often as the options say, each time from other noise; of a single one it is not measured how far it moved."""
         import torch
 
         from facestudio.diffusion.difface import Sampling
@@ -190,13 +195,13 @@ class Redraw:
             scene = _Scene(aligned, latents * self._prior.loud[:, None, None], skin)
             denoise = self._denoiser(new, options, self._lines(points), scene.latents)
             chances = [chance, *(noise_seed(aligned.pixels, chance + take) for take in range(1, options.takes))]
-            takes = [
+            made = [
                 self._take(scene, denoise, sampling, options.guide, one, progress)
                 for one in progress.track(chances, "Drawing")
             ]
-        if len(takes) == 1:
-            return takes[0]
-        return min(takes, key=lambda take: np.linalg.norm(self._features(take.pixels) - points, axis=1).mean())
+        if len(made) == 1:
+            return [Take(made[0], 0.0)]
+        return [Take(one, float(np.linalg.norm(self._features(one.pixels) - points, axis=1).mean())) for one in made]
 
     def _take(
         self, scene: _Scene, denoise: Denoiser, sampling: Sampling, guide: float, chance: int, progress: Progress
