@@ -27,7 +27,9 @@ from facestudio.trying import Step, Wanted, is_tiny
 
 COVERED = 0.9  # part of a tiny face's box below a block; its corners may stand out, in which there is no face
 
-LIKE_OTHERS = "A recogniser may take the new face for another one of this run: nobody drawn differs clearly from all of them."
+LIKE_OTHERS = (
+    "A recogniser may take the new face for another one of this run: nobody drawn differs clearly from all of them."
+)
 
 
 class _Good(NamedTuple):
