@@ -51,6 +51,7 @@ _PARTLY = (
 
 
 def anonymize(
+from facestudio.renewing import settle
     photos: Photos,
     output: Output,
     method: Annotated[str | None, typer.Option(help="Anonymization method, such as solid, blur or pixelate.")] = None,
@@ -198,6 +199,8 @@ def anonymize(
     def done(outcome: batch.Outcome) -> None:
         shown.update(str(face.get("method")) for face in outcome.record()["faces"])
         ensemble.finished(outcome)
+    if resume:
+        settle(journal, report_of(output))
         if outcome.earlier is None and outcome.output is not None:
             screen.say(_text(outcome))
         if outcome.status in _ATTENTION:

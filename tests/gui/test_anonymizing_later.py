@@ -102,40 +102,63 @@ class Crash(BaseException):
     """As if Face Studio ended."""
 
 
-@pytest.mark.parametrize("new", [False, True])
-def test_a_crash_in_a_review_leaves_what_is_true_in_window_and_report(
-    qtbot: QtBot, make_window: Callable[[], MainWindow], album: Path, monkeypatch: pytest.MonkeyPatch, new: bool
-) -> None:
-    window = shown(qtbot, make_window())
+def crashed(qtbot: QtBot, window: MainWindow, album: Path, monkeypatch: pytest.MonkeyPatch, new: bool) -> None:
+    """Anonymize the album, say of a face of a.png that it is none, and end in the middle of that: when the result is a `new`
+    one and the report does not say so yet, or before that."""
     opened(qtbot, window, album)
     done(qtbot, window)
     run = window.anonymize.run
-    row, report = run.rows[run.place_of(album / "a.png") or 0], report_of(run.output)
-    before, as_it_was = records(report)["a.png"], row.output.read_bytes()
-    really, said = (renew_record, []) if new else (os.replace, [])
+    row = next(row for row in run.rows if row.name == "a.png")
+    assert run.output is not None and row.output is not None
+    as_it_was, output = row.output.read_bytes(), row.output
+    where, really, calls = (
+        "facestudio.renewing.renew_record" if new else "os.replace",
+        renew_record if new else os.replace,
+        [],
+    )
 
     def crash(*given: Any) -> None:
-        said.append(given)
-        if (
-            (len(said) == 2) if new else given[1] == row.output
-        ):  # before the report, or the result's file, is another one
+        calls.append(given)
+        if len(calls) == 2 if new else given[1] == output:
             raise Crash
         really(*given)
 
     with monkeypatch.context() as patch, pytest.raises(Crash):
-        patch.setattr(*(("facestudio.renewing.renew_record", crash) if new else ("os.replace", crash)))
-        wish = Wish(NOT_A_FACE, 0)
-        decide(run.studio, row, run.output, wish, run.known, 0, Progress())
+        patch.setattr(where, crash)
+        decide(run.studio, row, run.output, Wish(NOT_A_FACE, 0), run.known, 0, Progress())
     window.close()
-    assert "being done again" in records(report)["a.png"]["error"]
-    assert (row.output.read_bytes() != as_it_was) == new
+    assert "being done again" in records(report_of(run.output))["a.png"]["error"]
+    assert (output.read_bytes() != as_it_was) == new
 
+
+@pytest.mark.parametrize("new", [False, True])
+def test_a_crash_in_a_review_leaves_what_is_true_in_window_and_report(
+    qtbot: QtBot, make_window: Callable[[], MainWindow], album: Path, monkeypatch: pytest.MonkeyPatch, new: bool
+) -> None:
+    crashed(qtbot, shown(qtbot, make_window()), album, monkeypatch, new)
     window = shown(qtbot, make_window())
     page = window.anonymize
     opened(qtbot, window, album)
-    status, line = ("Left as is" if new else "Verified"), records(report)["a.png"]
+    assert page.run.output is not None and not page.run.running
+    status, report = ("Left as is" if new else "Verified"), report_of(page.run.output)
+    line = records(report)["a.png"]
     assert cell(page, "a.png", STATUS) == status and line["status"] == status.lower()
+    assert len(line["faces"]) == 2 and "decisions" not in (line["faces"][1] if new else line["faces"][0])
     assert "being done again" not in report.with_suffix(".html").read_text()
-    assert (line == before) == (not new) and not page.run.running
     reviewed(qtbot, page, "a.png")
     assert [card.status.text() for card in page.page.cards][0] == status
+
+
+def test_after_a_crash_in_a_review_the_command_line_keeps_the_earlier_result(
+    qtbot: QtBot,
+    make_window: Callable[[], MainWindow],
+    studio: HidingStudio,
+    album: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    crashed(qtbot, shown(qtbot, make_window()), album, monkeypatch, False)
+    studio.worked = []
+    monkeypatch.setattr("facestudio.cli.anonymize.Studio", lambda *args, **settings: studio)
+    out = album.with_name("holiday-anonymized")
+    assert command(["anonymize", str(album), "-o", str(out), "--method", "solid", "--resume", "--quiet"]) == 1
+    assert studio.worked == [] and records(report_of(out))["a.png"]["status"] == "verified"

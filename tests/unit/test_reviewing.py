@@ -5,12 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 
@@ -395,45 +394,39 @@ def line_of(run: tuple[Item, Settings, Path]) -> dict[str, Any]:
     return next(line for line in read_records(report_of(out)) if line["input"] == str(item.source))
 
 
-def killed(run: tuple[Item, Settings, Path], moment: str, stood: list[Any]) -> None:
-    """Hide a face in a process of its own, or bring back how the photo `stood`, and kill that at a `moment`: when the report says
-    nothing of the photo any more (`said`), when the journal knows the other result (`entered`), or when that is in place, too
-    (`named`)."""
+class Crash(BaseException):
+    """As if Face Studio ended; what a journal wrote is on the disk by then (tests/crashing.py)."""
+
+
+def crashed(run: tuple[Item, Settings, Path], moment: str, stood: list[Any]) -> None:
+    """Hide a face, or bring back how the photo `stood`, and end in the middle of that: when the report says nothing of the photo
+    any more (`said`), when the journal knows the other result (`entered`), or when that is in place, too (`named`)."""
     item, settings, out = run
-    child = os.fork()
-    if child:
-        assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
-        return
-    cv2.setNumThreads(1)  # those there were are not in this process
-    reports: list[Any] = []
+    reports = count(1)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Crash):
 
-    def kill_at(here: str) -> None:
-        if here == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
+        def instead(of: Any, name: str, here: Any) -> None:
+            really = getattr(of, name)
 
-    def instead(of: Any, name: str, here: Any) -> None:
-        really = getattr(of, name)
+            def call(*args: Any, **how: Any) -> Any:
+                if here(*args) == moment:
+                    raise Crash
+                return really(*args, **how)
 
-        def call(*args: Any, **how: Any) -> Any:
-            kill_at(here(*args))
-            return really(*args, **how)
+            patch.setattr(of, name, call)
 
-        setattr(of, name, call)
-
-    for name in ("write", "put"):
-        instead(Journal, name, lambda *_: "said")
-    instead(os, "replace", lambda _, target: "entered" if target == item.target else "")
-    instead(renewing, "renew_record", lambda *_: (reports.append(1), "named" if len(reports) == 2 else "")[1])
-    for standing, trace in stood:
-        bring_back(item, standing, trace, Journal(out, settings.to_text()), report_of(out))
-    renewed(run, Decision(HIDDEN, 0))
-    os._exit(0)
+        for name in ("write", "put"):
+            instead(Journal, name, lambda *_: "said")
+        instead(os, "replace", lambda _, target: "entered" if target == item.target else "")
+        instead(renewing, "renew_record", lambda *_: "named" if next(reports) == 2 else "")
+        for standing, trace in stood:
+            bring_back(item, standing, trace, Journal(out, settings.to_text()), report_of(out))
+        renewed(run, Decision(HIDDEN, 0))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is forked")
 @pytest.mark.parametrize("back", [False, True])
 @pytest.mark.parametrize("moment", ["said", "entered", "named"])
-def test_killed_while_a_photo_is_done_again_what_is_true_is_said_without_a_run(
+def test_after_a_crash_while_a_photo_is_done_again_what_is_true_is_said_without_a_run(
     run: tuple[Item, Settings, Path], moment: str, back: bool
 ) -> None:
     item, settings, out = run
@@ -441,7 +434,7 @@ def test_killed_while_a_photo_is_done_again_what_is_true_is_said_without_a_run(
     if back:
         renewed(run, Decision(HIDDEN, 0), told=lambda *how: stood.append(how), most=1 << 30)
     before, line, journal = item.target.read_bytes(), line_of(run), Journal(out, settings.to_text())
-    killed(run, moment, stood)
+    crashed(run, moment, stood)
     assert "being done again" in line_of(run)["error"]
     assert (item.target.read_bytes() != before) == (moment == "named")
     settle(journal, report_of(out))
@@ -449,33 +442,29 @@ def test_killed_while_a_photo_is_done_again_what_is_true_is_said_without_a_run(
         assert journal.state(item.source, item.target) == DONE
         assert journal.record(item.source)["faces"] == line_of(run)["faces"]
     assert (line_of(run) == line) == (moment != "named")
-    earlier = moment == "named" and not back or moment != "named" and back
-    assert line_of(run)["faces"][0].get("decisions", []) == ([HIDDEN] if earlier else [])
+    hidden = back != (moment == "named")
+    assert line_of(run)["faces"][0].get("decisions", []) == ([HIDDEN] if hidden else [])
     assert "being done again" not in report_of(out).with_suffix(".html").read_text()
     as_it_is = report_of(out).read_bytes()
     settle(journal, report_of(out))
     assert report_of(out).read_bytes() == as_it_is, "that is said once"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is forked")
-def test_killed_and_changed_by_somebody_a_person_must_look(run: tuple[Item, Settings, Path]) -> None:
+def test_after_a_crash_and_a_change_by_somebody_a_person_must_look(run: tuple[Item, Settings, Path]) -> None:
     item, settings, out = run
-    earlier, journal = item.target.read_bytes(), Journal(out, settings.to_text())
-    killed(run, "entered", [])
-    item.target.write_bytes(earlier + b"more")
+    journal = Journal(out, settings.to_text())
+    crashed(run, "entered", [])
+    item.target.write_bytes(item.target.read_bytes() + b"more")
     settle(journal, report_of(out))
-    assert (
-        line_of(run)["status"] == "needs review"
-        and "neither the earlier result nor the new one" in line_of(run)["error"]
-    )
+    assert line_of(run)["status"] == "needs review"
+    assert "neither the earlier result nor the new one" in line_of(run)["error"]
     with journal:
         assert journal.state(item.source, item.target) == DAMAGED, "so it is made anew when the run goes on"
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="a process is forked")
-def test_killed_and_taken_away_it_is_to_be_made(run: tuple[Item, Settings, Path]) -> None:
+def test_after_a_crash_what_is_taken_away_is_to_be_made(run: tuple[Item, Settings, Path]) -> None:
     item, settings, out = run
-    killed(run, "said", [])
+    crashed(run, "said", [])
     item.target.unlink()
     settle(Journal(out, settings.to_text()), report_of(out))
     assert line_of(run)["status"] == "failed" and "its result is not there" in line_of(run)["error"]
@@ -707,7 +696,7 @@ def test_settings_are_the_same_line_whoever_says_them() -> None:
     )
     assert Settings.from_text(Settings(said, box=("1,2,3,4",)).to_text()).box == ("1,2,3,4",)
     assert Settings(said, fallback="none").hiding is None
-    with pytest.raises(UsageError, match="no settings"):
+    with pytest.raises(UsageError, match="not the settings"):
         Settings.from_text('{"recipe": 3}')
 
 
