@@ -13,7 +13,7 @@ choosy than before and looking twice at small ones, sees a face that nobody work
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -34,6 +34,7 @@ from facestudio.casting import Cast
 from facestudio.course import Course
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.align import align, transform
+from facestudio.faces.depths import in_depths, without_depth
 from facestudio.faces.detect import Detector
 from facestudio.faces.duplicates import OVERLAP, overlap, same_face
 from facestudio.faces.face import AlignedFace, Face
@@ -195,7 +196,9 @@ class _Work:
                 covered_up = half_hidden(after.pixels, glimpses, known, self._detector, self._progress)
                 missed += tuple(one for one in covered_up if not self._is_denied(one))
                 after = self._without_traces(after)
-                return after, (*missed, *self._seen_through(after, missed))
+                missed += self._only_in(over_papers(after), missed)
+                deep = self._only_in(in_depths(after), missed)
+                return without_depth(after, deep), (*missed, *deep)
 
     def _is_known(self, one: Face) -> bool:
         """Whether a detection shows one of the faces, or what is none; in a large one of these there may be a face."""
@@ -267,10 +270,11 @@ class _Work:
         pixels = np.where(nothing[..., None], np.uint8(0), after.pixels) if nothing.any() else after.pixels
         return after.with_hidden(pixels, where | nothing)
 
-    def _seen_through(self, after: Photo, missed: Sequence[Face]) -> tuple[Face, ...]:
-        """Faces that only its transparency shows, over white or black paper; nobody worked on them, nor are they `missed` yet."""
+    def _only_in(self, views: Iterable[np.ndarray], missed: Sequence[Face]) -> tuple[Face, ...]:
+        """Faces that only such `views` of the photo show, as over paper, or of the shadows of 16 bits; nobody worked on them, nor
+        are they `missed` yet."""
         found: list[Face] = []
-        for seen in over_papers(after):
+        for seen in views:
             for one in self._detector.survey(seen, self._progress, UNSURE)[0]:
                 if not self._is_known(one) and not any(_shows(one, other) for other in (*missed, *found)):
                     found.append(one)

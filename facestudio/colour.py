@@ -7,7 +7,7 @@ again, bit for bit; a changed one is converted. Separate because profiles are a 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -97,12 +97,16 @@ class Colour:
         srgb = np.where(where[..., None], pixels, self.srgb)
         srgb.setflags(write=False)
         native = None if self.native is None else self._renewed(self.native, pixels, where)
-        lower = self.lower
-        if lower is not None:
-            upper = srgb if native is None else native
-            lower = np.where(where if upper.ndim == 2 else where[..., None], upper, lower)
-            lower.setflags(write=False)
-        return Colour(self.mode, native, srgb, self.profile, self.grey, lower, True)
+        return Colour(self.mode, native, srgb, self.profile, self.grey, self.lower, True).shallow(where)
+
+    def shallow(self, where: np.ndarray) -> Colour:
+        """The same of a file that holds no more than 8 bits `where` (H, W) bool is set."""
+        if self.lower is None:
+            return self
+        upper = self.srgb if self.native is None else self.native
+        lower = np.where(where if upper.ndim == 2 else where[..., None], upper, self.lower)
+        lower.setflags(write=False)
+        return replace(self, lower=lower)
 
     def _renewed(self, native: np.ndarray, pixels: np.ndarray, where: np.ndarray) -> np.ndarray:
         """A copy of `native` with `pixels` where `where` is set; only the rectangle around that is computed."""

@@ -222,10 +222,23 @@ class Photo:
         photo = self.with_pixels(pixels)
         if self.colour is None:
             return photo
-        lower = self.alpha_lower
+        colour, lower = self.colour.renewed(pixels, where), self.alpha_lower
         if lower is not None and self.alpha is not None:
             lower = np.where(where | (pixels != self.colour.srgb).any(axis=2), self.alpha, lower)
-        return replace(photo, colour=self.colour.renewed(pixels, where), alpha_lower=lower)
+        return replace(photo, colour=colour, alpha_lower=lower)
+
+    def without_depth(self, where: np.ndarray) -> Photo:
+        """The same photo with 8 bits per colour, and of its transparency, `where` (H, W) bool is set."""
+        lower = self.alpha_lower
+        if lower is not None and self.alpha is not None:
+            lower = np.where(where, self.alpha, lower)
+        return replace(self, colour=None if self.colour is None else self.colour.shallow(where), alpha_lower=lower)
+
+    def in_16_bits(self) -> np.ndarray | None:
+        """The samples that a file of 16 bits would hold, in its own colours, (H, W) or (H, W, 3) uint16; None without such."""
+        if self.colour is None or not self._is_deep(DEEP[0]):
+            return None
+        return self.colour.deepened(self.colour.restore(self.pixels, cmyk=False)[0])
 
     def without_pixels(self) -> Photo:
         """One black pixel of which the same is said as of this photo, and which is as good as nothing to hand on."""

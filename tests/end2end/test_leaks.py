@@ -171,6 +171,19 @@ def test_no_face_comes_out_in_the_lower_bytes_of_16_bits(
             assert not result.after.loses_depth()
 
 
+def test_a_face_that_only_shadows_of_16_bits_show_is_pointed_out(
+    studio: Studio, portrait: np.ndarray, face: Face, tmp_path: Path
+) -> None:
+    dark = portrait.astype(np.uint16) * 4 + np.random.default_rng(0).integers(0, 20, portrait.shape, dtype=np.uint16)
+    photo = Photo.open(write_deep(tmp_path / "dark.png", dark))
+    assert photo.pixels.max() == 4 and studio.detect(photo, unsure=True) == ()
+    result = studio.anonymize(photo, (), Recipe("solid", "solid"))
+    (missed,) = result.missed
+    assert result.status == "needs review" and np.abs(missed.landmarks - face.landmarks).max() < 0.3 * face.interocular
+    found = read_deep(result.after.save(tmp_path / "out.png", metadata_policy="strip"))
+    assert len(np.unique(features(found, face))) <= 5 < len(np.unique(features(dark, face))), "8 bits are left of it"
+
+
 def check(result: Anonymized, portrait: np.ndarray, face: Face, path: Path, policy: str) -> None:
     """Write `result` and look for what must not be in the file."""
     result.after.save(path, recipe=result.saved_recipe, metadata_policy=policy, generative=result.generative)
