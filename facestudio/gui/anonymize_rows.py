@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from facestudio.planning import Item
+from facestudio.report_facts import is_unjudged
 
 TO_DO, WORKING, EXISTS = "to do", "working", "exists already"
 VERIFIED, FALLBACK, REVIEW, FAILED, LEFT = "verified", "fallback", "needs review", "failed", "left as is"
@@ -106,13 +107,25 @@ class Row:
 
     @property
     def worst(self) -> tuple[float, str] | None:
-        """The highest cosine to the original of any of its changed faces, and whose; None when nothing was measured."""
-        found = [
-            (float(cosine), judge)
-            for face in (self.record or {}).get("faces", ())
-            for judge, cosine in face["similarity"].items()
-        ]
-        return max(found, default=None)
+        """The highest cosine to the original of any changed face that can be judged, and whose; None when there is none."""
+        faces = (self.record or {}).get("faces", ())
+        judged = [face["similarity"] for face in faces if not is_unjudged(face)]
+        return max(((float(cosine), judge) for said in judged for judge, cosine in said.items()), default=None)
+
+    @property
+    def unjudged(self) -> str:
+        """That faces cannot be judged, whose figures would mean nothing, in a sentence; "" when all can."""
+        poor = [n for n, face in enumerate((self.record or {}).get("faces", ()), 1) if is_unjudged(face)]
+        if not poor:
+            return ""
+        why = "too poor or too small for what recognisers say of {} to mean anything"
+        if self.worst is None and len(poor) == 1:
+            return f"The face cannot be judged: it is {why.format('it')}."
+        if self.worst is None:
+            return f"None of the faces can be judged: they are {why.format('them')}."
+        if len(poor) == 1:
+            return f"Face {poor[0]} cannot be judged, and is left out."
+        return f"Faces {', '.join(map(str, poor[:-1]))} and {poor[-1]} cannot be judged, and are left out."
 
     @property
     def reason(self) -> str:

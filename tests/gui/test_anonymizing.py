@@ -389,6 +389,24 @@ def test_a_high_figure_of_a_hidden_face_is_explained(
     assert tip == f"0.770 by starter-embedder-b. It is of face 1, and says nothing: {note}"
 
 
+def test_faces_that_cannot_be_judged_are_left_out_of_the_worst_similarity(
+    qtbot: QtBot, window: MainWindow, page: AnonymizeWorkspace, album: Path
+) -> None:
+    opened(qtbot, window, album / "a.png")
+    done(qtbot, window)
+    row = page.run.rows[0]
+    assert row.record is not None
+    face, tip = row.record["faces"][0], Qt.ItemDataRole.ToolTipRole
+    known = {**face, "similarity": {"starter-embedder-b": 0.12}, "verdict": "changed", "notes": []}
+    poor = {**known, "similarity": {"starter-embedder-b": 0.77}, "verdict": "cannot be judged"}
+    page.run.set_row(replace(row, record={**row.record, "faces": [poor, known]}))
+    assert cell(page, "a.png", WORST) == "0.12"
+    assert cell(page, "a.png", WORST, tip) == ("0.120 by starter-embedder-b. Face 1 cannot be judged, and is left out.")
+    page.run.set_row(replace(row, record={**row.record, "faces": [poor, poor]}))
+    assert cell(page, "a.png", WORST) == "Cannot be judged"
+    assert cell(page, "a.png", WORST, tip).startswith("None of the faces can be judged: they are too poor")
+
+
 def test_a_run_is_paused_stopped_and_gone_on_with_another_day(
     qtbot: QtBot, make_window: Callable[[], MainWindow], window: MainWindow, studio: HidingStudio, album: Path
 ) -> None:

@@ -14,10 +14,13 @@ from facestudio.planning import Item
 ITEM = Item(Path("in/a.jpg"), Path("out/a.jpg"))
 
 
-def face(status: str = "verified", error: str | None = None, **cosines: float) -> dict[str, Any]:
+def face(
+    status: str = "verified", error: str | None = None, verdict: str | None = "changed", **cosines: float
+) -> dict[str, Any]:
     notes = ["Hidden by solid, because it was not verified."] if status == "fallback" else ["A note."]
     thresholds = dict.fromkeys(cosines, 0.5)
-    return {"status": status, "error": error, "similarity": cosines, "threshold": thresholds, "notes": notes}
+    said = {"similarity": cosines, "threshold": thresholds, "verdict": verdict}
+    return {"status": status, "error": error, "notes": notes, **said}
 
 
 def row(status: str | None = None, *faces: dict[str, Any], **more: Any) -> Row:
@@ -65,6 +68,17 @@ def test_report_and_window_say_the_same_of_what_is_written() -> None:
 def test_the_worst_of_all_judges_and_faces_is_shown() -> None:
     assert row("verified", face(a=0.1, b=-0.2), face(a=-0.3, b=0.15)).worst == (0.15, "b")
     assert row("no face").worst is None and row().worst is None
+
+
+def test_faces_that_cannot_be_judged_are_left_out_of_the_worst() -> None:
+    poor, known = face(verdict="cannot be judged", a=0.9), face(a=0.1)
+    some = row("verified", poor, known, poor)
+    assert some.worst == (0.1, "a") and some.unjudged == "Faces 1 and 3 cannot be judged, and are left out."
+    assert row("verified", known, poor).unjudged == "Face 2 cannot be judged, and is left out."
+    none = row("verified", poor, face("skipped", verdict=None), poor)
+    assert none.worst is None and none.unjudged.startswith("None of the faces can be judged: they are too poor")
+    assert row("verified", poor).unjudged.startswith("The face cannot be judged: it is too poor")
+    assert row("verified", known).unjudged == row("no face").unjudged == row().unjudged == ""
 
 
 def test_what_can_be_looked_at_and_which_status_it_has() -> None:

@@ -27,18 +27,20 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from facestudio.faces.panel import UNJUDGED
 from facestudio.gui.anonymize_rows import FAILED, FALLBACK, LEFT_OUT, MEANINGS, NOBODY, ORDER, TONES, VERIFIED, Row
 from facestudio.gui.anonymize_thumbnails import Thumbnails
 from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.status_filter import ALL
+from facestudio.report_facts import is_unjudged
 
 BEFORE, AFTER, NAME, FACES, WORST, STATUS, REASON = range(7)
 HEADS = ("Before", "After", "Photo", "Faces", "Worst similarity", "Status", "Reason")
 HELP = {
     FACES: "How many faces were found",
     WORST: "The highest similarity of a changed face to the original that any recogniser measured: 1 is the same picture, about "
-    "0 a stranger",
+    "0 a stranger; faces that cannot be judged are left out",
     STATUS: "What the run, or a person, came to",
 }
 PICTURE = Qt.ItemDataRole.UserRole
@@ -100,7 +102,8 @@ class PhotoModel(QAbstractTableModel):
 
     @staticmethod
     def _shade(row: Row, column: int) -> str:
-        muted = column == REASON or row.status == LEFT_OUT or (column == WORST and bool(_explained(row)))
+        nothing = column == WORST and (row.worst is None or bool(_explained(row)))
+        muted = column == REASON or row.status == LEFT_OUT or nothing
         return "muted" if muted else "text"
 
     @staticmethod
@@ -110,14 +113,15 @@ class PhotoModel(QAbstractTableModel):
         if column == FACES:
             return "" if row.faces is None else str(row.faces)
         if column == WORST:
-            return "" if row.worst is None else f"{row.worst[0]:.2f}"
+            return f"{row.worst[0]:.2f}" if row.worst is not None else UNJUDGED.capitalize() if row.unjudged else ""
         if column == STATUS:
             return row.status.capitalize()
         return _reason(row) if column == REASON else ""
 
     def _tip(self, row: Row, column: int) -> str:
-        if column == WORST and row.worst is not None:
-            return f"{row.worst[0]:.3f} by {row.worst[1]}. {_explained(row)}".rstrip()
+        if column == WORST and (row.worst is not None or row.unjudged):
+            figure = (f"{row.worst[0]:.3f} by {row.worst[1]}.", _explained(row)) if row.worst is not None else ()
+            return " ".join(words for words in (*figure, row.unjudged) if words)
         if column == STATUS:  # with the reason, whose column may be out of sight in a narrow window
             return "\n".join(dict.fromkeys(words for words in (MEANINGS.get(row.status, ""), _reason(row)) if words))
         if column == REASON:
@@ -129,7 +133,7 @@ class PhotoModel(QAbstractTableModel):
         if column == FACES:
             return -1 if row.faces is None else row.faces
         if column == WORST:
-            return -2.0 if row.worst is None else row.worst[0]
+            return row.worst[0] if row.worst is not None else -1.5 if row.unjudged else -2.0
         if column == STATUS:
             return ORDER.index(row.status) if row.status in ORDER else len(ORDER)
         return _reason(row) if column == REASON else row.name.casefold()
@@ -162,7 +166,7 @@ def _explained(row: Row) -> str:
         return ""
     cosine, judge = row.worst
     for n, face in enumerate(row.record["faces"], 1):
-        alike = face["similarity"].get(judge) == cosine
+        alike = face["similarity"].get(judge) == cosine and not is_unjudged(face)
         if alike and face["notes"] and face["status"] in (VERIFIED, FALLBACK):
             return f"It is of face {n}, and says nothing: {face['notes'][-1]}"
     return ""
