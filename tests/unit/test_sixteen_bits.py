@@ -6,6 +6,7 @@ The commands with stand-ins for method, detector and judges; files are written a
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -289,3 +290,23 @@ def test_one_row_and_one_pixel_are_pictures_too(tmp_path: Path) -> None:
         photo = Photo.open(write_deep(tmp_path / "a.png", samples))
         for name in ("b.png", "b.tif"):
             assert np.array_equal(read_deep(photo.save(tmp_path / name, overwrite=True)), samples)
+
+
+def test_of_a_result_without_its_pixels_the_same_is_said(tmp_path: Path) -> None:
+    """That is what comes back of a photo which another process has done."""
+    deep = Photo.open(write_deep(tmp_path / "a.png", scan("rgb")))
+    for photo in (deep, deep.enlarged(2)):
+        for format in ("PNG", "TIFF", "JPEG"):
+            assert photo.without_pixels().not_shown(format) == photo.not_shown(format)
+    assert deep.not_shown("TIFF") == () and deep.not_shown("JPEG") != () and deep.enlarged(2).not_shown("PNG") != ()
+
+
+def test_a_tiff_whose_colours_are_multiplied_by_its_alpha_says_that_it_has_8(tmp_path: Path) -> None:
+    path = write_deep(tmp_path / "a.tif", scan("rgb alpha"))
+    content = path.read_bytes()
+    tag = struct.pack(">HHI", 338, 3, 1)
+    path.write_bytes(content.replace(tag + b"\0\2", tag + b"\0\1"))
+    photo = Photo.open(path)
+    assert photo.loses_depth() and "saves 8" in photo.notes[0]
+    with Image.open(photo.save(tmp_path / "b.tif")) as image:
+        assert image.mode == "RGBA"
