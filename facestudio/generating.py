@@ -1,12 +1,12 @@
-"""The story of made faces: who -> pictures -> what the recognisers say of them. The sibling of `pipeline`.
+"""The story of generated faces: who -> pictures -> what the recognisers say of them. The sibling of `pipeline`.
 
     wish     = identity (and landmarks) of a photo's face                 faces/identity.py, faces/landmarks.py
                or of a person who does not exist, each picture's own      whom.py, faces/people.py
     pictures = synthesizer(wishes, seeds, ...)                            methods/
     cosine   = similarity(embed(photo, face), embed(picture, its face))   faces/identity.py
 
-The same honesty: the embedder that a method is conditioned on does not judge it, and a picture without a face is said to be
-one, as is one that is like a face of the training. Knows no files and no window.
+The same honesty rules: the embedder that a method is conditioned on does not judge it, and a picture that shows no face, or one
+like a training face, says so. Knows no files and no window.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.whom import Anybody, Drawn, Shot, Who, shots
 
-MOST = 1000  # pictures at once, which all lie in memory
+MOST = 1000  # pictures in one gallery; all of them are in memory
 PORTION = 8  # pictures that are drawn together
 DRAWING = 0.9  # of the time; the rest is looking at them
 WITHOUT_FACE = "No face was found in this picture; draw another one."
@@ -47,16 +47,16 @@ LIKE_KNOWN = (
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """One made picture.
+    """One generated picture.
 
     Attributes:
-        photo: the picture, marked as synthetic; recipe: what makes it again, with its own seed and person.
-        face: what the detector found in it; None when it found none.
-        similarity, verdicts, summary: of it and the photo's face, as of a restored face; empty and None without a photo.
+        photo: the picture, marked as synthetic; recipe: draws it again, with its own seed and person.
+        face: the face found in it; None when there is none.
+        similarity, verdicts, summary: its face compared with the photo's, as of a restored face; empty and None without a photo.
         identities: of its face, by embedder; empty without a face.
-        person: who was told to the method, to the embedder that it listens to; None for anybody.
-        nearest_known: cosine of the face to the training face that is most like it, and the one that a real stranger in twenty
-            reaches (`IdentitySpace.near_known`); None where that is not known.
+        person: the identity that the method was given; None for anybody.
+        nearest_known: the cosine of the face to the most similar training face, and the cosine that one real stranger in twenty
+            reaches (`IdentitySpace.near_known`); None when these are not known.
     """
 
     photo: Photo
@@ -81,7 +81,7 @@ class Portrait:
 
 @dataclass(frozen=True, eq=False)
 class Gallery:
-    """Pictures made together: of the `face` of `source`, or of nobody (None), and the `seconds` it took."""
+    """Pictures generated together, in `seconds`: of the `face` in `source`, or (None) of people who do not exist."""
 
     portraits: tuple[Portrait, ...]
     source: Photo | None
@@ -114,18 +114,18 @@ def generate(
     """Make `count` pictures: of the face in `source`, or of people who do not exist.
 
     Args:
-        listener: the embedder that the method is conditioned on, and finder of landmarks: needed with a source only.
+        listener: the embedder that the method is conditioned on; finder: of landmarks. Both are needed only with a source.
         embedders: measure the pictures; those the method is conditioned on do not judge. panel: sums up what they say.
-        space: of people for this method; without it nobody is told to the method, and `person` must say nothing.
-        person: who is on all pictures; None gives each a person of its own seed.
+        space: people who do not exist, for this method. Without it the method draws anybody, and `person` must be None.
+        person: who is on all pictures; None: each shows the person of its own seed.
         plan: seed and person of each picture, instead of `seed` and `person`; not with a source.
-        seed: of the first picture; each has the next one, so one of them can be made again alone.
-        done: told of each picture as it comes, on the thread that computes.
-        looked_at: whether faces are looked for and measured; a draft is only to be seen.
+        seed: of the first picture; each further picture has the next number, so that any of them can be drawn again alone.
+        done: called with each picture as it is finished, on the thread that computes.
+        looked_at: whether to find and measure faces; a draft is only shown.
         pose: a pose picture (faces/normals.py), for a method that is `Posed`.
 
-    UsageError for a count outside 1 to `MOST`, an option that is not allowed, a picture that is no pose picture, or one that the
-    method cannot be shown; errors as of `IdentitySpace.of`.
+    UsageError for a count outside 1 to `MOST`, an option that is not allowed, or a pose picture that is not one or that the
+    method cannot use; errors as of `IdentitySpace.of`.
     """
     started = time.perf_counter()
     progress = progress or Progress()
@@ -157,7 +157,7 @@ def generate(
     for some in progress.track(_portions(plan), "Drawing faces"):
         wishes = _wishes(some, wished, space)
         seeds = [shot.seed for shot in some]
-        for _ in progress.track(range(1), "Drawing faces", share=DRAWING):
+        with progress.step("Drawing faces", share=DRAWING):
             one = wishes[0] if all(wish is wishes[0] for wish in wishes) else None
             pictures = synthesizer(one or wishes, seeds, options, progress)
         drawn = list(zip(pictures, some, wishes, strict=True))

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -108,15 +109,8 @@ def import_files(
         for candidates, sources in progress.track(_assigned(entry, paths, part), f"Importing {entry.title}"):
             left = [name for name in candidates if name not in done]
             if not left:
-                raise CheckpointMismatch(f"{shown(sources[''])} is no file of {entry.title}.", hint=by_hand(entry))
-            for candidate in left:
-                try:
-                    _import_part(entry, candidate, sources, progress, any_hash)
-                    done.append(candidate)
-                    break
-                except CheckpointMismatch:
-                    if candidate == left[-1]:
-                        raise
+                raise CheckpointMismatch(f"{shown(sources[''])} is not a file of {entry.title}.", hint=by_hand(entry))
+            done.append(_import_first(entry, left, sources, progress, any_hash))
     return tuple(done)
 
 
@@ -212,12 +206,25 @@ def _published(entry: Checkpoint, part: str) -> Published:
 # ---- one part
 
 
+def _import_first(
+    entry: Checkpoint, candidates: Sequence[str], sources: Sources, progress: Progress, any_hash: bool
+) -> str:
+    """Import `sources` as the first of the parts `candidates` that they fit, and return that; CheckpointMismatch, as of the last
+    one, when they fit none."""
+    for candidate in candidates[:-1]:
+        with suppress(CheckpointMismatch):
+            _import_part(entry, candidate, sources, progress, any_hash)
+            return candidate
+    _import_part(entry, candidates[-1], sources, progress, any_hash)
+    return candidates[-1]
+
+
 def _import_part(entry: Checkpoint, part: str, sources: Sources, progress: Progress, any_hash: bool = False) -> None:
     """Check, convert and keep the files of one part."""
     published = _published(entry, part)
     sizes = {key: foreign.check(path, largest(published)) for key, path in sources.items()}
     name = ", ".join(sorted(path.name for path in sources.values())[:1])
-    for _ in progress.track(("whole",), f"Importing {name}"):
+    with progress.step(f"Importing {name}"):
         made = store.ready(entry.id) / f".facestudio-{secrets.token_hex(8)}.part"
         try:
             hashes = {}
@@ -225,21 +232,9 @@ def _import_part(entry: Checkpoint, part: str, sources: Sources, progress: Progr
                 hashes[key] = store.sha256_of(sources[key], progress)
             digest = hashes[""] if "" in hashes else _together(hashes)
             _check_hash(entry, part, sources, digest, sum(sizes.values()), any_hash)
-            for _ in progress.track(("all",), "Converting in a process of its own", share=0.6):
-                architecture, config = ("", {}) if published.arrays else entry.network(part)
-                order = Order(
-                    title=entry.title,
-                    target=str(made),
-                    sources={key: str(path.absolute()) for key, path in sources.items()},
-                    architecture=architecture,
-                    config=config,
-                    shapes={key: shape for key, (_, shape) in published.arrays.items()},
-                    wrappers=published.wrappers,
-                    prefixes=published.prefixes,
-                    ignored=published.ignored,
-                    renamed=published.renamed,
-                )
-                run(order, progress, SECONDS + SECONDS_A_GB * sum(sizes.values()) / 1e9)
+            with progress.step("Converting in a separate process", share=0.6):
+                seconds = SECONDS + SECONDS_A_GB * sum(sizes.values()) / 1e9
+                run(_order(entry, part, sources, made), progress, seconds)
             result = store.sha256_of(made, progress, "Keeping the weights")
             pin = store.Pin(name, digest, sum(sizes.values()), result, made.stat().st_size, _today())
             store.keep(entry.id, part, made, pin)
@@ -250,6 +245,24 @@ def _import_part(entry: Checkpoint, part: str, sources: Sources, progress: Progr
             ) from error
         finally:
             made.unlink(missing_ok=True)
+
+
+def _order(entry: Checkpoint, part: str, sources: Sources, target: Path) -> Order:
+    """What the child process is to make of `sources`, as safetensors in `target`."""
+    published = _published(entry, part)
+    architecture, config = ("", {}) if published.arrays else entry.network(part)
+    return Order(
+        title=entry.title,
+        target=str(target),
+        sources={key: str(path.absolute()) for key, path in sources.items()},
+        architecture=architecture,
+        config=config,
+        shapes={key: shape for key, (_, shape) in published.arrays.items()},
+        wrappers=published.wrappers,
+        prefixes=published.prefixes,
+        ignored=published.ignored,
+        renamed=published.renamed,
+    )
 
 
 def _check_hash(entry: Checkpoint, part: str, sources: Sources, digest: str, size: int, any_hash: bool) -> None:

@@ -23,6 +23,7 @@ from facestudio.errors import CheckpointError, FaceStudioError, UsageError
 from facestudio.faces import calibrating
 from facestudio.faces.calibration import threshold_at
 from facestudio.faces.detect import Detector
+from facestudio.faces.face import Face
 from facestudio.faces.identity import Embedder
 from facestudio.faces.panel import Panel
 from facestudio.files import shown
@@ -98,6 +99,10 @@ class Calibrated:
         return words
 
 
+class _Unusable(FaceStudioError):
+    """A photo that says nothing of a person; the message is the reason."""
+
+
 @dataclass(frozen=True, eq=False)
 class _Seen:
     """Unit embeddings (N, D), whose they are (N,), and what was left out."""
@@ -115,7 +120,7 @@ def survey(folder: Path, progress: Progress | None = None) -> People:
         raise UsageError(f"There is no folder {shown(folder)}.", hint=LAYOUT)
     progress = progress or Progress()
     whose: dict[str, list[Path]] = {}
-    for _ in progress.track(("all",), "Looking for photos", share=0.02):
+    with progress.step("Looking for photos", share=0.02):
         found, left_out = look_through(folder, progress)
         for path in progress.track(found, "Looking for photos"):
             parts = path.relative_to(folder).parts
@@ -161,7 +166,7 @@ def calibrate(
     """
     progress = progress or Progress()
     title = embedder.checkpoint.title or embedder.id
-    for _ in progress.track(("all",), f"Calibrating {title}"):
+    with progress.step(f"Calibrating {title}"):
         seen = _see(people, embedder, detector, panel, progress, max_megapixels)
         progress.tally = ""
         _check_enough(seen)
@@ -170,8 +175,8 @@ def calibrate(
         kept = _rounded(table)
         if not can_judge_by(kept):
             raise FaceStudioError(
-                f"{title} tells nobody apart: it says the same of every face.",
-                hint="Its file may be damaged, or of another network; import it again.",
+                f"{title} does not tell people apart: it says the same of every face.",
+                hint="Its file may be damaged, or belong to another network; import it again.",
             )
         same, different = calibrating.pairs(seen.embeddings, seen.people)
         own = OwnCalibration(
@@ -209,20 +214,9 @@ def _see(
             twin = known.setdefault(photo.content_hash, (name, path))
             if twin[1] != path:
                 of = "" if twin[0] == name else ", which is of another person"
-                left_out.append(LeftOut(path, f"The same picture as {shown(twin[1])}{of}."))
-                continue
-            faces = detector.detect(photo, progress)
-            if not faces:
-                left_out.append(LeftOut(path, "No face was found."))
-                continue
-            marks = faces[0].landmarks[None]
-            if panel is not None:
-                (quality,) = panel.quality(photo.pixels, marks, progress)
-                if quality < panel.gate:
-                    poor = f"The face is too poor to be recognised ({quality:.0%}, {panel.gate:.0%} is needed)."
-                    left_out.append(LeftOut(path, poor))
-                    continue
-            found.append(embedder.embed_all(photo.pixels, marks, progress)[0].embedding)
+                raise _Unusable(f"The same picture as {shown(twin[1])}{of}.")
+            faces = _usable_faces(photo, detector, panel, progress)
+            found.append(embedder.embed_all(photo.pixels, faces[0].landmarks[None], progress)[0].embedding)
         except CheckpointError:
             raise
         except FaceStudioError as error:
@@ -231,6 +225,18 @@ def _see(
         whose.append(name)
         crowded += len(faces) > 1
     return _Seen(np.array(found, np.float32), np.array(whose), tuple(left_out), crowded)
+
+
+def _usable_faces(photo: Photo, detector: Detector, panel: Panel | None, progress: Progress) -> tuple[Face, ...]:
+    """The faces of `photo`, largest first; _Unusable when there is none, or the largest is too poor for the `panel`."""
+    faces = detector.detect(photo, progress)
+    if not faces:
+        raise _Unusable("No face was found.")
+    if panel is not None:
+        (quality,) = panel.quality(photo.pixels, faces[0].landmarks[None], progress)
+        if quality < panel.gate:
+            raise _Unusable(f"The face is too poor to be recognised ({quality:.0%}, {panel.gate:.0%} is needed).")
+    return faces
 
 
 def _check_enough(seen: _Seen) -> None:

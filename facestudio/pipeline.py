@@ -114,16 +114,19 @@ def restore(
             status = "failed" if index in work.errors else "skipped"
             result = FaceResult(face, index, status, work.errors.get(index), {}, {})
         results.append(_incomplete(result, lacking.get(index, "")))
-    told = reference.content_hash if reference else ""
-    recipe = Recipe(restorer.checkpoint.id, restorer.id, asdict(options), seed, told, upscale)
-    if mended is not None:
-        recipe = replace(recipe, scratches=mended[1].strength, scratch_mask=mended[1].by_hand)
-    if photo_grain != OFF:
-        recipe = replace(recipe, photo_grain=photo_grain)
-    if photo.turn:
-        recipe = replace(recipe, turn=photo.turn)
-    if photo.damage is not None:
-        recipe = replace(recipe, salvaged=round(photo.damage.readable, 4))
+    recipe = Recipe(
+        restorer.checkpoint.id,
+        restorer.id,
+        asdict(options),
+        seed,
+        reference=reference.content_hash if reference else "",
+        upscale=upscale,
+        scratches=mended[1].strength if mended else "",
+        scratch_mask=mended[1].by_hand if mended else "",
+        photo_grain="" if photo_grain == OFF else photo_grain,
+        turn=photo.turn,
+        salvaged=None if photo.damage is None else round(photo.damage.readable, 4),
+    )
     return Result(photo, after, tuple(results), recipe, time.perf_counter() - started, mended and mended[1])
 
 
@@ -267,7 +270,7 @@ def _chosen(
     worth = mended is not None and mended.share > 0  # whether there is a result without any face
     if not faces and not worth:
         lack = "No face was found" if mended is None else "Neither a face nor a scratch was found"
-        raise NoFaceFound(f"{lack} in this photo.", hint="Try a photo in which the face is larger or upright.")
+        raise NoFaceFound(f"{lack} in this photo.", hint="Try a photo in which the face is larger and upright.")
     chosen = {n for n in range(len(faces)) if not lacking.get(n)} if selected is None else set(selected)
     if not chosen and selected is None and not worth:
         raise NoFaceFound(
@@ -307,16 +310,16 @@ def _told(restorer: Restorer, reference: Reference, chosen: int) -> Restorer:
     """`restorer` for the person of `reference`, the one among `chosen` faces."""
     if not isinstance(restorer, Guided):
         raise UsageError(
-            f"The method {restorer.id} cannot be told who the person is.", hint="Choose DifFace, or take no reference."
+            f"The method {restorer.id} cannot use a reference.", hint="Choose DifFace, or remove the reference."
         )
     if chosen > 1:
         raise UsageError(
-            f"The reference shows one person, and {chosen} faces are chosen.",
-            hint="Choose the face that it belongs to.",
+            f"The reference shows one person, but {chosen} faces are chosen.",
+            hint="Choose only the face of that person.",
         )
     if restorer.embedder not in reference.identities:
         raise UsageError(
-            f"The recogniser {restorer.embedder}, which {restorer.id} listens to, is not here.",
+            f"{restorer.id} needs the recogniser {restorer.embedder}, which is not installed.",
             hint="Run `facestudio doctor` to see what is missing.",
         )
     return restorer.guided(reference.identities[restorer.embedder])
@@ -410,10 +413,10 @@ def _restored(
         larger = f"this face is larger than the {template.size} px that the method works at"
         notes.append(f"Fine detail {what}: {larger}, and its own detail {why}.")
     if not judged:
-        notes.append("How much of the person is left was not measured: no recogniser is here that may judge it.")
+        notes.append("How much of the person is left was not measured: no recogniser that could judge it is installed.")
     if done.explanation is not None and done.explanation.skipped:
         skipped = ", ".join(part.replace("_", " ") for part in done.explanation.skipped)
-        notes.append(f"Not completed from the dictionary, because it is hardly in the crop: {skipped}.")
+        notes.append(f"Not completed from the dictionary, because it lies mostly outside the crop: {skipped}.")
     verdicts = summary.by_embedder if summary else {}
     return FaceResult(
         face,

@@ -1,10 +1,10 @@
-"""Which file becomes which: the photos below folders, where their results go, and what is left out, with the reason.
+"""Which input file becomes which output file, and what is left out and why.
 
-Refuses plans that make no sense or could destroy an input. Separate from `batch`, which does what was planned. Knows names and
-folders, and no photos.
+Refuses plans that make no sense or could destroy an input. Separate from `batch`, which carries the plan out. It knows names and
+folders, but does not open photos.
 
-Rules: a folder is walked recursively, without hidden files, without following links to folders (so no loop can catch it)
-and without files whose suffix is not a photo's; a file given by name is always tried.
+Folders are walked recursively. Hidden files, links to folders (they could form loops) and files without a photo's suffix are left
+out; a file given by name is always tried.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ class FolderPath(Path):
 
 
 def given(text: str) -> Path:
-    """The path that somebody wrote; UsageError when nothing was written."""
-    if not text:  # of nothing Path makes the folder one is in, which would be read, or written into, as a whole
+    """The path in `text`; UsageError when it is empty."""
+    if not text:  # Path("") is the current folder, which would be read, or written into, as a whole
         raise UsageError("A file or folder name is empty.")
     return Path(text)
 
 
 def as_written(text: str) -> Path:
-    """The path `given`: with a slash at its end a folder's."""
+    """The path in `text`, as a FolderPath if it ends with a slash."""
     return FolderPath(given(text)) if text.endswith(("/", os.sep)) else given(text)
 
 
 def is_file_name(out: Path) -> bool:
-    """Whether `out` is meant as one photo: it ends like one, is no folder, and was not written as one."""
+    """Whether `out` means a single photo: it has a photo's suffix, and is neither a folder nor written as one."""
     return supported_suffix(out) and not isinstance(out, FolderPath) and not os.path.isdir(out)
 
 
 def check_ending(out: Path) -> None:
-    """UsageError when `out`, where a single photo goes, ends like a file that cannot be written: most likely a slip."""
+    """UsageError when `out`, the output of a single photo, has a suffix that looks like a mistyped one."""
     if supported_suffix(out) or isinstance(out, FolderPath) or os.path.isdir(out):
         return
     if mistyped(out):
@@ -75,7 +75,7 @@ class Item:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something in a folder that is no photo to do, why, and what a report calls it ("": by its path)."""
+    """Something in a folder that is not done, the reason, and what a report calls it ("": by its path)."""
 
     path: Path
     reason: str
@@ -93,15 +93,15 @@ class Plan:
 def find_photos(folder: Path) -> list[Path]:
     """The photos in `folder` and below, in a stable order; hidden ones and links to folders are left out.
 
-    A folder that must not be looked into stands among them, so that it fails with its reason instead of being passed over.
+    A folder that may not be read is among them, so that it fails with a reason instead of being skipped silently.
     """
     return look_through(folder)[0]
 
 
 def look_through(folder: Path, progress: Progress | None = None) -> tuple[list[Path], list[LeftOut]]:
-    """The photos of `find_photos`, and what else is there.
+    """The photos of `find_photos`, and everything else in the folder with the reason why it is left out.
 
-    `progress` counts them; Cancelled between two files when it is told to stop.
+    `progress` counts the photos; raises Cancelled between two files when asked to stop.
     """
     progress = progress or Progress()
     found: list[Path] = []
@@ -143,14 +143,13 @@ def plan(inputs: Sequence[Path], out: Path, format: str | None = None) -> list[I
 def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan:
     """Which photo is written where; UsageError when the plan makes no sense or could destroy an input.
 
-    `out` is a folder; with a single photo as input it may be a file, told by a photo's suffix, and then one that is mistyped is
-    refused. Folders keep their tree. A photo that is named twice, be it by a link, is done once,
-    by its own name if that is there.
+    `out` is a folder. For a single photo it may also be a file, recognised by a photo's suffix; a mistyped suffix is refused.
+    Input folders keep their tree. A photo that is named twice, even through a link, is done once, under its own name if possible.
     """
     if not inputs:
         raise UsageError("Name at least one photo or folder.")
     suffix = suffix_of(format)
-    # os.path answers where Path raises: a name that is too long, a folder that must not be looked into
+    # Path.is_dir raises for a name that is too long or a folder that may not be read; os.path.isdir answers
     single = len(inputs) == 1 and not os.path.isdir(inputs[0])
     if single and is_file_name(out):
         if suffix and SUFFIXES[suffix] != SUFFIXES[out.suffix.lower()]:
@@ -173,22 +172,37 @@ def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan
             left_out += others
         else:
             items.append(Item(path, out / path.name))
-    named: dict[Path, Item] = {}
-    for item in items:
-        first = named.setdefault(real(item.source), item)
-        if os.path.islink(first.source) and not os.path.islink(item.source):
-            named[real(item.source)] = item
-    for item in items:
-        done = named[real(item.source)]
-        if done is not item and done.source != item.source:
-            left_out.append(LeftOut(item.source, f"The same file as {done.source}, which is done."))
-    items = list(named.values())
+    items, twice = _each_once(items)
+    left_out += twice
     if not items:
         among = f", among {len(left_out)} other thing{'s' * (len(left_out) > 1)}" if left_out else ""
         raise UsageError(f"There is no photo in {' or '.join(str(path) for path in inputs)}{among}.")
     if suffix:
         items = [replace(item, target=_with_suffix(item.target, suffix)) for item in items]
     return Plan(tuple(items), tuple(left_out))
+
+
+def _each_once(items: Sequence[Item]) -> tuple[list[Item], list[LeftOut]]:
+    """`items` without files that are named twice, and those left out for it; of a file and links to it, the file stays."""
+    chosen: dict[Path, Item] = {}
+    for item in items:
+        first = chosen.setdefault(real(item.source), item)
+        if os.path.islink(first.source) and not os.path.islink(item.source):
+            chosen[real(item.source)] = item
+    twice: list[LeftOut] = []
+    for item in items:
+        done = chosen[real(item.source)]
+        if done is not item and done.source != item.source:
+            twice.append(LeftOut(item.source, f"The same file as {done.source}, which is done."))
+    return list(chosen.values()), twice
+
+
+def places(plan: Plan, out: Path) -> dict[Path, Path]:
+    """Where each photo of a `plan` for the output `out` lies below its folder, under its own name, by its path."""
+    return {
+        item.source: (Path() if item.target == out else item.target.relative_to(out).parent) / item.source.name
+        for item in plan.items
+    }
 
 
 def check_place(out: Path) -> None:

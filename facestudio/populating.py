@@ -33,7 +33,7 @@ from facestudio.progress import Progress
 MOST_PEOPLE, MOST_PICTURES = 100_000, 1000  # of a dataset, and of a person, whose pictures all lie in memory
 FIRST_TRY = 0.8  # of a person's time, as far as progress can know beforehand
 NO_FACE = "No face was found in it."
-SOMEBODY_ELSE = "It is like fewer than half of the other pictures of this person."
+SOMEBODY_ELSE = "It resembles fewer than half of this person's other pictures."
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +97,11 @@ class Order:
     """What is asked for.
 
     Attributes:
-        people: how many; pictures: of each. seed: of the whole dataset.
+        people: number of people; pictures: pictures of each. seed: of the whole dataset.
         vary: how far each picture's identity is from the person's, as 1 - cosine. tries: how often a picture is drawn at most.
-        apart: whether somebody else takes the place of a person whose pictures are too like those of others.
+        apart: whether a person whose pictures look too much like others' is replaced.
 
-    UsageError when a number makes no sense.
+    UsageError when a number is out of range.
     """
 
     people: int
@@ -124,50 +124,52 @@ class Order:
 
 
 def plan(space: IdentitySpace, order: Order, progress: Progress | None = None) -> list[Nobody]:
-    """Everybody of the dataset, apart from each other; the first of them are the same however many are asked for."""
+    """All people of the dataset, each clearly different from the others; asking for more adds to the end of the same list."""
     progress = progress or Progress()
-    people: list[Nobody] = []
-    for _ in progress.track(range(1), "Planning people"):
+    with progress.step("Planning people"):
         identities = space.draw_apart(order.people, order.seed, progress=progress)
-        people = [
+        return [
             Nobody(number, identity, space.unusual(identity), space.nearest_known(identity))
             for number, identity in enumerate(progress.track(identities, "Planning people"), 1)
         ]
-    return people
 
 
 class Successors:
-    """Who may come in the place of planned people, on every machine the same: a list for each number, which counts from 1."""
+    """Who may replace a planned person: a list for each person's number (from 1), the same on every machine."""
 
     def __init__(self, space: IdentitySpace, seed: int) -> None:
         self._space, self._seed = space, seed
 
     def of(self, number: int) -> Iterator[tuple[int, Identity]]:
-        """Those for person `number`, in order; who of them is apart from others is not asked."""
+        """The candidates for person `number`, in order; whether they differ enough from others is not checked here."""
         return enumerate(self._space.people(np.random.SeedSequence([self._seed, number], spawn_key=(1,))), 1)
 
     def identity(self, number: int, anew: int) -> Identity | None:
-        """The one that is called `anew`; None when there is none."""
+        """The candidate with the place `anew` in the list; None when there is none."""
         return next((identity for place, identity in self.of(number) if place == anew), None)
 
     def nobody(self, number: int, anew: int, identity: Identity) -> Nobody:
-        """The same as somebody to be drawn."""
+        """That candidate as a Nobody, who can be drawn."""
         return Nobody(number, identity, self._space.unusual(identity), self._space.nearest_known(identity), anew)
 
 
 def seed_of(seed: int, number: int, place: int, attempt: int, anew: int = 0) -> int:
-    """The seed of a picture, by the dataset's `seed`, the person's number, the picture's place, the try and who it is of those
-    for that number, which count from 0 but for the number; below 2^53, so that a spreadsheet keeps it."""
+    """The seed of one picture of a dataset, below 2^53 so that a spreadsheet keeps it exactly.
+
+    Args:
+        seed: of the dataset. number: of the person, from 1. place: of the picture, from 0. attempt: the try, from 0.
+        anew: 0 for the planned person, else the candidate's place in `Successors.of`.
+    """
     sequence = np.random.SeedSequence([seed, number, place, attempt], spawn_key=(anew,) if anew else ())
     return int(sequence.generate_state(1, np.uint64)[0]) >> 11
 
 
 class Painter:
-    """Draws people with `synthesizer` and lets `judges` judge them, which it must not listen to.
+    """Draws people with `synthesizer` and has `judges` check them; the synthesizer must not be conditioned on any judge.
 
     Args:
         space: for variations of a person. options: of the method. far: the false accept rate of the judges' thresholds.
-        read: what a face in pixels (H, W, 3) uint8 RGB looks like, by name, which decides nothing.
+        read: attributes of a face in pixels (H, W, 3) uint8 RGB, by name; only reported.
     """
 
     def __init__(
@@ -195,7 +197,7 @@ class Painter:
     def paint(
         self, nobody: Nobody, progress: Progress | None = None, drawn: Callable[[], None] = lambda: None
     ) -> Person:
-        """Draw all pictures of `nobody`; `drawn` is told when another of them is there for the first time."""
+        """Draw all pictures of `nobody`; `drawn` is called after each first attempt at a picture."""
         progress = progress or Progress()
         started = time.perf_counter()
         order = self._order
@@ -207,7 +209,7 @@ class Painter:
             marked = [place for place in places if self._judged(pictures, place).note]
             if not marked:
                 break
-            for _ in progress.track(range(1), "Drawing again", share=(1 - FIRST_TRY) / (order.tries - 1)):
+            with progress.step("Drawing again", share=(1 - FIRST_TRY) / (order.tries - 1)):
                 others = self._draw(nobody, marked, attempt, progress)
             for place, other in zip(marked, others, strict=True):
                 tried = [*pictures[:place], other, *pictures[place + 1 :]]
@@ -221,9 +223,8 @@ class Painter:
         self, nobody: Nobody, places: Sequence[int], progress: Progress, drawn: Callable[[], None]
     ) -> list[Picture]:
         share = None if self._order.tries == 1 else FIRST_TRY
-        for _ in progress.track(range(1), "Drawing people", share=share):
-            pictures = self._draw(nobody, places, 0, progress, drawn)
-        return pictures
+        with progress.step("Drawing people", share=share):
+            return self._draw(nobody, places, 0, progress, drawn)
 
     def _draw(
         self,
@@ -233,7 +234,7 @@ class Painter:
         progress: Progress,
         drawn: Callable[[], None] = lambda: None,
     ) -> list[Picture]:
-        """The pictures at `places`, not judged yet."""
+        """Draw the pictures at `places`, without judging them."""
         order = self._order
         made: list[Picture] = []
         portion = 1 if order.vary else PORTION  # of pictures of one and the same identity
@@ -244,7 +245,7 @@ class Painter:
                 for place in places[start : start + portion]
             ]
             identity = self._space.near(nobody.identity, order.vary, seeds[0]) if order.vary else nobody.identity
-            for _ in progress.track(range(1), stage, share=DRAWING):
+            with progress.step(stage, share=DRAWING):
                 pixels = self._synthesizer(Wish(identity), seeds, self._options, progress)
             for of_one, seed in progress.track(list(zip(pixels, seeds, strict=True)), "Looking at the pictures"):
                 made.append(self._seen(of_one, seed, progress))
@@ -260,7 +261,7 @@ class Painter:
         return Picture(photo, seed, 1, face, identities, attributes=self._read(photo.pixels, face))
 
     def _judged(self, pictures: Sequence[Picture], place: int) -> Picture:
-        """The picture at `place`, with what the judges say of it beside the others."""
+        """The picture at `place` with the judges' verdict: does it show the same person as the others?"""
         picture = pictures[place]
         if picture.face is None:
             return replace(picture, typical={}, note=NO_FACE)
@@ -269,7 +270,7 @@ class Painter:
         return replace(picture, typical=typical, note=SOMEBODY_ELSE if strange else "")
 
     def _typical(self, pictures: Sequence[Picture], place: int) -> dict[str, float]:
-        """By judge, the cosine of the picture at `place` that half of the others reach; empty without others."""
+        """For each judge, the median cosine between the picture at `place` and the others; empty when there are no others."""
         others = [other for n, other in enumerate(pictures) if n != place and other.face is not None]
         if not others:
             return {}
@@ -279,7 +280,7 @@ class Painter:
         }
 
     def _margin(self, pictures: Sequence[Picture], place: int) -> tuple[bool, float]:
-        """How good the picture at `place` is, to be compared with another one there."""
+        """How good the picture at `place` is; a larger tuple is better."""
         typical = self._typical(pictures, place)
         margins = [cosine - self.thresholds[judge] for judge, cosine in typical.items()]
         return pictures[place].face is not None, min(margins, default=0.0)

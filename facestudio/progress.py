@@ -6,6 +6,9 @@ One verb does all three, the same in window, command line and training:
         ...
         progress.preview(lambda: to_pixels(x))
 
+    with progress.step("Loading"):  # the same for work that is a single step, whose own tracks move through it
+        ...
+
 Separate from everything, so that any floor may use it: it knows neither Qt nor torch nor photos. A Progress belongs to
 one computation on one thread; only `cancel`, `pause` and `resume` may be called from another.
 """
@@ -14,7 +17,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -131,7 +135,7 @@ class Progress:
         if self._stop.is_set():
             raise Cancelled
 
-    def track(self, items: Iterable[T], stage: str, share: float | None = None) -> Iterator[T]:
+    def track(self, items: Iterable[T], stage: str, share: float | None = None) -> Generator[T, None, None]:
         """Yield `items`, reporting before each one and at the end; raises Cancelled in between when asked to stop.
 
         Nests: a track inside another's step moves through that step. Several in one step follow one another, so all but
@@ -153,6 +157,13 @@ class Progress:
         finally:
             self._levels = [other for other in self._levels if other is not level]
             self.stage = outer
+
+    @contextmanager
+    def step(self, stage: str, share: float | None = None) -> Iterator[None]:
+        """A `track` over one item, which is the body of the `with` block: raises Cancelled before it and after it."""
+        with closing(self.track((None,), stage, share)) as once:
+            for _ in once:
+                yield
 
     def count(self, tally: str) -> None:
         """Say what is done so far where nobody knows how much there will be; raises Cancelled when asked to stop."""

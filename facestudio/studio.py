@@ -1,7 +1,7 @@
-"""The facade: the one object that the window and the command line hold.
+"""The facade: the one object through which the window and the command line use everything else.
 
-What it loads, it keeps (`loaded.py`). It knows no Qt, and imports torch (through `pipeline`, `faces` and `methods`) only
-inside its methods, so that a window can open before torch is there. Its methods may be called from any thread.
+It keeps what it has loaded (`loaded.py`). It knows no Qt, and imports torch (through `pipeline`, `faces` and `methods`) only
+inside its methods, so that the window can open before torch is loaded. Its methods may be called from any thread.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from facestudio.populating import Order
     from facestudio.results import Comparison, Result
     from facestudio.reviewing import Decision
+    from facestudio.scratch_masks import PhotoMasks
     from facestudio.secret import Secret
     from facestudio.whom import Shot
 
@@ -75,13 +76,13 @@ class Studio(Offers):
     def open(
         self, path: Path | str, *, salvage: bool = False, reading: Callable[[float | None], None] | None = None
     ) -> Photo:
-        """Read a photo; PhotoError in one sentence when it cannot be read. `salvage`: what is readable of a damaged file.
-        `reading`: as of `Photo.open`."""
+        """Read a photo; PhotoError, in one sentence, when it cannot be read. With `salvage`, a damaged file is read as far as
+        possible. `reading`: as of `Photo.open`."""
         return Photo.open(Path(path), max_megapixels=self.max_megapixels, salvage=salvage, reading=reading)
 
     def detect(self, photo: Photo, progress: Progress | None = None, *, unsure: bool = False) -> tuple[Face, ...]:
-        """The faces of `photo`, largest first; an empty tuple when there is none. `unsure`: behind them those of a lower score
-        as well, as anonymizing wants them."""
+        """The faces of `photo`, largest first; empty when there is none. With `unsure`, faces with lower scores follow, which
+        anonymizing needs."""
         if not unsure:
             return self._detector().detect(photo, progress)
         from facestudio.anonymizing import FOUND
@@ -91,14 +92,14 @@ class Studio(Offers):
         return tuple(sorted(found, key=lambda face: face.score < MINIMUM_SCORE))
 
     def standing(self, photo: Photo, progress: Progress | None = None) -> Standing:
-        """By which quarter turn `photo` stands upright, by its faces (faces/standing.py)."""
+        """Which quarter turn sets `photo` upright, judging by its faces (faces/standing.py)."""
         from facestudio.faces.standing import standing
 
         return standing(self.detect(photo, progress))
 
     def detect_behind(self, photo: Photo, seen: Photo, progress: Progress | None = None) -> tuple[Face, ...]:
-        """The faces of `photo` in the order of `detect`, then those that only `seen` shows, which is `photo` without its
-        scratches (`mended`): so a face has the same number whether scratches are mended or not."""
+        """The faces of `photo`, ordered as by `detect`, then those found only in `seen`, the photo without its scratches (see
+        `mended`). So a face keeps its number whether scratches are mended or not."""
         faces = self.detect(photo, progress)
         if seen is photo:
             return faces
@@ -110,8 +111,8 @@ class Studio(Offers):
     def face_at(self, photo: Photo, box: tuple[float, float, float, float], progress: Progress | None = None) -> Face:
         """The face in a rough `box` (left, top, right, bottom in photo pixels) that `detect` missed.
 
-        Its score is what the networks think, however low. UsageError when the box is not finite, smaller than 8 px, or
-        outside of the photo.
+        Its score is what the networks give it, however low. UsageError when the box is not finite, smaller than 8 px, or
+        outside the photo.
         """
         from facestudio.faces.missed import face_at
 
@@ -128,11 +129,14 @@ class Studio(Offers):
     def mended(
         self, photo: Photo, scratches: str, progress: Progress | None = None, by_hand: ByHand | None = None
     ) -> Photo:
-        """`photo` without its scratches, so that faces are found that these hid; itself where there are none, or with "".
+        """`photo` without its scratches, for finding faces that they hid; `photo` itself when it has none.
 
-        Nothing of a face is spared in it, so it is for looking at alone. What was done is kept for `restore` as long as `photo`
-        lives. `by_hand`, also with "": what a person says of the scratches. UsageError for another word than "careful",
-        "strong" or "by hand".
+        Only for detection: parts of faces may have been mended as well, which `restore` puts back. The work is kept for
+        `restore` as long as `photo` lives.
+
+        Args:
+            scratches: "careful", "strong", "by hand", or "" for nothing unless `by_hand` is given; UsageError otherwise.
+            by_hand: what a person says of the scratches.
         """
         if not scratches and by_hand is None:
             return photo
@@ -142,7 +146,7 @@ class Studio(Offers):
     def marks(
         self, photo: Photo, scratches: str, faces: Sequence[Face] = (), progress: Progress | None = None
     ) -> np.ndarray:
-        """What of `photo` would be mended when it shows `faces`, (H, W) bool; looked for once, for `restore` as well."""
+        """What would be mended in `photo` when it shows `faces`, as (H, W) bool; searched for once, for `restore` as well."""
         mask = (
             self._scratches().search(photo, scratches, progress).mask([part for face in faces for part in face.parts])
         )
@@ -162,16 +166,25 @@ class Studio(Offers):
         return self._mended
 
     def open_scratch_mask(self, path: Path | str) -> ByHand:
-        """What the mask in a file says is damaged: white is, black stays. UsageError when it is none, PhotoError as of `open`;
-        whether it is as large as a photo is seen when that is mended."""
+        """Read a mask of damage from a file: white is damaged, black is not. UsageError when the picture is not a mask;
+        PhotoError as of `open`. Whether its size fits a photo is checked when that photo is mended."""
         from facestudio.mending.by_hand import ByHand
         from facestudio.scratch_masks import read_mask
 
         return ByHand(mask=read_mask(Path(path), self.max_megapixels))
 
+    def scratch_masks(
+        self, folder: Path, places: Mapping[Path, Path], inputs: Sequence[Path] = (), others: Sequence[Path] = ()
+    ) -> PhotoMasks:
+        """The masks in `folder` for photos of a run on `inputs`, which lie in the same `places` below theirs (`planning.places`);
+        `others` are no masks, wherever they lie. UsageError as of `PhotoMasks`."""
+        from facestudio.scratch_masks import MaskFolder, PhotoMasks
+
+        return PhotoMasks(MaskFolder(folder, others), places, self.open_scratch_mask, inputs)
+
     def save_scratch_mask(self, result: Result, output: Path, overwrite: bool = False) -> Path | None:
-        """Write what was mended of a `result` beside its `output`, to be corrected in any paint program and handed back; None
-        where nobody asked for mending. UnwritableOutput when that cannot be, or something else is there already."""
+        """Write the mask of what was mended in `result` beside its `output`, so that it can be corrected in a paint program and
+        given back. None when no mending was asked for; UnwritableOutput when the mask cannot be written or the file exists."""
         from facestudio.scratch_masks import mask_beside, write_mask
 
         if result.mended is None:
@@ -192,13 +205,15 @@ class Studio(Offers):
     ) -> Result:
         """Restore the `selected` (None: all) `faces` by `recipe` and measure what is left of each person.
 
-        Where it says `scratches`, or `by_hand` does, those are mended first, and `before` still shows them; `faces` are best
-        those of `mended`, and where there are none it is mended all the same. With `aligned` the photo is itself an
-        FFHQ-framed crop and `faces` is not looked at. Where the recipe says `upscale`,
-        `before` is the photo enlarged, and faces are where they are in it. `reference` is a clean picture of
-        the person, for methods that can be told; errors as of `pipeline.restore`.
+        Args:
+            faces: as of `detect`, or better of `mended` when scratches are mended. If there are none, scratches are still mended.
+            aligned: the photo is itself an FFHQ-framed crop; `faces` is ignored.
+            reference: a clear photo of the person and the face in it, for methods that can be told.
+            by_hand: what a person says of the scratches.
 
-        Where the recipe says another `turn` than `photo` has, the photo is turned first, with `faces` and `by_hand`.
+        If the recipe or `by_hand` ask for it, scratches are mended first; the result's `before` still shows them. If the recipe
+        says `upscale`, `before` is the enlarged photo and faces are placed in that. If the recipe's `turn` differs from the
+        photo's, the photo is turned first, with `faces` and `by_hand`. Errors as of `pipeline.restore`.
         """
         from facestudio import pipeline
         from facestudio.results import Reference
@@ -255,10 +270,14 @@ class Studio(Offers):
     ) -> Anonymized:
         """Change the `selected` (None: all) `faces` by `recipe` until no recogniser knows them, or hide them by `fallback`.
 
-        The fallback is the checkpoint of a method that hides faces, None: none. For its faces `detect` should be asked for those
-        it is unsure of, too. `cast` says whom people become; without one everybody becomes somebody new. `leave`: as of
-        `anonymizing.anonymize`; `insisted`: how, by index, of faces of `reviewing.with_insisted`. UsageError when the fallback is
-        another kind of method; errors as of `anonymizing.anonymize`.
+        Args:
+            faces: should come from `detect` with `unsure`.
+            fallback: the checkpoint of a method that hides faces; None: no fallback.
+            cast: says whom people become; without one everybody becomes somebody new.
+            leave: as of `anonymizing.anonymize`.
+            insisted: what to do with faces of `reviewing.with_insisted`, by index.
+
+        UsageError when the fallback does not hide faces; errors as of `anonymizing.anonymize`.
         """
         from facestudio import anonymizing, reviewing
         from facestudio.methods.base import Obscurer
@@ -298,20 +317,19 @@ class Studio(Offers):
         )
 
     def album(self, checkpoint_id: str, secret: Secret, similar: bool = False) -> Album:
-        """Where it is kept whom the people of many photos become, the same in all of them, with the method of a checkpoint.
+        """An album: it decides whom the people of many photos become with the method of a checkpoint, the same in all photos.
 
-        `similar`: as of `cast`.
-
-        UsageError when the method makes nobody of a face; CheckpointMissing when the recogniser that it listens to is not here.
+        `similar`: as of `cast`. UsageError when the method does not replace people; CheckpointMissing when the recogniser that
+        it is conditioned on is not installed.
         """
         from facestudio.album import Album
         from facestudio.methods.base import Replacing
 
         method = self._method(checkpoint_id)
         if not isinstance(method, Replacing):
-            raise UsageError(f"{checkpoint_id} makes nobody else of a face, so nobody can stay the same.")
+            raise UsageError(f"{checkpoint_id} does not replace people by others, so nobody can stay the same.")
         if method.people.embedder not in [embedder.id for embedder in self._embedders()]:
-            lack = f"The recogniser {method.people.embedder}, which {checkpoint_id} listens to, is not here."
+            lack = f"{checkpoint_id} needs the recogniser {method.people.embedder}, which is not installed."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
         return Album(method.people, self._recognisers, secret, self._nearest(method) if similar else None)
 
@@ -334,11 +352,12 @@ class Studio(Offers):
 
         method = self._method(checkpoint_id)
         if not isinstance(method, Replacing):
-            raise UsageError(f"{checkpoint_id} makes nobody else of a face, so nobody can stay the same.")
+            raise UsageError(f"{checkpoint_id} does not replace people by others, so nobody can stay the same.")
         return Pseudonym(token, method.people.draw(secret.seed(token)))
 
     def makes_people(self, checkpoint_id: str) -> bool:
-        """Whether the method of a checkpoint makes somebody else of a face, so that it can be told whom; imports no torch."""
+        """Whether the method of a checkpoint replaces a face by another person's, so that it can be told whose; imports no
+        torch."""
         from facestudio.methods.base import method_class
 
         return hasattr(method_class(store.checkpoint(checkpoint_id)), "becoming")
@@ -355,9 +374,10 @@ class Studio(Offers):
         fallback: str | None = HIDING,
         cast: Cast | None = None,
     ) -> Anonymized:
-        """`photo` as its `record` of a report says, but for the face that a person took a `decision` on; see `reviewing.again`.
+        """`photo` anonymized as its `record` in a report says, except for the face that a person took a `decision` on; see
+        `reviewing.again`.
 
-        `shown` is the result as it was written, `tries` and `fallback` are those of its run, `cast` says whom people become.
+        `shown` is the result as it was written; `tries` and `fallback` are those of its run; `cast` says whom people become.
         """
         from facestudio import reviewing
 
@@ -383,13 +403,13 @@ class Studio(Offers):
     ) -> Comparison:
         """Compare the largest face of `a` with the largest of `b`; NoFaceFound names the photo without one.
 
-        With `faces`, of `a` and of `b`, those are compared and none is looked for.
+        With `faces`, one of `a` and one of `b`, these are compared and no face is searched for.
         """
         from facestudio import pipeline
 
         judges = self._embedders()
         if not judges:
-            lack = "No weights are here that tell people apart."
+            lack = "No recogniser is installed."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
         one, other = faces or (self.largest_face(a, progress), self.largest_face(b, progress))
         return pipeline.compare(a, b, one, other, judges, panel=self._panel(), far=self.far, progress=progress)
@@ -408,9 +428,9 @@ class Studio(Offers):
     ) -> Gallery:
         """Make `count` pictures of the face in `source`, or of people who do not exist; errors as of `generating.generate`.
 
-        Without a source each picture shows a person of its own seed, or all show the recipe's `person`, or each what the `plan`
-        says. Only a method that understands no such people is told nobody. A `draft` is drawn quickly where the method can, and
-        nobody looks for the face in it. `pose`: a pose picture, as of `open_pose`.
+        Without a source, each picture shows the person of its own seed, or all show the recipe's `person`, or each shows whom the
+        `plan` names; a method that does not know such people draws anybody. A `draft` is drawn quickly if the method can, and no
+        face is searched for in it. `pose`: a pose picture, as of `open_pose`.
         """
         from facestudio import generating
         from facestudio.faces import sliders
@@ -454,10 +474,10 @@ class Studio(Offers):
         )
 
     def open_pose(self, path: Path | str, checkpoint_id: str) -> Photo:
-        """Read a pose picture (faces/normals.py) that a checkpoint's method is to be shown.
+        """Read a pose picture (faces/normals.py) for a checkpoint's method.
 
-        UsageError when it cannot be shown one, or the file holds none; CheckpointMissing when the weights for that are not here;
-        PhotoError as of `open`. Does not import torch.
+        UsageError when the method cannot use one or the file is not one; CheckpointMissing when the weights for it are not
+        installed; PhotoError as of `open`. Does not import torch.
         """
         from facestudio.faces.normals import normals
 
@@ -469,7 +489,8 @@ class Studio(Offers):
     def alike(
         self, portraits: Sequence[Portrait], checkpoint_id: str, progress: Progress | None = None
     ) -> tuple[Likeness, ...]:
-        """How alike the faces of `portraits` are to each recogniser, and which of these the checkpoint's method listens to."""
+        """How alike each recogniser finds the faces of `portraits`, and on which recognisers the checkpoint's method is
+        conditioned."""
         from facestudio.alike import alike
 
         method = self._synthesizer(checkpoint_id)
@@ -487,10 +508,11 @@ class Studio(Offers):
         progress: Progress | None = None,
         done: Callable[[PersonRecord], None] = lambda record: None,
     ) -> tuple[Drawn, Measured]:
-        """Draw the people of `order`, or the `shard` of them, by `recipe` into folders of `out`, and tables of all who are there.
+        """Draw the people of `order`, or the `shard` of them, by `recipe` into folders in `out`, and write tables of all who are
+        there.
 
-        The sliders of the recipe move everybody alike. CheckpointMissing when there are no identities for the recipe's method, or
-        nobody to judge it; errors as of `datasets.asking.check` and `datasets.running.run`.
+        The sliders of the recipe apply to everybody. CheckpointMissing when no identities are installed for the recipe's method,
+        or no recogniser to judge it; errors as of `datasets.asking.check` and `datasets.running.run`.
         """
         from facestudio.datasets import asking, page, running, tables
         from facestudio.faces import sliders
@@ -531,7 +553,7 @@ class Studio(Offers):
         return drawn, page.write_report(out, progress)
 
     def dataset_at(self, out: Path, recipe: Recipe, order: Order, suffix: str = ".png") -> Place:
-        """What is in the folder `out` before `populate` goes on there; does not import torch, and writes nothing."""
+        """What is in the folder `out`, before `populate` starts or continues there; does not import torch, writes nothing."""
         from facestudio.datasets import asking, places
 
         options = options_of(self.method_options(recipe.checkpoint), recipe.options)
@@ -545,7 +567,7 @@ class Studio(Offers):
     def identities(
         self, photo: Photo, faces: Sequence[Face], progress: Progress | None = None
     ) -> tuple[dict[str, Identity], ...]:
-        """Who each of `faces` is to each embedder, by the embedder's id; an embedder looks at all faces together."""
+        """Who each of `faces` is to each embedder, by the embedder's id; an embedder is called once, with all faces."""
         progress = progress or Progress()
         landmarks = np.array([face.landmarks for face in faces], dtype=np.float32).reshape(-1, 5, 2)
         found: tuple[dict[str, Identity], ...] = tuple({} for _ in faces)
@@ -555,41 +577,45 @@ class Studio(Offers):
         return found
 
     def calibrate(self, checkpoint_id: str, folder: Path | str, progress: Progress | None = None) -> Calibrated:
-        """Measure what a published recogniser's cosines mean by photos in `folder`, one folder a person in it, so that it judges.
+        """Calibrate a published recogniser on the photos in `folder`, which has one subfolder per person, so that it can judge.
 
-        Nothing is written until all is done, and then no picture and no embedding. UsageError for weights that are no
-        recogniser's or come with a calibration; CheckpointMissing when they are not here; errors as of `own_people`.
+        Nothing is written until everything is done, and then neither pictures nor embeddings. UsageError for weights that are not
+        a recogniser's or come with a calibration; CheckpointMissing when they are not installed; errors as of `own_people`.
         """
         from facestudio import own_people
         from facestudio.faces.identity import Embedder
 
         entry = to_calibrate(checkpoint_id)
         if not entry.here:
-            lack = f"The weights of {entry.title} are not here."
-            raise CheckpointMissing(lack, hint="`facestudio weights get` or `import` brings them.")
+            lack = f"The weights of {entry.title} are not installed."
+            raise CheckpointMissing(
+                lack, hint="Install them with `facestudio weights get` or `facestudio weights import`."
+            )
         progress = progress or Progress()
-        for _ in progress.track(("all",), f"Calibrating {entry.title}"):
+        with progress.step(f"Calibrating {entry.title}"):
             people = own_people.survey(Path(folder), progress)
             embedder = Embedder.load(entry, devices.resolve(self._device), self._identities)
             found = own_people.calibrate(
                 people, embedder, self._detector(), self._panel(), progress, self.max_megapixels
             )
         if store.checkpoint(entry.id).hashes != found.own.weights:
-            raise CheckpointMismatch(f"The weights of {entry.title} were exchanged meanwhile.", hint="Calibrate again.")
+            raise CheckpointMismatch(
+                f"The weights of {entry.title} were replaced in the meantime.", hint="Start the calibration again."
+            )
         keep_calibration(entry.id, found.own)
         self.forget(entry.id)
         return found
 
     def uncalibrate(self, checkpoint_id: str) -> bool:
-        """Forget what the user's own people said of a recogniser; whether there was anything. UsageError as of `calibrate`."""
+        """Forget the user's calibration of a recogniser; whether there was one. UsageError as of `calibrate`."""
         found = forget_calibration(to_calibrate(checkpoint_id).id)
         self.forget(checkpoint_id)
         return found
 
     def prepare(self, checkpoint_id: str | None = None, listening: bool = False) -> None:
-        """Load the detector, and for a checkpoint its method and the judges, so that the next call does not wait.
+        """Load the detector and, for a checkpoint, its method and the judges, so that the next call does not have to wait.
 
-        `listening`: before them the recogniser that the method listens to; CheckpointMissing when it is not here.
+        With `listening`, first load the recogniser that the method is conditioned on; CheckpointMissing when it is not installed.
         """
         self._detector()
         if checkpoint_id is not None:
@@ -604,11 +630,12 @@ class Studio(Offers):
     def export(
         self, checkpoint_id: str, target: Path | str, overwrite: bool = False, progress: Progress | None = None
     ) -> Path:
-        """Write a detector, landmark finder or embedder as an ONNX file that other programs can run; errors as there."""
+        """Write a detector, landmark finder or embedder as an ONNX file that other programs can run; errors as of
+        `faces.exporting.export`."""
         from facestudio.faces.exporting import export
 
         return export(store.checkpoint(checkpoint_id), Path(target), overwrite, progress)
 
     def doctor(self) -> list[Finding]:
-        """Look at everything that must be right, one finding each; hashes every weight file and imports torch."""
+        """Check everything that must be right, with one finding each; hashes every weights file and imports torch."""
         return examine(self)

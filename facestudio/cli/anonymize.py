@@ -18,7 +18,20 @@ from facestudio import batch
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK, Settings, complete
 from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED, AnonymizedFace
 from facestudio.checkpoints import Checkpoint
-from facestudio.cli.arguments import Boxes, Device, Faces, Far, Judges, Output, Photos, Quiet, Seed, Weights
+from facestudio.cli.arguments import (
+    Boxes,
+    Device,
+    Faces,
+    Far,
+    Format,
+    Judges,
+    Output,
+    Overwrite,
+    Photos,
+    Quiet,
+    Seed,
+    Weights,
+)
 from facestudio.cli.choosing import check_boxes, check_options, chosen_checkpoint, with_boxes
 from facestudio.cli.consistent import check_people, the_secret
 from facestudio.cli.console import Screen, printable
@@ -38,6 +51,7 @@ from facestudio.photo import Photo
 from facestudio.planning import Plan, numbered, survey
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
+from facestudio.renewing import settle
 from facestudio.report_tables import check_apart, check_tables, tables_of, write_tables
 from facestudio.reporting import report_of
 from facestudio.results import Result
@@ -51,7 +65,6 @@ _PARTLY = (
 
 
 def anonymize(
-from facestudio.renewing import settle
     photos: Photos,
     output: Output,
     method: Annotated[str | None, typer.Option(help="Anonymization method, such as solid, blur or pixelate.")] = None,
@@ -118,9 +131,7 @@ from facestudio.renewing import settle
             ),
         ),
     ] = None,
-    format: Annotated[
-        str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's format.")
-    ] = None,
+    format: Format = None,
     engine: Annotated[
         str,
         typer.Option(
@@ -147,13 +158,13 @@ from facestudio.renewing import settle
         ),
     ] = None,
     quiet: Quiet = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
+    overwrite: Overwrite = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped or interrupted.")] = False,
     **options: Any,
 ) -> int:
-    """Change faces until no recogniser knows them, and report how far each of them moved.
+    """Hide or replace faces until no recogniser knows them, and report how far each has moved from the original.
 
-    Photos whose file is damaged fail: nobody can tell who is in the part that cannot be read, so there is no --salvage here.
+    Photos from damaged files fail: nobody can tell who is in the part that cannot be read, so there is no --salvage here.
     """
     screen = Screen(quiet)
     studio = Studio(device, far=far, judges=judges)
@@ -188,37 +199,18 @@ from facestudio.renewing import settle
         leave=leave_others,
     )
     journal = Journal(output, settings.to_text())
+    if resume:
+        settle(journal, report_of(output))
     ensemble = Ensemble(studio, entry.id, secret, similar)
 
     def work(photo: Photo, progress: Progress) -> Result:
         return ensemble.anonymize(photo, settings, asked.of, progress)
 
-    attention: list[batch.Outcome] = []
-    shown: set[str] = set()
+    teller = _Teller(screen)
 
     def done(outcome: batch.Outcome) -> None:
-        shown.update(str(face.get("method")) for face in outcome.record()["faces"])
         ensemble.finished(outcome)
-    if resume:
-        settle(journal, report_of(output))
-        if outcome.earlier is None and outcome.output is not None:
-            screen.say(_text(outcome))
-        if outcome.status in _ATTENTION:
-            attention.append(outcome)
-            if outcome.earlier is None and outcome.output is not None:
-                screen.warn(f"{outcome.source}: {outcome.error}", "Needs review")
-            elif outcome.earlier is None:
-                screen.complain(f"{outcome.source}: {outcome.error}", outcome.hint)
-
-    waited = False
-
-    def waiting(full: DiskFull) -> None:
-        nonlocal waited
-        if not waited:
-            screen.complain(
-                f"{full} Waiting for room.", "Free some space, or stop with Ctrl-C and continue later with --resume."
-            )
-        waited = True
+        teller.done(outcome)
 
     writing = batch.Writing(format, overwrite, metadata, reset_times)
     elsewhere = None
@@ -243,7 +235,7 @@ from facestudio.renewing import settle
                 planned=planned,
                 journal=journal,
                 resume=resume,
-                waiting=waiting,
+                waiting=teller.waiting,
                 elsewhere=elsewhere,
                 settings=settings.told(),
                 left_over=(),
@@ -251,11 +243,46 @@ from facestudio.renewing import settle
     finally:
         if report.is_file():
             write_tables(report)
-    screen.say(_summary(outcomes, attention))
-    if shown & {"blur", "pixelate"}:
+    screen.say(_summary(outcomes, teller.attention))
+    if teller.methods & {"blur", "pixelate"}:
         screen.say(_PARTLY)
     screen.say("Report: " + ", ".join(map(str, [report, *tables])))
-    return 1 if attention else 0
+    return 1 if teller.attention else 0
+
+
+class _Teller:
+    """What the command says of photos as they are done.
+
+    Attributes:
+        attention: photos that a person should look at. methods: those by which faces were changed.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        self.attention: list[batch.Outcome] = []
+        self.methods: set[str] = set()
+        self._screen = screen
+        self._waiting = False
+
+    def done(self, outcome: batch.Outcome) -> None:
+        """Tell of a photo; of one that was done before only at the end, in the summary."""
+        self.methods.update(str(face.get("method")) for face in outcome.record()["faces"])
+        now = outcome.earlier is None
+        if now and outcome.output is not None:
+            self._screen.say(_text(outcome))
+        if outcome.status in _ATTENTION:
+            self.attention.append(outcome)
+            if now and outcome.output is not None:
+                self._screen.warn(f"{outcome.source}: {outcome.error}", "Needs review")
+            elif now:
+                self._screen.complain(f"{outcome.source}: {outcome.error}", outcome.hint)
+
+    def waiting(self, full: DiskFull) -> None:
+        """Tell once that the disk is full."""
+        if not self._waiting:
+            self._screen.complain(
+                f"{full} Waiting for room.", "Free some space, or stop with Ctrl-C and continue later with --resume."
+            )
+        self._waiting = True
 
 
 @dataclass(frozen=True)

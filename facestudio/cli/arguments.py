@@ -50,6 +50,10 @@ METADATA = (
     "none (strip)."
 )
 Device = Annotated[str, typer.Option(help="Device to compute on: auto, cpu, cuda or mps.")]
+Format = Annotated[
+    str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's format.")
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Report = Annotated[

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,16 +28,18 @@ from facestudio.cli.arguments import (
     Device,
     Faces,
     Far,
+    Format,
     Json,
     Judges,
     Output,
+    Overwrite,
     Photos,
     Quiet,
     Report,
     Seed,
     Weights,
 )
-from facestudio.cli.choosing import check_boxes, check_options, chosen_checkpoint, with_boxes
+from facestudio.cli.choosing import Box, check_boxes, check_options, chosen_checkpoint, with_boxes
 from facestudio.cli.console import Screen
 from facestudio.cli.flags import options_given, parse_box, parse_faces, with_method_options
 from facestudio.cli.generate import generate
@@ -114,9 +117,7 @@ def restore(
             ),
         ),
     ] = LEFT_OFF,
-    format: Annotated[
-        str | None, typer.Option(help="Write this format (png, jpg, webp ...) instead of the input's format.")
-    ] = None,
+    format: Format = None,
     metadata: Annotated[str, typer.Option(metavar="keep|technical|strip", help=METADATA)] = KEEP,
     far: Far = 1e-3,
     judges: Judges = ALL,
@@ -124,7 +125,7 @@ def restore(
     device: Device = "auto",
     report: Report = None,
     quiet: Quiet = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing results.")] = False,
+    overwrite: Overwrite = False,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Keep a journal of what is done, and continue an interrupted run that kept one."),
@@ -135,26 +136,23 @@ def restore(
     screen = Screen(quiet)
     studio = Studio(device, far=far, judges=judges)
     chosen = parse_faces(faces)
-    if aligned and chosen not in (None, {0}):
-        raise UsageError("With --aligned each photo is one face, so --faces cannot choose another.")
     boxes = [parse_box(text) for text in box or ()]
-    if aligned and boxes:
-        raise UsageError("With --aligned each photo is one face, so --box cannot add another.")
+    if aligned:
+        _check_aligned(chosen, boxes)
     entry = chosen_checkpoint(studio, "keep", method, checkpoint)
-    if upscale not in (1, 2, 4):
-        raise UsageError(f"--upscale takes 1, 2 or 4, not {upscale}.")
+    _check_words(upscale, photo_grain, metadata)
     quarter = check_turn(turn, aligned)
-    mending = check_scratches(scratches, scratch_mask, save_scratch_mask)
-    if photo_grain not in GRAINS:
-        raise UsageError(f"--photo-grain takes {' or '.join(GRAINS)}, not {photo_grain}.")
-    recipe = Recipe(entry.id, method_name(entry), options_given(options), seed, upscale=upscale, scratches=mending)
-    if quarter:
-        recipe = replace(recipe, turn=quarter)
-    if photo_grain != LEFT_OFF and not aligned:
-        recipe = replace(recipe, photo_grain=photo_grain)
+    recipe = Recipe(
+        entry.id,
+        method_name(entry),
+        options_given(options),
+        seed,
+        upscale=upscale,
+        scratches=check_scratches(scratches, scratch_mask, save_scratch_mask),
+        photo_grain="" if photo_grain == LEFT_OFF or aligned else photo_grain,
+        turn=quarter or 0,
+    )
     check_options(studio, entry.id, recipe.options, options_given(options), screen)
-    if metadata not in POLICIES:
-        raise UsageError(f"--metadata takes {', '.join(POLICIES[:-1])} or {POLICIES[-1]}, not {metadata}.")
     planned = batch.survey(photos, output, format)
     check_boxes(boxes, len(planned.items))
     masks = Masks(studio, photos, planned, output, scratch_mask, save_scratch_mask)
@@ -217,6 +215,24 @@ def restore(
     if said := reports.run_text(outcomes, planned.left_out):
         screen.say(said)
     return 0 if all(outcome.status in ("ok", "mended") for outcome in outcomes) else 1
+
+
+def _check_aligned(chosen: set[int] | None, boxes: Sequence[Box]) -> None:
+    """UsageError when another face is asked for than the only one of an aligned crop."""
+    if chosen not in (None, {0}):
+        raise UsageError("With --aligned each photo is one face, so --faces cannot choose another.")
+    if boxes:
+        raise UsageError("With --aligned each photo is one face, so --box cannot add another.")
+
+
+def _check_words(upscale: int, photo_grain: str, metadata: str) -> None:
+    """UsageError when one of them is not among its choices."""
+    if upscale not in (1, 2, 4):
+        raise UsageError(f"--upscale takes 1, 2 or 4, not {upscale}.")
+    if photo_grain not in GRAINS:
+        raise UsageError(f"--photo-grain takes {' or '.join(GRAINS)}, not {photo_grain}.")
+    if metadata not in POLICIES:
+        raise UsageError(f"--metadata takes {', '.join(POLICIES[:-1])} or {POLICIES[-1]}, not {metadata}.")
 
 
 def detect(

@@ -1,7 +1,7 @@
-"""Who has a number of a dataset: the planned person, or another one whose pictures are less like those of people before.
+"""Who gets a number of a dataset: the planned person, or a candidate whose pictures are less like those of earlier people.
 
-A part of a dataset sees its own people alone, and of them those of smaller numbers, so that it comes to the same people whenever
-it is stopped, gone on with or asked for more. Somebody who is given up was never written.
+A part of a dataset compares a person only with its own people of smaller numbers. So it arrives at the same people however often
+it is stopped, resumed or extended. A person who is given up is never written.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from facestudio.datasets.doubles import RULE, Double, Likeness, Others, Rule, me
 from facestudio.populating import Nobody, Order, Painter, Person
 from facestudio.progress import Progress
 
-FIRST = 0.8  # of a number's time, as far as progress can know beforehand
+FIRST = 0.8  # share of a number's time that the planned person takes, as progress assumes
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """The `person` who has a number; `given_up` and `too_like` as of `records.PersonRecord`."""
+    """The `person` who gets a number; `given_up` and `too_like` as of `records.PersonRecord`."""
 
     person: Person
     given_up: tuple[Double, ...] = ()
@@ -29,19 +29,20 @@ class Choice:
 
 
 class Chooser:
-    """Draws the people of a part, by `painter`.
+    """Draws the people of a part with `painter` and replaces those who look too much like earlier ones.
 
     Args:
-        people: the whole plan. own: the numbers of the part. rule: when somebody else is drawn.
+        people: the whole plan. own: the numbers of the part. rule: when a person is replaced.
     """
 
     def __init__(self, people: Sequence[Nobody], own: range, painter: Painter, order: Order, rule: Rule = RULE) -> None:
         self._people, self._own, self._painter, self._order = people, own, painter, order
         self._rule, self._others = rule, Others(own, painter.thresholds, rule)
-        self._taken = np.stack([nobody.identity.embedding for nobody in people])  # whose places are taken, by number
+        # identities by number, of the planned people or of those who replaced them
+        self._taken = np.stack([nobody.identity.embedding for nobody in people])
 
     def keep(self, number: int, identity: np.ndarray, means: Mapping[str, np.ndarray]) -> None:
-        """Person `number` of the part is there: of this identity (D,), with pictures of these means (`doubles.mean_of`)."""
+        """Tell that person `number` of the part is complete, with this identity (D,) and these means (`doubles.mean_of`)."""
         if self._order.apart:
             self._taken[number - 1] = identity
             self._others.add(number, means)
@@ -49,9 +50,9 @@ class Chooser:
     def choose(
         self, number: int, progress: Progress, drawn: Callable[[], None], given_up: Callable[[], None]
     ) -> Choice:
-        """Draw person `number`, and others in that place as long as they are too like those before; the best of them stays.
+        """Draw person `number`; draw candidates in their place while they are too much like earlier people; keep the best.
 
-        `drawn` is told of each picture, `given_up` when somebody else is drawn instead.
+        `drawn` is called after each picture, `given_up` whenever a candidate is drawn instead.
         """
         if not self._order.apart:
             return Choice(self._painter.paint(self._people[number - 1], progress, drawn))
@@ -60,7 +61,7 @@ class Chooser:
         for nobody in islice(self._candidates(number, progress), self._rule.people):
             if tried:
                 given_up()
-            for _ in progress.track(range(1), "Drawing people", share=share):
+            with progress.step("Drawing people", share=share):
                 person = self._painter.paint(nobody, progress, drawn)
             share = (1 - FIRST) / max(self._rule.people - 1, 1)
             likeness = self._others.likeness(number, _means(person))
@@ -80,8 +81,8 @@ class Chooser:
         )
 
     def _candidates(self, number: int, progress: Progress) -> Iterator[Nobody]:
-        """The planned person and those who may come instead, as far as they are apart, as identities, from all whose place is
-        taken: those before in this part, and those who are planned for other parts."""
+        """The planned person and then the candidates for that number, as far as their identities differ enough from those of
+        earlier people of this part and of people planned for other parts."""
         planned, successors = self._people[number - 1], self._painter.successors
         taken = np.concatenate([self._taken[: number - 1], self._taken[self._own.stop - 1 :]])
 

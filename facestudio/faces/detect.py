@@ -74,9 +74,7 @@ class Detector:
         close look: the faces, most often nothing, and small faces that it is less sure of (see `overlooked`)."""
         pixels = photo if isinstance(photo, np.ndarray) else photo.pixels
         progress = progress or Progress()
-        faces: list[Face] = []
-        glimpses: list[Face] = []
-        for _ in progress.track(("photo",), "Finding faces", share=0.15):
+        with progress.step("Finding faces", share=0.15):
             faces, glimpses = self._found(pixels, progress, minimum_score)
         return tuple(sorted(faces, key=lambda face: -face.area)), tuple(glimpses)
 

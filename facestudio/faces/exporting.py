@@ -67,7 +67,7 @@ def export(entry: Checkpoint, target: Path, overwrite: bool = False, progress: P
     onnx = _packages()
 
     def write(file: Any) -> None:
-        for _ in (progress or Progress()).track(range(1), "Exporting"):
+        with (progress or Progress()).step("Exporting"):
             model = _model(entry, form, onnx)
         file.write(model.SerializeToString())
 

@@ -60,10 +60,8 @@ def face_at(
     pixels = photo if isinstance(photo, np.ndarray) else photo.pixels
     progress = progress or Progress()
     drawn = checked_box(box, pixels.shape[1], pixels.shape[0])
-    best: list[Face] = []
-    for _ in progress.track(("box",), "Looking closely", share=0.1):
-        best = [_best(pixels, drawn, detector, finder, progress)]
-    return best[0]
+    with progress.step("Looking closely", share=0.1):
+        return _best(pixels, drawn, detector, finder, progress)
 
 
 def filling(face: Face, box: Sequence[float] | np.ndarray) -> Face:

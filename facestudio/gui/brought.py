@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from facestudio.results import FaceResult
     from facestudio.studio import Studio
 
-EARLIER = "restored by an earlier run, whose figures were not kept"
+EARLIER = "restored by an earlier run; its measurements were not kept"
 _SHOWABLE = ("ok", "partial")
 
 
@@ -92,7 +92,7 @@ def bring(studio: Studio, opened: Opened, kept: Kept, progress: Progress) -> Bro
     """Show `opened` with the result that was `kept` of it. Where that is another photo's by now, or its file cannot be read, the
     faces of `opened` are looked for instead."""
     why = ""
-    for _ in progress.track(("once",), "Opening the result"):
+    with progress.step("Opening the result"):
         try:
             step = _step(studio, opened, kept, progress)
         except FaceStudioError as error:

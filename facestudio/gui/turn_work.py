@@ -25,8 +25,7 @@ class Turned:
 def turn(opened: Opened, state: State, degrees: int, known: Opened | None, progress: Progress) -> Turned:
     """`opened`, as `state` shows it, turned clockwise by 90, 180 or 270 `degrees`; `known` is the photo so turned, if it was
     before. Faces and strokes are turned with it. A result is not: it was made of the photo as it lay."""
-    made: list[State] = []
-    for _ in progress.track(("once",), "Turning"):
+    with progress.step("Turning"):
         if known is None:
             photo = opened.photo.turned(degrees)
             known = Opened(photo, pyramid(photo.pixels, progress.check), opened.source, opened.name)
@@ -34,5 +33,5 @@ def turn(opened: Opened, state: State, degrees: int, known: Opened | None, progr
         faces = tuple(face.turned(degrees, size) for face in state.faces)
         crops = tuple(square(known.photo.pixels, face.box, CHIP) for face in faces)
         strokes = tuple(stroke.turned(degrees, size) for stroke in state.strokes)
-        made.append(State(faces, crops, state.added, None, strokes, known))
-    return Turned(opened, degrees, made[0])
+        turned = State(faces, crops, state.added, None, strokes, known)
+    return Turned(opened, degrees, turned)

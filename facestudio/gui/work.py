@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from facestudio.checkpoints import Checkpoint
     from facestudio.faces.face import Face
     from facestudio.gui.history import Step
-    from facestudio.mending.by_hand import Stroke
+    from facestudio.mending.by_hand import ByHand, Stroke
     from facestudio.options import OptionField
     from facestudio.recipe import Recipe
-    from facestudio.results import Comparison
+    from facestudio.results import Comparison, Result
     from facestudio.studio import Studio
 
 CHIP = 192  # pixels of a face's crop: twice what is shown, for screens of double density
 THUMBNAIL = 160
 PASTED = "Pasted picture"
 SEEN = 0.04  # seconds between two things that are told, or the second is not
-IN_ONE_GO = "This format is read in one go. After Cancel that ends by itself."
+IN_ONE_GO = "This format is read in one step, which cannot be interrupted; Cancel takes effect after it."
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +111,7 @@ def open_photo(studio: Studio, path: Path, progress: Progress, salvage: bool = F
             progress.wait(SEEN)
             progress.count(IN_ONE_GO)
         else:
-            progress.count(f"{share:.0%} read" if share < 1 else "It is made ready to be shown.")
+            progress.count(f"{share:.0%} read" if share < 1 else "Preparing it for display.")
 
     photo = studio.open(path, salvage=salvage, reading=reading)
     progress.check()
@@ -156,12 +156,11 @@ def find_faces(studio: Studio, photo: Photo, progress: Progress) -> Found:
 
 def look_at(studio: Studio, path: Path, progress: Progress) -> tuple[str, Found]:
     """The name and the faces of the photo `path`; NoFaceFound when there is none."""
-    found: list[Found] = []
-    for _ in progress.track(("once",), "Finding faces"):
-        found.append(find_faces(studio, studio.open(path), progress))
-    if not found[0].faces:
-        raise NoFaceFound(f"No face was found in {path.name}.", hint="Take a photo with a larger, upright face.")
-    return path.name, found[0]
+    with progress.step("Finding faces"):
+        found = find_faces(studio, studio.open(path), progress)
+    if not found.faces:
+        raise NoFaceFound(f"No face was found in {path.name}.", hint="Use a photo with a larger, upright face.")
+    return path.name, found
 
 
 def compare(studio: Studio, a: Photo, b: Photo, faces: tuple[Face, Face], progress: Progress) -> Comparison:
@@ -173,7 +172,7 @@ def look_at_pasted(studio: Studio, image: QImage, progress: Progress) -> tuple[s
     """As `look_at`, of a picture from the clipboard."""
     found = find_faces(studio, open_pasted(studio, image, progress).photo, progress)
     if not found.faces:
-        raise NoFaceFound("No face was found in the pasted picture.", hint="Take one with a larger, upright face.")
+        raise NoFaceFound("No face was found in the pasted picture.", hint="Use one with a larger, upright face.")
     return PASTED, found
 
 
@@ -209,40 +208,58 @@ def restore(
     from facestudio.mending.by_hand import ByHand
 
     by_hand = ByHand(strokes) if strokes and recipe.scratches else None
-    made: list[Step] = []
-    for _ in progress.track(("once",), "Restoring"):
-        who = reference.who if reference else None
+    with progress.step("Restoring"):
         shown: tuple[Face, ...] = faces
         new: tuple[Face, ...] = ()
         if selected or not faces:
-            seen = studio.mended(opened.photo, recipe.scratches, progress, by_hand)
-            if seen is not opened.photo:
-                from facestudio.faces.duplicates import seen_again
-
-                shown, new = seen_again(faces, studio.detect(seen, progress))
+            shown, new = _behind_scratches(studio, opened.photo, faces, recipe.scratches, by_hand, progress)
         place = len(faces) - added
         shown = (*shown[:place], *new, *shown[place:])
         chosen = {n if n < place else n + len(new) for n in selected}
         if len(selected) == len(faces) and (reference is None or len(shown) == 1):
             chosen |= set(range(place, place + len(new)))
         faces = (*faces[:place], *new, *faces[place:])
+        who = reference.who if reference else None
         result = studio.restore(opened.photo, shown, recipe, chosen, progress, reference=who, by_hand=by_hand)
-        restored = [face for face in result.faces if face.status == "restored"]
         if result.status == "failed":
             raise FaceStudioError(result.error or "No face could be restored.", hint="Try another method or photo.")
         if result.status == "skipped":
-            raise NoFaceFound("No scratch was found, and no face is ticked.", hint="Tick a face, or mend strongly.")
+            raise NoFaceFound(
+                "No scratches were found, and no face is ticked.", hint="Tick a face, or choose strong mending."
+            )
+        restored = [face for face in result.faces if face.status == "restored"]
         crops = {face.index: square(result.after.pixels, face.face.box, CHIP) for face in restored}
-        if recipe.upscale == 1:
-            before = opened.pyramid
-        elif last is not None and last.photo is opened.photo and last.times == recipe.upscale:
-            before, result = last.before, replace(result, before=last.result.before)
-        else:
-            before = pyramid(result.before.pixels, progress.check)
+        before, result = _before(opened, result, last, recipe.upscale, progress)
         after = pyramid(result.after.pixels, progress.check)
         found = tuple((face, square(opened.photo.pixels, face.box, CHIP)) for face in new)
-        made.append(Step(opened.photo, faces, result, before, after, crops, reference, found, strokes))
-    return made[0]
+        return Step(opened.photo, faces, result, before, after, crops, reference, found, strokes)
+
+
+def _behind_scratches(
+    studio: Studio,
+    photo: Photo,
+    faces: tuple[Face, ...],
+    scratches: str,
+    by_hand: ByHand | None,
+    progress: Progress,
+) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
+    """`faces` as they are seen once the scratches of `photo` are mended, and those that show only then."""
+    from facestudio.faces.duplicates import seen_again
+
+    seen = studio.mended(photo, scratches, progress, by_hand)
+    return (faces, ()) if seen is photo else seen_again(faces, studio.detect(seen, progress))
+
+
+def _before(
+    opened: Opened, result: Result, last: Step | None, upscale: int, progress: Progress
+) -> tuple[Pyramid, Result]:
+    """What the viewer shows of the photo before `result`, and `result` itself; both share their pixels with the photo that is
+    open, or with the `last` result if that is of the same photo and size."""
+    if upscale == 1:
+        return opened.pyramid, result
+    if last is not None and last.photo is opened.photo and last.times == upscale:
+        return last.before, replace(result, before=last.result.before)
+    return pyramid(result.before.pixels, progress.check), result
 
 
 def thumbnail(studio: Studio, path: Path, progress: Progress) -> tuple[Path, QImage | None, str]:

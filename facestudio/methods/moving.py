@@ -68,7 +68,7 @@ class Moving:
         places = [n for n, points in enumerate(landmarks) if points is None]
         if places:
             some, their = [wishes[n] for n in places], [seeds[n] for n in places]
-            for _ in progress.track(range(1), "Drawing faces", share=0.5):
+            with progress.step("Drawing faces", share=0.5):
                 pictures = self._synthesizer(some, their, options, progress)
             for n, pixels in zip(places, pictures, strict=True):
                 landmarks[n] = points = features(self._finder, pixels, self.template)

@@ -174,7 +174,7 @@ def test_compare_without_a_recogniser_is_no_success(
 ) -> None:
     photo = str(write_picture(tmp_path / "a.png", picture(60, 60)))
     assert run(["compare", photo, photo, "--device", "cpu", "--quiet"]) == 1
-    assert "tell people apart" in capsys.readouterr().err
+    assert "No recogniser is installed" in capsys.readouterr().err
 
 
 def test_compare_says_what_a_chance_is_the_chance_of(

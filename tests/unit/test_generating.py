@@ -177,7 +177,7 @@ def test_nobody_is_told_where_anybody_is_asked_for_or_no_person_is_known() -> No
     assert all(wish.identity is None for wish, _ in painter.asked)
     assert [portrait.recipe.person for portrait in gallery.portraits] == [Anybody()] * 2
     assert all(portrait.recipe.person is None for portrait in made(2).portraits)
-    with pytest.raises(UsageError, match="cannot be told"):
+    with pytest.raises(UsageError, match="cannot draw a person"):
         made(1, person=Drawn(3))
 
 

@@ -74,7 +74,7 @@ def test_a_portrait_is_refused() -> None:
 def test_its_sides_are_equal_and_long_enough() -> None:
     with pytest.raises(UsageError, match="128 x 100 px it is not square"):
         normals(Photo.from_pixels(POSE[:100]))
-    with pytest.raises(UsageError, match="too small for a pose picture: 100 px"):
+    with pytest.raises(UsageError, match="too small for a pose picture: it has 100 px"):
         normals(Photo.from_pixels(head(100)))
 
 

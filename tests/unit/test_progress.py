@@ -64,6 +64,19 @@ def test_tracks_in_one_step_share_it() -> None:
     assert restored == pytest.approx([0.25, 0.625, 1])
 
 
+def test_a_step_moves_as_the_tracks_inside_it_do() -> None:
+    updates, progress = collect()
+    with progress.step("photo"):
+        with progress.step("find", share=0.25):
+            pass
+        assert progress.stage == "photo"
+        for _ in progress.track(range(2), "restore"):
+            pass
+    assert [u.fraction for u in updates if u.stage == "find"] == pytest.approx([0, 0.25])
+    assert [u.fraction for u in updates if u.stage == "restore"] == pytest.approx([0.25, 0.625, 1])
+    assert (updates[-1].stage, updates[-1].fraction, progress.running) == ("photo", 1, False)
+
+
 def test_a_new_outermost_track_begins_at_zero() -> None:
     updates, progress = collect()
     for stage in ("one", "two"):
@@ -152,6 +165,10 @@ def test_cancel_before_the_start_and_after_the_last_step() -> None:
     with pytest.raises(Cancelled):
         for _ in after.track([1], "s"):
             after.cancel()
+    for progress in (before, Progress()):
+        with pytest.raises(Cancelled), progress.step("s"):
+            assert progress is not before, "nothing is begun"
+            progress.cancel()
 
 
 def test_cancel_from_another_thread() -> None:
@@ -174,14 +191,19 @@ def raising(progress: Progress) -> None:
             raise LookupError
 
 
-@pytest.mark.parametrize("leave", [broken_off, raising])
+def raising_in_a_step(progress: Progress) -> None:
+    with progress.step("inner"):
+        raise LookupError
+
+
+@pytest.mark.parametrize("leave", [broken_off, raising, raising_in_a_step])
 def test_leaving_a_track_early_leaves_no_trace(leave: Callable[[Progress], None]) -> None:
     updates, progress = collect()
     for _ in progress.track(range(2), "outer"):
         try:
             leave(progress)
         except LookupError:
-            assert leave is raising
+            assert leave is not broken_off
     assert progress.stage == ""
     assert updates[-1] == Update("outer", 1.0, None, updates[-1].elapsed, 0.0)
 

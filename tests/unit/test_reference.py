@@ -83,7 +83,7 @@ def test_the_recipe_says_which_photo_it_was(photo: Photo, reference: tuple[Photo
 
 
 def test_a_method_that_cannot_listen_says_so(photo: Photo, reference: tuple[Photo, Face]) -> None:
-    with pytest.raises(UsageError, match="cannot be told"):
+    with pytest.raises(UsageError, match="cannot use a reference"):
         restore(photo, FACES, SlowRestorer(), selected={0}, reference=known(reference, FakeEmbedder(LISTENER)))
 
 
