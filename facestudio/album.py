@@ -240,7 +240,10 @@ class Album:
             like = np.maximum(self._originals @ pseudonym.identity.embedding, self._issued_to_others(group, pseudonym))
             if float((like if number < start + PATIENCE else like[near]).max()) < self._people.strangers:
                 yield pseudonym, number
-        raise FaceStudioError("Nobody could be found who is apart from those in the photos.", hint="Do fewer photos.")
+        raise FaceStudioError(
+            "No new person could be found who is clearly different from everybody in the photos.",
+            hint="Anonymize fewer photos at once.",
+        )
 
     def _issued_to_others(self, group: int, pseudonym: Pseudonym) -> np.ndarray:
         like: np.ndarray = self._issued @ pseudonym.identity.embedding

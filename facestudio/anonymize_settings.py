@@ -65,7 +65,7 @@ class Settings:
             return cls(**{**content, "recipe": Recipe.from_json(json.dumps(content["recipe"]))})
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                "These are no settings of an anonymizing run of this version.", hint="Make the photo again."
+                "These are not the settings of an anonymizing run of this version.", hint="Anonymize the photo again."
             ) from error
 
     def told(self) -> dict[str, Any]:

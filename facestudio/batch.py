@@ -1,12 +1,12 @@
-"""Folder in, folder out: the same work on many photos, one bad file never stopping the others.
+"""Folder in, folder out: the same work on many photos. One bad file never stops the others.
 
-This module runs what `planning` planned, photo by photo, writes the report as it goes, and with a `journal` goes on where a run
-was cut off. It does not know which work it does: `work(photo, progress)` returns a pipeline Result. Nor does it know where: other
-processes may do the work (`Elsewhere`), while writing and the journal stay here. It knows no window and no command line.
+This module carries out the plan of `planning` photo by photo, writes the report as it goes and, with a `journal`, continues a run
+that was interrupted. It does not know what the work is: `work(photo, progress)` returns a pipeline Result. Nor does it know where
+it is done: other processes may do it (`Elsewhere`), while results, report and journal are written here. It knows no window and no
+command line.
 
-A result is made in a file without a name, read back, entered into the journal, and only then named. So a crash at any moment
-loses the photo in work at most. A photo without a face is "skipped" with the reason as its error when the work says so by
-NoFaceFound, and nothing is written for it.
+A result is written into a file without a name, read back, entered into the journal, and only then gets its name, so a crash loses
+at most the photo in work. When the work raises NoFaceFound, the photo is "skipped" and nothing is written for it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Writing:
     """How results are written.
 
     Attributes:
-        format: of all results, None: each photo's own. overwrite: replace results that exist.
-        metadata: the policy of `Photo.save`. reset_times: files say that they were changed in 1980, and not when.
+        format: of all results; None: each photo's own. overwrite: replace existing results.
+        metadata: the policy of `Photo.save`. reset_times: set the modification time of the files to 1980.
     """
 
     format: str | None = None
@@ -60,8 +60,8 @@ class Made:
     """What other processes made of a photo.
 
     Attributes:
-        result: as of the work, its pictures left out. content: of the file, as it is to be written; None: none is. size: of the
-            picture in it, width and height. seconds: that it took.
+        result: what the work returned, without its pictures. content: the bytes of the file to write; None: no file.
+        size: width and height of the picture in it. seconds: how long the work took.
     """
 
     result: Result
@@ -71,12 +71,12 @@ class Made:
 
 
 class Elsewhere(Protocol):
-    """Other processes that do the work of a run."""
+    """Does the work of a run in other processes."""
 
     def made(
         self, items: Sequence[Item], progress: Progress
     ) -> Generator[tuple[int, Made | FaceStudioError], None, None]:
-        """What became of each of `items`, by its number, as they are done; ends at once when `progress` is asked to stop."""
+        """Yield the number of each of `items` and what became of it, as they are done; ends when `progress` is stopped."""
         ...
 
 
@@ -104,22 +104,23 @@ def run(
     """Do `work` on every photo of `inputs` and write the results under `out`.
 
     Args:
-        report: a JSONL file, written anew, one object a photo, each complete on disk before the next photo starts.
-        overwrite: replace outputs that exist; otherwise such a photo fails before any work is done on it.
-        done: told of each outcome as it comes, with its result; the outcomes returned hold none.
-        writing: everything about how results are written, instead of `format` and `overwrite`.
-        planned: what `planning` made of the inputs, when more is to be said than `plan` does; what is left out is reported.
-        journal: remembers what was written, for a run that is to `resume`: it keeps results that are as they were written, and
-            makes all others anew.
-        waiting: told when the disk is full, again and again; the run then waits until there is room. None: a result that
-            has no room fails, and so do those after it, without work on them, until there is.
-        elsewhere: does the work instead of `work`, of all photos that are to be done; they end in any order.
-        reading: opens each photo instead of `Photo.open`.
-        settings: what the report says beside the recipe of each photo that is to be done.
-        left_over: report, at last, also results of earlier runs that the journal knows and whose photos are no longer among the
-            inputs: those that are planned and, named here, others. None: do not.
+        report: a JSONL file with one object per photo, written anew; each line is on disk before the next photo starts.
+        overwrite: replace existing outputs; otherwise such a photo fails before any work is done on it.
+        done: called with each outcome, including its result; the outcomes that are returned hold no results.
+        writing: how results are written, instead of `format` and `overwrite`.
+        planned: the plan, if it is more than `plan(inputs, out)`; what it leaves out is reported.
+        journal: remembers what was written. With `resume`, results that are still as they were written are kept, and all
+            others are made again.
+        waiting: called again and again while the disk is full; the run waits until there is room. None: results without
+            room fail, and so do later photos, before any work on them, until there is room.
+        elsewhere: does the work instead of `work`; photos may finish in any order.
+        reading: opens each photo, instead of `Photo.open`.
+        settings: what the report says of each photo beside its recipe.
+        left_over: further input paths. At the end, the report also lists results of earlier runs that the journal knows but
+            whose photos are neither planned nor among these. None: do not list any.
 
-    UsageError and an unwritable report are raised before anything is written. Cancelled passes through; what was finished stays.
+    UsageError and UnwritableOutput for the report are raised before anything is written. Cancelled passes through; what was
+    finished stays.
     """
     writing = writing or Writing(format, overwrite)
     planned = planned or Plan(tuple(plan([Path(path) for path in inputs], out, writing.format)))
@@ -183,7 +184,7 @@ class _Run:
         return outcomes
 
     def _left(self) -> Iterator[Outcome]:
-        """Results of earlier runs whose photos are not among the inputs any more."""
+        """Results of earlier runs whose photos are no longer among the inputs."""
         if self._journal is None or self._inputs is None:
             return
         inputs = self._sources | {real(path) for path in self._inputs}
@@ -192,8 +193,8 @@ class _Run:
         for source, target, record, sound in self._journal.results():
             if real(source) in inputs or real(target) in targets:
                 continue
-            why = "The photo is no longer among the inputs; its result is of an earlier run"
-            why += "." if sound else ", and its file is not as that run wrote it."
+            why = "The photo is no longer among the inputs; its result is from an earlier run"
+            why += "." if sound else ", and its file is no longer as that run wrote it."
             # as the report of that run called the photo; where photos have numbers, no name comes in by one of before
             name = UNNUMBERED if numbers and os.sep in record["input"] else record["input"]
             earlier = record | {"input": name, "output": str(target), "kept": why}
@@ -206,7 +207,7 @@ class _Run:
             self._taken.add(real(item.target))
 
     def _there(self, elsewhere: Elsewhere) -> Generator[Outcome, None, None]:
-        """What is kept or refused, then what others make of the rest."""
+        """First what is kept or refused, then what the other processes make of the rest."""
         todo: list[tuple[Item, str]] = []
         for item in self._planned.items:
             known = self._known(item)
@@ -229,22 +230,22 @@ class _Run:
         record = outcome.record()
         self._when_there_is_room(lambda: self._report.write(record))
         done(outcome)
-        # a result holds two whole photos: of a large folder no memory could keep them all
+        # a result holds two whole photos: those of a large folder would not fit into memory
         outcomes.append(replace(outcome, result=None))
 
     def _by_settings(self, outcome: Outcome) -> Outcome:
-        """The outcome of a photo with the settings of the run; of what was left out, or kept, as it is."""
+        """`outcome` with the settings of the run, unless it was left out or kept."""
         return outcome if outcome.status == LEFT_OUT or outcome.earlier else replace(outcome, settings=self._settings)
 
     def _clear(self) -> None:
-        """Take away what a crash left of this folder's runs, where files without names are not to be had."""
+        """Remove hidden files that a crash left behind, on systems without unnamed files."""
         if self._journal is not None:
             for folder in {item.target.parent for item in self._planned.items}:
                 with suppress(OSError):
                     os.unlink(folder / hidden_name(self._journal.token))
 
     def _one(self, item: Item) -> Outcome:
-        """Do one photo; every FaceStudioError becomes its outcome."""
+        """Do one photo; a FaceStudioError becomes its outcome."""
         started = time.perf_counter()
         known = self._known(item)
         kept = self._kept(item, known)
@@ -266,7 +267,7 @@ class _Run:
             return self._given_up(item, reason, result, time.perf_counter() - started)
 
     def _placed(self, item: Item, known: str, made: Made | FaceStudioError) -> Outcome:
-        """What others `made` of a photo, written."""
+        """Write what other processes `made` of a photo."""
         if isinstance(made, FaceStudioError):
             return self._given_up(item, made)
         result = made.result
@@ -299,11 +300,11 @@ class _Run:
         return outcome
 
     def _known(self, item: Item) -> str:
-        """What the journal knows of the result of `item`, "" where that does not matter."""
+        """What the journal knows of the result of `item`; "" when the run does not resume."""
         return self._journal.state(item.source, item.target) if self._journal is not None and self._resume else ""
 
     def _kept(self, item: Item, known: str) -> Outcome | None:
-        """The outcome of a run before, if it is as it was."""
+        """The outcome of an earlier run, if its result is still as that run wrote it; else None."""
         if known != DONE or self._journal is None:
             return None
         record = self._journal.record(item.source)
@@ -321,19 +322,22 @@ class _Run:
             )
         if real(item.target) in self._taken:
             raise UnwritableOutput(
-                f"Another input of this run already has the output {item.target}.",
-                hint="Name a folder around them, whose tree is kept, or do them one by one into different folders.",
+                f"Another input of this run is already written to {item.target}.",
+                hint=(
+                    "Name the folder that contains both, so that its subfolders are kept, or use a different "
+                    "output folder for each."
+                ),
             )
         if os.path.lexists(item.target) and not self._writing.overwrite and known != DAMAGED:
-            how = {OTHER: ", made with other settings", CHANGED: ", made when the photo was another one"}.get(known, "")
-            hint = "Use --overwrite to replace it"
-            hint += (
-                "." if self._journal is None or self._resume else ", or --resume to go on with the run that made it."
+            how = {OTHER: ", made with other settings", CHANGED: ", made from a different photo of that name"}.get(
+                known, ""
             )
+            hint = "Use --overwrite to replace it"
+            hint += "." if self._journal is None or self._resume else ", or --resume to continue the run that made it."
             raise UnwritableOutput(f"{item.target} exists already{how}.", hint=hint)
 
     def _check_room(self, item: Item) -> None:
-        """DiskFull, before any work is done on `item`, when the last result had no room and this one will have none either."""
+        """Raise DiskFull before any work on `item` if the last result had no room and this one will not have any either."""
         if not self._full or self._waiting is not None:
             return
         with suppress(OSError):  # what cannot be told is tried; a result is about as large as its photo
@@ -343,7 +347,7 @@ class _Run:
                 raise DiskFull(words, hint="Free some space, or choose another disk.")
 
     def _saved(self, outcome: Outcome, item: Item, started: float, replacing: bool) -> Outcome:
-        """Write the result of `item`; its seconds count from `started` until it is whole."""
+        """Write the result of `item`; its seconds count from `started` until the file is complete."""
         assert outcome.result is not None
         result = outcome.result
 
@@ -369,7 +373,7 @@ class _Run:
         save: Callable[[Callable[[IO[bytes]], None], str], None],
         started: float | None = None,
     ) -> Outcome:
-        """`outcome` once `save` has written its file, in its folder; the journal knows it before it has its name."""
+        """Let `save` write the file of `outcome`, and return the outcome; the journal gets its entry before the file its name."""
         try:
             item.target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -398,7 +402,7 @@ class _Run:
         return final
 
     def _remember(self, outcome: Outcome, item: Item) -> None:
-        """Enter an outcome without a file; what failed is tried again by the next run, but it is known that it did."""
+        """Enter an outcome without a file into the journal. The next run tries failed photos again and knows they failed."""
         journal, stamp = self._journal, self._stamps.get(item.source)
         if journal is None or (outcome.status == FAILED and self._stays_known(item, journal)):
             return
@@ -407,11 +411,11 @@ class _Run:
 
     @staticmethod
     def _stays_known(item: Item, journal: Journal) -> bool:
-        """Whether something is known of `item` that a failure must not make forgotten: a result, or that none was to write."""
+        """Whether the journal knows something of `item` that a failure must not replace: a result, or that none was to write."""
         return os.path.lexists(item.target) or journal.state(item.source, item.target) not in (UNKNOWN, FAILED)
 
     def _when_there_is_room(self, action: Callable[[], T]) -> T:
-        """`action`, once more every few seconds while the disk is full."""
+        """Do `action`, again every few seconds while the disk is full."""
         while True:
             try:
                 return action()

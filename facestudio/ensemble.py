@@ -42,7 +42,7 @@ def check(
         able = [method_name(entry) for entry in studio.anonymize_checkpoints() if studio.makes_people(entry.id)]
         lack = "so nobody can stay the same." if consistent else "so nobody can be similar."
         raise UsageError(
-            f"{checkpoint} makes nobody else of a face, {lack}",
+            f"{checkpoint} does not replace people by others, {lack}",
             hint=f"Choose the method {' or '.join(dict.fromkeys(able))}." if able else "",
         )
 

@@ -46,10 +46,8 @@ def to_calibrate(checkpoint_id: str) -> Checkpoint:
         raise UsageError(f"{entry.title} is not a recogniser, so there is nothing to calibrate.")
     if not entry.published:
         raise UsageError(
-            (
-                f"{entry.title} comes calibrated and cannot be calibrated again: the combined verdict and the "
-                "people that can be drawn depend on it."
-            ),
+            f"{entry.title} comes calibrated and cannot be calibrated again: the combined verdict and the "
+            "people that can be drawn depend on it.",
             hint="Calibrate a published recogniser; it judges beside ours.",
         )
     return entry

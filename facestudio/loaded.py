@@ -36,7 +36,7 @@ MOST_IDENTITIES = 4096  # kept of all embedders together, about 8 MB
 
 
 class Loaded:
-    """What was loaded so far, on `device`, and who of it judges.
+    """What has been loaded on `device`, and which recognisers judge.
 
     Args:
         device, far, judges: as of `Studio`; UsageError on other judges.
@@ -59,8 +59,8 @@ class Loaded:
         return list(store.load_manifest().values())
 
     def own_judges(self) -> tuple[str, ...]:
-        """Recognisers that judge because the user calibrated them, each with a mark of weights and calibration: for a run's
-        settings, as the same photo may come out otherwise with them. Empty where only ours judge; does not import torch."""
+        """The recognisers that judge because the user calibrated them, each with a mark of its weights and calibration. Part of a
+        run's settings, because results may differ with them. Empty when only ours judge; does not import torch."""
         return own_marks(self._judging())
 
     def _judging(self) -> list[Checkpoint]:
@@ -77,9 +77,9 @@ class Loaded:
         return devices.there()
 
     def use_device(self, name: str) -> None:
-        """Compute elsewhere from now on, and let go of all that was loaded; what is being computed ends where it began.
+        """Compute on another device from now on and release everything that was loaded; running work ends where it began.
 
-        UsageError when `name` is unknown or not here.
+        UsageError when `name` is unknown or not available.
         """
         devices.resolve(name)
         with self._lock:
@@ -95,7 +95,7 @@ class Loaded:
         return devices.describe(devices.resolve(self._device))
 
     def forget(self, checkpoint_id: str) -> None:
-        """Keep nothing of what a checkpoint's weights were loaded into, for others' methods too: they are others now, or gone."""
+        """Release everything loaded from a checkpoint's weights, also in other methods, because they were replaced or removed."""
         using = [entry.id for entry in self.checkpoints() if checkpoint_id in entry.uses.values()]
         with self._lock:
             self._kept.pop(f"embedder {checkpoint_id}", None)
@@ -144,7 +144,7 @@ class Loaded:
         return [self._embedder(entry) for entry in self._judging()]
 
     def _embedder(self, entry: Checkpoint) -> Embedder:
-        """The embedder of `entry`, loaded anew when its weights or its calibration are others by now, whoever exchanged them."""
+        """The embedder of `entry`, loaded again if its weights or its calibration have changed since."""
         from facestudio.faces.identity import Embedder
 
         key = f"embedder {entry.id}"
@@ -154,7 +154,8 @@ class Loaded:
             return self._keep(key, lambda: Embedder.load(entry, devices.resolve(self._device), self._identities))
 
     def _listener(self, id: str, asking: str) -> Embedder:
-        """The embedder `id` that `asking` listens to, which need not be calibrated; CheckpointMissing when it is not here."""
+        """The embedder `id` that the method `asking` is conditioned on. It need not be calibrated; CheckpointMissing when it is
+        not installed."""
         entry = next((c for c in self.checkpoints() if c.id == id), None)
         if entry is None or not entry.here:
             get = entry is not None and entry.published
@@ -167,7 +168,7 @@ class Loaded:
         return self._embedder(entry)
 
     def _space(self, method: Synthesizer) -> IdentitySpace | None:
-        """Identities of people who do not exist, as `method` understands them; None when there are none."""
+        """The space of people who do not exist, for the embedder that `method` is conditioned on; None when there is none."""
         from facestudio.faces.people import IdentitySpace
 
         entries = {entry.id: entry for entry in self.checkpoints()}
@@ -177,7 +178,7 @@ class Loaded:
         return self._keep("people", lambda: IdentitySpace.load(entry, entries))
 
     def _people(self, method: Synthesizer) -> IdentitySpace:
-        """As `_space`; CheckpointMissing when there are none."""
+        """As `_space`; CheckpointMissing when there is none."""
         space = self._space(method)
         if space is None:
             lack = (
@@ -188,8 +189,8 @@ class Loaded:
         return space
 
     def _reading(self, method: Synthesizer) -> Callable[[np.ndarray, Face], Mapping[str, float]]:
-        """What tells what a face that `method` drew looks like, by the recogniser that it listens to; nothing where that, or the
-        sliders' directions, are not here."""
+        """A function that reads attributes of a face drawn by `method` from the recogniser that it is conditioned on. It reads
+        nothing if that recogniser or the sliders' directions are not installed."""
         from facestudio.faces.resemblance import READ, Resemblance
         from facestudio.faces.sliders import Sliders
 
@@ -202,7 +203,7 @@ class Loaded:
         return lambda pixels, face: looks.named(listener.embed(pixels, face.landmarks))
 
     def _moving(self, method: Synthesizer, settings: Mapping[str, float], real: bool) -> Synthesizer:
-        """`method` with its sliders at `settings`; unless the person is `real`, nobody becomes one of the training people."""
+        """`method` with its sliders at `settings`. Unless the person is `real`, the sliders lead nobody to a training person."""
         from facestudio.faces.sliders import Sliders
         from facestudio.methods.moving import KNOWN, Moving
 
@@ -214,8 +215,8 @@ class Loaded:
         return Moving(method, moves, settings, self._finder(), known=drawn, **aside)
 
     def _judges_of(self, method: Synthesizer) -> list[Embedder]:
-        """The embedders that `method` does not listen to and that were measured at the asked rate, which a dataset's tables
-        name; CheckpointMissing without any."""
+        """The embedders that may judge a dataset drawn by `method`: it is not conditioned on them, and they are calibrated at the
+        asked rate. CheckpointMissing when there are none."""
         told = (method.embedder, *method.checkpoint.conditioned_on)
         judges = [embedder for embedder in self._embedders() if embedder.id not in told]
         judges = [judge for judge in judges if judge.checkpoint.own is None or reaches(judge.checkpoint, self.far)]
@@ -227,12 +228,12 @@ class Loaded:
         return judges
 
     def _recognisers(self) -> tuple[list[Embedder], Panel | None]:
-        """Those that say who is the same person in many photos, which are all that the panel knows, and the panel."""
+        """The embedders that group photos by person (those that the panel was fitted to), and the panel."""
         embedders, panel = self._embedders(), self._panel()
         return [embedder for embedder in embedders if panel is None or panel.knows(embedder.id)], panel
 
     def _panel(self) -> Panel | None:
-        """The embedders' joint calibration; None when the manifest has none, or not all of its embedders are here."""
+        """The embedders' joint calibration; None when the manifest has none, or not all of its embedders are installed."""
         from facestudio.faces.panel import Panel
 
         with self._lock:  # else the device might be another between its embedders and it
@@ -249,9 +250,7 @@ class Loaded:
 
         known = {entry.id: entry for entry in self.checkpoints()}
         if not isinstance(method, Replacing):
-            raise UsageError(
-                f"{method.id} does not replace a face by another person's, so “similar” has no meaning for it."
-            )
+            raise UsageError(f"{method.id} does not replace people by others, so nobody can be similar.")
         if SLIDERS not in known or not known[SLIDERS].here:
             raise CheckpointMissing(
                 f"{SLIDERS}, which tells who is similar, is not installed.", hint="Install Face Studio again."

@@ -113,7 +113,7 @@ class Result:
         if self.status != "mended":
             return ""
         why = "No face was chosen" if self.faces else "No face was found"
-        return f"{why}: scratches were mended and nothing else, so there is no identity to measure."
+        return f"{why}: only scratches were mended, so there is no identity to measure."
 
     @property
     def grain_sentence(self) -> str:

@@ -54,8 +54,8 @@ def check_place(key: Path, out: Path) -> None:
     """UsageError when the key file `key` would lie in the folder `out`, beside what it can undo."""
     if real(key).is_relative_to(real(out)):
         raise UsageError(
-            f"The key {shown(key)} would lie in {out}, beside the photos that it belongs to.",
-            hint="Keep it where nobody looks who gets the photos.",
+            f"The key {shown(key)} must not be in {out}, beside the photos that it belongs to.",
+            hint="Keep it where nobody who gets the photos can find it.",
         )
 
 
@@ -90,16 +90,16 @@ def _made(key: Path) -> Secret:
 
 
 def _read(key: Path) -> tuple[Secret, str]:
-    hint = "Name another file; one that is not there yet is made."
+    hint = "Name another file; if it does not exist, it is created."
     try:
         status = os.stat(key)
         if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
-            raise UsageError(f"The file {shown(key)} is no key of Face Studio.", hint=hint)
+            raise UsageError(f"The file {shown(key)} is not a Face Studio key.", hint=hint)
         found = _KEY.fullmatch(key.read_text(encoding="ascii"))
     except (OSError, ValueError) as error:
         raise UsageError(f"The key {shown(key)} cannot be read.", hint=hint) from error
     if found is None:
-        raise UsageError(f"The file {shown(key)} is no key of Face Studio.", hint=hint)
+        raise UsageError(f"The file {shown(key)} is not a Face Studio key.", hint=hint)
     others = os.name == "posix" and status.st_mode & (stat.S_IRWXG | stat.S_IRWXO)
     warning = f"The key {shown(key)} can be read by others; `chmod 600` keeps it yours." if others else ""
     return Secret(bytes.fromhex(found[1])), warning

@@ -1,9 +1,9 @@
-"""Doubles: people of a dataset whose finished pictures are too alike to a judge, however far apart they were planned.
+"""Doubles: people of a dataset whose finished pictures look too alike to a judge, although they were planned to differ.
 
-The measure is the mean cosine of all pairs of a picture of each, which is the product of the two people's mean embeddings. Over
-2,278 pairs of 68 people with 4 pictures it correlates with the same of the MS1M teacher, which takes no part, by 0.93 (B) and
-0.82 (C); the planned cosine does by 0.51, and B's share of picture pairs above the threshold by 0.21 (276 pairs). Numpy only;
-knows no files.
+The measure is the mean cosine over all pairs of one picture of each person, which equals the dot product of the two people's mean
+embeddings. Over 2,278 pairs of 68 people with 4 pictures each, its correlation with the same measure of the MS1M teacher, which
+takes no part, is 0.93 (B) and 0.82 (C); that of the planned cosine is 0.51, and that of B's share of picture pairs above the
+threshold is 0.21 (276 pairs). Numpy only; knows no files.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ _BLOCK = 1024  # people who are compared with all others at once
 
 @dataclass(frozen=True)
 class Rule:
-    """When two people are too alike, and what follows; why these values, docs/benchmarks/prior.md says.
+    """When two people are too alike, and what follows; docs/benchmarks/prior.md explains the values.
 
     Attributes:
-        limit: of a judge's threshold: the mean cosine from which two people are too alike.
-        few: of the people before, whom somebody may be too like: nobody among the first twenty-four, and a dataset can grow.
-        people: who are drawn for a number at most, before the best of them is kept.
+        limit: share of a judge's threshold; a mean cosine from there on makes two people too alike.
+        few: share of the earlier people that a person may be too much like. So nobody among the first twenty-four may be like
+            anybody, while a large dataset can still grow.
+        people: how many people are drawn for a number at most, before the best of them is kept.
     """
 
     limit: float = 0.5
@@ -38,7 +39,7 @@ class Rule:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any] | None) -> Rule:
-        """The one by which a dataset of these `settings` was begun; today's where they hold none."""
+        """The rule in the `settings` of a dataset; today's if they contain none."""
         found = (settings or {}).get(SETTING)
         if not isinstance(found, Mapping) or {*found} != {*asdict(RULE)}:
             return RULE
@@ -52,11 +53,11 @@ RULE = Rule()
 
 @dataclass(frozen=True)
 class Double:
-    """Somebody whom a person is like.
+    """The person whom another one is most like.
 
     Attributes:
-        number: whom. judge: the id of the judge to whom it is most so. cosine: mean of all pairs of pictures; limit: from which
-            they are too alike.
+        number: of that person. judge: the id of the judge that finds the two most alike. cosine: the mean over all pairs of
+            pictures; limit: from which the two are too alike.
     """
 
     number: int
@@ -67,7 +68,7 @@ class Double:
 
 @dataclass(frozen=True)
 class Likeness:
-    """A person among those before: how many of them are doubles, of how many, and the nearest; None where nobody is before.
+    """How like a person is to those `before`: how many of them are `doubles`, and the `nearest` one (None without any before).
     `few`: as of the Rule."""
 
     doubles: int
@@ -77,18 +78,18 @@ class Likeness:
 
     @property
     def too_alike(self) -> bool:
-        """Whether another person should take the place."""
+        """Whether the person should be replaced."""
         return self.doubles > self.few * self.before
 
     @property
     def order(self) -> tuple[int, float]:
-        """The smaller, the better apart."""
+        """A sort key: smaller is less alike."""
         return self.doubles, self.nearest.cosine / self.nearest.limit if self.nearest else -1.0
 
 
 @dataclass(frozen=True)
 class Alike:
-    """Two people, the later number first: `number` and whom it is like."""
+    """Two people: the one with the larger `number`, and the `other`."""
 
     number: int
     other: Double
@@ -96,11 +97,11 @@ class Alike:
 
 @dataclass(frozen=True, eq=False)
 class Doubles:
-    """All pairs of two people.
+    """What comparing all pairs of two people gave.
 
     Attributes:
-        pairs: how many; too_alike: how many are. closest: the first `MOST`, the most alike first. nearest: by number, whom each
-            person is most like.
+        pairs: number of pairs; too_alike: how many of them are. closest: the `MOST` most alike pairs, the closest first.
+        nearest: by number, whom each person is most like.
     """
 
     pairs: int
@@ -116,26 +117,26 @@ def mean_of(pictures: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarra
 
 
 class Others:
-    """The people of a part, whose numbers are `own`, as far as they are there.
+    """The people of a part who are complete; `own` are the numbers of the part.
 
     Args:
-        thresholds: by judge, of its cosine.
+        thresholds: the cosine threshold of each judge, by its id.
     """
 
     def __init__(self, own: range, thresholds: Mapping[str, float], rule: Rule = RULE) -> None:
         self._own, self._few = own, rule.few
         self._limits = {judge: rule.limit * threshold for judge, threshold in thresholds.items()}
-        self._means: dict[str, np.ndarray] = {}  # by judge (K, D), of zeros where nobody is
+        self._means: dict[str, np.ndarray] = {}  # by judge (K, D); zeros for people who are not complete
 
     def add(self, number: int, means: Mapping[str, np.ndarray]) -> None:
-        """Person `number` is there and has these means (`mean_of`)."""
+        """Add person `number` with these means (`mean_of`)."""
         for judge, mean in means.items():
             if judge not in self._means:
                 self._means[judge] = np.zeros((len(self._own), len(mean)), np.float32)
             self._means[judge][number - self._own.start] = mean
 
     def likeness(self, number: int, means: Mapping[str, np.ndarray]) -> Likeness:
-        """How like somebody of these means would be, as `number`, to those of smaller numbers."""
+        """How like a person with these means would be, as `number`, to those with smaller numbers."""
         before = number - self._own.start
         judges = [judge for judge in means if judge in self._means]
         if not judges or not before:

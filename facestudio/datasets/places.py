@@ -18,7 +18,7 @@ from facestudio.errors import FaceStudioError, UsageError
 from facestudio.files import shown
 
 _SYSTEM = {"thumbs.db", "desktop.ini"}  # what file browsers leave, beside hidden files
-_CALLED = {"checkpoint": "weights", "far": "false accept rate", "apart_in_pictures": "lookalikes drawn anew"}
+_CALLED = {"checkpoint": "weights", "far": "false accept rate", "apart_in_pictures": "lookalikes replaced"}
 _OTHER = "Choose another folder, or a new name."
 
 

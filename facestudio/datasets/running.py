@@ -78,8 +78,8 @@ class Writing:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What a run did: how many people it `made` and `kept`, how many of their pictures are `marked`; how many of these people are
-    not those who were planned (`replaced`), and how many are too like others all the same (`too_like`)."""
+    """What a run did, as numbers: people `made` and `kept`, pictures `marked`, planned people `replaced` by others, and people
+    who are still too much like others (`too_like`)."""
 
     made: int
     kept: int
@@ -103,14 +103,14 @@ def run(
     progress: Progress | None = None,
     done: Callable[[PersonRecord], None] = lambda record: None,
 ) -> Drawn:
-    """Draw those of `people` (the whole plan) who are in the `shard`, each into a folder of its own in `out`.
+    """Draw those of `people` (the whole plan) who belong to the `shard`, each into a folder of its own in `out`.
 
     Args:
-        recipe: of the method, with the dataset's seed. settings: all that decides what the pictures are like, as JSON has it.
-        judges: the titles of the judges, by id. done: told of each person whose folder is there now.
+        recipe: of the method, with the dataset's seed. settings: everything that decides what the pictures are like, as JSON.
+        judges: the titles of the judges, by id. done: called with each person whose folder is complete.
 
-    UsageError when `out` holds people of other settings, UnwritableOutput when a folder exists that is neither to be kept nor to
-    be replaced; both before anything is drawn. Cancelled passes through; whoever was finished stays.
+    UsageError when `out` holds people made with other settings, UnwritableOutput when a folder exists that is neither to be kept
+    nor to be replaced; both before anything is drawn. Cancelled passes through; people who were finished stay.
     """
     shard, writing, progress = shard or Shard(), writing or Writing(), progress or Progress()
     own = shard.of(order.people)
@@ -160,7 +160,7 @@ def _of_picture(recipe: Recipe, order: Order, choice: Choice, seed: int) -> Pict
 
 @dataclass
 class _Count:
-    """Counts pictures and people for those who watch."""
+    """Counts pictures and people for the progress display."""
 
     progress: Progress
     all: int
@@ -172,22 +172,22 @@ class _Count:
     too_like: int = 0
 
     def one(self) -> None:
-        """Another picture is drawn."""
+        """Count a picture that was drawn."""
         self.drawn += 1
         self.tell()
 
     def given_up(self, pictures: int) -> None:
-        """Somebody was drawn who is too like others, and so many pictures are drawn anew."""
+        """Take back `pictures` of a person who is too much like others and is drawn again as somebody else."""
         self.drawn -= pictures
         self.tell()
 
     def keep(self, record: PersonRecord) -> None:
-        """Somebody need not be drawn."""
+        """Count a person who is complete from an earlier run."""
         self.drawn += len(record.pictures)
         self._add(record)
 
     def finished(self, record: PersonRecord) -> None:
-        """Another person is there."""
+        """Count a person who was just completed."""
         self._add(record)
         self.tell()
 
@@ -198,9 +198,9 @@ class _Count:
         self.too_like += record.too_like is not None
 
     def tell(self) -> None:
-        """Let the progress say how far it is."""
+        """Show the counts in the progress."""
         words = f"{self.drawn} of {self.all} pictures, {self.people} of {self.everybody} people"
-        for number, what in ((self.marked, "marked"), (self.replaced, "drawn anew")):
+        for number, what in ((self.marked, "marked"), (self.replaced, "replaced")):
             words += f", {number} {what}" if number else ""
         self.progress.tally = words
 
@@ -225,7 +225,7 @@ def _kept(
     writing: Writing,
     progress: Progress,
 ) -> Iterator[PersonRecord]:
-    """Those of `own` who need not be drawn; raises when anything must not be as it is found."""
+    """Yield those of `own` who are complete already; raises when something in `out` must not be there."""
     here = set(numbers(out))
     for number in progress.track(sorted(here | {n for n in own if os.path.lexists(out / folder_name(n))}), "Looking"):
         folder = out / folder_name(number)
@@ -282,9 +282,7 @@ def _check_same(folder: Path, record: PersonRecord, people: Sequence[Nobody], su
     planned = np.zeros(0) if who is None else who.embedding
     if len(planned) != len(record.identity) or float(planned @ record.identity) < SAME:
         raise UsageError(
-            (
-                f"{folder} contains a different person than this machine plans for that number, although the "
-                "settings are the same."
-            ),
+            f"{folder} contains a different person than this machine plans for that number, although the "
+            "settings are the same.",
             hint="Draw the whole dataset with one version of Face Studio and of numpy.",
         )

@@ -156,10 +156,8 @@ class Identity:
         length = float(np.linalg.norm(embedding))
         if not np.isfinite(length) or length == 0:
             raise FaceStudioError(
-                (
-                    f"{self.embedder} gives no usable identity for this face: its embedding is zero or contains "
-                    "values that are not numbers."
-                ),
+                f"{self.embedder} gives no usable identity for this face: its embedding is zero or contains "
+                "values that are not numbers.",
                 hint=(
                     "If this happens with every face, its file is damaged or belongs to another network; download "
                     "or import it again."

@@ -79,10 +79,8 @@ class IdentitySpace:
             vector = next(coming, None)
             if vector is None:
                 raise FaceStudioError(
-                    (
-                        f"Only {len(found)} of {count} people could be found who are all clearly different from "
-                        "each other."
-                    ),
+                    f"Only {len(found)} of {count} people could be found who are all clearly different from "
+                    "each other.",
                     hint="Ask for fewer people.",
                 )
             found.append(Identity(vector, self.embedder))

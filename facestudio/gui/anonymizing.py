@@ -126,7 +126,7 @@ class Anonymizing(Workplace):
             return ""
         able = [method_title(offer.method) for offer in self.offers or () if offer.replacing]
         how = f" {' or '.join(dict.fromkeys(able))} does." if able else ""
-        return f"{method_title(self.offer.method)} hides faces and makes nobody else of them.{how}"
+        return f"{method_title(self.offer.method)} hides faces and does not replace people by others.{how}"
 
     def open_paths(self, paths: Sequence[Path]) -> None:
         """Take these photos and folders instead of those that are there; results go where they went the last time."""

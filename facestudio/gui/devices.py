@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 AUTO = NAMES[0]
 WORDS = {
-    "auto": "the best there is",
+    "auto": "the best device available",
     "cpu": "the processor",
     "cuda": "the NVIDIA graphics card",
     "mps": "Apple graphics",
@@ -59,7 +59,7 @@ class Devices(QObject):
         self.refresh()
         compute = self._session.compute
         if compute.live:
-            self._tell(f"From the end of the work that runs on, {WORDS[name]} will compute.")
+            self._tell(f"After the current job, {WORDS[name]} will be used.")
         self._job = compute.submit(partial(work.use_device, self._session.studio, name))
         self._job.finished.connect(self._take_used)
         self._job.failed.connect(self._lost)
@@ -87,13 +87,13 @@ class Devices(QObject):
         if self.chosen not in there:
             gone = WORDS[self.chosen]
             self.choose(AUTO)
-            self._tell(f"{gone[0].upper()}{gone[1:]} is not here any more; {WORDS[AUTO]} computes.")
+            self._tell(f"{gone[0].upper()}{gone[1:]} is no longer available; {WORDS[AUTO]} is used instead.")
         self.refresh()
 
     @Slot(object)
     def _take_used(self, words: str) -> None:
         self._session.learn_device()
-        self._tell(f"From now on this computes: {words}.")
+        self._tell(f"Now computing on: {words}.")
         for workplace in (self._session, self._window.making, self._window.anonymizing):
             workplace.load_again()
 

@@ -30,7 +30,7 @@ TITLES: tuple[tuple[type[Exception], str], ...] = (
     (errors.FaceStudioError, "That did not work"),
 )
 UNEXPECTED = "Something went wrong inside Face Studio"
-UNEXPECTED_HINT = "Your photo was not changed. Copy the details into a report, so that it can be mended."
+UNEXPECTED_HINT = "Your photo was not changed. Please copy the details into a bug report."
 
 
 def title_of(error: Exception) -> str:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 GENERATING = "drawing faces"
 COUNT = 8
-UNTOLD = "These weights cannot be told who is to be drawn."
+UNTOLD = "These weights cannot be told whom to draw."
 
 
 class Making(Made):
@@ -110,11 +110,11 @@ class Making(Made):
         """Why an option that needs something has no effect now, by what it needs."""
         found = {POSE: self.posing.lack} if self.posing.lack else {}
         if not self.from_photo:
-            found[PHOTO] = "Without a photo this has no effect: choose a person in a photo."
+            found[PHOTO] = "This has no effect without a photo: choose a person in a photo."
             if not self.ability.people:
                 found[PERSON] = f"{UNTOLD} So this has no effect."
             elif self.casting.freely:
-                found[PERSON] = "Nobody is told to the method, so this has no effect: draw somebody instead of anybody."
+                found[PERSON] = "This has no effect while “Anybody” is chosen: the method is not told whom to draw."
         return found
 
     @property
@@ -124,7 +124,7 @@ class Making(Made):
         anybody = shown is not None and isinstance(shown.portrait.recipe.person, Anybody)
         if self.from_photo or not (self.casting.freely or anybody):
             return ""
-        return "These sliders move a person, and whoever is drawn freely is none."
+        return "These sliders change a chosen person and have no effect while “Anybody” is chosen."
 
     @property
     def stuck(self) -> str:
@@ -132,7 +132,7 @@ class Making(Made):
         of = self.shown.source if self.picture is not None and self.shown is not None else self._moved_of
         if self._subject() is None or of is (self.source if self.from_photo else None):
             return ""
-        return "That counts for the next pictures: this one shows somebody else than is chosen."
+        return "This applies to the next pictures: the picture shown here is of somebody else."
 
     @Slot(bool)
     def keep_person(self, on: bool) -> None:
@@ -155,7 +155,7 @@ class Making(Made):
         return self.person.source
 
     def _why_nobody_else(self) -> str:
-        return "" if self.running is None else "Stop the drawing first, or wait until it is done."
+        return "" if self.running is None else "Wait until the drawing is done, or stop it first."
 
     @Slot()
     def _draw_asked(self) -> None:
@@ -209,10 +209,10 @@ class Making(Made):
             return "Click a picture first."
         if self.picture.portrait.recipe.reference:
             chosen = self.from_photo and self.shown is not None and self.shown.source is self.source
-            return "" if chosen else "This person comes from a photo: choose it as the person in a photo."
-        return (
-            "" if person_of(self.picture) else "Whoever this is was drawn freely, and cannot be drawn again otherwise."
-        )
+            return (
+                "" if chosen else ("This person comes from a photo: choose that photo under “The person in a photo”.")
+            )
+        return "" if person_of(self.picture) else "This person was drawn freely and cannot be drawn in other pictures."
 
     @property
     def hindrance_to_pin(self) -> str:
@@ -220,8 +220,8 @@ class Making(Made):
         if self.picture is None:
             return "Click a picture first."
         if self.picture.portrait.recipe.reference:
-            return "A walk leads between people who do not exist, and this one comes from a photo."
-        return "" if person_of(self.picture) else "Whoever this is was drawn freely, and has no place to walk from."
+            return "A walk leads between people who do not exist, but this person comes from a photo."
+        return "" if person_of(self.picture) else "A walk cannot begin or end at a person who was drawn freely."
 
     @Slot()
     def walk(self) -> None:
@@ -353,7 +353,7 @@ class Making(Made):
     def use_recipe(self, path: Path) -> None:
         """Put everything as the recipe in the picture `path` says."""
         if self.running is not None:
-            self.notified.emit("Stop the drawing first, or wait until it is done.", None)
+            self.notified.emit("Wait until the drawing is done, or stop it first.", None)
             return
         self._submit(self.light, partial(generate_work.read_recipe, path), self._take_recipe).failed.connect(
             self.failed
@@ -363,8 +363,8 @@ class Making(Made):
     def _take_recipe(self, recipe: Recipe) -> None:
         offer = next((one for one in self.offers or () if one.checkpoint.id == recipe.checkpoint), None)
         if offer is None:
-            words = f"This picture was made with {recipe.checkpoint}, which makes no faces here."
-            self.failed.emit(UsageError(words, hint="See which weights there are (F9)."))
+            words = f"This picture was made with {recipe.checkpoint}, which is not installed here or draws no faces."
+            self.failed.emit(UsageError(words, hint="Look under File > Weights (F9)."))
             return
         self.choose(offer.checkpoint.id)
         known = {field.name: field for field in offer.options}
@@ -389,9 +389,9 @@ class Making(Made):
         self.who_changed.emit()
         lost = sorted({*recipe.options} - {*said} | {*recipe.sliders} - {*self.sliding.values})
         words = "The settings are those of this picture"
-        words += f", but for {', '.join(lost)}, which these weights do not take." if lost else "."
+        words += f", except {', '.join(lost)}, which these weights do not support." if lost else "."
         if recipe.reference:
-            words += " It was drawn from a photo, which the file does not hold: choose it again."
+            words += " It was drawn from a photo, which is not in the file: choose that photo again."
         if not self.posing.follow(recipe.pose):
-            words += " Its pose is that of a pose picture, which the file does not hold: choose that again."
+            words += " It was drawn with a pose picture, which is not in the file: choose that picture again."
         self.notified.emit(words, None)

@@ -11,9 +11,9 @@ from facestudio import metadata
 from facestudio.metadata import KEEP, STRIP, TECHNICAL
 
 POLICIES = (
-    (STRIP, "Nothing", "Neither who took it nor where, when, or with what."),
-    (TECHNICAL, "How it was exposed", "Exposure and lens, and nothing of people and places."),
-    (KEEP, "Everything", "All of it stays, people and places included."),
+    (STRIP, "Nothing", "Nothing is kept: not who took it, where, when or with what."),
+    (TECHNICAL, "Exposure only", "Exposure and lens are kept, but nothing about people and places."),
+    (KEEP, "Everything", "Everything is kept, including people and places."),
 )
 _KEY = "restore/metadata"
 

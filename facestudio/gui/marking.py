@@ -93,7 +93,9 @@ class Marking(QObject):
     def _want_mending(self) -> None:
         if not self._session.mending.strength:
             self._session.mending.choose(CAREFUL)
-            self._session.notified.emit("Scratches are to be mended carefully now; Scratches has other ways.", None)
+            self._session.notified.emit(
+                "Scratches will now be mended carefully; choose another way under “Scratches and specks”.", None
+            )
 
     @property
     def about(self) -> str:

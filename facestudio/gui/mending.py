@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from facestudio.gui.session import Session
 
 CHOICES = {"": "Leave them", CAREFUL: "Mend carefully", STRONG: "Mend strongly", BY_HAND: "Mend what I mark"}
-BY_HAND_ABOUT = "Nothing is looked for: paint over damage with the brush."
-STRONG_ABOUT = "Takes more of them, and now and then something thin for a scratch. Compare before and after."
+BY_HAND_ABOUT = "Mends only what you paint over with the brush; nothing is searched for."
+STRONG_ABOUT = "Finds more scratches, but sometimes mistakes thin lines for one. Compare before and after."
 
 
 class Mending(QObject):

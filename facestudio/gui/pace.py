@@ -33,15 +33,15 @@ class Pace:
             place: the folder, where pictures of it may be already. runs: galleries of the window, the latest last.
         """
         if place is not None and place.pace:
-            return place.pace, "for those who are there"
+            return place.pace, "the people drawn so far"
         if pace := self._remembered(wanted):
-            return pace, "the last time with these settings"
+            return pace, "the last dataset with these settings"
         asked = wanted.recipe
         for run in reversed(runs):
             recipe = run.recipe
             alike = recipe.checkpoint == asked.checkpoint and recipe.options == asked.options
             if alike and run.seconds and run.pictures and any(recipe.sliders.values()) == bool(asked.sliders):
-                return run.seconds / len(run.pictures), "your last gallery did"
+                return run.seconds / len(run.pictures), "your last gallery"
         return 0.0, ""
 
     def _remembered(self, wanted: Wanted) -> float:

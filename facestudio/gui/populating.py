@@ -32,7 +32,7 @@ from facestudio.recipe import Recipe
 
 PEOPLE = 50
 MAKING = "making a dataset"
-BUSY = "A dataset is being made. Wait until it is there, or stop it in Generate (Ctrl+Shift+N)."
+BUSY = "A dataset is being made. Wait until it is complete, or stop it in Generate (Ctrl+Shift+N)."
 
 
 class Populating(Workplace):
@@ -215,7 +215,7 @@ class Populating(Workplace):
         if ability is not None and not ability.people:
             return f"{UNTOLD} Choose others in Generate, such as the starter weights."
         if making.doing:
-            return "Wait until the drawing that runs is done, or stop it."
+            return "Wait until the current drawing is done, or stop it."
         if self.place is not None and self.place.obstacle:
             return f"{self.place.obstacle} {self.place.hint}".strip()
         return ""
@@ -234,7 +234,7 @@ class Populating(Workplace):
         there = f"{place.people} of {max(self.people, place.people)} people are there"
         if place.people >= self.people:
             return f"The dataset in {out.name} is complete: {there}. Starting checks them and writes the report again."
-        return f"Go on with the dataset in {out.name}: {there}."
+        return f"Continue the dataset in {out.name}: {there}."
 
     @property
     def estimate(self) -> str:
@@ -249,8 +249,8 @@ class Populating(Workplace):
         if not left:
             return ""
         if not pace:
-            return f"{words} How long that takes is said as soon as the first are drawn."
-        return f"{words} That takes {duration(left * pace)} if it goes as {whose}."
+            return f"{words} The remaining time is shown once the first are drawn."
+        return f"{words} That takes {duration(left * pace)}, judging by {whose}."
 
     # ---- the run
 
@@ -286,7 +286,7 @@ class Populating(Workplace):
 
     @Slot()
     def _work_cancelled(self) -> None:
-        self.notified.emit("Stopped. Who is there stays; start again on the same folder to go on.", None)
+        self.notified.emit("Stopped. Complete people are kept; start again with the same folder to continue.", None)
 
     @Slot(object)
     def _work_ended(self, job: Job) -> None:

@@ -55,8 +55,8 @@ class Posing(QObject):
     def lack(self) -> str:
         """Why how strictly a pose is held has no effect, in a sentence; "" when it has one."""
         if self.weights is not None and not self.weights.here:
-            return f"This wants the weights {self.weights.title} (F9)."
-        return "" if self.used else "Without a pose picture this has no effect: choose one."
+            return f"This needs the weights {self.weights.title} (F9)."
+        return "" if self.used else "This has no effect without a pose picture: choose one."
 
     def use_picture(self, path: Path) -> None:
         """Read the pose picture `path`; what is none is said, and the one before stays."""

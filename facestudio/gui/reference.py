@@ -40,7 +40,7 @@ class Reference(Person):
     def obstacle(self) -> str:
         """Why nothing can be restored with this reference, in a few words; "" when it can."""
         several = self.used is not None and len(self._session.selected) > 1
-        return "Tick only the face that the reference shows." if several else ""
+        return "Tick only the one face that the reference shows." if several else ""
 
     def follow(self, source: Source | None) -> None:
         """Take whom a result belongs to that is shown again, or nobody; a method that cannot be told has no say in that."""
@@ -59,4 +59,4 @@ class Reference(Person):
     def _leave(self) -> None:
         if self.source is not None:
             self.remove()
-            self._session.notified.emit("The reference was removed: it belongs to the photo before.", None)
+            self._session.notified.emit("The reference was removed: it belonged to the previous photo.", None)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PRESENT, MISSING, CORRUPT = "present", "missing", "corrupt"
 JUDGES = "weights/judges"  # key of what is remembered
-_KEPT, _NOTHING = "What was downloaded is kept for the next time.", "Nothing of it was kept."  # when work was stopped
+_KEPT, _NOTHING = "What was downloaded so far is kept for the next try.", "Nothing was kept."  # when work was stopped
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ class Weights(QObject):
         self._verified[id] = state
         row = self.row(id)
         title = row.entry.title if row else id
-        words = {PRESENT: "is what it should be", MISSING: "is not here", CORRUPT: "is damaged"}
+        words = {PRESENT: "matches its SHA-256", MISSING: "is not here", CORRUPT: "is damaged"}
         self.notified.emit(f"{title} {words[state]}.", None)
 
     @Slot(Exception)
@@ -263,14 +263,17 @@ def calibrate(studio: Studio, id: str, folder: Path, progress: Progress) -> tupl
     if found.left_out:
         count = len(found.left_out)
         words.append(f"{count} files were left out." if count > 1 else "One file was left out.")
-    words += [f"Look whether {shown(one)} and {shown(other)} are one person." for one, other, _ in found.alike[:1]]
+    words += [
+        f"Please check whether {shown(one)} and {shown(other)} are the same person."
+        for one, other, _ in found.alike[:1]
+    ]
     return id, " ".join(words)
 
 
 def uncalibrate(studio: Studio, id: str, progress: Progress) -> tuple[str, str]:
     """Forget a calibration; the id, and what to tell."""
     studio.uncalibrate(id)
-    return id, f"The calibration of {checkpoints.checkpoint(id).title} was forgotten; it judges no more."
+    return id, f"The calibration of {checkpoints.checkpoint(id).title} was forgotten; it no longer judges."
 
 
 def remove(studio: Studio, id: str, progress: Progress) -> tuple[str, str]:

@@ -160,7 +160,7 @@ class Workplace(QObject):
     @property
     def busy(self) -> str:
         """Why no other work can begin now, in a sentence; "" when it can."""
-        return "Wait until the work that runs is done, or stop it." if self._doing else self._occupied
+        return "Wait until the running job is done, or stop it." if self._doing else self._occupied
 
     def occupy(self, why: str) -> None:
         """Begin nothing until told otherwise by "": something else computes for long, and `why` says what, in a sentence."""

@@ -61,10 +61,8 @@ class PublishedOptions:
 
     guidance: float = guidance_option(
         3.0,
-        (
-            "How strictly the pictures follow the person (guidance): higher is more alike and less varied. The "
-            "authors use 3; no effect with lcm."
-        ),
+        "How strictly the pictures follow the person (guidance): higher is more alike and less varied. The "
+        "authors use 3; no effect with lcm.",
     )
     steps: int = steps_option(25, "The authors use 25, or 2 to 4 with lcm.", limits=LCM_LIMITS)
     sampler: str = sampler_option(

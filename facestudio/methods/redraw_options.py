@@ -43,10 +43,8 @@ def sampler_option(default: str) -> Any:
     return usual.sampler_option(
         default,
         ("dpm", "lcm"),
-        (
-            "lcm (a consistency model) needs about 4 steps, each taking a third of the time; dpm (DPM-Solver++) "
-            "needs 8 or more."
-        ),
+        "lcm (a consistency model) needs about 4 steps, each taking a third of the time; dpm (DPM-Solver++) "
+        "needs 8 or more.",
         before="dpm",
     )
 

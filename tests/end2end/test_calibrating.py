@@ -176,7 +176,7 @@ def test_what_cannot_be_calibrated_is_one_sentence(
     weights: Path, people: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cases: dict[tuple[Any, ...], tuple[int, str]] = {
-        ("a-tiny-one", people): (1, "The weights of Tiny are not here."),
+        ("a-tiny-one", people): (1, "The weights of Tiny are not installed."),
         ("starter-embedder-a", people): (2, "Starter identity embedder A comes calibrated"),
         ("starter-embedder-a", "--reset"): (2, "Starter identity embedder A comes calibrated"),
         ("codeformer", people): (2, "CodeFormer is not a recogniser, so there is nothing to calibrate."),

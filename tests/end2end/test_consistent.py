@@ -101,8 +101,8 @@ def test_one_new_person_in_all_photos_kept_by_the_key_and_nothing_of_the_old_one
             ["--method", "redraw", "--consistent", "--resume"],
             "A run with --consistent can be resumed only with its key",
         ),
-        (["--method", "blur", "--consistent"], "makes nobody else of a face"),
-        (["--method", "solid", "--similar"], "makes nobody else of a face"),
+        (["--method", "blur", "--consistent"], "does not replace people by others"),
+        (["--method", "solid", "--similar"], "does not replace people by others"),
     ],
 )
 def test_wrong_usage_is_one_sentence_and_nothing_is_written(
@@ -122,4 +122,4 @@ def test_a_file_that_is_no_key_is_refused(tmp_path: Path, capsys: pytest.Capture
     Image.new("RGB", (64, 64)).save(photo)
     key.write_text("Dear friend")
     assert run(["anonymize", str(photo), "-o", str(tmp_path / "out"), *METHOD, "--key", str(key)]) == 2
-    assert "no key of Face Studio" in capsys.readouterr().err and key.read_text() == "Dear friend"
+    assert "not a Face Studio key" in capsys.readouterr().err and key.read_text() == "Dear friend"

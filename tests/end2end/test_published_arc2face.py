@@ -163,4 +163,4 @@ def test_it_holds_the_pose_of_a_picture_once_the_controlnet_is_here(
     assert "is one of the inputs" in said and np.array_equal(np.asarray(Image.open(pose)), head(turn=1))
 
     assert told("weights", "remove", POSE) == ""
-    assert "are not here" in draw("late.png", "--pose-picture", str(pose))
+    assert "are not installed" in draw("late.png", "--pose-picture", str(pose))

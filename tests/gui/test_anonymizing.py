@@ -437,7 +437,7 @@ def test_a_run_is_paused_stopped_and_gone_on_with_another_day(
     QTest.mouseClick(page.panel.job_bar.stop, LEFT)
     ended(qtbot, window)
     assert cell(page, "summer/b.jpg", STATUS) == "To do"
-    assert page.panel.button.text() == "Go on with 1 photo"
+    assert page.panel.button.text() == "Continue with 1 photo"
     assert page.about.text() == "5 photos, 1 to do, 1 failed."
     window.close()
 
@@ -446,7 +446,7 @@ def test_a_run_is_paused_stopped_and_gone_on_with_another_day(
     page = window.anonymize
     opened(qtbot, window, album)
     assert cell(page, "a.png", STATUS) == "Verified", "the journal knows"
-    assert page.panel.button.text() == "Go on with 1 photo", "what failed is known to have failed"
+    assert page.panel.button.text() == "Continue with 1 photo", "what failed is known to have failed"
     reviewed(qtbot, page, "crowd.png")
     assert len(page.page.cards) == 3, "what was done yesterday can be looked at"
     decided(qtbot, page, page.page.cards[2].leave)

@@ -303,7 +303,7 @@ def test_the_look_for_people_says_so_is_stopped_and_gone_on_with(
     studio.told.held = False
     ended(qtbot, window)
     assert page.run.to_do, "it was stopped before the end"
-    assert page.panel.button.text().startswith("Go on with"), "what is done is the run's still"
+    assert page.panel.button.text().startswith("Continue with"), "what is done is the run's still"
     done(qtbot, window)
     assert studio.worked == ["a", "b", "c"] and same(persons(page))
 
@@ -350,7 +350,7 @@ def test_a_key_goes_on_another_day_and_in_the_command_line(
     qtbot.waitUntil(lambda: bool(page.run.rows) and not page.run.listing, timeout=PATIENCE)
     assert not key.exists(), "a run makes it"
     assert page.panel.people.key.isVisible() and not page.panel.people.notice.isVisible()
-    assert "tell who became whom" in page.panel.people.choose.toolTip()
+    assert "find out who became whom" in page.panel.people.choose.toolTip()
     done(qtbot, window)
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     first, kept = persons(page), (page.run.output / "b.png").read_bytes()
@@ -366,7 +366,7 @@ def test_a_key_goes_on_another_day_and_in_the_command_line(
     page = window.anonymize
     assert page.panel.people.key.toolTip().startswith(str(key))
     opened(qtbot, window, album)
-    assert page.panel.button.text() == "Go on with 1 photo"
+    assert page.panel.button.text() == "Continue with 1 photo"
     reviewed(qtbot, page, "b.png")
     assert (page.run.output / "b.png").read_bytes() == kept
     decided(qtbot, page, page.page.cards[0].again)
@@ -413,7 +413,7 @@ def test_a_method_that_hides_faces_can_be_told_nobody(
     page.run.choose("solid")
     for box in (people.consistent, people.similar):
         assert not box.isEnabled() and not box.isChecked()
-        assert box.toolTip().startswith("Solid hides faces and makes nobody else of them. ")
+        assert box.toolTip().startswith("Solid hides faces and does not replace people by others. ")
         assert "Redraw" in box.toolTip()
     assert not people.below.isVisible()
     page.run.choose(REDRAW)
@@ -478,7 +478,7 @@ def test_results_have_numbers_and_no_times_and_the_command_line_goes_on(
     assert page.panel.files.numbers.isChecked() and page.panel.files.times.isChecked() and page.panel.files.isVisible()
     window.anonymizing.choose("solid")
     opened(qtbot, window, album)
-    assert page.panel.button.text() == "Go on with 1 photo"
+    assert page.panel.button.text() == "Continue with 1 photo"
     monkeypatch.setattr("facestudio.cli.anonymize.Studio", lambda *args, **kwargs: studio)
     arguments = ["anonymize", str(album), "-o", str(out), "--method", "solid", "--names", str(mapping), "--reset-times"]
     assert command([*arguments, "--resume", "--quiet"]) == 0

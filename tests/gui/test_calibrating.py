@@ -85,14 +85,14 @@ def test_a_recogniser_is_calibrated_and_forgotten_again(
     window = main_window(dialog)
     choosing(monkeypatch, people)
     assert state(dialog) == "here, not calibrated"
-    assert "judges nothing before it is calibrated" in dialog.state.text()
+    assert "judges nothing until it is calibrated" in dialog.state.text()
     assert dialog.calibrate.isVisible() and dialog.calibrate.isEnabled()
     dialog.choose_row("ours")
     assert not dialog.calibrate.isVisible(), "ours are calibrated as they come"
     dialog.choose_row("tiny")
     dialog.calibrate.click()
     question = answer(qtbot, dialog, "Cancel")
-    assert "20 people or more" in question.informativeText() and "only read" in question.informativeText()
+    assert "at least 20 people" in question.informativeText() and "only read" in question.informativeText()
     assert "Forget the calibration" not in [button.text() for button in question.findChildren(QAbstractButton)]
     assert not checkpoint("tiny").recognises
 
@@ -106,13 +106,13 @@ def test_a_recogniser_is_calibrated_and_forgotten_again(
     idle(qtbot, window)
     assert checkpoint("tiny").recognises
     assert state(dialog) == "here, calibrated"
-    assert "Calibrated on 20 people of yours (40 faces, " in dialog.state.text()
+    assert "Calibrated on 20 people you know (40 faces, " in dialog.state.text()
     assert "embedder tiny" not in studio._kept, "it is loaded anew, with what it means"
     assert [name.split()[0] for name in studio.own_judges()] == ["tiny"]
 
     assert dialog.others.isVisible() and dialog.others.isChecked()
     dialog.others.click()
-    assert not studio.own_judges() and "it is not asked to judge" in dialog.state.text()
+    assert not studio.own_judges() and "judging is turned off" in dialog.state.text()
     assert not Weights(FakeStudio(), user_settings()).others_judge, "it is remembered"
     dialog.others.click()
     assert studio.own_judges() and Weights(FakeStudio(), user_settings()).others_judge
@@ -145,7 +145,7 @@ def test_it_shows_how_far_it_is_and_keeps_nothing_when_stopped(
     dialog.stop.click()
     with qtbot.waitSignal(window.session.notified, timeout=30_000) as told:
         going.set()
-    assert told.args[0] == "Stopped. Nothing of it was kept."
+    assert told.args[0] == "Stopped. Nothing was kept."
     idle(qtbot, window)
     assert len(seen) <= 4 and not checkpoint("tiny").recognises
     assert {path.name for path in store.folder("tiny").iterdir()} == {"weights.json", "weights.safetensors"}
@@ -165,7 +165,7 @@ def test_two_folders_of_one_person_are_pointed_out_by_names_that_break_nothing(
             )
     with qtbot.waitSignal(window.session.notified, timeout=60_000) as told:
         dialog.weights.calibrate("tiny", tmp_path / "two")
-    assert f"Look whether Ann?Stopped. and {'B' * 32}…{'B' * 27} are one person." in told.args[0]
+    assert f"Please check whether Ann?Stopped. and {'B' * 32}…{'B' * 27} are the same person." in told.args[0]
     idle(qtbot, window)
 
 
@@ -182,7 +182,7 @@ def test_a_recogniser_that_says_nothing_is_a_sentence(
         dialog.weights.calibrate("tiny", people)
     (error,) = failed.args
     assert isinstance(error, FaceStudioError) and str(error).startswith("Only 0 people have two faces or more")
-    assert "tiny says nothing of who this face is: its embedding is zero" in error.hint
+    assert "tiny gives no usable identity for this face: its embedding is zero" in error.hint
     idle(qtbot, main_window(dialog))
     (shown,) = dialog.findChildren(ErrorDialog)
     shown.reject()
@@ -206,7 +206,7 @@ def test_it_stops_while_it_looks_for_photos(
     dialog.stop.click()
     with qtbot.waitSignal(window.session.notified, timeout=30_000) as told:
         going.set()
-    assert told.args[0] == "Stopped. Nothing of it was kept."
+    assert told.args[0] == "Stopped. Nothing was kept."
     idle(qtbot, window)
     assert len(seen) == 2 and not checkpoint("tiny").recognises
 

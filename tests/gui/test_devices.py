@@ -82,7 +82,7 @@ def test_only_what_is_there_can_be_chosen(
     QTest.keyClick(window, Qt.Key.Key_F7, Qt.KeyboardModifier.ShiftModifier)
     qtbot.waitUntil(lambda: window.workspace.panel.device.text() == "A pretended cpu", timeout=ENOUGH)
     assert offered(window) == {"auto": False, "cpu": True, "cuda": False} and studio.device == "cpu"
-    assert toast(window) == "" and window.generate.toast._words == "From now on this computes: A pretended cpu."
+    assert toast(window) == "" and window.generate.toast._words == "Now computing on: A pretended cpu."
     qtbot.waitUntil(lambda: studio.prepared == ["auto", "cpu"], timeout=ENOUGH)
 
 
@@ -97,7 +97,7 @@ def test_it_waits_for_the_work_that_runs(qtbot: QtBot, make_window: Callable[[],
 
     window.session.compute.submit(work)
     window.commands["device_cpu"].trigger()
-    assert toast(window).startswith("From the end of the work that runs on, the processor")
+    assert toast(window).startswith("After the current job, the processor")
     QTest.qWait(30)
     assert studio.device == "auto"
     go_on.set()

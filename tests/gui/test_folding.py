@@ -103,7 +103,7 @@ def test_what_is_not_as_usual_opens_it_and_is_counted(panel: AnonymizePanel) -> 
     more, steps = panel.more, panel.options.rows["steps"]
     steps.set_value(30)
     assert more.body.isVisible() and more.title.text() == "MORE \N{MIDDLE DOT} 1 CHANGED"
-    assert more.title.toolTip() == "Not as usual: Steps"
+    assert more.title.toolTip() == "Changed: Steps"
     more.title.click()
     assert not more.body.isVisible() and "1 CHANGED" in more.title.text(), "somebody wants it so, and it is still said"
     steps.set_value(31)
@@ -119,7 +119,7 @@ def test_what_is_not_as_usual_opens_it_and_is_counted(panel: AnonymizePanel) -> 
     panel.fallback.setCurrentIndex(0)
     more.title.click()
     panel._run.shuffle_seed()
-    assert more.body.isVisible() and more.title.toolTip() == "Not as usual: seed"
+    assert more.body.isVisible() and more.title.toolTip() == "Changed: seed"
 
 
 def test_what_was_remembered_is_shown_at_the_next_start(qtbot: QtBot, make_window: Callable[[], MainWindow]) -> None:

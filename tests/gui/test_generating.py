@@ -188,7 +188,7 @@ def test_without_weights_it_says_so(
     page = window.generate
     assert page.empty.problem.isVisible()
     for label in (page.empty.problem, page.panel.problem):
-        words = ("manifest is damaged", "Install it again") if broken else ("that make faces", "facestudio doctor")
+        words = ("manifest is damaged", "Install Face Studio again") if broken else ("that draw faces", "facestudio doctor")
         assert all(word in label.text() for word in words)
     assert not page.panel.button.isEnabled()
     assert not window.commands["generate"].isEnabled()

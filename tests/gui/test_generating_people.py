@@ -168,7 +168,7 @@ def test_anybody_is_told_to_be_anybody(page: GenerateWorkspace, qtbot: QtBot, st
     assert people(page) == [Anybody()]
     assert studio.painter.asked[-1][0].identity is None
     assert "drawn freely" in page.readout.vary.toolTip() and not page.readout.vary.isEnabled()
-    assert "no place to walk from" in page.readout.pins[A].toolTip()
+    assert "cannot begin or end" in page.readout.pins[A].toolTip()
 
 
 # ---- a walk
@@ -301,7 +301,7 @@ def test_a_picture_of_somebody_else_is_not_moved(
     slider, drawn = page.sliders.rows["age"].slider, len(studio.painter.asked)
     with_person(qtbot, page, tmp_path / "one.png")
     slide(slider, 4)
-    assert "counts for the next pictures" in toast(page)
+    assert "applies to the next pictures" in toast(page)
     assert len(studio.painter.asked) == drawn and not page.making.doing and not page.making.sliding.drafting
     made(qtbot, page, count=1, seed=7)
     assert dict(page.making.pictures[0].portrait.recipe.sliders) == {"age": 0.2}
@@ -417,7 +417,7 @@ def test_a_heat_map_says_how_alike_each_pair_is(window: MainWindow, page: Genera
     assert [shown.judge.itemText(place) for place in range(3)] == [
         "judge-a",
         "judge-b",
-        "listener (what the method listens to)",
+        "listener (the one the method is conditioned on)",
     ]
     first, third = (page.making.pictures[place].portrait.identities["judge-a"].embedding for place in (0, 2))
     point_at(shown.map, shown.map.place(0, 2).center())
@@ -526,7 +526,7 @@ def test_the_number_of_steps_follows_what_the_sampler_takes(
     keep(replace(before, recipe=replace(before.recipe, options=options)), tmp_path / "of before.png")
     making.use_recipe(tmp_path / "of before.png")
     qtbot.waitUntil(lambda: toast(page).startswith("The settings are those"))
-    assert "but for steps, which these weights do not take" in toast(page)
+    assert "except steps, which these weights do not support" in toast(page)
     assert (making.options["sampler"], making.options["steps"]) == ("lcm", 20)
 
 
@@ -579,7 +579,7 @@ def test_a_picture_without_a_recipe_is_explained(
 ) -> None:
     page.making.use_recipe(fakes.write_picture(tmp_path / "plain.png", fakes.picture()))
     error = dialog(qtbot, window, ErrorDialog)
-    assert "plain.png holds no recipe." in [label.text() for label in error.findChildren(QLabel)]
+    assert "plain.png contains no recipe." in [label.text() for label in error.findChildren(QLabel)]
     error.close()
 
 
@@ -634,14 +634,14 @@ def test_the_readout_asks_for_no_wider_window(
 def test_what_has_no_effect_is_greyed_and_says_why(page: GenerateWorkspace, qtbot: QtBot, tmp_path: Path) -> None:
     rows = page.panel.options.rows
     assert not rows["hold_pose"].box.isEnabled()
-    assert "Without a photo" in rows["hold_pose"].box.toolTip()
+    assert "without a photo" in rows["hold_pose"].box.toolTip()
     assert rows["guidance"].box.isEnabled(), "somebody is told to the method"
     tick(page.panel.freely)
     age, smile = (page.sliders.rows[name] for name in ("age", "smile"))
-    assert not age.slider.isEnabled() and "drawn freely is none" in age.slider.toolTip()
+    assert not age.slider.isEnabled() and "while “Anybody” is chosen" in age.slider.toolTip()
     assert smile.slider.isEnabled(), "an expression needs no person"
     assert not rows["guidance"].box.isEnabled()
-    assert "Nobody is told" in rows["guidance"].box.toolTip()
+    assert "is not told whom to draw" in rows["guidance"].box.toolTip()
     with_person(qtbot, page, tmp_path / "one.png")
     assert rows["hold_pose"].box.isEnabled() and rows["guidance"].box.isEnabled()
 

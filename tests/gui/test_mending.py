@@ -63,7 +63,7 @@ def test_strong_says_what_it_risks_and_stays_with_the_next_photo(
     open_photo(qtbot, window, old_photo(photo_path))
     for _ in range(2):
         QTest.keyClick(panel.scratches, Qt.Key.Key_Down)
-    assert "for a scratch" in panel.about_scratches.text()
+    assert "mistakes thin lines" in panel.about_scratches.text()
     open_photo(qtbot, window, old_photo(photo_path.with_name("other.png")))
     assert window.session.recipe is not None and window.session.recipe.scratches == "strong"
 

@@ -169,7 +169,7 @@ def test_of_a_format_that_is_read_in_one_go_what_cancel_does_is_said(
 
     monkeypatch.setattr(studio, "open", slow)
     window.open_paths([draw(photo_path.with_suffix(".webp"))])
-    qtbot.waitUntil(lambda: "in one go" in window.workspace.cover.about.text())
+    qtbot.waitUntil(lambda: "in one step" in window.workspace.cover.about.text())
     go_on.set()
     qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
     assert window.workspace.cover.isHidden()

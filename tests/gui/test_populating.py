@@ -200,7 +200,7 @@ def test_a_dataset_is_made_and_what_the_report_says_is_shown(
     assert same_pictures(out, reference(studio, tmp_path / "by the command"))
     said = shown.outcome.words
     assert (
-        "There are 2 people with 4 pictures in all, none of them marked as without a face" in said
+        "There are 2 people with 4 pictures in all, none of them marked as showing no face" in said
         and "2 people drawn, 0 kept." in said
     )
     measured = look(out)
@@ -277,7 +277,7 @@ def test_lookalikes_are_drawn_anew_unless_somebody_wants_them(
     assert shown.form.apart.isChecked() and shown.form.more.title.text() == "More"
     click(shown.start)
     ended(qtbot, shown)
-    assert "1 person was drawn anew" in shown.outcome.words
+    assert "1 person was replaced" in shown.outcome.words
     assert "None of 1 pair of two people look too alike; the closest are 0002 and 0001." in shown.outcome.words
     click(shown.another)
     known(qtbot, shown)
@@ -294,7 +294,7 @@ def test_lookalikes_are_drawn_anew_unless_somebody_wants_them(
     click(shown.another)
     known(qtbot, shown)
     ask(qtbot, shown, out)
-    assert "made by other settings: lookalikes drawn anew." in shown.form.problem.text()
+    assert "made with other settings: lookalikes replaced." in shown.form.problem.text()
     click(shown.form.take)
     known(qtbot, shown)
     assert shown.form.apart.isChecked() and not shown.form.problem.text()
@@ -316,7 +316,7 @@ def test_it_stops_at_the_next_step_and_goes_on(
     click(shown.run.bar.stop)
     ended(qtbot, shown)
     assert shown.pages.currentIndex() == FORM and [path.name for path in out.iterdir()] == ["0001"]
-    assert shown.form.going_on.text() == "Go on with the dataset in nobody: 1 of 2 people are there."
+    assert shown.form.going_on.text() == "Continue the dataset in nobody: 1 of 2 people are there."
     assert shown.form.estimate.text().startswith("2 pictures are left to draw. That takes about 1 s")
     assert shown.start.text() == "Go on"
     before = (out / "0001" / "000.png").stat()
@@ -364,12 +364,12 @@ def test_another_day_the_unfinished_one_is_offered(
     window.close()
     studio.texture.more = 100
     window, shown = opened()
-    assert shown.form.last.text().replace("&", "") == "Go on with the dataset in nobody (1 of 2 people)"
+    assert shown.form.last.text().replace("&", "") == "Continue the dataset in nobody (1 of 2 people)"
     assert Path(shown.form.folder.text()) == tmp_path / "Face Studio" / "people"
     click(shown.form.last)
     known(qtbot, shown)
     assert (shown.form.people.value(), shown.form.pictures.value(), shown.form.seed.value()) == (2, 2, 5)
-    assert shown.form.going_on.text().startswith("Go on with the dataset in nobody: 1 of 2")
+    assert shown.form.going_on.text().startswith("Continue the dataset in nobody: 1 of 2")
     assert not shown.form.last.isVisible()
     click(shown.start)
     ended(qtbot, shown)
@@ -386,7 +386,7 @@ def test_a_folder_of_something_else_is_refused(
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(album))
     click(shown.form.choose)
     known(qtbot, shown)
-    assert shown.form.problem.text().startswith("The folder album is not empty, and holds no dataset: holiday.png.")
+    assert shown.form.problem.text().startswith("The folder album is not empty and contains no dataset: holiday.png.")
     assert not shown.start.isEnabled() and not shown.form.estimate.isVisible() and not shown.form.take.isVisible()
     for folder_of, words in (
         (album / "holiday.png", "is a file, or looks like a picture"),
@@ -397,7 +397,7 @@ def test_a_folder_of_something_else_is_refused(
         assert words in shown.form.problem.text() and not shown.start.isEnabled()
     monkeypatch.setattr(os, "access", lambda *of: False)
     ask(qtbot, shown, tmp_path / "locked")
-    assert "its rights do not allow it" in shown.form.problem.text()
+    assert "you have no permission" in shown.form.problem.text()
     assert os.listdir(album) == ["holiday.png"]
 
 
@@ -406,7 +406,7 @@ def test_a_folder_of_another_dataset_is_refused_or_its_settings_are_taken(
 ) -> None:
     reference(studio, out)
     ask(qtbot, shown, out, seed=6)
-    assert "holds a dataset that was made by other settings: seed." in shown.form.problem.text()
+    assert "contains a dataset that was made with other settings: seed." in shown.form.problem.text()
     assert not shown.start.isEnabled()
     click(shown.form.take)
     known(qtbot, shown)
@@ -451,11 +451,11 @@ def test_a_full_disk_is_told_and_nobody_is_lost(
         error = dialog(qtbot, shown, ErrorDialog)  # type: ignore[arg-type]
     assert error.windowTitle() == "The disk is full"
     said = " ".join(label.text() for label in error.findChildren(QLabel))
-    assert "No space left on device" in said and "Make room on the disk and go on" in said
+    assert "No space left on device" in said and "Free some space and continue the dataset" in said
     error.close()
     ended(qtbot, shown)
     assert [path.name for path in out.iterdir()] == ["0001"]
-    assert shown.form.going_on.text() == "Go on with the dataset in nobody: 1 of 2 people are there."
+    assert shown.form.going_on.text() == "Continue the dataset in nobody: 1 of 2 people are there."
     click(shown.start)
     ended(qtbot, shown)
     assert "1 person drawn, 1 kept." in shown.outcome.words
@@ -466,7 +466,7 @@ def test_weights_that_cannot_be_told_people_say_so(
 ) -> None:
     studio.told = False
     _, shown = opened()
-    assert "cannot be told who is to be drawn" in shown.form.problem.text() and not shown.start.isEnabled()
+    assert "cannot be told whom to draw" in shown.form.problem.text() and not shown.start.isEnabled()
 
 
 # ---- closing
@@ -519,7 +519,7 @@ def test_closing_the_window_asks_and_stops_it_safely(
 def test_how_long_it_takes_is_what_was_measured(
     qtbot: QtBot, window: MainWindow, shown: DatasetDialog, out: Path, tmp_path: Path
 ) -> None:
-    assert "said as soon as the first are drawn" in shown.form.estimate.text()
+    assert "shown once the first are drawn" in shown.form.estimate.text()
     shown.reject()
     window.generate.panel.count.setValue(2)
     QTest.mouseClick(window.generate.panel.button, LEFT)
@@ -528,7 +528,7 @@ def test_how_long_it_takes_is_what_was_measured(
     run = window.making.runs.all[-1]
     assert run.seconds is not None
     takes = re.search(
-        r"400 pictures\. That takes about ([\d.]+) (s|min|h) if it goes as your last gallery did", text(shown)
+        r"400 pictures\. That takes about ([\d.]+) (s|min|h), judging by your last gallery", text(shown)
     )
     assert takes is not None
     unit = {"s": 1, "min": 60, "h": 3600}[takes[2]]
@@ -539,7 +539,7 @@ def test_how_long_it_takes_is_what_was_measured(
     click(shown.another)
     known(qtbot, shown)
     ask(qtbot, shown, tmp_path / "others", 50, 8)
-    assert "if it goes as the last time with these settings" in text(shown)
+    assert "judging by the last dataset with these settings" in text(shown)
 
 
 def text(shown: DatasetDialog) -> str:

@@ -90,7 +90,7 @@ def test_a_pose_picture_is_chosen_shown_and_taken_away(
     page = open_page()
     panel, row = page.panel, page.panel.options.rows["pose_strength"]
     assert panel.pose.isVisible() and not panel.pose.remove.isVisible() and panel.pose.notice.isVisible()
-    assert not row.box.isEnabled() and "Without a pose picture" in row.box.toolTip()
+    assert not row.box.isEnabled() and "without a pose picture" in row.box.toolTip()
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: (str(pose), ""))
     QTest.mouseClick(panel.pose.choose, LEFT)
     qtbot.waitUntil(lambda: page.making.posing.picture is not None)
@@ -118,7 +118,7 @@ def test_a_picture_that_is_none_is_refused_and_the_one_before_stays(
     window = page.window()
     assert isinstance(window, MainWindow)
     shown = dialog(qtbot, window, ErrorDialog)
-    assert "two people.jpg is no pose picture" in " ".join(label.text() for label in shown.findChildren(QLabel))
+    assert "two people.jpg is not a pose picture" in " ".join(label.text() for label in shown.findChildren(QLabel))
     shown.close()
     assert page.making.posing.picture is not None and page.making.posing.picture.name == "a pose.png"
     assert page.making.source is None, "it was not taken for a person"
@@ -176,7 +176,7 @@ def test_a_saved_picture_asks_for_its_pose_picture_again(
 
     assert "pose picture" not in opened("posed.png") and making.posing.picture is not None, "it is chosen"
     assert "pose picture" not in opened("free.png") and making.posing.picture is None
-    assert "which the file does not hold: choose that again" in opened("posed.png")
+    assert "which is not in the file: choose that picture again" in opened("posed.png")
 
 
 def test_without_the_weights_there_is_nothing_to_choose(
@@ -187,7 +187,7 @@ def test_without_the_weights_there_is_nothing_to_choose(
     page = open_page()
     row = page.panel.options.rows["pose_strength"]
     assert not page.panel.pose.isVisible()
-    assert not row.box.isEnabled() and "wants the weights Poses (F9)" in row.box.toolTip()
+    assert not row.box.isEnabled() and "needs the weights Poses (F9)" in row.box.toolTip()
     page.making.posing.use_picture(pose)
     made(qtbot, page, count=1)
     assert page.making.posing.picture is None and studio.painter.asked[-1][0].pose is None

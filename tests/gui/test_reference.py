@@ -218,7 +218,7 @@ def test_it_is_for_one_face_and_that_is_said_before_anything_runs(
     window.session.select_all()
     assert not panel.button.isEnabled()
     assert not window.commands["restore"].isEnabled()
-    assert panel.hint.text() == "Tick only the face that the reference shows."
+    assert panel.hint.text() == "Tick only the one face that the reference shows."
     window.session.restore()
     assert not window.session.doing
     QTest.mouseClick(box(window).remove, LEFT)
@@ -297,7 +297,7 @@ def test_while_the_photo_is_restored_no_other_is_taken(
     window.workspace.panel.button.click()
     assert not box(window).choose.isEnabled()
     drop(box(window), file(clean))
-    assert toast(window) == "Wait until the work that runs is done, or stop it."
+    assert toast(window) == "Wait until the running job is done, or stop it."
     assert window.session.doing == "restoring"
     window.session.stop()
     qtbot.waitUntil(lambda: not window.session.doing)

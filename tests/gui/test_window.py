@@ -297,7 +297,7 @@ def test_a_click_on_the_gauge_shows_what_the_figures_rest_on(
     assert dialog.windowTitle().startswith("Face 2")
     (plot,) = dialog.plots  # judge-b carries no distributions, and says so
     assert "0.75 to 0.85" in plot.accessibleName()
-    assert any("no measured distributions" in label.text() for label in dialog.findChildren(QLabel))
+    assert any("No distributions were measured" in label.text() for label in dialog.findChildren(QLabel))
     with_pair = to_pixels(plot.grab().toImage())
     plot.verdict = replace(plot.verdict, cosine=-0.3)
     assert not np.array_equal(with_pair, to_pixels(plot.grab().toImage()))
@@ -456,9 +456,9 @@ def test_an_option_without_an_effect_is_grey_and_says_why(
     form = make_window().workspace.panel.options
     eta, sampler = form.rows["eta"], form.rows["sampler"]
     assert not eta.box.isEnabled() and not eta.label.isEnabled()
-    assert eta.box.toolTip() == "With sampler dpm this has no effect."
+    assert eta.box.toolTip() == "This has no effect with sampler dpm."
     sampler.set_value("ddim")
-    assert eta.box.isEnabled() and "new noise" in eta.box.toolTip()
+    assert eta.box.isEnabled() and "fresh noise" in eta.box.toolTip()
     sampler.set_value("dpm")
     assert not eta.box.isEnabled()
     form.show_lacks({"person": "Nobody is told."})

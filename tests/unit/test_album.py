@@ -263,7 +263,7 @@ def test_it_never_says_that_somebody_fits_who_does_not(tmp_path: Path, monkeypat
     monkeypatch.setattr("facestudio.album.MOST", 20)
     run = Run(tmp_path, ((1,),))
     monkeypatch.setattr(PEOPLE, "strangers", -0.99)
-    with pytest.raises(FaceStudioError, match="apart"):
+    with pytest.raises(FaceStudioError, match="clearly different"):
         run.album()
 
 

@@ -329,7 +329,7 @@ def test_results_whose_photos_are_no_longer_among_the_inputs_are_reported(album:
     assert told and {record["input"] for record in told} == {"without a number"}
     (out / "a.png").write_bytes((out / "b.jpg").read_bytes())
     again = batch.run([album], out, work, journal=Journal(out, "s"), resume=True, left_over=())
-    assert "not as that run wrote it" in next(one.error or "" for one in again if one.source.name == "a.png")
+    assert "no longer as that run wrote it" in next(one.error or "" for one in again if one.source.name == "a.png")
 
 
 def test_a_file_is_believed_by_its_hash_and_not_because_it_exists(album: Path, tmp_path: Path) -> None:
@@ -350,7 +350,7 @@ def test_what_was_made_otherwise_is_not_taken_for_done(album: Path, tmp_path: Pa
     assert (other["a.png"].status, "other settings" in (other["a.png"].error or "")) == ("failed", True)
     shot(album / "a.png", 99)
     changed = resumed(album, out)
-    assert "another one" in (changed["a.png"].error or "") and changed["b.jpg"].earlier is not None
+    assert "a different photo" in (changed["a.png"].error or "") and changed["b.jpg"].earlier is not None
     (again,) = [o for o in resumed(album, out, overwrite=True).values() if o.source.name == "a.png"]
     assert again.status == "ok" and again.earlier is None
 
@@ -367,7 +367,7 @@ def test_a_photo_that_changes_while_it_is_worked_on_is_not_taken_for_done(album:
     (again,) = batch.run(
         [album / "a.png"], out / "a.png", work, journal=Journal(out / "a.png", "negative"), resume=True
     )
-    assert again.earlier is None and "another one" in (again.error or "")
+    assert again.earlier is None and "a different photo" in (again.error or "")
 
 
 def test_without_resume_nothing_is_believed_and_the_way_out_is_named(album: Path, tmp_path: Path) -> None:

@@ -183,4 +183,4 @@ def test_photos_of_one_name_are_told_how_they_go_together(
     assert run(["restore", str(photo), str(other), "-o", str(tmp_path / "out")]) == 1
     said = capsys.readouterr().err
     assert said.count("Restoring was reached.") == 1
-    assert "Name a folder around them, whose tree is kept" in said
+    assert "Name the folder that contains both" in said

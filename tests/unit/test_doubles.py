@@ -300,7 +300,7 @@ def test_the_facade_keeps_people_apart_unless_told_otherwise(tmp_path: Path) -> 
     assert "1 person was replaced" in telling.made(made)
     assert telling.alike(measured).startswith("None of 10 pairs of two people look too alike; the closest are ")
     place = studio.dataset_at(out, RECIPE, replace(ORDER, apart=False))
-    assert place.differs == ("lookalikes drawn anew",)
+    assert place.differs == ("lookalikes replaced",)
     assert asking.asked_by(place.settings or {}, 5) == (RECIPE, ORDER)
     made, measured = studio.populate(tmp_path / "plain", RECIPE, replace(ORDER, apart=False))
     assert made.replaced == 0 and "apart_in_pictures" not in measured.people[0].settings

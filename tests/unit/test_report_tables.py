@@ -214,7 +214,7 @@ def test_settings_faces_not_chosen_and_photos_that_are_gone_are_said(tmp_path: P
     other = FACE | {"status": "skipped", "similarity": {}, "error": "It was not chosen, so it is left as it is."}
     lines = [
         line("a.jpg", "needs review", (FACE, other, other), error="2 faces were not chosen.", settings=settings),
-        line("gone.jpg", kept="The photo is no longer among the inputs; its result is of an earlier run."),
+        line("gone.jpg", kept="The photo is no longer among the inputs; its result is from an earlier run."),
     ]
     report.write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
     page = Page()

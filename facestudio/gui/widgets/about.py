@@ -10,9 +10,8 @@ from facestudio.recipe import app_version
 
 APP = "Face Studio"
 TEXT = (
-    "Restores faces in photos, and says how much of the person is left.\n\n"
-    "The code is under the Apache License 2.0. The licence of the weights in use stands beside them.\n\n"
-    "Photos stay on this computer."
+    "Restores faces in photos and measures how much of the person is left.\n\nThe code is under the Apache License "
+    "2.0. The licence of the weights in use is shown beside them.\n\nPhotos stay on this computer."
 )
 
 

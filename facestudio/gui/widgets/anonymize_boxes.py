@@ -13,22 +13,24 @@ from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.widgets.work_panel import note
 
 CONSISTENT = (
-    "People are looked for in all photos first. Each gets one new face, of somebody who does not exist, apart from all others "
-    "there. A face that is too poor to be recognised gets one of its own."
+    "All photos are first searched for people. Each person gets one new face, of somebody who does not exist and "
+    "resembles nobody else in the photos. A face that is too poor to be recognised gets a new face of its own."
 )
-SIMILAR = "A face becomes somebody of about the same age and gender presentation, as far as that can be told."
+SIMILAR = "The new face is of about the same age and gender presentation, as far as that can be told."
 KEY = (
-    "A small file with the secret that says who becomes whom; it holds no faces and no names. Who has it and the photos can give "
-    "everybody the same new face again, and so tell who became whom: whoever gets the results must not get the key. "
-    "Choose one that is there, or a place for a new one, apart from the results."
+    "A small file with the secret that decides who becomes whom; it contains no faces or names. Whoever has this "
+    "file and the photos can find out who became whom, so never give it away with the results. Choose an existing "
+    "key, or where to create a new one, outside the results folder."
 )
-NO_KEY = "Without a key file this holds until the window closes: photos that are done on another day get other faces."
+NO_KEY = (
+    "Without a key file this applies until the window closes: people in photos done on another day get different faces."
+)
 NUMBERS = (
-    "Results are called 000001 and so on, in an order that tells nothing. Which number is which photo is written into a table, "
-    "apart from the results: who has it has the names."
+    "Results are named 000001 and so on, in an order that reveals nothing. A separate table says which number is which photo; "
+    "whoever has it knows the names."
 )
 BELOW = 23  # px that what belongs to a tick box is set in, so that it stands below its words
-TIMES = "Files say that they were changed in 1980, and not when they were made."
+TIMES = "Sets the modification time of the result files to 1980, so that it does not show when they were made."
 
 
 class PathLabel(QLabel):
@@ -70,7 +72,7 @@ class PeopleBox(QWidget):
         self.choose, self.forget = QPushButton("Key file…"), QPushButton("Without")
         self.choose.clicked.connect(self.key_asked)
         self.forget.clicked.connect(self._forget)
-        self.forget.setToolTip("Keep the secret in memory alone; the file stays where it is")
+        self.forget.setToolTip("Keep the secret only in memory; the file stays where it is")
         self.choose.setToolTip(KEY)
         self.below = _stack(QWidget(), self.key, row(self.choose, self.forget), self.notice, indent=BELOW)
         _stack(self, self.consistent, self.below, self.similar)

@@ -18,13 +18,13 @@ from facestudio.gui.widgets.work_panel import WorkPanel, note, titled
 from facestudio.gui.workplace import counted
 from facestudio.progress import Update
 
-LACK = "Nothing is here that changes faces. See which weights there are (F9), or run `facestudio doctor`."
+LACK = "No anonymization method is installed. Look under File > Weights (F9), or run `facestudio doctor`."
 FALLBACKS = (
-    (HIDING, "Hide it by a block", "Nothing of the face is left; the report says that it was hidden."),
+    (HIDING, "Hide it by a block", "Nothing of the face is left. The report says that it was hidden."),
     (
         NO_FALLBACK,
         "Leave it to a person",
-        "The photo needs review, and nothing of it is written before somebody decided.",
+        "The photo needs review and is not written until somebody decides.",
     ),
 )
 
@@ -87,7 +87,7 @@ class AnonymizePanel(WorkPanel):
         )
         self.end_sections()
         self.button.clicked.connect(anonymizing.anonymize)
-        self.button.setToolTip("Do what is to do (Ctrl+R)")
+        self.button.setToolTip("Start the run (Ctrl+R)")
         for changed in (
             anonymizing.given_changed,
             anonymizing.rows_changed,
@@ -140,7 +140,7 @@ class AnonymizePanel(WorkPanel):
         if not every:
             return "Anonymize"
         if 0 < left < every:
-            return f"Go on with {counted(left, 'photo')}"
+            return f"Continue with {counted(left, 'photo')}"
         return (
             f"Try {counted(failed, 'photo')} again" if failed and not left else f"Anonymize {counted(every, 'photo')}"
         )

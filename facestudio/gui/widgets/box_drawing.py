@@ -17,13 +17,13 @@ from facestudio.gui.widgets.view import View
 
 SHADE, GROUND = QColor(0, 0, 0, 90), QColor(0, 0, 0, 205)
 HINTS = (
-    "Drag a box around the missed face, or press an arrow key.  Esc leaves.",
-    "Drag a box around the missed face.  Esc leaves.",
-    "Drag a box.  Esc leaves.",
+    "Drag a box around the missed face, or press an arrow key.  Esc cancels.",
+    "Drag a box around the missed face.  Esc cancels.",
+    "Drag a box.  Esc cancels.",
     "Drag a box",
 )
 KEY_HINTS = (
-    "Arrows move it, Shift+arrows resize it.  Enter takes it, Esc leaves.",
+    "Arrow keys move the box, Shift+arrows resize it.  Enter accepts, Esc cancels.",
     "Arrows, Shift+arrows.  Enter, Esc.",
     "Enter or Esc",
 )

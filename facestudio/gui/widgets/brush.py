@@ -20,13 +20,13 @@ NEAR = 0.5  # widget units; points that are nearer than that are one
 LEAST = 3.0  # widget units that the circle is wide at least, so that it is seen
 HINTS = {
     True: (
-        "Erase marks: that is left as it is.  [ and ] change the size.  Esc leaves.",
-        "Erase marks.  Esc leaves.",
+        "Erase marks: unmarked places are not mended.  [ and ] change the size.  Esc stops.",
+        "Erase marks.  Esc stops.",
         "Erase",
     ),
     False: (
-        "Paint over damage: it is mended.  [ and ] change the size.  Esc leaves.",
-        "Paint over damage.  Esc leaves.",
+        "Paint over damage to have it mended.  [ and ] change the size.  Esc stops.",
+        "Paint over damage.  Esc stops.",
         "Paint",
     ),
 }

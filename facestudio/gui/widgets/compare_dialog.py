@@ -40,7 +40,7 @@ class CompareDialog(QDialog):
         self.gauge = Gauge(theme)
         self.gauge.clicked.connect(self.show_figures)
         self.choose = QPushButton("Choose the other photo…")
-        self.figures = QPushButton("What the figures rest on…")
+        self.figures = QPushButton("What the figures are based on…")
         self.choose.setToolTip("Or drop a photo here, or paste one (Ctrl+V)")
         self.choose.clicked.connect(self.choose_photo)
         QShortcut(QKeySequence(QKeySequence.StandardKey.Paste), self).activated.connect(self.paste)
@@ -120,7 +120,7 @@ class CompareDialog(QDialog):
         made = self.comparing.comparison
         summary = made.summary if made else None
         self.gauge.show_verdicts(summary.verdicts if summary else ())
-        self.gauge.explain("A click shows what the figures rest on.")
+        self.gauge.explain("Click to see what the figures are based on.")
         self.gauge.setVisible(summary is not None)
         self.figures.setEnabled(summary is not None)
         self.words.setVisible(summary is not None)

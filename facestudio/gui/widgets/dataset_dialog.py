@@ -43,7 +43,7 @@ class DatasetDialog(QDialog):
         self.open_folder, self.open_report = QPushButton("Open &folder"), QPushButton("Open &report")
         self.another, self.leave = QPushButton("&Another dataset…"), QPushButton("Close")
         self.open_folder.setToolTip("Show the dataset in the system's file browser")
-        self.open_report.setToolTip("Show the page on how well people are told apart in the browser")
+        self.open_report.setToolTip("Show the report on how well people can be told apart, in the browser")
         for button, slot in (
             (self.start, populating.start),
             (self.open_folder, self.show_folder),
@@ -106,7 +106,7 @@ class DatasetDialog(QDialog):
         self.start.setVisible(page == FORM)
         self.start.setEnabled(populating.ready)
         self.start.setText("Go on" if populating.going_on else "Start")
-        self.leave.setText({FORM: "Cancel", RUN: "Close, and let it go on", DONE: "Close"}[page])
+        self.leave.setText({FORM: "Cancel", RUN: "Close and let it continue", DONE: "Close"}[page])
         if turned and self.isVisible():
             (self.run.bar.stop if page == RUN else self.open_report if page == DONE else self.start).setFocus()
 

@@ -28,8 +28,8 @@ from facestudio.gui.widgets.seed_box import SeedBox
 from facestudio.populating import MOST_PEOPLE, MOST_PICTURES, Order
 
 WHAT = (
-    "Each person gets a folder of pictures. Recognisers that the method does not listen to say how well people are told "
-    "apart, and draw again what shows somebody else; tables and a report hold what they say."
+    "Each person gets a folder of pictures. Independent recognisers measure how well the people can be told apart, "
+    "and pictures that show somebody else are drawn again. Tables and a report show the results."
 )
 NUMBER, SEED = 96, 180  # px of a field for a number, and for a seed, which may be long
 MOST_PARTS = 1000
@@ -43,13 +43,13 @@ class DatasetForm(QWidget):
         self._populating, self._theme = populating, theme
         self.title, self.what = _label("People who do not exist", "dialogTitle"), _label(WHAT, "note")
         self.last = QPushButton()
-        self.last.setToolTip("It was begun and never finished: take its settings and go on where it stopped")
+        self.last.setToolTip("This dataset was never finished: use its settings and continue where it stopped")
         self.people = _number(1, MOST_PEOPLE, "People")
         self.pictures = _number(1, MOST_PICTURES, "Pictures of each")
         self.seed = SeedBox()
         self.seed.setFixedWidth(SEED)
         self.seed.setAccessibleName("Seed")
-        self.seed.setToolTip("The same seed, number and settings draw the same people, on every machine")
+        self.seed.setToolTip("The same seed, number and settings draw the same people on every machine")
         self.dice = QToolButton()
         self.dice.setIconSize(QSize(20, 20))
         self.dice.setToolTip("Another seed, by chance")
@@ -57,31 +57,31 @@ class DatasetForm(QWidget):
         self.folder = QLineEdit()
         self.folder.setAccessibleName("Folder")
         self.choose = QPushButton("C&hoose…")
-        self.choose.setToolTip("Choose the folder; one that is not empty is only taken if this dataset is in it")
+        self.choose.setToolTip("Choose the folder. It must be empty or already contain this dataset")
         self.how = _label("", "value")
-        self.how.setToolTip("As the Generate workspace stands; change it there")
+        self.how.setToolTip("Taken from the Generate workspace; change it there")
         self.vary = QDoubleSpinBox()
         self.vary.setRange(0.0, 0.5)
         self.vary.setSingleStep(0.01)
         self.vary.setFixedWidth(NUMBER)
         self.vary.setAccessibleName("Vary each person")
-        self.vary.setToolTip("How far the looks of a person go, as 1 - cosine: 0 is always the very same face")
-        self.tries = _number(1, 100, "Tries of a picture")
-        self.tries.setToolTip("How often a picture is drawn at most until it shows its person")
-        self.apart = QCheckBox("&Draw lookalikes anew")
+        self.vary.setToolTip("How much a person's looks vary, as 1 - cosine: 0 is always exactly the same face")
+        self.tries = _number(1, 100, "Tries per picture")
+        self.tries.setToolTip("How many times a picture is drawn at most until it shows its person")
+        self.apart = QCheckBox("&Replace lookalikes")
         self.apart.setToolTip(
-            "Somebody else takes the place of a person whose pictures look too like those of people before;\n"
-            "at most eight people are drawn for one number, so it can take longer"
+            "A person whose pictures look too much like somebody before is replaced by somebody else;\nat most "
+            "eight people are drawn for one number, so it can take longer"
         )
         self.part, self.parts = _number(1, MOST_PARTS, "Part"), _number(1, MOST_PARTS, "Parts")
         for number in (self.part, self.parts):
             number.setToolTip(
-                "Several machines can share a dataset: each draws its part, and the folders are laid together"
+                "Several machines can share a dataset: each draws its part, and the folders are merged afterwards"
             )
         self.more = Fold("More", self._make_more())
         self.going_on, self.estimate = _label("", "goingOn"), _label("", "estimate")
         self.problem = _label("", "problem")
-        self.take = QPushButton("&Take the settings of that dataset")
+        self.take = QPushButton("&Use the settings of that dataset")
         self._lay_out()
         for box in (self.people, self.pictures, self.vary, self.tries, self.part, self.parts):
             box.valueChanged.connect(self._asked)
@@ -101,7 +101,7 @@ class DatasetForm(QWidget):
     def _make_more(self) -> QWidget:
         grid = _grid()
         _row(grid, 0, "&Vary each person", self.vary)
-        _row(grid, 1, "T&ries of a picture", self.tries)
+        _row(grid, 1, "T&ries per picture", self.tries)
         _row(grid, 2, "&Only part", self.part, QLabel("of"), self.parts)
         grid.addWidget(self.apart, 3, 1)
         more = QWidget()
@@ -150,7 +150,7 @@ class DatasetForm(QWidget):
             name
             for name, on in (
                 ("vary each person", populating.vary != 0),
-                ("tries of a picture", populating.tries != Order(1, 1).tries),
+                ("tries per picture", populating.tries != Order(1, 1).tries),
                 ("only part", populating.shard.count > 1),
                 ("lookalikes stay", not populating.apart),
             )
@@ -166,7 +166,7 @@ class DatasetForm(QWidget):
         self.last.setVisible(fresh)
         if before is not None and before.last is not None:
             there = f"{before.place.people} of {before.place.asked} people"
-            self.last.setText(f"&Go on with the dataset in {before.last.name} ({there})".replace("&&", "&"))
+            self.last.setText(f"&Continue the dataset in {before.last.name} ({there})".replace("&&", "&"))
         problem, place = populating.obstacle, populating.place
         for label, words in (
             (self.going_on, "" if problem else populating.going_on),

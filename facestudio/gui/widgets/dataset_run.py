@@ -14,8 +14,8 @@ from facestudio.gui.widgets.run_bar import RunBar
 
 SMALL, ACROSS = 134, 4  # px of the pictures of who was drawn last, and how many stand in a row
 GOES_ON = (
-    "Pausing lets it wait. Stopping keeps everybody who is there; start again on the same folder to go on, today or another "
-    "day. It goes on while this is closed."
+    "You can close this dialog; the work continues. Stopping keeps the people who are complete: start again with "
+    "the same folder to continue, today or another day."
 )
 
 
@@ -33,8 +33,8 @@ class DatasetRun(QWidget):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
         self.bar = RunBar(populating, theme)
-        self.bar.stop.setToolTip("Stop at the next step; who is there stays")
-        self.bar.pause.setToolTip("Let it wait where it is")
+        self.bar.stop.setToolTip("Stop at the next step; complete people are kept")
+        self.bar.pause.setToolTip("Pause the work where it is")
         self.about = QLabel(GOES_ON)
         self.about.setObjectName("note")
         self.about.setWordWrap(True)

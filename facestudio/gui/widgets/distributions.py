@@ -139,7 +139,7 @@ class DistributionsDialog(QDialog):
         super().__init__(parent)
         known = to_reference or {}
         self.setObjectName("distributionsDialog")
-        self.setWindowTitle(f"{who}: what the figures rest on")
+        self.setWindowTitle(f"{who}: what the figures are based on")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.plots: list[Plot] = []
         page = QWidget()
@@ -152,9 +152,9 @@ class DistributionsDialog(QDialog):
         rows.addWidget(together)
         rows.addSpacing(6)
         legend = QLabel(
-            "Measured on people that the recogniser has never seen. Left hill: pairs of strangers. Right hill: pairs of the "
-            "same person. Dashed: the threshold, and in grey where it may lie with 95 % confidence."
-            + (" Dotted, with a ring: the cosine to the reference." if known else "")
+            "Measured on people the recogniser was not trained on. Left hill: pairs of strangers. Right hill: "
+            "pairs of the same person. Dashed line: the threshold; the grey band is its 95 % confidence interval."
+            + (" Dotted line with a ring: the cosine to the reference." if known else "")
         )
         legend.setObjectName("chipInfo")
         legend.setWordWrap(True)
@@ -168,7 +168,7 @@ class DistributionsDialog(QDialog):
             sentence.setWordWrap(True)
             rows.addWidget(sentence)
             if verdict.measured is None:
-                rows.addWidget(QLabel("This recogniser carries no measured distributions."))
+                rows.addWidget(QLabel("No distributions were measured for this recogniser."))
                 continue
             plot = Plot(verdict, verdict.measured, theme, known.get(verdict.embedder))
             self.plots.append(plot)
@@ -189,7 +189,7 @@ def told(summary: Summary) -> str:
     sentences = [summary.sentence]
     if summary.quality is not None:
         one, other = summary.quality
-        sentences.append(f"Recognisable: {one:.0%} and {other:.0%}; below {summary.gate:.0%} nothing is claimed.")
+        sentences.append(f"Recognisable: {one:.0%} and {other:.0%}; below {summary.gate:.0%} no verdict is given.")
     if summary.score is not None and summary.threshold is not None:
         sentences.append(
             f"Log-odds of all recognisers together {summary.score:.2f}; "

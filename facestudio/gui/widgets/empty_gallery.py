@@ -12,8 +12,8 @@ from facestudio.gui.widgets.generate_panel import LACK, LACK_HINT
 
 TITLE = "Make faces"
 WHAT = (
-    "Draw people who do not exist, or new pictures of the person in a photo, with what the recognisers say of each.\n"
-    "The starter weights are small: their pictures are 256 px wide."
+    "Draw people who do not exist, or new pictures of the person in a photo, each measured by the "
+    "recognisers.\nThe starter weights are small: their pictures are 256 px wide."
 )
 WIDTH = 560
 

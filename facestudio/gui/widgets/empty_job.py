@@ -14,10 +14,9 @@ from facestudio.gui.widgets.empty_page import EmptyPage
 WIDTH = 640
 TITLE = "Drop a folder of photos here"
 WHAT = (
-    "Every face is hidden or made somebody else's, and recognisers check that nobody is known any more. "
-    "What they are not sure of is shown to you.\n\n"
-    "Your photos are never written to: results go into a folder of their own. "
-    "A run can be paused, or stopped and gone on with on another day."
+    "Every face is hidden or replaced by somebody else's, and recognisers check that nobody can be recognised any "
+    "more. Doubtful cases are shown to you.\n\nYour photos are never changed: results go into a separate folder. A "
+    "run can be paused, or stopped and continued another day."
 )
 
 

@@ -17,11 +17,11 @@ from PySide6.QtWidgets import (
 from facestudio.faces.components import NAMES, Choice, Explanation
 
 LEGEND = (
-    "The entry of the dictionary that was taken for each part, counted from 0 as in the report, and below how strongly it "
-    "was added: the mean weight, which is no probability and may pass 1. The columns are maps of features by their side, the "
-    "finest first. Left and right are those of the picture."
+    "The dictionary entry used for each part of the face (numbered from 0, as in the report) and, below it, how "
+    "strongly it was added: a mean weight, not a probability, which can exceed 1. The columns are feature maps by "
+    "their size, the finest first. Left and right are as seen in the picture."
 )
-SKIPPED = "Not completed: hardly in the crop, or turned away."
+SKIPPED = "Not completed: mostly outside the crop, or turned away."
 ROW = 48
 
 

@@ -176,7 +176,7 @@ class FaceStrip(QWidget):
         elif self._session.looked:
             words = "No face was found in this photo. If there is one, draw a box around it."
         else:
-            words = "The faces were not looked for. Photo > Find faces again (F5) starts the search."
+            words = "This photo has not been searched for faces. Photo > Find faces again (F5) starts the search."
         self.message.setText(words)
         self.offer.setVisible(self._session.looked and self._session.can_add)
         self.add.setEnabled(self._session.can_add)

@@ -15,7 +15,7 @@ KEYS: dict[int, bool | None] = {
     **{Qt.Key.Key_Return: None, Qt.Key.Key_Enter: None},  # the other way round, as Space does
     **{Qt.Key.Key_Right: True, Qt.Key.Key_Left: False},  # as in a tree
 }
-USUAL = "What few people change; all of it is as usual"
+USUAL = "Options that few people change; all have their usual values"
 
 
 class FoldTitle(QToolButton):
@@ -94,7 +94,7 @@ class Fold(QWidget):
         count = len(self._unusual)
         words = f"{self._words} \N{MIDDLE DOT} {count} changed" if count else self._words
         self.title.setText(words.upper() if self._words.isupper() else words)
-        self.title.setToolTip(f"Not as usual: {', '.join(sorted(self._unusual))}" if count else self._about)
+        self.title.setToolTip(f"Changed: {', '.join(sorted(self._unusual))}" if count else self._about)
 
     @Slot(bool)
     def _choose(self, on: bool) -> None:

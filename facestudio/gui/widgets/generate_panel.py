@@ -18,21 +18,21 @@ from facestudio.gui.workplace import counted
 from facestudio.options import OptionField
 from facestudio.whom import WIDEST
 
-LACK = "No weights are here that make faces."
-LACK_HINT = "See which there are (F9), or run `facestudio doctor`."
-CHOOSE_HELP = "Choose a photo of the person (Ctrl+O); one can also be dropped, or pasted with Ctrl+V"
+LACK = "No weights that draw faces are installed."
+LACK_HINT = "Look under File > Weights (F9), or run `facestudio doctor`."
+CHOOSE_HELP = "Choose a photo of the person (Ctrl+O); you can also drop one here, or paste one with Ctrl+V"
 NOTICE = (
     "Other people's faces are theirs: draw a real person only if they agree. "
     "Every saved picture says in its file that it was made by AI."
 )
 COUNT = 84  # px
 KEEP_HELP = (
-    "All pictures show the same person, and only the seed changes: pose, light, what stands behind (Ctrl+L). "
-    "How far their looks go can be chosen then."
+    "All pictures show the same person (Ctrl+L); only what the seed decides changes: pose, light, background. How "
+    "much the person's looks vary can then be chosen."
 )
 FREELY_HELP = (
-    "Tell the method nobody, and take whoever comes. Such a person cannot be kept, varied or walked to, and nothing keeps "
-    "them apart from people whom the weights were trained on."
+    "Ask for nobody in particular. Such a person cannot be kept, varied or used for a walk, and may resemble "
+    "people the weights were trained on."
 )
 WALK_HELP = "Pictures on the way from the person on one picture to the person on another"
 VARY = OptionField(
@@ -40,7 +40,7 @@ VARY = OptionField(
     float,
     0.0,
     "Vary the person",
-    "How far the looks of the kept person go, as 1 - cosine: 0 is always the very same face.",
+    "How much the looks of the kept person vary, as 1 - cosine: 0 is always exactly the same face.",
     0.0,
     WIDEST,
     0.01,
@@ -54,9 +54,9 @@ class GeneratePanel(WorkPanel):
         super().__init__(making, theme, "gallery", f"{LACK} {LACK_HINT}", parent)
         self._making = making
         self.nobody = QRadioButton("People who do not exist")
-        self.nobody.setToolTip("Each picture shows somebody of its own, unless a person is kept")
+        self.nobody.setToolTip("Each picture shows a different person, unless one is kept")
         self.person = QRadioButton("The person in a photo")
-        self.person.setToolTip("Draw new pictures of somebody whom you show in a photo")
+        self.person.setToolTip("Draw new pictures of the person in a photo of yours")
         self.nobody.setChecked(True)
         self.person.toggled.connect(making.draw_from_photo)
         self.source = SourceBox(making.person, CHOOSE_HELP, NOTICE)
@@ -78,7 +78,8 @@ class GeneratePanel(WorkPanel):
         self.count.setToolTip(f"How many pictures are drawn, 1 to {MOST}")
         self.count.valueChanged.connect(making.set_count)
         self.seed.setToolTip(
-            "Of the first picture; each has the next one. The same seed and options draw the same picture."
+            "Seed of the first picture; each further picture takes the next number. The same seed and options "
+            "draw the same picture."
         )
         self.add_section("WHO", self.nobody, self.person, self.source, self.keep, self.kept, self.vary, self.freely)
         self.pose = PoseBox(making.posing)

@@ -206,7 +206,7 @@ class LikenessDialog(QDialog):
         self.judge = QComboBox()
         self.judge.setAccessibleName("Recogniser")
         for one in likenesses:
-            self.judge.addItem(one.title + (" (what the method listens to)" if one.told else ""))
+            self.judge.addItem(one.title + (" (the one the method is conditioned on)" if one.told else ""))
         self.sentence, self.pair = QLabel(), QLabel()
         for label in (self.sentence, self.pair):
             label.setTextFormat(Qt.TextFormat.PlainText)
@@ -234,7 +234,7 @@ class LikenessDialog(QDialog):
     @Slot(int)
     def _choose(self, index: int) -> None:
         if not 0 <= index < len(self._likenesses):
-            self.sentence.setText("No recogniser is here that could say.")
+            self.sentence.setText("No recogniser that could judge is installed.")
             return
         likeness = self._likenesses[index]
         above, pairs = likeness.above
@@ -243,7 +243,7 @@ class LikenessDialog(QDialog):
         )
         words += f"{likeness.threshold:.2f}, which one pair of strangers in {round(1 / likeness.far):,} reaches."
         if likeness.told:
-            words += " The method is told who to draw by this recogniser, so it does not judge."
+            words += " This recogniser tells the method whom to draw, so it does not judge."
         self.sentence.setText(words)
         self.map.show_likeness(likeness)
 

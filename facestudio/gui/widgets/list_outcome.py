@@ -22,7 +22,7 @@ class ListOutcomeDialog(QDialog):
         title.setTextFormat(Qt.TextFormat.PlainText)
         title.setWordWrap(True)
         self.list = QListWidget()
-        self.list.setAccessibleName("Photos that are not there or not whole")
+        self.list.setAccessibleName("Photos that failed or are incomplete")
         self.list.setWordWrap(True)
         names = told_apart(outcome.source for outcome in restored.outcomes)
         for path, reason in restored.reasons:

@@ -19,9 +19,9 @@ class MarkBox(QWidget):
     def __init__(self, marking: Marking, about: QLabel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._marking, self._theme, self.about = marking, theme, about
-        self.marks = _button("Show what is mended", "Show over the photo what is taken for damage (Ctrl+M)")
+        self.marks = _button("Show what is mended", "Show on the photo what will be mended as damage (Ctrl+M)")
         self.brush = _button("Brush", "Paint over damage that was not found (B)")
-        self.eraser = _button("Eraser", "Take marks away: that is left as it is (E)")
+        self.eraser = _button("Eraser", "Erase marks; unmarked places are not mended (E)")
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, FINE)
         self.slider.setPageStep(FINE // 10)

@@ -62,9 +62,7 @@ class OpeningCover(QWidget):
         name = self._session.opening
         self.words.setText(f"Opening {name}…")
         self.about.clear()
-        self.cancel.setToolTip(
-            "The photo that is open stays (Esc)" if self._session.opened else "Open nothing after all (Esc)"
-        )
+        self.cancel.setToolTip("Keep the photo that is open (Esc)" if self._session.opened else "Do not open it (Esc)")
         if not name:
             self._timer.stop()
             self.hide()

@@ -240,7 +240,7 @@ class OptionsForm(QWidget):
         for row in self.rows.values():
             row.limit(values)
             idle = row.field.idle(values)
-            row.show_lack(self._lacking.get(row.field.needs) or (f"With {idle} this has no effect." if idle else ""))
+            row.show_lack(self._lacking.get(row.field.needs) or (f"This has no effect with {idle}." if idle else ""))
 
     def _column(self, field: OptionField) -> QLayout:
         column = (self.rare if field.rare else self).layout()

@@ -12,7 +12,7 @@ from facestudio.gui.generating import Making
 from facestudio.gui.widgets.work_panel import note
 
 SIDE = 64  # px of a pinned picture
-HINT = "Pin a picture as A and another as B (Ctrl+Alt+A, Ctrl+Alt+B)."
+HINT = "Pin one picture as A and another as B (Ctrl+Alt+A, Ctrl+Alt+B)."
 
 
 class PinsBox(QWidget):
@@ -36,7 +36,7 @@ class PinsBox(QWidget):
         self.steps.lineEdit().setTextMargins(6, 0, 6, 0)
         self.steps.setSuffix(" pictures")
         self.steps.setAccessibleName("Pictures of the walk")
-        self.steps.setToolTip("How many pictures lead from A to B, both included")
+        self.steps.setToolTip("Number of pictures from A to B, including both")
         self.steps.valueChanged.connect(making.casting.set_steps)
         self.walk = QPushButton("Walk")
         self.walk.clicked.connect(making.walk)

@@ -34,7 +34,7 @@ PIN_HELP = {
     name: f"The walk {'begins' if name == A else 'ends'} at the person on this picture (Ctrl+Alt+{name})"
     for name in PINS
 }
-CHOOSE = "Click a picture to see it large. Its tick, Ctrl+click or Space selects several."
+CHOOSE = "Click a picture to enlarge it. Select several with their ticks, Ctrl+click or Space."
 
 
 class PortraitReadout(QWidget):
@@ -152,7 +152,7 @@ class PortraitReadout(QWidget):
         self.words.setVisible(bool(portrait and words_of(portrait)))
         self.gauge.setVisible(summary is not None)
         self.gauge.show_verdicts(summary.verdicts if summary else ())
-        self.gauge.explain("A click shows what the figures rest on (Ctrl+I).")
+        self.gauge.explain("Click to see what the figures are based on (Ctrl+I).")
         self._list_cosines(portrait)
         self.sentence.setText(CHOOSE if portrait is None else sentence_of(portrait))
         if portrait is not None:
@@ -217,7 +217,7 @@ def _nearest(portrait: Portrait) -> str:
     if portrait.nearest_known is None:
         return ""
     return (
-        " The training face that is most like it has a cosine of {:.2f}; one real stranger in twenty comes as near as {:.2f}."
+        " The most similar training face has a cosine of {:.2f}; one real stranger in twenty reaches {:.2f}."
     ).format(*portrait.nearest_known)
 
 

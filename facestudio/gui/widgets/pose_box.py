@@ -13,8 +13,8 @@ from facestudio.gui.widgets.work_panel import note
 
 SIDE = 96  # px of the picture
 NOTICE = (
-    "A head's surface in colours (a normal map), square, as EMOCA draws it of a photo. Face Studio cannot make one of a "
-    "photo itself."
+    "A square normal map: a head's surface in colours, as EMOCA renders it from a photo. Face Studio itself cannot "
+    "make one from a photo."
 )
 
 
@@ -31,7 +31,7 @@ class PoseBox(QWidget):
         self.image.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.notice.setText(NOTICE)
         self.choose, self.remove = QPushButton(), QPushButton("Remove")
-        self.choose.setToolTip("Hold the pose of the head in a picture; one can also be dropped here")
+        self.choose.setToolTip("Keep the head pose of a normal map; you can also drop one here")
         self.choose.clicked.connect(self.choose_asked)
         self.remove.setToolTip("Hold no pose")
         self.remove.clicked.connect(posing.remove)

@@ -20,18 +20,20 @@ from facestudio.methods.base import method_about
 REFERENCE_HELP = (
     "Choose a better picture of the same person (Ctrl+Shift+O), drop one here, or paste one with Ctrl+Shift+V"
 )
-REFERENCE = "A clean picture of the same person tells the method who it is. It is for one face of this photo."
-SIZE_HELP = "The faces are restored at this size; the rest of the photo is resampled plainly."
+REFERENCE = (
+    "A clear picture of the same person tells the method who it is restoring. It works for one face of this photo."
+)
+SIZE_HELP = "The faces are restored at this size; the rest of the photo is only resampled."
 SCRATCHES_HELP = "Scratches, cracks and dust of an old photo are mended before its faces are restored."
-GRAIN_HELP = "Match: where a face came back smoother than its photo, grain as strong and as coarse is laid over it."
-METADATA_HELP = "Holds for Save, Save as and Restore all; remembered."
+GRAIN_HELP = "Match: adds grain like the photo's to faces that were restored smoother than the photo."
+METADATA_HELP = "Applies to Save, Save as and Restore all, and is remembered."
 
 
 class RestorePanel(WorkPanel):
     """Method, checkpoint, reference, options, size, scratches, and the button; folded away are grain, seed and device."""
 
     def __init__(self, session: Session, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(session, theme, "restore", "There are no weights that restore a face.", parent)
+        super().__init__(session, theme, "restore", "No weights that restore faces are installed.", parent)
         self._session = session
         self.seed.setToolTip("Fixes all randomness: the same photo, options and seed give the same result.")
         self.device = note("value")

@@ -16,7 +16,7 @@ class RunBar(JobBar):
 
     def __init__(self, session: Workplace, theme: Theme, parent: QWidget | None = None) -> None:
         self.pause = QPushButton()
-        self.pause.setToolTip("Let the run wait where it is (Ctrl+P)")
+        self.pause.setToolTip("Pause the run where it is (Ctrl+P)")
         self.pause.clicked.connect(session.pause_or_go_on)
         super().__init__(session, theme, parent)
         self.buttons.insertWidget(self.buttons.count() - 1, self.pause)

@@ -66,7 +66,7 @@ class WeightsDialog(QDialog):
         self.choose = QPushButton("&Import a file…")
         self.calibrate = QPushButton("C&alibrate…")
         self.others = QCheckBox("Recognisers that I calibrated &judge")
-        self.others.setToolTip("Without them it goes quicker, and only those that come with Face Studio are heard")
+        self.others.setToolTip("Turned off, judging is faster and uses only the recognisers that come with Face Studio")
         self.others.clicked.connect(weights.let_others_judge)
         self.verify = QPushButton("&Verify")
         self.remove = QPushButton("&Remove…")
@@ -242,7 +242,7 @@ class WeightsDialog(QDialog):
             entry.licence + (" (to be accepted before a download)" if not (row.accepted or row.obstacle) else "")
         )
         link = f'<a style="color: {self._theme.colour("link").name()}" href="{entry.source}">{entry.source}</a>'
-        self.source.setText(link if published else "Trained by Face Studio, and comes with it")
+        self.source.setText(link if published else "Trained for Face Studio and comes with it")
         self.state.setText(state_in_sentences(row, self.weights.others_judge))
 
     def _has_files(self, row: Row) -> bool:
@@ -308,9 +308,9 @@ class WeightsDialog(QDialog):
             "Cancel": (Role.RejectRole, nothing),
         }
         words = (
-            f"It takes photos of {LEAST_PEOPLE} people or more whom you know, sorted into one folder a person, with two photos "
-            "or more in each. From then on this recogniser judges beside ours.\n\nThe photos are only read. Kept are figures "
-            "that name nobody."
+            f"You need photos of at least {LEAST_PEOPLE} people you know, sorted into one folder per person with at "
+            "least two photos each. Afterwards this recogniser judges together with ours.\n\nThe photos are only "
+            "read. What is kept are figures that identify nobody."
         )
         ask(self, f"Calibrate {row.entry.title}", words, answers)
 
@@ -319,7 +319,7 @@ class WeightsDialog(QDialog):
         """Ask for the folder of people, and calibrate."""
         if self.chosen is None:
             return
-        name = QFileDialog.getExistingDirectory(self, "A folder with one folder a person in it", self._folder)
+        name = QFileDialog.getExistingDirectory(self, "A folder with one subfolder per person", self._folder)
         if name:
             self.weights.calibrate(self.chosen.entry.id, Path(name))
 
@@ -350,7 +350,7 @@ class WeightsDialog(QDialog):
             "Import it all the same": (Role.DestructiveRole, anyway),
             "Cancel": (Role.RejectRole, nothing),
         }
-        words = "It is still only read as numbers, and must fit the network. Import it if you know where it is from."
+        words = "It is still read only as numbers and must fit the network. Import it only if you trust its source."
         ask(self, str(error), words, answers)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

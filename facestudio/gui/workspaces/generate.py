@@ -346,7 +346,7 @@ class GenerateWorkspace(QSplitter):
         if likenesses:
             LikenessDialog(likenesses, faces, names, self._theme, self.window()).open()
         else:
-            self.toast.tell("There is no face in these pictures, or no recogniser that could say.")
+            self.toast.tell("These pictures show no face, or no recogniser that could judge is installed.")
 
     # ---- saving
 

@@ -41,14 +41,14 @@ class PictureDialogs(QObject):
     @Slot()
     def choose_pose(self) -> None:
         """Ask for a pose picture."""
-        path = self._photo("A picture of a head's surface in colours")
+        path = self._photo("A normal map of a head")
         if path is not None:
             self._making.posing.use_picture(path)
 
     @Slot()
     def choose_recipe(self) -> None:
         """Ask for a picture that was made, and put everything as its recipe says."""
-        path = self._photo("A picture that was made here")
+        path = self._photo("A picture made by Face Studio")
         if path is not None:
             self._making.use_recipe(path)
 

@@ -66,7 +66,7 @@ class Workspaces(QStackedWidget):
             about = "Pictures are made on this computer. Saved files say that they were made by AI."
             return "Made faces", self.generate.making.unsaved, about
         names = ", ".join(path.name for path in self.anonymize.run.given)
-        about = "Photos stay on this computer, and are never written to. Results go into a folder of their own."
+        about = "Photos stay on this computer and are never changed. Results go into a separate folder."
         return f"Anonymize {names}".strip(), False, about
 
     def _show(self, place: str, page: QWidget) -> None:
