@@ -6,19 +6,23 @@ Separate from `mending`, which knows no files.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from facestudio.errors import UnwritableOutput, UsageError
+from facestudio.errors import FaceStudioError, UnwritableOutput, UsageError
 from facestudio.files import real, shown, write_beside
 from facestudio.formats import supported_suffix
 from facestudio.photo import Photo
+
+if TYPE_CHECKING:
+    from facestudio.mending.by_hand import ByHand
 
 DAMAGED = 128  # levels from which on a place is damaged
 BETWEEN, COLOURED = (64, 192), 64  # levels that are neither black nor white; by which those of a colour differ
@@ -106,6 +110,83 @@ class MaskFolder:
 
     def _masks(self, place: Path) -> list[Path]:
         return [path for path in self._found.get(place, ()) if real(path) not in self._others]
+
+
+class PhotoMasks:
+    """Which of the masks in `folder` the photos of a run take; `places` says where each photo lies below its own folder.
+
+    `read` opens the mask in a file; errors as of `read_mask`. UsageError when the masks lie in one of the `inputs` of the run, as
+    they would be taken for photos.
+    """
+
+    def __init__(
+        self,
+        folder: MaskFolder,
+        places: Mapping[Path, Path],
+        read: Callable[[Path], ByHand],
+        inputs: Iterable[Path] = (),
+    ) -> None:
+        for path in inputs:
+            if os.path.isdir(path) and real(folder.folder).is_relative_to(real(path)):
+                words = f"The folder of masks {folder.folder} is inside the input folder {path}"
+                hint = "Keep masks in a folder of their own."
+                raise UsageError(f"{words}, so they would be taken for photos.", hint=hint)
+        self.folder = folder
+        self._places, self._read = places, read
+        self._known: dict[Path, str] = {}  # what was read or written of each photo's mask
+
+    def of(self, source: Path) -> ByHand | None:
+        """What the mask of a photo says; None when it has none, UsageError when it has one that cannot be used."""
+        path = self.folder.of(self._places[source])
+        if path is None:
+            return None
+        hashed = _hash(path)  # before it is read: one that is another one meanwhile is seen when the run goes on
+        try:
+            found = self._read(path)
+        except FaceStudioError as error:
+            raise UsageError(f"The mask of its scratches cannot be used. {error}", hint=error.hint) from error
+        self._known[source] = hashed
+        return found
+
+    def path_of(self, source: Path) -> Path | None:
+        """The file of the mask of a photo; None as well where nobody can tell which, as its photo says that."""
+        try:
+            return self.folder.of(self._places[source])
+        except UsageError:
+            return None
+
+    def target_of(self, source: Path) -> Path:
+        """What the mask of a photo that has none is written beside (`mask_beside`)."""
+        return self.folder.folder / self._places[source]
+
+    def written(self, source: Path, path: Path) -> None:
+        """The mask of a photo was written as `path`."""
+        self._known[source] = _hash(path)
+
+    def takes(self, source: Path) -> bool:
+        """Whether the mask of a photo was read, or written."""
+        return source in self._known
+
+    @property
+    def number(self) -> int:
+        """How many photos have a mask."""
+        return sum(self.path_of(source) is not None for source in self._places)
+
+    def own_settings(self, source: Path) -> str:
+        """What tells the mask of a photo from others, for the journal, so that another one is seen; "" without one."""
+        if source not in self._places:
+            return ""
+        path = self.path_of(source)
+        known = self._known.get(source) or ("" if path is None else _hash(path))
+        return f" mask {known}" if known else ""
+
+
+def _hash(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:  # which is said when its photo's turn comes
+        return "unreadable"
 
 
 def _places(below: Path) -> list[Path]:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facestudio.cli.console import printable
-from facestudio.errors import FaceStudioError, UsageError
-from facestudio.files import make_folder, real
+from facestudio.errors import UsageError
+from facestudio.files import make_folder
 from facestudio.formats import supported_suffix
-from facestudio.journal import sha256_of
 from facestudio.mending import OFF, STRENGTHS
-from facestudio.planning import FolderPath, Item, Plan, as_written
+from facestudio.planning import FolderPath, Plan, as_written, places
 from facestudio.results import Result
-from facestudio.scratch_masks import MaskFolder, mask_beside
+from facestudio.scratch_masks import PhotoMasks, mask_beside
 from facestudio.studio import Studio
 
 if TYPE_CHECKING:
@@ -78,74 +77,58 @@ class Masks:
     def __init__(
         self, studio: Studio, inputs: Sequence[Path], planned: Plan, out: Path, mask: Path | None, saved: bool
     ) -> None:
-        self._studio, self._saved, self._out = studio, saved, out
-        self._items = {item.source: item for item in planned.items}
+        self._studio, self._saved = studio, saved
+        self._targets = {item.source: item.target for item in planned.items}
+        self._places = places(planned, out)
         self._one: ByHand | None = None
-        self._folder: MaskFolder | None = None
-        self._known: dict[Path, str] = {}  # what was read or written of each photo's mask
+        self._many: PhotoMasks | None = None
         if mask is not None and _is_folder(mask, saved):
-            self._folder = self._opened(mask, inputs)
+            if not os.path.isdir(mask) and not saved:
+                raise UsageError(f"There is no folder {mask}.", hint="Name a folder of masks.")
+            others = [*self._targets, *self._targets.values()]
+            self._many = studio.scratch_masks(mask, self._places, inputs, others)
         elif mask is not None:
             if len(planned.items) != 1:
                 words = f"--scratch-mask is of one photo, and there are {len(planned.items)}."
                 raise UsageError(words, hint="Name a folder of masks for several.")
             self._one = studio.open_scratch_mask(mask)
 
-    def _opened(self, folder: Path, inputs: Sequence[Path]) -> MaskFolder:
-        if not os.path.isdir(folder) and not self._saved:
-            raise UsageError(f"There is no folder {folder}.", hint="Name a folder of masks.")
-        for path in inputs:
-            if os.path.isdir(path) and real(folder).is_relative_to(real(path)):
-                words = f"The folder of masks {folder} is inside of the input folder {path}, so they would be taken for photos."
-                raise UsageError(words, hint="Keep masks in a folder of their own.")
-        return MaskFolder(folder, [path for item in self._items.values() for path in (item.source, item.target)])
-
     @property
     def about(self) -> str:
         """How many photos have a mask in the folder, and which masks have no photo, in a sentence; "" without a folder."""
-        if self._folder is None:
+        if self._many is None:
             return ""
-        places = [self._below(item) for item in self._items.values()]
-        number = sum(self._there(place) is not None for place in places)
-        lost = [printable(path.relative_to(self._folder.folder)) for path in self._folder.of_none(places)]
-        said = f"Masks in {printable(self._folder.folder)}: {number} of {len(places)} photos have one"
+        folder = self._many.folder
+        lost = [printable(path.relative_to(folder.folder)) for path in folder.of_none(self._places.values())]
+        said = f"Masks in {printable(folder.folder)}: {self._many.number} of {len(self._places)} photos have one"
         more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
         return f"{said}; {len(lost)} of no photo: {', '.join(lost[:_NAMED])}{more}." if lost else f"{said}."
 
     def of(self, source: Path | None) -> ByHand | None:
         """What a person says of the scratches of a photo; None of nobody. UsageError when its mask cannot be used."""
-        if self._folder is None or source is None:
-            return self._one
-        path = self._folder.of(self._below(self._items[source]))
-        if path is None:
-            return None
-        try:
-            found = self._studio.open_scratch_mask(path)
-            self._known[source] = _hash(path)
-        except FaceStudioError as error:
-            raise UsageError(f"The mask of its scratches cannot be used. {error}", hint=error.hint) from error
-        return found
+        return self._one if self._many is None or source is None else self._many.of(source)
 
     def save(self, result: Result, overwrite: bool) -> None:
         """Write the mask of a `result` where it belongs, if that was asked for; errors as of `Studio.save_scratch_mask`."""
         source = result.before.path
-        if not self._saved or source not in self._items or source in self._known or not result.writable:
+        if not self._saved or source not in self._targets or not result.writable:
             return
-        target = self._target(self._items[source])
-        make_folder(target.parent)
-        if self._folder is None:
-            self._studio.save_scratch_mask(result, target, overwrite)
-        elif written := self._studio.save_scratch_mask(result, target):  # no mask there is ever replaced
-            self._known[source] = _hash(written)
+        if self._many is None:
+            make_folder(self._targets[source].parent)
+            self._studio.save_scratch_mask(result, self._targets[source], overwrite)
+        elif not self._many.takes(source):  # no mask that is there is ever replaced
+            target = self._many.target_of(source)
+            make_folder(target.parent)
+            if written := self._studio.save_scratch_mask(result, target):
+                self._many.written(source, written)
 
     def written(self, source: Path, output: Path) -> str:
         """Where the mask of a photo with its result at `output` is, in a sentence; "" when none is written."""
         if not self._saved:
             return ""
-        if self._folder is None:
+        if self._many is None:
             return f"  What was mended is white in {mask_beside(output).name}."
-        item = self._items[source]
-        path = self._there(self._below(item)) or mask_beside(self._target(item))
+        path = self._many.path_of(source) or mask_beside(self._many.target_of(source))
         return f"  What was mended is white in {printable(path)}."
 
     @property
@@ -154,36 +137,5 @@ class Masks:
         return [*([self._one.key] if self._one else ()), *(["masks"] if self._saved else ())]
 
     def own_settings(self, source: Path) -> str:
-        """What tells the mask of a photo in the folder from others, for the journal, so that another is seen; "" without one."""
-        if self._folder is None or source not in self._items:
-            return ""
-        path = self._there(self._below(self._items[source]))
-        known = self._known.get(source) or ("" if path is None else _hash(path))
-        return f" mask {known}" if known else ""
-
-    def _there(self, below: Path) -> Path | None:
-        """The mask in the folder of the photo at `below`; None as well where nobody can tell which, as its photo says that."""
-        try:
-            return None if self._folder is None else self._folder.of(below)
-        except UsageError:
-            return None
-
-    def _below(self, item: Item) -> Path:
-        """Where a photo lies below its folder, under its own name."""
-        return (
-            Path(item.source.name)
-            if item.target == self._out
-            else item.target.relative_to(self._out).parent / item.source.name
-        )
-
-    def _target(self, item: Item) -> Path:
-        """What its mask is written beside."""
-        return item.target if self._folder is None else self._folder.folder / self._below(item)
-
-
-def _hash(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return sha256_of(file)
-    except OSError:  # which is said when its photo's turn comes
-        return "unreadable"
+        """What tells the mask of a photo in the folder from others, for the journal; "" without one."""
+        return "" if self._many is None else self._many.own_settings(source)

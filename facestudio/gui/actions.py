@@ -89,6 +89,7 @@ SPECS: tuple[Spec, ...] = (
     Spec("eraser", "&Photo", "&Eraser: take marks away", ("E",), "eraser", True, place=RESTORE),
     Spec("smaller_brush", "&Photo", "S&maller brush", ("[",), place=RESTORE),
     Spec("larger_brush", "&Photo", "Lar&ger brush", ("]",), place=RESTORE),
+    Spec("list_masks", "&Photo", "Scratch mas&ks for all photos…", ("Ctrl+Alt+M",), "", True, place=RESTORE),
     Spec("shuffle_seed", "&Photo", "&Another seed", ("Ctrl+D",), "dice", line=True, place=RESTORE),
     Spec("reset_options", "&Photo", "Options back to &defaults", ("Ctrl+Shift+R",), place=RESTORE),
     Spec("generate", "&Generate", "&Generate", ("Ctrl+R", "Ctrl+Return"), "gallery", place=GENERATE),

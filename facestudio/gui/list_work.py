@@ -7,7 +7,7 @@ the same folder be gone on with. Nothing here touches a widget.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,8 @@ from facestudio.errors import UsageError
 from facestudio.files import shown
 from facestudio.formats import format_of
 from facestudio.gui.brought import kept_of
+from facestudio.mending import BY_HAND
+from facestudio.planning import places
 from facestudio.progress import Progress
 
 if TYPE_CHECKING:
@@ -37,11 +39,13 @@ _GOOD = ("ok", "partial")
 
 @dataclass(frozen=True)
 class Restored:
-    """What became of all photos: the folder `out`, and an outcome for each; how many were saved with fewer bits."""
+    """What became of all photos: the folder `out`, and an outcome for each; how many were saved with fewer bits, and how many
+    have a mask of scratches, None where no masks were asked for."""
 
     out: Path
     outcomes: tuple[Outcome, ...]
     deep: int = 0
+    masks: int | None = None
 
     @property
     def words(self) -> str:
@@ -50,6 +54,7 @@ class Restored:
         said = f"Restored {number} of {len(self.outcomes)} photos into {shown(self.out)}"
         counts = {words: sum(o.status == status for o in self.outcomes) for status, words in WORDS.items()}
         rest = [f"{count} {words}" for words, count in counts.items() if count and words != WORDS["ok"]]
+        rest += [] if self.masks is None else [f"{self.masks} with a scratch mask"]
         words = "; ".join([said, *([", ".join(rest)] if rest else [])])
         if not self.deep:
             return words
@@ -73,12 +78,15 @@ def restore_all(
     progress: Progress,
     metadata: str = "keep",
     keep: Callable[[Path, Kept], None] | None = None,
+    masks: Path | None = None,
 ) -> Restored:
     """Restore every face of the photos that are `given`, and of those in folders, into the folder `out`, which keeps their tree.
 
     `told` hears of each photo what became of it, on this thread. What a run by the same recipe has done there before is kept;
     other files are not replaced. `metadata`: the policy of `Photo.save`. `keep` is given, on this thread, what is needed to show
-    the result of a photo later. UsageError when `out` cannot be the folder for these photos.
+    the result of a photo later. With `masks`, a folder, each photo is mended by the mask of its name (`PhotoMasks`), and one that
+    has none by the recipe; where that is by hand, not at all. UsageError when `out` cannot be the folder for these photos, or
+    `masks` not that of their masks.
     """
     from facestudio import batch
     from facestudio.journal import Journal
@@ -86,9 +94,17 @@ def restore_all(
     if out.exists() and not out.is_dir():
         raise UsageError(f"{shown(out)} is a file.", hint="Choose a folder.")
 
+    planned = batch.Plan(batch.survey(given, out).items)
+    files = [path for item in planned.items for path in (item.source, item.target)]
+    taken = None if masks is None else studio.scratch_masks(masks, places(planned, out), given, files)
+
     def work(photo: Photo, progress: Progress) -> Result:
-        seen = studio.mended(photo, recipe.scratches, progress)
-        return studio.restore(photo, studio.detect_behind(photo, seen, progress), recipe, None, progress)
+        by_hand = None if taken is None or photo.path is None else taken.of(photo.path)
+        plain = by_hand is not None or recipe.scratches == BY_HAND
+        wanted = replace(recipe, scratches="") if plain else recipe
+        seen = studio.mended(photo, wanted.scratches, progress, by_hand)
+        faces = studio.detect_behind(photo, seen, progress)
+        return studio.restore(photo, faces, wanted, None, progress, by_hand=by_hand)
 
     deep: list[Path] = []
 
@@ -109,11 +125,11 @@ def restore_all(
         out,
         work,
         progress=progress,
-        planned=batch.Plan(batch.survey(given, out).items),
+        planned=planned,
         max_megapixels=studio.max_megapixels,
         done=done,
         writing=batch.Writing(metadata=metadata),
-        journal=Journal(out, settings),
+        journal=Journal(out, settings, None if taken is None else taken.own_settings),
         resume=True,
     )
-    return Restored(out, tuple(outcomes), len(deep))
+    return Restored(out, tuple(outcomes), len(deep), None if taken is None else taken.number)

@@ -112,6 +112,7 @@ class MainWindow(QMainWindow):
             "tick_none": session.select_none,
             "restore": session.restore,
             "restore_all": self.choose_folder_for_all,
+            "list_masks": self.choose_masks,
             "stop": self._stop,
             "find_faces": session.find_faces,
             "turn_left": session.turning.left,
@@ -188,6 +189,7 @@ class MainWindow(QMainWindow):
             session.reference.changed,
             session.enlarging.changed,
             session.marking.changed,
+            session.list_masks.changed,
             self.making.run_changed,
             self.making.work_changed,
             self.anonymizing.given_changed,
@@ -327,6 +329,19 @@ class MainWindow(QMainWindow):
         name = QFileDialog.getExistingDirectory(self, title, self.folder())
         if name:
             self.session.restore_all(Path(name))
+
+    @Slot()
+    def choose_masks(self) -> None:
+        """Ask for the folder of scratch masks for the photos of the list; where there is one already, take none any more."""
+        masks = self.session.list_masks
+        if masks.folder is not None:
+            masks.forget()
+            return
+        name = QFileDialog.getExistingDirectory(self, "The folder of scratch masks", self.folder())
+        if name:
+            masks.choose(Path(name))
+            self.session.notified.emit(masks.about, None)
+        self.commands["list_masks"].setChecked(bool(name))
 
     @Slot(Exception)
     def _show_failure(self, error: Exception) -> None:

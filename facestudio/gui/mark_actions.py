@@ -28,13 +28,21 @@ class MarkActions(QObject):
         commands["larger_brush"].triggered.connect(self._marking.enlarge)
         commands["smaller_brush"].triggered.connect(self._marking.reduce)
         self._marking.changed.connect(self._mark)
+        session.list_masks.changed.connect(self._mark_list)
 
     @property
     def states(self) -> dict[str, bool]:
         """Which of them can be done now."""
         session, marking = self._session, self._marking
         sized = dict.fromkeys(("larger_brush", "smaller_brush"), marking.wanted)
-        return {"marks": session.opened is not None, "brush": session.can_add, "eraser": session.can_add, **sized}
+        listed = {"list_masks": len(session.files.paths) > 1 and not session.doing}
+        return {
+            "marks": session.opened is not None,
+            "brush": session.can_add,
+            "eraser": session.can_add,
+            **sized,
+            **listed,
+        }
 
     def leave(self) -> bool:
         """Put the tool away; whether there was one, and nothing runs that is to be stopped first."""
@@ -49,3 +57,7 @@ class MarkActions(QObject):
         commands["marks"].setChecked(marking.visible)
         commands["brush"].setChecked(marking.tool == BRUSH)
         commands["eraser"].setChecked(marking.tool == ERASER)
+
+    @Slot()
+    def _mark_list(self) -> None:
+        self._commands["list_masks"].setChecked(self._session.list_masks.folder is not None)

@@ -51,7 +51,8 @@ class Mending(QObject):
     @property
     def lone(self) -> str:
         """Why not all photos of the list can be mended like that, in a few words; "" when they can."""
-        return "Marks are for one photo; mend in another way." if self.strength == BY_HAND else ""
+        lack = "Marks are for one photo: choose scratch masks for all (Ctrl+Alt+M), or mend in another way."
+        return lack if self.strength == BY_HAND else ""
 
     @property
     def about(self) -> str:

@@ -27,6 +27,7 @@ from facestudio.gui.jobs import JobQueue
 from facestudio.gui.kept_metadata import KeptMetadata
 from facestudio.gui.list_work import Restored
 from facestudio.gui.marking import Marking
+from facestudio.gui.mask_folder import ListMasks
 from facestudio.gui.mending import Mending
 from facestudio.gui.opening import Opening
 from facestudio.gui.reference import Reference
@@ -79,6 +80,7 @@ class Session(Opening):
         self.enlarging = Enlarging(self)
         self.mending = Mending(self)
         self.marking = Marking(self)
+        self.list_masks = ListMasks(self.files, self)
         self.graining = Graining(self.history, self)
         self.turning = Turning(self)
         self.following = Following(self)
@@ -373,8 +375,8 @@ class Session(Opening):
             return "Open a folder first."
         if self.offer is None:
             return "There are no weights that restore a face."
-        lone = "A reference is for one photo; remove it first." if self.reference.used else self.mending.lone
-        return self.busy or lone
+        lone = "" if self.list_masks.folder is not None else self.mending.lone
+        return self.busy or ("A reference is for one photo; remove it first." if self.reference.used else lone)
 
     def restore_all(self, out: Path) -> None:
         """Restore every face of the photos of the list into the folder `out`; what was done there before is gone on with."""
@@ -385,7 +387,12 @@ class Session(Opening):
         recipe = replace(recipe, turn=0)  # that of the open photo is of no other
         given = self.files.given, out, recipe, self.outcome_told.emit
         todo = partial(
-            list_work.restore_all, self.studio, *given, metadata=self.kept_metadata.policy, keep=self.kept_told.emit
+            list_work.restore_all,
+            self.studio,
+            *given,
+            metadata=self.kept_metadata.policy,
+            keep=self.kept_told.emit,
+            masks=self.list_masks.folder,
         )
         self._begin(RESTORING_ALL, todo, self._take_all)
 

@@ -17,7 +17,10 @@ from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.session import RESTORING_ALL
 from facestudio.gui.widgets.list_outcome import ListOutcomeDialog
+from facestudio.metadata import read_recipe
 from facestudio.photo import Photo
+from facestudio.recipe import Recipe
+from facestudio.scratch_masks import write_mask
 from tests import fakes
 from tests.gui.conftest import FakeStudio, draw, is_open, open_photo
 from tests.gui.test_window import answer, dialog, toast
@@ -218,3 +221,47 @@ def test_a_photo_that_is_another_one_by_now_and_a_result_that_is_gone_show_the_o
     open_again(qtbot, window, album / "a.jpg")
     assert window.session.history.current is None and len(window.session.faces) == 2
     assert toast(window).startswith("The result a.jpg cannot be shown.")
+
+
+def test_each_photo_of_the_list_is_mended_by_the_mask_of_its_name(
+    qtbot: QtBot, window: MainWindow, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    masks, out, mask = tmp_path / "masks", tmp_path / "out", np.zeros((360, 600), bool)
+    mask[300:330, 20:80] = True
+    (masks / "summer").mkdir(parents=True)
+    write_mask(masks / "summer" / "a.png", mask)
+    write_mask(masks / "empty.png.scratches.png", mask[:9])
+    open_album(qtbot, window, album)
+    window.session.mending.choose("by hand")
+    choose = window.commands["list_masks"]
+    assert window.session.obstacle_to_all and choose.isEnabled() and not choose.isChecked()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(masks))
+    choose.trigger()
+    assert toast(window) == "Restore all mends by the scratch masks in masks."
+    assert choose.isChecked() and toast(window) in window.workspace.files.all.toolTip()
+    with qtbot.waitSignal(window.session.all_restored, timeout=60000):
+        restore_all(window, out, monkeypatch)
+    shown = dialog(qtbot, window, ListOutcomeDialog)
+    assert isinstance(shown, ListOutcomeDialog)
+    told = " ".join(shown.list.item(row).text() for row in range(shown.list.count()))
+    assert "The mask of scratches is 600 × 9 pixels" in told and toast(window).endswith(
+        "; 2 failed, 2 with a scratch mask"
+    )
+    shown.reject()
+    plain, mended = (Recipe.from_json(read_recipe(out / name) or "") for name in ("a.jpg", "summer/a.jpg"))
+    assert (plain.scratches, mended.scratches) == ("", "by hand") and mended.scratch_mask
+    qtbot.waitUntil(lambda: not window.session.doing)
+    open_again(qtbot, window, album / "summer" / "a.jpg")
+    step = window.session.history.current
+    assert step is not None and step.result.mended is not None and np.array_equal(step.result.mended.mask, mask)
+
+    write_mask(masks / "summer" / "a.png", np.roll(mask, 40, axis=1), overwrite=True)  # corrected
+    with qtbot.waitSignal(window.session.all_restored, timeout=60000):
+        restore_all(window, out, monkeypatch)
+    shown = dialog(qtbot, window, ListOutcomeDialog)
+    assert isinstance(shown, ListOutcomeDialog)
+    told = " ".join(shown.list.item(row).text() for row in range(shown.list.count()))
+    assert "made with other settings" in told, "a result that another mask made is not passed off"
+    shown.reject()
+    choose.trigger()
+    assert not choose.isChecked() and window.session.obstacle_to_all

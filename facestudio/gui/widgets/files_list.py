@@ -68,7 +68,8 @@ class FilesList(QWidget):
         session.opening_changed.connect(self._opening_changed)
         for changed in (session.work_changed, session.recipe_changed, session.offers_changed, session.files.changed):
             changed.connect(self._show_what_can_be_done)
-        session.reference.changed.connect(self._show_what_can_be_done)
+        for beside in (session.reference, session.mending, session.list_masks):
+            beside.changed.connect(self._show_what_can_be_done)
         self._show_what_can_be_done()
 
     @Slot()
@@ -128,7 +129,7 @@ class FilesList(QWidget):
     def _show_what_can_be_done(self) -> None:
         obstacle = self._session.obstacle_to_all
         self.all.setEnabled(not obstacle)
-        self.all.setToolTip(obstacle or ALL)
+        self.all.setToolTip(obstacle or "\n".join(words for words in (ALL, self._session.list_masks.about) if words))
 
     @Slot()
     def _want_visible(self) -> None:
