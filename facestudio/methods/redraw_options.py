@@ -55,7 +55,8 @@ def takes_option(default: int) -> Any:
         default,
         title="Takes",
         help=(
-            "Draw the face this many times and keep the one whose features moved least. The time grows with the number."
+            "Draw the face this many times and, of those unlike the other new faces of the run, keep the one whose "
+            "features moved least. The time grows with the number."
         ),
         minimum=1,
         maximum=8,

@@ -208,7 +208,7 @@ def test_where_nobody_is_apart_the_search_ends_and_the_least_alike_stays_verifie
 
 
 def test_whoever_is_drawn_instead_must_be_changed_as_well(photos: list[Path], tmp_path: Path) -> None:
-    method = Drawing([1], [1], [], [1])
+    method = Drawing([1], [1], [], *[[1]] * (RULE.draws - 1))
     original = Photo.open(photos[1])
     usual = method.takes
 
@@ -218,7 +218,7 @@ def test_whoever_is_drawn_instead_must_be_changed_as_well(photos: list[Path], tm
     method.takes = takes  # type: ignore[method-assign]
     _, second = one_run(photos[:2], tmp_path / "out", method)
     assert shown(second) == 1 and second.faces[0].status == "verified", "the one who was offered before"
-    assert (second.after.pixels != original.pixels).any() and len(method.seeds) == 4
+    assert (second.after.pixels != original.pixels).any() and len(method.seeds) == 2 + RULE.draws
 
 
 def test_two_faces_of_one_photo_are_kept_apart_too(photos: list[Path], tmp_path: Path) -> None:
