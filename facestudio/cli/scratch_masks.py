@@ -27,15 +27,19 @@ Scratches = Annotated[
     str,
     typer.Option(
         metavar="off|careful|strong",
-        help="Mend scratches and specks of the photo first; strong takes more of them, and some things for scratches.",
+        help=(
+            "Mend scratches and specks first. strong finds more of them, but sometimes mistakes other things for "
+            "scratches."
+        ),
     ),
 ]
 ScratchMask = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE|FOLDER",
-        help="Mend what is white in this picture, which is as large as the photo, and look for no scratches. From a folder each "
-        "photo takes the mask of its name, such as sub/a.png for sub/a.jpg; those without one are done as --scratches says.",
+        help="Mend what is white in this mask, a picture as large as the photo, instead of searching for "
+        "scratches. With a folder, each photo takes the mask of its own name, such as sub/a.png for "
+        "sub/a.jpg; photos without one are done as --scratches says.",
         readable=False,
         parser=as_written,
     ),
@@ -44,8 +48,8 @@ SaveScratchMask = Annotated[
     bool,
     typer.Option(
         "--save-scratch-mask",
-        help="Write what is mended beside each result, as NAME.EXT.scratches.png, to be corrected and handed back; with a folder "
-        "as --scratch-mask into that, of the photos that have no mask there.",
+        help="Write a mask of what was mended beside each result, as NAME.EXT.scratches.png, which you can correct "
+        "and use with --scratch-mask. If --scratch-mask is a folder, missing masks are written there.",
     ),
 ]
 

@@ -23,22 +23,22 @@ TONES = {
     **{TO_DO: "muted", WORKING: "link", NOBODY: "text", SKIPPED: "muted", LEFT_OUT: "muted"},
 }
 MEANINGS = {
-    VERIFIED: "No recogniser knows any of the faces any more that were found in it.",
-    FALLBACK: "A face could not be verified by the method, so it is hidden.",
+    VERIFIED: "No recogniser knows any of the faces found in it any more.",
+    FALLBACK: "The method's result for a face could not be verified, so that face is hidden.",
     REVIEW: "A person must look at it.",
-    FAILED: "It could not be done.",
-    LEFT: "A person left a face as it is, not verified, or said that it is none.",
+    FAILED: "It could not be processed.",
+    LEFT: "A person left a face as it is, unverified, or said that it is not a face.",
     NOBODY: "No face was found; the photo is written as it is.",
     SKIPPED: "None of its faces was chosen.",
-    LEFT_OUT: "It is no photo to do.",
-    EXISTS: "A result with this name is there already, made otherwise.",
+    LEFT_OUT: "It was left out.",
+    EXISTS: "A result with this name exists already, made in another way.",
     TO_DO: "It is not done yet.",
-    WORKING: "It is being done.",
+    WORKING: "It is being processed.",
 }
 DOUBTS = {
     "other settings": "Its result was made with other settings.",
-    "changed": "The photo is another one than the result was made of.",
-    "foreign": "A file with the name of its result is there, which no run made.",
+    "changed": "The result was made from a different photo.",
+    "foreign": "A file with the name of its result exists, but no run made it.",
 }
 WRITTEN = "The photo is written all the same: look at it before you give it away."  # as `anonymized` has it
 MISSED = "possible missed face"

@@ -161,9 +161,9 @@ class Anonymizing(Workplace):
         if self.listing:
             return "Looking through the photos…"
         if self.offer is None:
-            return "" if self.offers is None else "There is no method that changes faces."
+            return "" if self.offers is None else "No anonymization method is installed."
         if not self.photos:
-            return self._refused or "There is no photo to do."
+            return self._refused or "There are no photos to do."
         return ""
 
     @property
@@ -251,7 +251,7 @@ class Anonymizing(Workplace):
         self._show_rows(rows)
         if opened and not self._touched and (before := self.made_before) is not None:
             self.go_on_as(before)
-            self.notified.emit("The settings are those that the results which are there were made with.", self.report)
+            self.notified.emit("The settings were taken from the existing results.", self.report)
             return
         self.work_changed.emit()
         if not then_run:
@@ -378,7 +378,7 @@ class Anonymizing(Workplace):
     @Slot()
     def _work_cancelled(self) -> None:
         if self.running:
-            self.notified.emit("Stopped. What is done stays; start again to go on, today or another day.", None)
+            self.notified.emit("Stopped. What is done is kept; start again to continue, today or another day.", None)
         elif self.doing != LOOKING_AT:
             super()._work_cancelled()
 

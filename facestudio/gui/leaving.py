@@ -100,8 +100,8 @@ class Leaving(QObject):
             "Keep running": (Role.RejectRole, self._stay),
         }
         many = self._session.doing == RESTORING_ALL
-        kept = "What is done stays. Restore all into the same folder to go on, today or another day."
-        words = kept if many else "If it is stopped, nothing of it is kept."
+        kept = "What is done is kept. Restore all into the same folder to continue, today or another day."
+        words = kept if many else "If you stop it, nothing of it is kept."
         title = "Photos are still being restored" if many else "The restoration is still running"
         ask(self._window, title, words, answers)
 
@@ -110,7 +110,7 @@ class Leaving(QObject):
             "Stop and close": (Role.DestructiveRole, partial(self._give_up, RUN)),
             "Keep running": (Role.RejectRole, self._stay),
         }
-        words = "What is done stays. Open the same photos again to go on, today or another day."
+        words = "What is done is kept. Open the same photos again to continue, today or another day."
         ask(self._window, "Photos are still being anonymized", words, answers)
 
     def _ask_about_decision(self) -> None:
@@ -118,15 +118,15 @@ class Leaving(QObject):
             "Stop and close": (Role.DestructiveRole, partial(self._give_up, DECISION)),
             "Keep running": (Role.RejectRole, self._stay),
         }
-        words = "If it is stopped, the photo stays as it was, and nothing is recorded of what you decided on it."
-        ask(self._window, "A photo is still being done again", words, answers)
+        words = "If you stop it, the photo stays as it was and your decision is not recorded."
+        ask(self._window, "A photo is still being processed again", words, answers)
 
     def _ask_about_dataset(self) -> None:
         answers: Answers = {
             "Stop and close": (Role.DestructiveRole, partial(self._give_up, DATASET)),
             "Keep running": (Role.RejectRole, self._stay),
         }
-        words = "Everybody who is there stays. Make a dataset in the same folder to go on, today or another day."
+        words = "Complete people are kept. Make a dataset in the same folder to continue, today or another day."
         ask(self._window, "A dataset is still being made", words, answers)
 
     def _ask_about_result(self, then: Callable[[], object]) -> None:
@@ -147,7 +147,7 @@ class Leaving(QObject):
             "Cancel": (Role.RejectRole, self._stay),
         }
         words = "Save them in a folder before the window closes?"
-        ask(self._window, "The made pictures are not saved", words, answers)
+        ask(self._window, "The generated pictures are not saved", words, answers)
 
     def _stop_and(self, then: Callable[[], object]) -> None:
         self._session.stop()

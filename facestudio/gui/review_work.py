@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from facestudio.studio import Studio
 
 CHIP = 176  # px, twice what is shown
-PARTED = "The key of its run is not known here, so the face is not the one that this person has in other photos."
+PARTED = "The key of its run is not known here, so the new face differs from this person's face in other photos."
 NOT_A_FACE = "not a face"  # as `anonymized` has it
 Box = tuple[float, float, float, float]
 
@@ -87,7 +87,7 @@ def look(studio: Studio, row: Row, known: Known, progress: Progress) -> Reviewed
             ).after
         if after.size != photo.size:
             raise UsageError(
-                f"{row.name} and its result differ in size, so one of them is another picture by now.",
+                f"{row.name} and its result differ in size, so one of them was replaced.",
                 hint="Anonymize the photo again.",
             )
         looked.append(_reviewed(studio, row, photo, after, progress))

@@ -32,16 +32,16 @@ AGAIN, HIDDEN, ADDED, NOT_A_FACE = "tried again", "hidden", "added by hand", "no
 SAID = {
     **{AGAIN: "Tried again", HIDDEN: "Obscured", ADDED: "The face is added"},
     LEFT: "Left as it is; the report says so",
-    NOT_A_FACE: "The photo is there as it was; the report says that it is no face",
+    NOT_A_FACE: "The original photo is shown there; the report says that it is not a face",
 }
 TAKEN_BACK = {
     **{
-        AGAIN: "The other try was taken back",
+        AGAIN: "The new try was taken back",
         HIDDEN: "The block was taken back",
         ADDED: "The added face was taken back",
     },
-    LEFT: "Leaving it as it is was taken back",
-    NOT_A_FACE: "That it is no face was taken back",
+    LEFT: "The decision to leave it as it is was taken back",
+    NOT_A_FACE: "The decision that it is not a face was taken back",
 }
 
 
@@ -116,7 +116,7 @@ class Review(QObject):
     def obstacle(self) -> str:
         """Why nothing can be decided now, in a few words; "" when it can."""
         if self._run.running or self._run.listing:
-            return "Faces can be decided on when the run is stopped or done."
+            return "You can decide on faces once the run is stopped or done."
         return "" if self.reviewed is not None and not self._run.doing else "Wait a moment…"
 
     @property
@@ -177,7 +177,7 @@ class Review(QObject):
             job = self._run.light.submit(todo)
             job.finished.connect(self._take)
         elif self._run.doing:
-            self._tell("Nothing was written of this photo. It can be looked at when the work is stopped or done.")
+            self._tell("No result was written for this photo. You can look at it once the work is stopped or done.")
             return
         else:
             job = self._run.begin(LOOKING_AT, todo, self._take)

@@ -338,7 +338,8 @@ class Session(Opening):
         if self.mending.strength and not self.selected:
             return self.mending.obstacle or self.enlarging.obstacle  # scratches are mended without any face
         if not self.faces:
-            return "No face was found in this photo." if self.looked else "The faces were not looked for yet."
+            unseen = "This photo has not been searched for faces yet."
+            return "No face was found in this photo." if self.looked else unseen
         return self.reference.obstacle or self.enlarging.obstacle if self.selected else "Tick at least one face."
 
     @Slot()
@@ -376,7 +377,7 @@ class Session(Opening):
         if self.offer is None:
             return "There are no weights that restore a face."
         lone = "" if self.list_masks.folder is not None else self.mending.lone
-        return self.busy or ("A reference is for one photo; remove it first." if self.reference.used else lone)
+        return self.busy or ("A reference works for one photo only; remove it first." if self.reference.used else lone)
 
     def restore_all(self, out: Path) -> None:
         """Restore every face of the photos of the list into the folder `out`; what was done there before is gone on with."""
@@ -406,7 +407,10 @@ class Session(Opening):
     def _work_cancelled(self) -> None:
         if self._doing == RESTORING_ALL and self._out is not None:
             self._bring()
-            words = f"Stopped. What was finished is in {shown(self._out)}; restore all into it again to go on."
+            words = (
+                f"Stopped. What was finished is in {shown(self._out)}; restore all into the same folder again to "
+                "continue."
+            )
             self.notified.emit(words, self._out / "photos")
         else:
             super()._work_cancelled()

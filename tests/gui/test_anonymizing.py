@@ -241,7 +241,7 @@ def test_a_folder_is_anonymized_reviewed_and_reported(
     assert told == ["Done: 5 photos; 1 failed; 1 to be looked at; 1 in which no face was found"]
     assert "written as it is" in cell(page, "empty.png", REASON), "nobody takes it for anonymized"
     tip = cell(page, "broken.jpg", STATUS, Qt.ItemDataRole.ToolTipRole)
-    assert tip.splitlines() == ["It could not be done.", cell(page, "broken.jpg", REASON)], (
+    assert tip.splitlines() == ["It could not be processed.", cell(page, "broken.jpg", REASON)], (
         "its column may be out of sight"
     )
 
@@ -421,7 +421,7 @@ def test_a_run_is_paused_stopped_and_gone_on_with_another_day(
     assert "photos" in page.about.text() and page.panel.job_bar.isVisible()
     assert not page.panel.method.isEnabled()
     QTest.mouseClick(page.panel.job_bar.pause, LEFT)
-    assert page.panel.job_bar.pause.text() == "Go on" and page.panel.job_bar.stage.text() == "Paused"
+    assert page.panel.job_bar.pause.text() == "Resume" and page.panel.job_bar.stage.text() == "Paused"
     studio.held = {"b"}
     qtbot.wait(60)
     assert cell(page, "crowd.png", STATUS) == "Working", "it waits"
@@ -429,7 +429,7 @@ def test_a_run_is_paused_stopped_and_gone_on_with_another_day(
     assert page.panel.job_bar.pause.text() == "Pause"
     qtbot.waitUntil(lambda: cell(page, "crowd.png", STATUS) == "Needs review", timeout=PATIENCE)
     drop(window, album / "a.png")
-    assert "Stop the run" in toast(page)
+    assert "stop it first" in toast(page)
     qtbot.waitUntil(lambda: cell(page, "summer/b.jpg", STATUS) == "Working", timeout=PATIENCE)
     reviewed(qtbot, page, "a.png")
     assert not page.page.cards[0].again.isEnabled() and not page.page.add.isEnabled(), "while the run goes on"
@@ -506,7 +506,7 @@ def test_the_next_day_a_run_is_gone_on_with_as_it_was_begun(
     opened(qtbot, window, album)
     qtbot.waitUntil(lambda: run.offer.checkpoint.id == "blur" and bool(run.rows) and not run.listing)
     assert (run.options["radius"], run.seed, run.choices.metadata) == (40.0, 7, "technical")
-    assert "settings are those" in toast(page)
+    assert "settings were taken" in toast(page)
     assert "exists already" not in run.counts and run.counts["to do"] >= 1
     studio.worked.clear()
     QTest.mouseClick(page.panel.button, LEFT)
@@ -525,7 +525,7 @@ def test_somebody_who_chose_a_method_keeps_it_and_may_go_on_as_before(
     assert page.run.offer is not None and page.run.offer.checkpoint.id == "pixelate"
     assert cell(page, "a.png", STATUS) == "Exists already"
     QTest.mouseClick(page.panel.button, LEFT)
-    answer(qtbot, window, "Go on with their settings")
+    answer(qtbot, window, "Continue with their settings")
     qtbot.waitUntil(lambda: toast(page).startswith("Done: 0 photos"), timeout=PATIENCE)
     assert page.run.offer.checkpoint.id == "blur" and cell(page, "a.png", STATUS) != "Exists already"
     ended(qtbot, window)
@@ -551,7 +551,9 @@ def test_what_was_in_the_way_and_kept_stands_in_the_report(
     with qtbot.waitSignal(page.run.exported, timeout=PATIENCE):
         page.run.export(copy)
     found = records(copy)
-    assert found["a.png"]["status"] == "failed" and found["empty.png"]["kept"].startswith("The photo is another one")
+    assert found["a.png"]["status"] == "failed" and found["empty.png"]["kept"].startswith(
+        "The result was made from a different photo"
+    )
 
 
 def test_a_report_saved_before_the_run_names_nothing_where_names_are_numbers(
@@ -585,7 +587,7 @@ def test_a_photo_of_which_nothing_was_written_is_made_again_to_be_looked_at(
     assert cell(page, "a.png", REASON).startswith("Face 1: starter-embedder-")
     assert cell(page, "a.png", REASON).endswith("Nothing was written.")
     reviewed(qtbot, page, "a.png")
-    assert "Nothing was written" in page.page.message.text()
+    assert "No result was written" in page.page.message.text()
     decided(qtbot, page, page.page.cards[0].leave)
     assert not (page.run.output / "a.png").exists(), "the other face is in question still"
     assert [card.status.text() for card in page.page.cards] == ["Left as is", "Needs review"]
@@ -606,7 +608,7 @@ def test_a_folder_that_cannot_be_written_is_said_so(
     blocked.write_text("in the way")
     opened(qtbot, window, album)
     out, listed = page.run.output, names(page)
-    for folder, words in ((blocked / "out", "a file is a file, and no folder."), (album / "inside", "is inside of")):
+    for folder, words in ((blocked / "out", "a file is a file, and no folder."), (album / "inside", "is inside")):
         monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args, folder=folder: str(folder))
         QTest.mouseClick(page.panel.choose_output, LEFT)
         heard = said(qtbot, window)

@@ -399,7 +399,7 @@ def test_a_key_or_names_beside_the_results_are_refused(
     chosen(monkeypatch, page.run.output / "names.csv")
     page.panel.more.title.click()
     page.panel.files.numbers.click()
-    assert "beside the numbered photos" in said(qtbot, window)
+    assert "keep it somewhere else" in said(qtbot, window)
     assert not page.panel.button.isEnabled()
     page.panel.files.numbers.click()
     qtbot.waitUntil(page.panel.button.isEnabled, timeout=PATIENCE)

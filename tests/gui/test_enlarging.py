@@ -192,7 +192,7 @@ def test_the_size_stays_with_the_next_photo_and_its_pixels_are_told(
     qtbot: QtBot, window: MainWindow, photo_path: Path
 ) -> None:
     panel = window.workspace.panel
-    assert panel.times.currentText() == "As it is"
+    assert panel.times.currentText() == "Original size"
     assert not panel.about_size.isVisible()
     open_photo(qtbot, window, draw(photo_path))
     assert panel.about_size.text().startswith("These faces are small: 2 times as large")

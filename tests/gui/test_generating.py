@@ -188,7 +188,7 @@ def test_without_weights_it_says_so(
     page = window.generate
     assert page.empty.problem.isVisible()
     for label in (page.empty.problem, page.panel.problem):
-        words = ("manifest is damaged", "Install Face Studio again") if broken else ("that draw faces", "facestudio doctor")
+        words = ("manifest is damaged", "Install it again") if broken else ("that draw faces", "facestudio doctor")
         assert all(word in label.text() for word in words)
     assert not page.panel.button.isEnabled()
     assert not window.commands["generate"].isEnabled()
@@ -398,7 +398,7 @@ def test_the_photo_stays_while_it_is_drawn(
     studio.painter = Painter(steps=300, seconds=0.01)
     QTest.mouseClick(page.panel.button, LEFT)
     drop(window, draw(tmp_path / "a.png"))
-    assert toast(page) == "Stop the drawing first, or wait until it is done."
+    assert toast(page) == "Wait until the drawing is done, or stop it first."
     assert page.making.doing and page.making.source is None
     page.making.stop()
     ended(qtbot, page)

@@ -318,7 +318,7 @@ def test_it_stops_at_the_next_step_and_goes_on(
     assert shown.pages.currentIndex() == FORM and [path.name for path in out.iterdir()] == ["0001"]
     assert shown.form.going_on.text() == "Continue the dataset in nobody: 1 of 2 people are there."
     assert shown.form.estimate.text().startswith("2 pictures are left to draw. That takes about 1 s")
-    assert shown.start.text() == "Go on"
+    assert shown.start.text() == "Continue"
     before = (out / "0001" / "000.png").stat()
     studio.texture.more = 100
     click(shown.start)
@@ -336,7 +336,7 @@ def test_it_can_be_paused(qtbot: QtBot, shown: DatasetDialog, studio: DatasetStu
     qtbot.waitUntil(lambda: bool(shown.populating.tally), timeout=60000)
     assert shown.run.tally.text() == " ", "the bar says it, once"
     click(shown.run.bar.pause)
-    assert shown.run.bar.stage.text() == "Paused" and shown.run.bar.pause.text() == "Go on"
+    assert shown.run.bar.stage.text() == "Paused" and shown.run.bar.pause.text() == "Resume"
     assert shown.run.tally.text() == shown.populating.tally
     studio.texture.more = 100
     QTest.keyClick(shown, Qt.Key.Key_P, CONTROL)

@@ -104,7 +104,7 @@ def test_it_is_stopped_after_a_photo_and_gone_on_with(
     assert window.session.doing == RESTORING_ALL and is_open(window, album / "a.jpg")
     QTest.keyClick(window, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: not window.session.doing)
-    assert toast(window) == "Stopped. What was finished is in out; restore all into it again to go on."
+    assert toast(window) == "Stopped. What was finished is in out; restore all into the same folder again to continue."
     assert not names(out)
 
     studio.restorer = fakes.SlowRestorer()

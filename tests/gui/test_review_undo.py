@@ -109,14 +109,14 @@ def test_what_is_no_face_is_put_back_and_that_is_taken_back(
     assert not back.pixels[y, x].any(), "the other one is still hidden"
     assert statuses(page) == ["Verified", "Left as is"] and page.page.status.text() == "Left as is"
     card = page.page.cards[1]
-    assert card.sentences.text() == "A person said that it is no face: the photo is there as it was."
+    assert card.sentences.text() == "A person said that it is not a face: the original photo is shown there."
     assert not card.deny.isEnabled() and not card.leave.isEnabled() and card.hide_it.isEnabled()
     record = records(page.run.report)["a.png"]
-    assert record["faces"][1]["decisions"] == ["not a face"] and "said that it is no face" in record["error"]
+    assert record["faces"][1]["decisions"] == ["not a face"] and "said that it is not a face" in record["error"]
     second = standing(page, "a.png")
     assert json.loads(second["entry"].record)["faces"][1]["decisions"] == ["not a face"], "the journal knows, too"
     pressed(qtbot, window, Qt.Key.Key_Z)
-    assert standing(page, "a.png") == first and toast(page) == "That it is no face was taken back."
+    assert standing(page, "a.png") == first and toast(page) == "The decision that it is not a face was taken back."
     page.review.toggle_face(1)
     pressed(qtbot, window, Qt.Key.Key_L, CONTROL | SHIFT)
     assert Photo.open(page.run.output / "a.png").pixels.tobytes() == back.pixels.tobytes()
@@ -214,7 +214,7 @@ def test_a_result_that_was_not_there_is_taken_away_again(
     for _ in range(2):
         pressed(qtbot, window, Qt.Key.Key_Z)
     assert not (page.run.output / "a.png").exists() and standing(page, "a.png") == first
-    assert "Nothing was written" in page.page.message.text() and page.page.status.text() == "Needs review"
+    assert "No result was written" in page.page.message.text() and page.page.status.text() == "Needs review"
 
 
 def test_what_was_changed_since_is_not_taken_back_and_it_says_so(

@@ -96,7 +96,7 @@ def test_the_table_tells_all_and_the_buttons_know_what_can_be_done(
     dialog.choose_row("shapes")
     assert enabled(dialog) == ["import"], "it is on no server"
     assert dialog.state.text().startswith(
-        "Not here. Get eye_32_center.npy, nose_32_center.npy from https://example.org"
+        "Not here. Download eye_32_center.npy, nose_32_center.npy from https://example.org"
     )
     dialog.choose_row("ours")
     assert enabled(dialog) == ["verify"], "what is ours is neither downloaded nor removed"

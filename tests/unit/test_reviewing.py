@@ -253,11 +253,11 @@ def test_what_is_no_face_is_put_back_and_the_face_below_it_is_made_again() -> No
     first, second = face(put_back, 0), face(put_back, 1)
     assert (first.status, first.error, first.method) == (
         LEFT,
-        "A person said that it is no face: the photo is there as it was.",
+        "A person said that it is not a face: the original photo is shown there.",
         "",
     )
     assert (put_back.status, put_back.writable, first.decisions) == (LEFT, True, (NOT_A_FACE,))
-    assert "Face 1: A person said that it is no face" in (put_back.error or "")
+    assert "Face 1: A person said that it is not a face" in (put_back.error or "")
     assert second.status == "verified" and not near(put_back.after, 0)[20:30, 20:30].any()
     alone = done(before, method("solid"), (FACES[0], FACES[2]))
     assert alike(put_back, alone), "nothing of the large block is left"

@@ -20,7 +20,7 @@ from facestudio.progress import Update
 
 LACK = "No anonymization method is installed. Look under File > Weights (F9), or run `facestudio doctor`."
 FALLBACKS = (
-    (HIDING, "Hide it by a block", "Nothing of the face is left. The report says that it was hidden."),
+    (HIDING, "Hide it with a block", "Nothing of the face is left. The report says that it was hidden."),
     (
         NO_FALLBACK,
         "Leave it to a person",

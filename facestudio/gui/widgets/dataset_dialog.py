@@ -105,7 +105,7 @@ class DatasetDialog(QDialog):
             button.setVisible(page == DONE)
         self.start.setVisible(page == FORM)
         self.start.setEnabled(populating.ready)
-        self.start.setText("Go on" if populating.going_on else "Start")
+        self.start.setText("Continue" if populating.going_on else "Start")
         self.leave.setText({FORM: "Cancel", RUN: "Close and let it continue", DONE: "Close"}[page])
         if turned and self.isVisible():
             (self.run.bar.stop if page == RUN else self.open_report if page == DONE else self.start).setFocus()

@@ -10,7 +10,7 @@ from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.empty_page import EmptyPage
 from facestudio.gui.widgets.generate_panel import LACK, LACK_HINT
 
-TITLE = "Make faces"
+TITLE = "Generate faces"
 WHAT = (
     "Draw people who do not exist, or new pictures of the person in a photo, each measured by the "
     "recognisers.\nThe starter weights are small: their pictures are 256 px wide."

@@ -39,8 +39,8 @@ BEFORE, AFTER, NAME, FACES, WORST, STATUS, REASON = range(7)
 HEADS = ("Before", "After", "Photo", "Faces", "Worst similarity", "Status", "Reason")
 HELP = {
     FACES: "How many faces were found",
-    WORST: "The highest similarity of a changed face to the original that any recogniser measured: 1 is the same picture, about "
-    "0 a stranger; faces that cannot be judged are left out",
+    WORST: "The highest similarity of any changed face to the original, by any recogniser: 1 is the same picture, "
+    "about 0 a stranger; faces that cannot be judged are left out",
     STATUS: "What the run, or a person, came to",
 }
 PICTURE = Qt.ItemDataRole.UserRole

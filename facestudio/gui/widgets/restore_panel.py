@@ -44,7 +44,7 @@ class RestorePanel(WorkPanel):
         self.reference = SourceBox(session.reference, REFERENCE_HELP, REFERENCE, removable=True)
         self.about_reference = self.add_section("REFERENCE", self.reference)
         self.add_options()
-        sizes = {times: "As it is" if times == 1 else f"{times} times as large" for times in TIMES}
+        sizes = {times: "Original size" if times == 1 else f"{times} times as large" for times in TIMES}
         self.times, self.about_size = Choice("Size of the result", SIZE_HELP, sizes), note()
         self.add_section("SIZE", self.times, self.about_size)
         self.scratches = Choice("Scratches and specks", SCRATCHES_HELP, mending.CHOICES)

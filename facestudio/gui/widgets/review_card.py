@@ -50,7 +50,7 @@ class ReviewCard(QFrame):
         self.sentences.setWordWrap(True)
         self.sentences.setTextFormat(Qt.TextFormat.PlainText)
         self.sentences.setAlignment(Qt.AlignmentFlag.AlignTop)
-        words = " ".join(face.sentences) or ("Nobody worked on it. Is it a face?" if face.missed else "")
+        words = " ".join(face.sentences) or ("Nothing was done to it. Is it a face?" if face.missed else "")
         self.sentences.setText(words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…")
         self.sentences.setToolTip(words)
         head = QHBoxLayout()
@@ -119,15 +119,13 @@ class ReviewCard(QFrame):
     def _buttons(self) -> QHBoxLayout:
         face, n = self.face, self.index + 1
         self.again = QPushButton("Work on it" if face.missed else "Try again")
-        self.again.setToolTip("With the method and options at the right, and another seed (Ctrl+G)")
+        self.again.setToolTip("With the method and options on the right, and another seed (Ctrl+G)")
         self.hide_it = QPushButton("Obscure")
-        self.hide_it.setToolTip("Hide it below a block, of which nothing of the face shows (Ctrl+B)")
+        self.hide_it.setToolTip("Hide it under a block, so that nothing of the face shows (Ctrl+B)")
         self.leave = QPushButton("Leave as is")
-        self.leave.setToolTip("Let it be as it is now, not verified. The report says that a person decided so (Ctrl+L)")
+        self.leave.setToolTip("Leave it as it is, unverified. The report says that a person decided this (Ctrl+L)")
         self.deny = QPushButton("No face")
-        self.deny.setToolTip(
-            "The detector is wrong: let the photo be there as it was. The report says so (Ctrl+Shift+L)"
-        )
+        self.deny.setToolTip("This is not a face: show the original photo here. The report says so (Ctrl+Shift+L)")
         row = QHBoxLayout()
         row.setSpacing(6)
         for button, name in (

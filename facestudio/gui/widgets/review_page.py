@@ -57,7 +57,7 @@ class ReviewPage(QWidget):
         self.name, self.status = PathLabel(), QLabel()
         self.status.setObjectName("chipTitle")
         self.earlier, self.later = QToolButton(), QToolButton()
-        self.earlier.setToolTip("The photo before (PgUp)")
+        self.earlier.setToolTip("The previous photo (PgUp)")
         self.earlier.setAccessibleName("The photo before")
         self.later.setToolTip("The next photo (PgDown)")
         self.later.setAccessibleName("The next photo")
@@ -81,7 +81,7 @@ class ReviewPage(QWidget):
     def _make_cards(self) -> QWidget:
         self.add = QPushButton("Add a face\nby hand")
         self.add.setObjectName("addFace")
-        self.add.setToolTip("Drag a box around a face that nobody worked on (F4)")
+        self.add.setToolTip("Drag a box around a face that was missed (F4)")
         self.add.setFixedSize(ADD, CARDS - 32)
         self.add.clicked.connect(self.draw_box)
         self._row = QWidget()
@@ -161,7 +161,7 @@ class ReviewPage(QWidget):
         self._show_photo()
         reviewed = self.review.reviewed
         if reviewed is not None and not reviewed.written:
-            self._say("Nothing was written of this photo: what is shown here is what the method makes of it.")
+            self._say("No result was written for this photo. Shown is what the method makes of it.")
         elif reviewed is not None and not reviewed.faces:
             self._say("No face was found in this photo. If there is one, add it by hand.")
         self._show_states()

@@ -26,7 +26,7 @@ class RunBar(JobBar):
     def _show_work(self) -> None:
         super()._show_work()
         session = self._session
-        self.pause.setText("Go on" if session.paused else "Pause")
+        self.pause.setText("Resume" if session.paused else "Pause")
         self.pause.setEnabled(bool(session.doing) and not session.stopping)
         if session.paused and not session.stopping:
             self.stage.setText("Paused")

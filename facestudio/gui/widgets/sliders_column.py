@@ -28,7 +28,7 @@ class SlidersColumn(QWidget):
         heading = QLabel("SLIDERS")
         heading.setObjectName("section")
         self.reset = QToolButton()
-        self.reset.setText("All to the middle")
+        self.reset.setText("Reset all")
         self.reset.setToolTip("Set every slider back to the middle (Ctrl+Shift+D)")
         content = QWidget()
         content.setObjectName("sideContent")

@@ -61,7 +61,7 @@ class AnonymizeWorkspace(QSplitter):
         self.page = ReviewPage(self.review, theme)
         self.panel = AnonymizePanel(anonymizing, theme)
         self.export = QPushButton("Export the report…")
-        self.export.setToolTip("Save the report on all photos: as a page, a table and for programs (Ctrl+S)")
+        self.export.setToolTip("Save the report on all photos as a web page, a table and a JSONL file (Ctrl+S)")
         self.about = QLabel()
         self.about.setObjectName("galleryAbout")
         self.about.setTextFormat(Qt.TextFormat.PlainText)
@@ -201,7 +201,7 @@ class AnonymizeWorkspace(QSplitter):
         self.look.setText(f"Review {counted(waiting, 'photo')}" if waiting else "Look at the photo")
         self.look.setEnabled(bool(waiting) or bool(row and row.reviewable))
         self.look.setToolTip(
-            "Look at those that need it, one after the other (Ctrl+J)"
+            "Go through those that need it, one after the other (Ctrl+J)"
             if waiting
             else "Before and after side by side (Ctrl+E, or Enter)"
         )
@@ -244,7 +244,7 @@ class AnonymizeWorkspace(QSplitter):
         """Look at the photo of row `place`, if something is known of it."""
         row = self.run.rows[place]
         if not row.reviewable:
-            self.toast.tell(row.reason or "There is nothing to look at before it is done.")
+            self.toast.tell(row.reason or "There is nothing to look at until it is done.")
             return
         self.table.choose(place)
         self.review.open(place)
@@ -301,7 +301,7 @@ class AnonymizeWorkspace(QSplitter):
     def open_paths(self, paths: list[Path]) -> None:
         """Let these photos and folders be the ones to do."""
         if self.run.running:
-            self.toast.tell("Stop the run first, or wait until it is done.")
+            self.toast.tell("Wait until the run is done, or stop it first.")
             return
         self.review.close()
         self.run.open_paths(paths)
@@ -378,7 +378,7 @@ class AnonymizeWorkspace(QSplitter):
         which = "\n".join(f"{sum(row.doubt == doubt for row in rows)}: {DOUBTS[doubt]}" for doubt in _kinds(rows))
         one = len(rows) == 1
         before = self.run.made_before
-        words = "Go on with its settings" if one else "Go on with their settings"
+        words = "Continue with its settings" if one else "Continue with their settings"
         same = {} if before is None else {words: (Role.ActionRole, partial(self.run.go_on_as, before, True))}
         ask(
             self.window(),
