@@ -77,16 +77,20 @@ class Newcomer:
 
 @dataclass(frozen=True)
 class Likeness:
-    """A face among others: `doubles` are too like it, of how many; `nearest`: the highest cosine, of a judge's threshold."""
+    """A face among others: `doubles` are too like it, of how many; `nearest`: the highest cosine, of a judge's threshold.
+
+    `few`: as of the Rule.
+    """
 
     doubles: int = 0
     others: int = 0
     nearest: float = -1.0
+    few: float = RULE.few
 
     @property
     def too_alike(self) -> bool:
         """Whether another picture, or another person, should take the place."""
-        return self.doubles > RULE.few * self.others
+        return self.doubles > self.few * self.others
 
     @property
     def order(self) -> tuple[int, float]:
@@ -125,9 +129,10 @@ class Crowd:
         return {j: (np.array(of), np.stack([self._all[row].seen[j] for row in of])) for j, of in rows.items()}
 
 
-def likeness(cosines: np.ndarray) -> Likeness:
+def likeness(cosines: np.ndarray, rule: Rule = RULE) -> Likeness:
     """What cosines to others (N,), as of `Crowd.cosines`, come to."""
-    return Likeness(int((cosines >= RULE.limit).sum()), len(cosines), float(cosines.max(initial=-1.0)))
+    doubles = int((cosines >= rule.limit).sum())
+    return Likeness(doubles, len(cosines), float(cosines.max(initial=-1.0)), rule.few)
 
 
 class Newcomers:
