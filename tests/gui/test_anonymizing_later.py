@@ -16,8 +16,7 @@ from facestudio.gui.review_work import NOT_A_FACE, Wish, decide
 from facestudio.gui.widgets.photo_table import REASON, STATUS
 from facestudio.progress import Progress
 from facestudio.reporting import renew_record, report_of
-from tests.gui.conftest import draw
-from tests.gui.test_anonymizing import (
+from tests.gui.anonymizing import (
     PATIENCE,
     HidingStudio,
     album,
@@ -29,6 +28,7 @@ from tests.gui.test_anonymizing import (
     shown,
     studio,
 )
+from tests.gui.conftest import draw
 
 __all__ = ["album", "studio"]
 

@@ -31,8 +31,7 @@ from facestudio.options import OptionField, describe
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from tests import fakes
-from tests.gui.conftest import FACES
-from tests.gui.test_anonymizing import (
+from tests.gui.anonymizing import (
     LEFT,
     PATIENCE,
     HidingStudio,
@@ -41,14 +40,17 @@ from tests.gui.test_anonymizing import (
     done,
     ended,
     opened,
+    page,
     records,
     reviewed,
     said,
     shown,
 )
-from tests.gui.test_window import answer, dialog
+from tests.gui.conftest import FACES
+from tests.gui.windows import answer, dialog
 from tests.people import space
 
+__all__ = ["page"]
 PEOPLE = space()
 SHOWN = {"a": (1, 2), "b": (2, 3), "c": (3, 1)}  # who is in a photo, at each of FACES
 REDRAW = "starter-redraw"
@@ -128,11 +130,6 @@ def studio() -> RecastingStudio:
 @pytest.fixture
 def window(make_window: Callable[[], MainWindow], qtbot: QtBot) -> MainWindow:
     return ready(qtbot, make_window())
-
-
-@pytest.fixture
-def page(window: MainWindow) -> AnonymizeWorkspace:
-    return window.anonymize
 
 
 @pytest.fixture

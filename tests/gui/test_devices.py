@@ -19,7 +19,7 @@ from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
 from facestudio.progress import Progress
 from tests.gui.conftest import FakeStudio
-from tests.gui.test_window import dialog, toast
+from tests.gui.windows import dialog, toast
 
 ENOUGH = 30_000  # ms on a machine that is busy
 

@@ -17,7 +17,7 @@ from facestudio.metadata import read_recipe
 from facestudio.recipe import Recipe
 from tests.gui.conftest import FACES, FakeStudio, draw, open_photo, restore, shown
 from tests.gui.test_missed_face import add, place
-from tests.gui.test_window import alike, toast
+from tests.gui.windows import alike, toast
 
 CONTROL = Qt.KeyboardModifier.ControlModifier
 

@@ -18,7 +18,7 @@ from facestudio.gui.widgets.explanation import SKIPPED, ExplanationDialog
 from facestudio.progress import Progress
 from tests import fakes
 from tests.gui.conftest import FakeStudio, draw, open_photo, restore
-from tests.gui.test_window import dialog
+from tests.gui.windows import dialog
 
 SCALES = (256, 128, 64, 32)
 

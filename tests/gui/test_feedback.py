@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
 from tests.gui.conftest import draw, is_open, open_photo, restore
-from tests.gui.test_window import answer, dialog, toast
+from tests.gui.windows import answer, dialog, toast
 
 
 def test_what_was_said_of_a_result_goes_with_it(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:

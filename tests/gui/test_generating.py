@@ -27,7 +27,7 @@ from facestudio.metadata import read_recipe
 from facestudio.recipe import Recipe
 from tests import fakes
 from tests.gui.conftest import FACES, FakeStudio, Painter, draw, open_photo, restore
-from tests.gui.test_window import answer, dialog
+from tests.gui.windows import answer, dialog
 
 LEFT = Qt.MouseButton.LeftButton
 CONTROL = Qt.KeyboardModifier.ControlModifier

@@ -33,7 +33,7 @@ from facestudio.whom import LARGEST, Anybody, Between, Drawn, Near, Shot
 from tests import fakes
 from tests.gui.conftest import FakeStudio, Painter, draw
 from tests.gui.test_generating import CONTROL, LEFT, choose_folder, click, drop, ended, made, toast, with_person
-from tests.gui.test_window import dialog
+from tests.gui.windows import dialog
 from tests.unit.test_people import training_people
 
 ALT = Qt.KeyboardModifier.AltModifier

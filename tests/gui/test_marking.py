@@ -22,7 +22,7 @@ from facestudio.mending.by_hand import painted
 from tests import fakes
 from tests.gui.conftest import FACES, FakeStudio, open_photo, restore, shown
 from tests.gui.test_mending import old_photo
-from tests.gui.test_window import toast
+from tests.gui.windows import toast
 
 STAIN = (slice(40, 60), slice(300, 330))
 

@@ -16,7 +16,7 @@ from facestudio.faces.face import Face
 from facestudio.gui.main_window import MainWindow
 from tests import fakes
 from tests.gui.conftest import FACES, FakeStudio, open_photo, restore
-from tests.gui.test_window import toast
+from tests.gui.windows import toast
 
 
 def old_photo(path: Path) -> Path:

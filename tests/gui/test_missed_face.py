@@ -16,7 +16,7 @@ from facestudio.gui.main_window import MainWindow
 from facestudio.gui.session import ADDING
 from facestudio.gui.widgets.view import SIDE
 from tests.gui.conftest import FACES, FakeStudio, draw, open_photo, restore, shown
-from tests.gui.test_window import dialog, toast
+from tests.gui.windows import dialog, toast
 
 LEFT = Qt.MouseButton.LeftButton
 MISSED = (260, 230, 340, 330)  # left, top, right, bottom in the photo, where no face is

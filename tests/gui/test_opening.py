@@ -18,7 +18,7 @@ from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.qimage import to_pixels
 from tests.gui.conftest import FakeStudio, draw, is_open, open_photo, restore, shown
-from tests.gui.test_window import answer, dialog
+from tests.gui.windows import answer, dialog
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from tests import fakes
 from tests.gui.conftest import FakeStudio
-from tests.gui.test_window import answer, dialog
+from tests.gui.windows import answer, dialog
 from tests.people import Peopled, Texture
 
 LEFT = Qt.MouseButton.LeftButton
@@ -527,9 +527,7 @@ def test_how_long_it_takes_is_what_was_measured(
     shown = reopened(qtbot, window)
     run = window.making.runs.all[-1]
     assert run.seconds is not None
-    takes = re.search(
-        r"400 pictures\. That takes about ([\d.]+) (s|min|h), judging by your last gallery", text(shown)
-    )
+    takes = re.search(r"400 pictures\. That takes about ([\d.]+) (s|min|h), judging by your last gallery", text(shown))
     assert takes is not None
     unit = {"s": 1, "min": 60, "h": 3600}[takes[2]]
     assert float(takes[1]) * unit == pytest.approx(run.seconds / 2 * 400, rel=0.5, abs=1)

@@ -27,7 +27,7 @@ from facestudio.photo import Photo
 from tests import fakes
 from tests.gui.conftest import FakeStudio, Painter
 from tests.gui.test_generating import LEFT, drop, ended, made, toast
-from tests.gui.test_window import dialog
+from tests.gui.windows import dialog
 from tests.poses import head
 
 HERE = fakes.fake_checkpoint("pose-weights", title="Poses")

@@ -30,7 +30,7 @@ from facestudio.photo import Photo
 from facestudio.recipe import Recipe
 from tests import fakes
 from tests.gui.conftest import FACES, FakeStudio, draw, open_photo, restore
-from tests.gui.test_window import dialog, drag, toast
+from tests.gui.windows import dialog, drag, toast
 from tests.unit.test_reference import LISTENER, Listening
 
 LEFT = Qt.MouseButton.LeftButton

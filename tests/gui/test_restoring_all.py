@@ -23,7 +23,7 @@ from facestudio.recipe import Recipe
 from facestudio.scratch_masks import write_mask
 from tests import fakes
 from tests.gui.conftest import FakeStudio, draw, is_open, open_photo
-from tests.gui.test_window import answer, dialog, toast
+from tests.gui.windows import answer, dialog, toast
 
 
 @pytest.fixture

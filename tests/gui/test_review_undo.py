@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,7 @@ from facestudio.photo import Photo
 from facestudio.planning import Item
 from facestudio.renewing import Standing
 from tests import fakes
-from tests.gui.conftest import FACES, draw
-from tests.gui.test_anonymizing import (
+from tests.gui.anonymizing import (
     CONTROL,
     PATIENCE,
     HidingStudio,
@@ -35,30 +33,19 @@ from tests.gui.test_anonymizing import (
     done,
     ended,
     opened,
+    page,
     records,
     reviewed,
     said,
-    shown,
+    studio,
     toast,
+    window,
 )
-from tests.gui.test_window import answer
+from tests.gui.conftest import FACES, draw
+from tests.gui.windows import answer
 
+__all__ = ["page", "studio", "window"]
 SHIFT = Qt.KeyboardModifier.ShiftModifier
-
-
-@pytest.fixture
-def studio() -> HidingStudio:
-    return HidingStudio()
-
-
-@pytest.fixture
-def window(make_window: Callable[[], MainWindow], qtbot: QtBot) -> MainWindow:
-    return shown(qtbot, make_window())
-
-
-@pytest.fixture
-def page(window: MainWindow) -> AnonymizeWorkspace:
-    return window.anonymize
 
 
 @pytest.fixture

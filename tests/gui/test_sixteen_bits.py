@@ -13,7 +13,7 @@ from facestudio.gui.main_window import MainWindow
 from tests.deep_files import deepened, read_deep, write_deep
 from tests.fakes import picture
 from tests.gui.conftest import FACES, open_photo, restore
-from tests.gui.test_window import toast
+from tests.gui.windows import toast
 
 NOTE = "Saved with 8 bits per colour; the original has 16"
 

@@ -18,9 +18,9 @@ from facestudio.metadata import read_recipe
 from facestudio.photo import Photo
 from facestudio.recipe import Recipe
 from tests import fakes
-from tests.gui.conftest import FACES, FakeStudio, draw, open_photo, restore, shown
+from tests.gui.conftest import FACES, FakeStudio, draw, is_open, open_photo, restore, shown
 from tests.gui.test_missed_face import add, drag_box
-from tests.gui.test_window import answer, dialog, drop, files, is_open, toast
+from tests.gui.windows import answer, dialog, drop, files, toast
 
 SIZE = (600, 360)
 STROKE = Stroke(((100.0, 40.0), (160.0, 60.0)), 6.0, True)

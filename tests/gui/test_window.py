@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QGuiApplication, QKeySequence, QWheelEvent
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, Qt
+from PySide6.QtGui import QDragLeaveEvent, QGuiApplication, QKeySequence, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLabel, QMessageBox, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -32,6 +32,7 @@ from facestudio.methods import difface
 from facestudio.options import describe, option
 from tests import fakes
 from tests.gui.conftest import FakeStudio, draw, is_open, open_photo, restore, shown
+from tests.gui.windows import alike, answer, dialog, drag, drop, files, toast
 
 LEFT = Qt.MouseButton.LeftButton
 PLACES = (RESTORE, GENERATE)
@@ -47,46 +48,6 @@ class Options:
     kind: str = option("a", title="Kind", choices=("a", "b"))
     word: str = option("x", title="Word")
     free: int = option(3, title="Free", minimum=0)
-
-
-def drag(window: MainWindow, data: QMimeData) -> None:
-    event = QDragEnterEvent(
-        window.rect().center(), Qt.DropAction.CopyAction, data, LEFT, Qt.KeyboardModifier.NoModifier
-    )
-    QApplication.sendEvent(window, event)
-
-
-def drop(window: MainWindow, data: QMimeData) -> None:
-    at = QPointF(window.rect().center())
-    event = QDropEvent(at, Qt.DropAction.CopyAction, data, LEFT, Qt.KeyboardModifier.NoModifier)
-    window.dropEvent(event)  # Qt delivers it only to the target of a real drag
-
-
-def files(*paths: Path) -> QMimeData:
-    data = QMimeData()
-    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
-    return data
-
-
-def dialog(qtbot: QtBot, window: MainWindow, kind: type[QDialog]) -> QDialog:
-    """The visible dialog of `kind` over the window."""
-    qtbot.waitUntil(lambda: any(found.isVisible() for found in window.findChildren(kind)))
-    return next(found for found in window.findChildren(kind) if found.isVisible())
-
-
-def answer(qtbot: QtBot, window: MainWindow, words: str) -> None:
-    question = dialog(qtbot, window, QMessageBox)
-    assert isinstance(question, QMessageBox)
-    next(button for button in question.buttons() if button.text() == words).click()
-
-
-def alike(one: np.ndarray, other: np.ndarray) -> bool:
-    """The same but for rounding."""
-    return int(np.abs(one.astype(int) - other).max()) <= 1
-
-
-def toast(window: MainWindow) -> str:
-    return window.workspace.toast._words if window.workspace.toast.isVisible() else ""
 
 
 # ---- opening
