@@ -15,8 +15,7 @@ from facestudio.gui.main_window import MainWindow
 from facestudio.gui.widgets.compare_dialog import CompareDialog
 from facestudio.gui.widgets.distributions import DistributionsDialog
 from tests import fakes
-from tests.gui.conftest import FACES, FakeStudio
-from tests.gui.conftest import draw, open_photo
+from tests.gui.conftest import FACES, FakeStudio, draw, open_photo
 
 
 @pytest.fixture
