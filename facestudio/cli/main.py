@@ -112,8 +112,8 @@ def restore(
         typer.Option(
             metavar="match|off",
             help=(
-                "Add film or sensor grain like the photo's to faces that were restored too smooth (match), or add "
-                "none (off)."
+                "Add film or sensor grain like the photo's to faces that were restored too smoothly (match), or "
+                "add none (off)."
             ),
         ),
     ] = LEFT_OFF,

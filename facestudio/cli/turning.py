@@ -17,8 +17,8 @@ Turn = Annotated[
     str | None,
     typer.Option(
         metavar="90|180|270|auto",
-        help="Turn the photo first: clockwise by this many degrees, or upright as its faces stand, where they "
-        "agree (auto). --box and --scratch-mask refer to the turned photo.",
+        help="Turn the photo first: clockwise by this many degrees, or upright, judging by its faces if they agree "
+        "(auto). --box and --scratch-mask refer to the turned photo.",
     ),
 ]
 
