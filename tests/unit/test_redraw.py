@@ -341,5 +341,5 @@ def test_parts_that_do_not_belong_together_and_other_crops_are_refused(method: R
 
 def test_it_never_gives_back_the_person_when_nobody_else_fits(method: Redraw, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(method.people, "strangers", -2.0)
-    with pytest.raises(FaceStudioError, match="apart"):
+    with pytest.raises(FaceStudioError, match="clearly different"):
         method(crop(), Options(steps=2), Progress(), 0)
