@@ -4,9 +4,10 @@
     made  = what anonymizing made of it, and the bytes of its file       Worker, there
     file, journal, report, stopping                                      batch, here
 
-A photo is done by the same code as without Ray, and comes out the same. Photos are read where they are done, so every machine
-must see them under the same path; results come back over Ray and are written here alone. Ray, an extra (facestudio[cluster]), is
-imported inside. Paper: Luan et al., "The Streaming Batch Model for Efficient and Fault-Tolerant Heterogeneous Execution", 2025.
+A photo is done by the same code as without Ray, and comes out the same, except that a worker keeps new faces apart only from
+those that it made itself (`newcomers`). Photos are read where they are done, so every machine must see them under the same path;
+results come back over Ray and are written here alone. Ray, an extra (facestudio[cluster]), is imported inside. Paper: Luan et
+al., "The Streaming Batch Model for Efficient and Fault-Tolerant Heterogeneous Execution", 2025.
 """
 
 from __future__ import annotations
