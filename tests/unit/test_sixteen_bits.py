@@ -17,11 +17,15 @@ import pytest
 from PIL import Image
 
 from facestudio import xmp
+from facestudio.anonymized import NOT_A_FACE
 from facestudio.cli.main import run
 from facestudio.decoding import upright
 from facestudio.metadata import read_recipe
+from facestudio.outcomes import Outcome
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
+from facestudio.recipe import Recipe
+from facestudio.reviewing import Decision
 from facestudio.studio import Studio
 from tests.deep_files import ARTIST, deepened, read_deep, write_deep
 from tests.end2end.hostile_corpus import srgb_profile
@@ -310,3 +314,18 @@ def test_a_tiff_whose_colours_are_multiplied_by_its_alpha_says_that_it_has_8(tmp
     assert photo.loses_depth() and "saves 8" in photo.notes[0]
     with Image.open(photo.save(tmp_path / "b.tif")) as image:
         assert image.mode == "RGBA"
+
+
+def test_in_a_review_what_was_hidden_stays_so_and_what_is_put_back_has_all_its_bits(tmp_path: Path) -> None:
+    samples, studio = scan("rgb alpha"), Studio("cpu")
+    photo = Photo.open(write_deep(tmp_path / "a.tif", samples))
+    first = studio.anonymize(photo, (FACE,), Recipe("pixelate", "pixelate"))
+    path = first.after.save(tmp_path / "b.tif", metadata_policy="strip")
+    record = json.loads(json.dumps(Outcome(tmp_path / "a.tif", path, first.status, None, 1.0, result=first).record()))
+    shown = Photo.open(path)
+    kept = studio.anonymize_again(photo, record, None, shown=shown)
+    found = read_deep(kept.after.save(tmp_path / "c.tif", metadata_policy="strip"))
+    where = changed(samples, found)
+    assert where[110:130, 100:120].mean() > 0.9 and np.array_equal(found[where] & 255, found[where] >> 8)
+    none = studio.anonymize_again(photo, record, Decision(NOT_A_FACE, 0), shown=shown)
+    assert np.array_equal(read_deep(none.after.save(tmp_path / "d.tif", metadata_policy="strip")), samples)
