@@ -113,7 +113,7 @@ def anonymize(
     results: dict[int, AnonymizedFace] = {}
     after = photo
     unsure: tuple[Face, ...] = ()
-    for _ in progress.track(("photo",), "Anonymizing faces"):
+    with progress.step("Anonymizing faces"):
         verifier = Verifier(photo.pixels, {n: faces[n] for n in chosen}, embedders, panel, far, progress)
         usual = {
             n: Wanted(

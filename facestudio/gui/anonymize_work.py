@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from facestudio.ensemble import Ensemble
     from facestudio.errors import DiskFull
     from facestudio.faces.face import Face
+    from facestudio.journal import Journal
     from facestudio.photo import Photo
     from facestudio.studio import Studio
 
@@ -148,30 +149,28 @@ def list_rows(studio: Studio, given: Sequence[Path], out: Path, asked: Asked, pr
 
 def known_rows(rows: Sequence[Row], out: Path, settings: Settings, progress: Progress) -> list[Row]:
     """`rows` with what the journal of `out` knows of them; nothing is written. Who has no number yet was not done."""
-    from facestudio.journal import CHANGED, DAMAGED, DONE, FAILED, OTHER, Journal
+    from facestudio.journal import Journal
 
-    journal, found = Journal(out, settings.to_text()), []
-    known = journal.path.exists()
-    with journal if known else nullcontext():
-        for row in progress.track(rows, "Looking what is done"):
-            fresh = replace(row, record=None, settings="", doubt="")
-            if row.item is None:
-                found.append(row)
-            elif settings.numbers and not row.item.label:
-                found.append(fresh)
-            elif not known or (state := journal.state(row.item.source, row.item.target)) not in (
-                DONE,
-                OTHER,
-                CHANGED,
-                FAILED,
-            ):
-                found.append(fresh if known and state == DAMAGED else _unknown(fresh))
-            else:
-                record, made_by = journal.record(row.path), journal.settings(row.path)
-                found.append(
-                    replace(fresh, record=record, settings=made_by, doubt="" if state in (DONE, FAILED) else state)
-                )
-    return found
+    journal = Journal(out, settings.to_text())
+    known = journal if journal.path.exists() else None
+    with nullcontext() if known is None else known:
+        return [_known_row(row, known, settings.numbers) for row in progress.track(rows, "Looking what is done")]
+
+
+def _known_row(row: Row, journal: Journal | None, numbers: bool) -> Row:
+    """`row` with what the open `journal` knows of its photo (None: there is no journal). `numbers`: results are numbered."""
+    from facestudio.journal import CHANGED, DAMAGED, DONE, FAILED, OTHER, UNKNOWN
+
+    if row.item is None:
+        return row
+    fresh = replace(row, record=None, settings="", doubt="")
+    if numbers and not row.item.label:
+        return fresh
+    state = UNKNOWN if journal is None else journal.state(row.item.source, row.item.target)
+    if journal is not None and state in (DONE, OTHER, CHANGED, FAILED):
+        doubt = "" if state in (DONE, FAILED) else state
+        return replace(fresh, record=journal.record(row.path), settings=journal.settings(row.path), doubt=doubt)
+    return fresh if state == DAMAGED else _unknown(fresh)
 
 
 def _unknown(row: Row) -> Row:
@@ -266,12 +265,7 @@ def run(
         if outcome.status == batch.LEFT_OVER:
             return  # that stands in the report: the table shows the photos that are there
         made += outcome.earlier is None and outcome.status != batch.LEFT_OUT
-        result = outcome.result
-        thumbnails = None
-        if result is not None:
-            after = fitted(result.after.pixels, THUMBNAIL) if outcome.output is not None else None
-            thumbnails = (fitted(result.before.pixels, THUMBNAIL), after)
-        told.done(Done(outcome.source, outcome.record(), text, thumbnails, by_source.get(outcome.source)))
+        told.done(Done(outcome.source, outcome.record(), text, _thumbnails_of(outcome), by_source.get(outcome.source)))
 
     def waiting(disk: DiskFull) -> None:
         told.full(str(disk))
@@ -302,6 +296,15 @@ def run(
             write_records(report, [*read_records(report), *(dict(row.line) for row in kept if row.line)])
             write_tables(report)
     return made
+
+
+def _thumbnails_of(outcome: Outcome) -> tuple[QImage, QImage | None] | None:
+    """Small pictures of a photo that was done just now, before and after (None: nothing was written); None for any other."""
+    result = outcome.result
+    if result is None:
+        return None
+    after = fitted(result.after.pixels, THUMBNAIL) if outcome.output is not None else None
+    return fitted(result.before.pixels, THUMBNAIL), after
 
 
 def writing_of(settings: Settings, overwrite: bool = False) -> Writing:

@@ -72,8 +72,7 @@ class Reviewed:
 
 def look(studio: Studio, row: Row, known: Known, progress: Progress) -> Reviewed:
     """Open a photo and its result side by side; a result that must not be written is made again, of the same people."""
-    looked: list[Reviewed] = []
-    for _ in progress.track(("once",), "Opening"):
+    with progress.step("Opening"):
         assert row.record is not None and row.item is not None
         photo = studio.open(row.path)
         if row.output is not None:
@@ -90,8 +89,7 @@ def look(studio: Studio, row: Row, known: Known, progress: Progress) -> Reviewed
                 f"{row.name} and its result differ in size, so one of them was replaced.",
                 hint="Anonymize the photo again.",
             )
-        looked.append(_reviewed(studio, row, photo, after, progress))
-    return looked[0]
+        return _reviewed(studio, row, photo, after, progress)
 
 
 @dataclass(frozen=True)
@@ -166,7 +164,7 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
 
     made: list[Decided] = []
     try:
-        for _ in progress.track(("once",), "Doing it again"):
+        with progress.step("Doing it again"):
             outcome = renew(
                 row.item,
                 work,
@@ -196,7 +194,7 @@ def turn_back(studio: Studio, row: Row, out: Path, step: Step, known: Known, pro
     from facestudio.renewing import bring_back
 
     assert step.row.item is not None
-    for _ in progress.track(("once",), "Bringing it back"):
+    with progress.step("Bringing it back"):
         pass  # from here on it is not stopped any more
     stood = bring_back(step.row.item, step.standing, step.trace, Journal(out, step.row.settings), report_of(out))
     other = Step(step.how, row, stood, step.standing.trace)
