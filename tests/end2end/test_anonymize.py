@@ -219,7 +219,7 @@ def test_numbers_for_names_and_times_that_tell_nothing(tmp_path: Path) -> None:
         (["--blocks", "4"], "no option called blocks"),
         (["--tries", "0"], "tries"),
         (["--report", "OUT/report.jsonl"], "keep it apart"),
-        (["--names", "OUT/names.csv"], "keep it apart"),
+        (["--names", "OUT/names.csv"], "keep it somewhere else"),
         (["--names", "OUT-report.csv"], "out-report.csv would be overwritten by a file of the report"),
     ],
 )

@@ -180,8 +180,8 @@ def test_what_cannot_be_calibrated_is_one_sentence(
         ("starter-embedder-a", people): (2, "Starter identity embedder A comes calibrated"),
         ("starter-embedder-a", "--reset"): (2, "Starter identity embedder A comes calibrated"),
         ("codeformer", people): (2, "CodeFormer is not a recogniser, so there is nothing to calibrate."),
-        ("a-tiny-one",): (2, "Name a folder of people, or say --reset."),
-        ("a-tiny-one", people, "--reset"): (2, "Name a folder of people, or say --reset."),
+        ("a-tiny-one",): (2, "Name a folder of people, or use --reset."),
+        ("a-tiny-one", people, "--reset"): (2, "Name a folder of people, or use --reset."),
     }
     for arguments, (code, words) in cases.items():
         told = said(capsys, "weights", "calibrate", *arguments, code=code)

@@ -234,7 +234,7 @@ def test_a_person_steers_what_is_drawn(generate: Callable[..., int], portrait: P
         (["--guidance", "99", "-o", "out"], 2, "Likeness takes 1 to 8"),
         (["--from", "empty.png", "-o", "out"], 1, "No face was found in empty.png"),
         (["--from", "nowhere.png", "-o", "out"], 1, "nowhere.png"),
-        (["--from", "full.png", "-o", "full.png", "--count", "1", "--overwrite"], 2, "drawn from"),
+        (["--from", "full.png", "-o", "full.png", "--count", "1", "--overwrite"], 2, "is one of the inputs"),
         (["--from", "full.png", "-o", "out", "--face", "3"], 2, "no face 3"),
         (["-o", "full.png", "--count", "1"], 1, "exists already"),
         (["-o", "out", "--face", "1"], 2, "name the photo with --from"),

@@ -61,7 +61,7 @@ def test_goal_decides_what_counts_as_success() -> None:
 
 @pytest.mark.parametrize("calibration", [{}, {"thresholds": {}}, {"same_mean": 0.5}])
 def test_without_thresholds_nothing_is_claimed(calibration: dict[str, float]) -> None:
-    with pytest.raises(CheckpointMismatch, match="bare carries no calibrated"):
+    with pytest.raises(CheckpointMismatch, match="bare has no calibrated"):
         verdict(0.9, fake_checkpoint("bare", calibration=calibration))
 
 

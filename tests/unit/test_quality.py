@@ -113,5 +113,5 @@ def test_it_refuses_embedders_that_it_was_not_fitted_to(embedders: dict[str, Emb
 
 
 def test_it_refuses_to_watch_what_has_no_attention(embedders: dict[str, Embedder], network: Recognisability) -> None:
-    with pytest.raises(CheckpointMismatch, match="no transformer"):
+    with pytest.raises(CheckpointMismatch, match="not a transformer"):
         Quality(network, embedders, "flat").measure(*faces(1))

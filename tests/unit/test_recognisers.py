@@ -203,7 +203,7 @@ def test_an_imported_recogniser_is_listed_and_embeds_but_does_not_judge(
     pixels = picture(300, 350, faces)
     one, other = embedder.embed_all(pixels, np.stack([face.landmarks for face in faces]))
     assert one.embedder == "shallow" and one.embedding.shape == (512,) and similarity(one, other) < 1
-    with pytest.raises(CheckpointMismatch, match="shallow carries no calibrated"):
+    with pytest.raises(CheckpointMismatch, match="shallow has no calibrated"):
         verdict(similarity(one, other), entry)
 
     studio = Studio("cpu")
