@@ -36,8 +36,8 @@ _KINDS = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
     (b"\x1aE\xdf\xa3", "a film"),
-    (b"RIFF", "a sound or a film"),
-    (b"OggS", "a sound or a film"),
+    (b"RIFF", "an audio or video file"),
+    (b"OggS", "an audio or video file"),
     (b"ID3", "a sound"),
     (b"\x00\x00\x01\x00", "an icon"),
     (b"gimp xcf", "a GIMP document"),
@@ -260,7 +260,7 @@ def _deep(samples: np.ndarray, name: str) -> np.ndarray:
     low, high = float(samples.min()), float(samples.max())
     full = 1.0 if samples.dtype.kind == "f" else 65535.0
     if not (np.isfinite((low, high)).all() and 0 <= low and high <= full):
-        message = f"{name} holds measurements instead of brightness, so it is not clear what it looks like."
+        message = f"{name} contains measurements instead of brightness values, so it cannot be shown as a photo."
         raise UnreadablePhoto(message, hint="Export it with 8 or 16 bits.")
     return np.rint(samples * (255.0 / full)).astype(np.uint8)
 
@@ -323,19 +323,19 @@ def _not_a_photo(file: IO[bytes], name: str) -> UnreadablePhoto:
     if least := directory_end(file):
         length = file.seek(0, io.SEEK_END)
         message = (
-            f"{name} is cut off: the end of this TIFF is missing, and with it the directory that says where the picture is "
-            "and how it is stored, so nothing of it can be read."
+            f"{name} is cut off: the end of this TIFF is missing, and with it the directory that says where and how "
+            "the picture is stored, so nothing of it can be read."
         )
         hint = (
-            f"Copy it again from where it came from: whole it has at least {least:,} bytes, and here are {length:,}. Else look "
-            "for a JPEG or a PNG of the photo; of these parts can be read."
+            f"Copy it again from where it came from: the complete file has at least {least:,} bytes, this one has "
+            f"{length:,}. Otherwise look for a JPEG or PNG of the photo; parts of these can be read."
         )
         return UnreadablePhoto(message, hint=hint)
     webp = start[:4] == b"RIFF" and start[8:12] == b"WEBP"
     if webp or start.startswith(_OURS) or (start[4:8] == b"ftyp" and start[8:12] in _BRANDS):
         return UnreadablePhoto(f"{name} is damaged or incomplete.", hint="Copy it again from where it came from.")
     if start[4:8] == b"ftyp":
-        return UnreadablePhoto(f"{name} is a film, not a photo.", hint=hint)
+        return UnreadablePhoto(f"{name} is a video, not a photo.", hint=hint)
     for first, kind in _KINDS:
         if start.startswith(first):
             return UnreadablePhoto(f"{name} is {kind}, not a photo.", hint=hint)
@@ -345,7 +345,7 @@ def _not_a_photo(file: IO[bytes], name: str) -> UnreadablePhoto:
     if lower.startswith((b"<!doctype html", b"<html")):
         return UnreadablePhoto(f"{name} is a web page, not a photo.", hint="Download the picture itself.")
     if b"\x00" not in start and _is_text(start):
-        return UnreadablePhoto(f"{name} is a text, not a photo.", hint=hint)
+        return UnreadablePhoto(f"{name} is a text file, not a photo.", hint=hint)
     return UnreadablePhoto(f"{name} is not a photo that Face Studio can read.", hint=hint)
 
 

@@ -173,7 +173,7 @@ class Photo:
         `max_megapixels`."""
         refusal = self.too_large(times, max_megapixels)
         if refusal:
-            raise UsageError(refusal, hint="Enlarge it less.")
+            raise UsageError(refusal, hint="Choose a smaller enlargement.")
         if times == 1:
             return self
         colour = None if self.colour is None else self.colour.enlarged(times)
@@ -315,7 +315,7 @@ class Photo:
         chosen = format_name(format) if format else SUFFIXES.get(path.suffix.lower(), self.format)
         same = self.path is not None and path.suffix.lower() == self.path.suffix.lower()
         if not format and mistyped(path) and not same:
-            words = f"{name} ends in {shown(path.suffix)}, which is no format that can be written."
+            words = f"{name} ends in {shown(path.suffix)}, which is not a format that can be written."
             raise UnwritableOutput(words, hint=f"Choose {WORDS}.")
         if chosen is None:
             raise UnwritableOutput(f"There is no format {format}.", hint=f"Choose {WORDS}.")

@@ -63,7 +63,7 @@ def test_from_bytes_and_from_pixels_make_photos_without_a_file(tmp_path: Path) -
     pixels[:] = 0
     assert np.array_equal(photo.pixels, drawing()), "the array was not copied"
     assert np.array_equal(Photo.open(photo.save(tmp_path / "a.png")).alpha, alpha)
-    with pytest.raises(UnreadablePhoto, match=r"^Pasted picture is a text, not a photo\.$"):
+    with pytest.raises(UnreadablePhoto, match=r"^Pasted picture is a text file, not a photo\.$"):
         Photo.from_bytes(b"hello", "Pasted picture")
 
 
@@ -132,7 +132,7 @@ def test_the_format_comes_from_the_argument_then_the_suffix_then_the_original(tm
 
 def test_a_mistyped_ending_is_refused_unless_it_is_the_photos_own(tmp_path: Path) -> None:
     photo = Photo.open(written(tmp_path / "a.png"))
-    with pytest.raises(UnwritableOutput, match=r"out.jgp ends in .jgp, which is no format that can be written\."):
+    with pytest.raises(UnwritableOutput, match=r"out.jgp ends in .jgp, which is not a format that can be written\."):
         photo.save(tmp_path / "out.jgp")
     (tmp_path / "a.png").rename(tmp_path / "a.scan")
     for name in ("b.scan", "scan.2024", "plain"):

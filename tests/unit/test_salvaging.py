@@ -87,7 +87,7 @@ def test_a_tiff_whose_directory_was_at_the_end_says_what_is_missing(
     said = " ".join(capsys.readouterr().err.split())
     assert "scan.tif is cut off: the end of this TIFF is missing, and with it the directory that says where" in said
     least = end if left == 1 else 16 + DRAWN[..., 0].size + 8 if big else 8 + DRAWN[..., 0].size + 2
-    assert f"whole it has at least {least:,} bytes, and here are {kept:,}." in said
+    assert f"the complete file has at least {least:,} bytes, this one has {kept:,}." in said
 
 
 @pytest.mark.parametrize("directory", [8, 0])  # one without entries; none yet, as when the writer was stopped
