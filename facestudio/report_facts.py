@@ -60,14 +60,13 @@ def set_so(records: Sequence[Record]) -> list[str]:
     for text, number in found.most_common():
         settings = json.loads(text)
         words = [f"faces {settings['faces']}{', others left as they are' if settings['leave_others'] else ''}"]
-        words.append(
-            f"up to {settings['tries']} {'try' if settings['tries'] == 1 else 'tries'} a face, the fallback not counted"
-        )
+        tries = "1 try" if settings["tries"] == 1 else f"{settings['tries']} tries"
+        words.append(f"up to {tries} per face, not counting the fallback")
         words.append(f"fallback {settings['fallback'] or 'none'}")
         words.append(f"metadata {settings['metadata']}")
         words += ["file times reset"] if settings["reset_times"] else []
-        words += ["the same person the same in all photos"] if settings["consistent"] else []
-        words += ["people become similar ones"] if settings["similar"] else []
+        words += ["one new face per person in all photos"] if settings["consistent"] else []
+        words += ["replaced by similar people"] if settings["similar"] else []
         words.append(f"false accept rate {settings['far']:g}")
         said.append(f"{counted(number, 'photo')}: {'; '.join(words)}")
     return said
@@ -96,7 +95,7 @@ def judged(records: Sequence[Record]) -> str:
     left_out = ""
     if erased:
         left_out += (
-            f"<p>Nothing is left of {counted(len(erased), 'face')} below a block. What recognisers say of a block means nothing, "
+            f"<p>Nothing is left of {counted(len(erased), 'face')} under a block. What recognisers say of a block means nothing, "
             f"so {_it(erased)} not counted here.</p>"
         )
     if poor:

@@ -26,8 +26,9 @@ _COLUMNS = (
     *("of the photo", "metadata"),
 )
 _ONLY_FOUND = (
-    "All of this is about faces that were found. One that the detector does not see is neither changed nor pointed out: small, "
-    "blurred, hidden or turned away ones can be. Look through the results before they are given away."
+    "This report covers only faces that were found. A face that the detector does not see is neither changed nor "
+    "pointed out, for example because it is small, blurred, hidden or turned away. Look through the results before "
+    "you give them away."
 )
 _ATTENTION, LEFT, _SKIPPED = ("failed", "needs review"), "left as is", "skipped"
 
@@ -89,24 +90,27 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
         *((f"<p>Faces: {escaped(faces)}</p>",) if faces else ()),
         *(f"<p>{escaped(sentence)}</p>" for sentence in (*made_by(records), *set_so(records))),
         f"<p>{_ONLY_FOUND}</p>",
-        "<p>For each recogniser: the cosine of the face before and after, 1 for the same picture, about 0 for strangers; in "
-        "brackets the one from which it says “same person”. Tries are those of the method; a face that is “then hidden” is "
-        "hidden by what stands under “Shown by”. A face that cannot be judged has none, as it would mean nothing.</p>",
+        "<p>For each recogniser: the cosine between the face before and after (1 for the same picture, about 0 for "
+        "strangers); in brackets, the cosine from which it says “same person”. Tries are those of the method; a "
+        "face that is “then hidden” was hidden by the method under “Shown by”. A face that cannot be judged has no "
+        "cosine, as it would mean nothing.</p>",
     ]
     lists = {
         "To be looked at by a person": {
             r["input"]: r["error"] or r["status"] for r in records if r["status"] in _ATTENTION
         },
-        "Results that were there, and were kept": {r["input"]: r["kept"] for r in records if r.get("kept")},
+        "Existing results that were kept": {r["input"]: r["kept"] for r in records if r.get("kept")},
         "Faces that were not chosen, and are left as they are": {
             r["input"]: f"{number} of {len(r['faces'])}"
             for r in records
             if (number := sum(face["status"] == _SKIPPED for face in r["faces"]))
         },
-        "Left as they are by a person, and not verified": {
+        "Left as they are by a person, unverified": {
             r["input"]: r["error"] for r in records if any(face["status"] == LEFT for face in r["faces"])
         },
-        "Not all of the file is in the result": {r["input"]: " ".join(r["notes"]) for r in records if r.get("notes")},
+        "What the result does not keep of the file": {
+            r["input"]: " ".join(r["notes"]) for r in records if r.get("notes")
+        },
     }
     parts += [_list(heading, lines) for heading, lines in lists.items() if lines]
     parts.append(judged(records))
@@ -187,7 +191,7 @@ def _rows(records: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
                 "face status": "possible missed face",
                 "score": missed["score"],
                 **dict(zip(("left", "top", "right", "bottom"), missed["box"], strict=True)),
-                "remark": "Nobody worked on it; look whether it is a face.",
+                "remark": "It was not changed; check whether it is a face.",
             }
 
 

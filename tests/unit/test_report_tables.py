@@ -121,7 +121,7 @@ def test_the_page_says_how_it_was_done_and_how_cosines_are_spread(tmp_path: Path
         "Photos: 1 needs review, 2 no face, 2 verified",
         "Faces: 1 fallback, 1 needs review, 1 skipped, 3 verified",
         "2 photos: no face was worked on, as none was found or chosen",
-        "Nothing is left of 2 faces below a block.",  # one of them is of before that was recorded, by the method that erases
+        "Nothing is left of 2 faces under a block.",  # one of them is of before that was recorded, by the method that erases
         "is neither changed nor pointed out",
         "2 photos: method m (w), radius 3.0; seed 7; Face Studio 0.1.0",
         f"a.tif: {several[0]}",
@@ -220,8 +220,8 @@ def test_settings_faces_not_chosen_and_photos_that_are_gone_are_said(tmp_path: P
     page = Page()
     page.feed(write_page(report, tmp_path / "report.html").read_text(encoding="utf-8"))
     for words in (
-        "1 photo: faces largest; up to 1 try a face, the fallback not counted; fallback none; metadata technical; "
-        "file times reset; the same person the same in all photos; false accept rate 0.001",
+        "1 photo: faces largest; up to 1 try per face, not counting the fallback; fallback none; metadata technical; "
+        "file times reset; one new face per person in all photos; false accept rate 0.001",
         "a.jpg: 2 of 3",
         "a.jpg: 2 faces were not chosen.",
         "gone.jpg: The photo is no longer among the inputs",

@@ -622,7 +622,7 @@ def test_what_is_left_stands_in_table_and_page(run: tuple[Item, Settings, Path])
     outcome = renew(item, work, Journal(out, run[1].to_text()), batch.Writing(), report=report_of(out))
     assert outcome.status == LEFT
     page = report_of(out).with_suffix(".html").read_text()
-    assert "Left as they are by a person, and not verified" in page
+    assert "Left as they are by a person, unverified" in page
     assert "left as is" in report_of(out).with_suffix(".csv").read_text()
 
 
