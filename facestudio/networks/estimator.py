@@ -9,7 +9,8 @@ recogniser may look on (networks/onlooker.py): what it sees shifts and scales th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -31,12 +32,40 @@ class ResidualBlock(nn.Module):
         return x + self.conv2(functional.silu(self.conv1(functional.silu(x))))
 
 
+def chain(width: int, blocks: int, attends: bool) -> nn.Sequential:
+    """Residual blocks on a map of `width` channels, and at their end attention, if it `attends`."""
+    return nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)), *([SelfAttention(width)] if attends else []))
+
+
+class SelfAttention(nn.Module):
+    """Every place of a map looks at every other (Vaswani et al. 2017), added to the map; at first it adds nothing."""
+
+    def __init__(self, width: int, head: int = 64) -> None:
+        super().__init__()
+        self.heads = max(width // head, 1)
+        self.norm = nn.GroupNorm(1, width)
+        self.asked = nn.Conv2d(width, 3 * width, 1)
+        self.out = nn.Conv2d(width, width, 1)
+        nn.init.zeros_(self.out.weight)
+        nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`x` (B, C, H, W) with what its places saw in each other."""
+        count, width, high, wide = x.shape
+        asked = self.asked(self.norm(x)).reshape(count, 3, self.heads, width // self.heads, high * wide)
+        queries, keys, values = (part.transpose(-1, -2) for part in asked.unbind(1))
+        seen = functional.scaled_dot_product_attention(queries, keys, values)
+        return x + self.out(seen.transpose(-1, -2).reshape(count, width, high, wide))
+
+
 class EstimatorUNet(nn.Module):
     """U-Net over pixel-unshuffled pixels that predicts a correction to its input.
 
     Args:
         widths: channels per level, finest first; each further level halves the resolution.
-        blocks: residual blocks per level on the way down (the way up has as many; the last level has twice as many).
+        blocks: residual blocks per level on the way down (the way up has as many; the last level has twice as many), or how
+            many each level has, the last one among them.
+        attend: the levels, not the last, whose places look at each other, on both ways.
         unshuffle: factor of the pixel unshuffle in front.
         side: of the aligned crops in pixels, for a learned offset a place and level (an aligned face has its eyes always
             in the same place); 0 for none. Crops of another side get the offsets resampled.
@@ -47,9 +76,10 @@ class EstimatorUNet(nn.Module):
     def __init__(
         self,
         widths: Sequence[int] = (64, 128, 256),
-        blocks: int = 2,
+        blocks: int | Sequence[int] = 2,
         unshuffle: int = 4,
         side: int = 0,
+        attend: Sequence[int] = (),
         onlooker: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
@@ -72,18 +102,19 @@ class EstimatorUNet(nn.Module):
             nn.Parameter(torch.zeros(1, width, *[side // unshuffle >> level] * 2))
             for level, width in enumerate(widths if side else ())
         )
+        deep = [blocks] * (len(widths) - 1) + [2 * blocks] if isinstance(blocks, int) else list(blocks)
         self.head = nn.Conv2d(channels, widths[0], 3, padding=1)
         self.down = nn.ModuleList()
         self.shrink = nn.ModuleList()
-        for width, wider in zip(widths[:-1], widths[1:], strict=True):
-            self.down.append(nn.Sequential(*(ResidualBlock(width) for _ in range(blocks))))
+        for level, (width, wider) in enumerate(itertools.pairwise(widths)):
+            self.down.append(chain(width, deep[level], level in attend))
             self.shrink.append(nn.Conv2d(width, wider, 2, stride=2))
-        self.middle = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(2 * blocks)))
+        self.middle = nn.Sequential(*(ResidualBlock(widths[-1]) for _ in range(deep[-1])))
         self.grow = nn.ModuleList()
         self.up = nn.ModuleList()
-        for width, wider in zip(reversed(widths[:-1]), reversed(widths[1:]), strict=True):
-            self.grow.append(nn.Conv2d(wider, width * 4, 1))
-            self.up.append(nn.Sequential(*(ResidualBlock(width) for _ in range(blocks))))
+        for level in reversed(range(len(widths) - 1)):
+            self.grow.append(nn.Conv2d(widths[level + 1], widths[level] * 4, 1))
+            self.up.append(chain(widths[level], deep[level], level in attend))
         self.tail = nn.Conv2d(widths[0], channels, 3, padding=1)
         nn.init.zeros_(self.tail.weight)
         nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
@@ -94,9 +125,7 @@ class EstimatorUNet(nn.Module):
         The output is not clamped: training needs the gradient outside the range, callers clamp.
         """
         *skips, h = self.encoded(x)
-        h = self.middle(h)
-        for grow, blocks in zip(self.grow, self.up, strict=True):
-            h = blocks(functional.pixel_shuffle(grow(h), 2) + skips.pop())
+        h = climb(self.middle(h), self.grow, self.up, skips)
         correction = self.tail(functional.silu(h))
         return x + functional.pixel_shuffle(correction, self.unshuffle).to(x.dtype)
 
@@ -168,6 +197,13 @@ class EstimatorUNet(nn.Module):
         if offset.shape[2:] != h.shape[2:]:
             offset = functional.interpolate(offset, size=h.shape[2:], mode="bilinear", align_corners=False)
         return h + offset.to(h.dtype)
+
+
+def climb(h: Tensor, grow: Iterable[nn.Module], up: Iterable[nn.Module], skips: list[Tensor]) -> Tensor:
+    """Take `h` up some levels, each twice as fine and joined by the map of its level, which is taken off the end of `skips`."""
+    for enlarge, blocks in zip(grow, up, strict=True):
+        h = blocks(functional.pixel_shuffle(enlarge(h), 2) + skips.pop())
+    return h
 
 
 def gradients(x: Tensor) -> tuple[Tensor, Tensor]:

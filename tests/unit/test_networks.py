@@ -9,7 +9,7 @@ import torch
 
 from facestudio.networks.detector import STRIDES, FaceDetector, centres, decode, flatten
 from facestudio.networks.embedder import DenseFaceNet
-from facestudio.networks.estimator import EstimatorUNet, gradients
+from facestudio.networks.estimator import EstimatorUNet, SelfAttention, gradients
 from facestudio.networks.iresnet import IResNet
 from facestudio.networks.landmarks import LandmarkNet, rotations
 from facestudio.networks.vit import FaceTransformer
@@ -51,6 +51,29 @@ def test_estimator_makes_the_same_of_a_mirrored_face_when_asked() -> None:
     assert both.shape == x.shape
     assert torch.allclose(both.flip(-1), network.symmetric(x.flip(-1)), atol=1e-6)
     assert not torch.allclose(both, network(x), atol=1e-4)
+
+
+def test_an_estimator_with_more_blocks_and_attention_begins_as_the_one_that_it_grew_from() -> None:
+    small = EstimatorUNet(widths=(8, 12, 16), blocks=1, unshuffle=2)
+    torch.nn.init.normal_(small.tail.weight, std=0.1)
+    grown = EstimatorUNet(widths=(8, 12, 16), blocks=(2, 3, 2), unshuffle=2, attend=(1,))
+    assert [len(level) for level in (*grown.down, grown.middle, *grown.up)] == [2, 4, 2, 4, 2]
+    missing, unknown = grown.load_state_dict(small.state_dict(), strict=False)
+    assert not unknown and {name.rpartition(".")[0].rpartition(".")[0] for name in missing} >= {"down.1.3", "up.0.3"}
+    x = torch.rand(2, 3, 32, 32) * 2 - 1
+    assert torch.allclose(grown(x), small(x), atol=1e-6)
+    grown(x).square().mean().backward()
+    assert grown.down[1][3].out.weight.grad.any() and grown.up[1][1].conv2.weight.grad.any()  # type: ignore[index,union-attr]
+
+
+def test_attention_lets_every_place_hear_of_every_other() -> None:
+    layer = SelfAttention(16, head=8)
+    assert layer.heads == 2
+    torch.nn.init.normal_(layer.out.weight, std=1.0)
+    x = torch.randn(1, 16, 4, 4)
+    other = x.clone()
+    other[..., 0, 0] += 1
+    assert (layer(other) - layer(x)).abs().amax(1).min() > 1e-5
 
 
 def test_gradients_are_forward_differences() -> None:

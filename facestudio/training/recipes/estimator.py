@@ -4,6 +4,9 @@ Most faces are damaged as photos mostly are (training/degradation.py), and bent,
 since the few photographs are learned by heart before the network is done. Embedder A looks on (networks/onlooker.py): it says
 what it sees in the damaged face, and is no part of the loss.
 
+The network was grown: it had one block a level for the first 144,000 images. What was added says nothing at first, so it went on
+from where it was.
+
 An identity term, the CASIA teacher's (as in GFPGAN, Wang et al. 2021), for some of the faces, and small faces
 (training/small.py), which count at a quarter of the size, can be asked for; the version before the present one had both, and both
 cost PSNR. Validation asks the MS1M teacher, whose gradients take no part in training, so that the figure is not circular.
@@ -40,12 +43,11 @@ class Recipe:
     uses = {"embedder": EMBEDDER}  # noqa: RUF012  # as config
     conditioned_on = (EMBEDDER,)
     settings = Settings(
-        batch=8,
+        batch=12,
         lr=3e-4,
         muon=8e-4,
         warmup=50,
         outer=("head", "tail", "places", "told", "seen"),
-        added=("told", "seen"),
         ema=0.9995,
         weight_decay=0.0,
         cooldown=1.0,
@@ -53,9 +55,10 @@ class Recipe:
     )
     config: dict[str, Any] = {
         "widths": [64, 128, 256, 384],
-        "blocks": 1,
+        "blocks": [2, 3, 2, 2],
         "unshuffle": 4,
         "side": 256,
+        "attend": [2],
         "onlooker": {"dimensions": 512, "maps": [256, 256]},
     }
     trained_on = (
