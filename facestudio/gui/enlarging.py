@@ -57,7 +57,7 @@ class Enlarging(QObject):
         if best == 1:
             return ""
         which = "This face is" if len(session.selected) == 1 else "These faces are"
-        return f"{which} small: enlarging the photo {best} times shows more of what is restored."
+        return f"{which} small: “{best} times as large” shows more of what is restored."
 
     @property
     def sizes(self) -> tuple[tuple[int, int], tuple[int, int]] | None:

@@ -195,7 +195,7 @@ def test_the_size_stays_with_the_next_photo_and_its_pixels_are_told(
     assert panel.times.currentText() == "Original size"
     assert not panel.about_size.isVisible()
     open_photo(qtbot, window, draw(photo_path))
-    assert panel.about_size.text().startswith("These faces are small: 2 times as large")
+    assert panel.about_size.text().startswith("These faces are small: “2 times as large” shows")
     choose(window, 4)
     assert panel.about_size.text() == "600 × 360 pixels become 2400 × 1440."
     open_photo(qtbot, window, draw(photo_path.with_name("other.png"), seed=2))
