@@ -84,7 +84,7 @@ class Recipe(Standing):
     glance_weight = 0.1  # of decoded pixels in stage 1
     latent_weight = 0.5  # of the latents after the step, and of the aligned ones, in stage 2
     perceptual_weight = 0.3
-    identity_weight = 1.0  # likeness is the hardest of what is asked for, and PSNR has room
+    identity_weight = 2.0  # likeness is the hardest of what is asked for, and PSNR has room
     structure_weight = 0.5
     crop = 128  # of the decoded faces, that the inner maps are of
     grey = 0.05
