@@ -1,8 +1,8 @@
 """Recipe of `starter-dictionary`: our own small DFDNet, on the estimator's maps (see networks/completion.py).
 
 The dictionaries are made once, of what undamaged training faces look like in those maps: centres of k-means, per component and
-level. Trained are how far they are trusted and the way up, which begins as the estimator's, with the estimator's loss and more
-weight on the identity. The boxes are shaken, since in use they come from landmarks of a damaged face.
+level. Trained are how far they are trusted and the end of the way up, which begins as the estimator's, with the estimator's loss
+and weight on the identity besides. The boxes are shaken, since in use they come from landmarks of a damaged face.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ class Recipe(estimator.Recipe):
     varied = False  # the landmarks say where the components of the photographed face are
     uses = {"estimator": ESTIMATOR, "landmarks": LANDMARKS}  # noqa: RUF012  # as config
     settings = replace(
-        estimator.Recipe.settings, lr=2e-4, muon=3e-4, outer=("tail", "confidence"), warmup=100, cooldown=0.5
+        estimator.Recipe.settings, batch=8, lr=2e-4, muon=3e-4, outer=("tail", "confidence"), warmup=100, cooldown=0.7
     )
-    config: dict[str, Any] = {"widths": [64, 128, 256, 384], "blocks": 1, "unshuffle": 4, "entries": 64}
+    config: dict[str, Any] = {"widths": [64, 128, 256, 384], "blocks": [2, 3, 2, 2], "unshuffle": 4, "entries": 64}
     identity_weight = 0.4
+    judged = 8
+    softness = 2.5  # judged as they are, with a weight of 1, faces got a pattern of dots
     small_ones = 0  # boxes need landmarks
     sampled = 3000  # faces that the dictionaries are made of
     shaken = 3.0  # px that a box may be off
