@@ -288,7 +288,7 @@ def test_a_run_that_would_only_be_refused_leaves_the_report_as_it_is(
     capsys.readouterr()
     assert run(command) == 1
     said = capsys.readouterr().err.replace("\n", " ")
-    assert "results of 1 photo already" in said and "--resume" in said and "--report" in said
+    assert "already holds the results of 1 photo" in said and "--resume" in said and "--report" in said
     assert (tmp_path / "r.jsonl").read_bytes() == before
     assert run([*command, "--resume"]) == run([*command, "--overwrite"])
 

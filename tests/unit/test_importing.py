@@ -179,9 +179,7 @@ def test_the_child_process_is_killed_on_cancel_and_after_its_time(
 def test_a_child_that_dies_is_a_damaged_file(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     published.write_tiny(tmp_path / "tiny.ckpt")
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(
-        CheckpointCorrupt, match=r"^tiny\.ckpt is damaged: the process that read it crashed"
-    ):
+    with pytest.raises(CheckpointCorrupt, match=r"^tiny\.ckpt is damaged: the process that read it crashed"):
         imported("tiny", tmp_path / "tiny.ckpt")
 
 

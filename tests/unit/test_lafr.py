@@ -351,7 +351,7 @@ def test_both_stages_learn_and_the_second_moves_the_update_too(recipe: Recipe, s
     batch = recipe.batch(np.random.default_rng(0))
     optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
     rows = []
-    for step in range(18):
+    for step in range(30):
         recipe.images_seen = step * 2
         loss, terms = recipe.loss(network, batch)
         optimizer.zero_grad()

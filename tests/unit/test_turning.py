@@ -192,7 +192,9 @@ def test_how_a_photo_stands_is_told_by_faces_that_agree(rolls: tuple[float, ...]
 
 
 def test_faces_that_are_not_sure_have_no_say() -> None:
-    assert standing([rolled(90, 0.8)]).why == "Not turned: no face was detected reliably enough to tell which way is up."
+    assert (
+        standing([rolled(90, 0.8)]).why == "Not turned: no face was detected reliably enough to tell which way is up."
+    )
     assert standing([rolled(2), rolled(90, 0.8)]).turn == 0
     assert standing([rolled(90), rolled(2, 0.8)]).turn == 270
 
