@@ -3,7 +3,8 @@
 Paper: Li et al., "Blind Face Restoration via Deep Multi-scale Component Dictionaries", ECCV 2020; the transfer is that of
 networks/dictionary.py. What differs from the published network (networks/dfdnet.py): at 256 px; the maps are those of the
 estimator's way down, which stays as it is, so dictionaries and inputs always speak of the same features; what is completed goes
-in beside the way up, which begins as the estimator's. With a confidence of 0, as at the beginning, it is the estimator.
+in beside the last levels of the way up, which begin as the estimator's and are trained further. With a confidence of 0, as at the
+beginning, it is the estimator.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facestudio.networks.dictionary import COMPONENTS, Entries, transfer
-from facestudio.networks.estimator import EstimatorUNet
+from facestudio.networks.estimator import EstimatorUNet, climb
 
 SIDES = {"left_eye": 40, "right_eye": 40, "nose": 25, "mouth": 55}  # of the components in a crop of 256 px
 LEVELS = 2  # of the estimator's maps that are completed, from the finest
@@ -39,7 +40,7 @@ def entry_shape(component: str, level: int, widths: Sequence[int], unshuffle: in
 
 
 class Completion(nn.Module):
-    """What is added to an estimator: dictionaries, how far they are trusted, and a way up of its own.
+    """What is added to an estimator: dictionaries, how far they are trusted, and the levels of the way up where they join in.
 
     Args:
         widths, blocks, unshuffle: of the estimator; entries: of each dictionary.
@@ -48,14 +49,14 @@ class Completion(nn.Module):
     def __init__(
         self,
         widths: Sequence[int] = (64, 128, 256, 384),
-        blocks: int = 1,
+        blocks: int | Sequence[int] = 1,
         unshuffle: int = 4,
         entries: int = 64,
     ) -> None:
         super().__init__()
         like = EstimatorUNet(widths, blocks, unshuffle)
         self.unshuffle = unshuffle
-        self.middle, self.grow, self.up, self.tail = like.middle, like.grow, like.up, like.tail
+        self.grow, self.up, self.tail = like.grow[-LEVELS:], like.up[-LEVELS:], like.tail
         self.confidence = nn.ModuleDict()
         for level in range(LEVELS):
             width = widths[level]
@@ -70,18 +71,20 @@ class Completion(nn.Module):
 
     @torch.no_grad()
     def begin(self, estimator: EstimatorUNet) -> None:
-        """Take the way up of `estimator`, of the same widths."""
-        for name in ("middle", "grow", "up", "tail"):
-            getattr(self, name).load_state_dict(getattr(estimator, name).state_dict())
+        """Take the end of the way up of `estimator`, of the same widths."""
+        self.grow.load_state_dict(estimator.grow[-LEVELS:].state_dict())
+        self.up.load_state_dict(estimator.up[-LEVELS:].state_dict())
+        self.tail.load_state_dict(estimator.tail.state_dict())
 
     def forward(self, estimator: EstimatorUNet, x: Tensor, boxes: Tensor) -> Completed:
-        """Restore `x` (B, 3, H, W) in [-1, 1] with the way down of `estimator`.
+        """Restore `x` (B, 3, H, W) in [-1, 1] with what `estimator` does until its maps are completed.
 
         `boxes` (B, 4, 4), whole numbers: left, top, right, bottom (exclusive) of each of COMPONENTS in pixels of `x`; an empty
         box is a component that is not to be touched.
         """
         with torch.no_grad():
             *skips, h = estimator.encoded(x)
+            h = climb(estimator.middle(h), estimator.grow[:-LEVELS], estimator.up[:-LEVELS], skips)
         chosen, certain = [], []
         for level in range(LEVELS):
             done = transfer(
@@ -93,9 +96,7 @@ class Completion(nn.Module):
             skips[level] = done.feature.to(h.dtype)
             chosen.append(done.entry)
             certain.append(done.confidence)
-        h = self.middle(h)
-        for grow, blocks in zip(self.grow, self.up, strict=True):
-            h = blocks(functional.pixel_shuffle(grow(h), 2) + skips.pop())
+        h = climb(h, self.grow, self.up, skips)
         correction = functional.pixel_shuffle(self.tail(functional.silu(h)), self.unshuffle)
         return Completed(x + correction.to(x.dtype), torch.stack(chosen, -1), torch.stack(certain, -1))
 

@@ -59,6 +59,19 @@ def test_it_begins_as_the_estimator(estimator: EstimatorUNet, completion: Comple
     assert not done.confidence.any() and (done.entry != SKIPPED).all()
 
 
+def test_it_has_the_last_levels_of_the_way_up_for_its_own(estimator: EstimatorUNet, completion: Completion) -> None:
+    assert len(completion.up) == len(completion.grow) == LEVELS
+    deep = EstimatorUNet(widths=(8, 8, 16, 16), blocks=(2, 1, 2, 1), attend=(2,)).eval()
+    for silent in deep.modules():
+        if isinstance(silent, torch.nn.Conv2d) and not silent.weight.any():
+            torch.nn.init.normal_(silent.weight, std=0.05)
+    network = Completion(widths=(8, 8, 16, 16), blocks=(2, 1, 2, 1), entries=3)
+    network.begin(deep)
+    with torch.inference_mode():
+        assert torch.allclose(network(deep, faces(1), BOXES).picture, deep(faces(1)), atol=1e-5)
+    assert not any(name.startswith("middle") for name in network.state_dict())
+
+
 def test_what_it_trusts_shows_in_the_boxes_first(estimator: EstimatorUNet, completion: Completion) -> None:
     with torch.inference_mode():
         plain = completion(estimator, faces(), BOXES.expand(2, 4, 4)).picture
