@@ -35,9 +35,9 @@ class Rule:
         draws: further people who are drawn for a face at most, before the least alike is kept.
     """
 
-    limit: float = 0.8
+    limit: float = 0.85
     few: float = 0.02
-    draws: int = 4
+    draws: int = 2
 
 
 RULE = Rule()
