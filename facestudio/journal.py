@@ -38,13 +38,10 @@ CREATE TABLE photo (
     record TEXT NOT NULL
 ) WITHOUT ROWID;
 """
-# came later: made where it is not yet, so that no run is forgotten
-_ASIDE = "CREATE TABLE IF NOT EXISTS aside (source BLOB PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID"
-
-
-# beside the version's tables, which an older Face Studio knows alone
-_AGAIN = (
-    "CREATE TABLE IF NOT EXISTS again (source BLOB PRIMARY KEY, name TEXT NOT NULL, entry TEXT NOT NULL) WITHOUT ROWID"
+# these came later than the version's tables, which an older Face Studio knows alone, and are made where they are not yet
+_LATER = (
+    "CREATE TABLE IF NOT EXISTS aside (source BLOB PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS again (source BLOB PRIMARY KEY, name TEXT NOT NULL, entry TEXT NOT NULL) WITHOUT ROWID",
 )
 
 
@@ -256,8 +253,8 @@ class Journal:
                 database.execute(statement)
             database.execute("INSERT INTO run VALUES (?)", (secrets.token_hex(8),))
             database.execute(f"PRAGMA user_version = {_VERSION}")
-        database.execute(_AGAIN)
-        database.execute(_ASIDE)
+        for table in _LATER:
+            database.execute(table)
         database.execute("COMMIT")
         self.token = database.execute("SELECT token FROM run").fetchone()[0]
 

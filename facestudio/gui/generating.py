@@ -209,9 +209,7 @@ class Making(Made):
             return "Click a picture first."
         if self.picture.portrait.recipe.reference:
             chosen = self.from_photo and self.shown is not None and self.shown.source is self.source
-            return (
-                "" if chosen else ("This person comes from a photo: choose that photo under “The person in a photo”.")
-            )
+            return "" if chosen else "This person comes from a photo: choose that photo under “The person in a photo”."
         return "" if person_of(self.picture) else "This person was drawn freely and cannot be drawn in other pictures."
 
     @property

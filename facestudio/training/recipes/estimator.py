@@ -8,7 +8,7 @@ The network was grown: it had one block a level for the first 144,000 images. Wh
 from where it was.
 
 An identity term, the CASIA teacher's (as in GFPGAN, Wang et al. 2021), for some of the faces, and small faces
-(training/small.py), which count at a quarter of the size, can be asked for; the version before the present one had both, and both
+(training/small.py), which count at a quarter of the size, can be asked for; the third version of the weights had both, and both
 cost PSNR. Validation asks the MS1M teacher, whose gradients take no part in training, so that the figure is not circular.
 Embedder A, which judges in the product, was distilled from both, so that its readout of this restorer may flatter a little.
 """
@@ -193,7 +193,7 @@ class Recipe:
 
 
 def softened(faces: Tensor, sigma: float) -> Tensor:
-    """`faces` (B, 3, H, W) after a Gaussian blur of `sigma` px (0: none), as float32, mirrored at the edges.
+    """`faces` (B, 3, H, W) after a Gaussian blur of `sigma` px, as float32, mirrored at the edges; as they are with 0.
 
     A recogniser that judges them through it is not to be pleased by fine patterns, which people see as dirt.
     """
