@@ -7,7 +7,7 @@ public domain, which comes with scikit-image. Everything is written to demo-outp
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +50,13 @@ def restored_photo(studio: Studio, degraded: Photo, recipe: Recipe, progress: Pr
     return result.after
 
 
-def likeness(studio: Studio, original: Photo, other: Photo, face: Face) -> Summary:
-    """How much of the person the recognisers still see in `other`.
+def likeness(studio: Studio, original: Photo, other: Photo, face: Face, aside: Collection[str]) -> Summary:
+    """How much of the person the recognisers still see in `other`, but for those `aside`, which tell the method what to draw.
 
     Both photos are read with the original's landmarks: they lie on each other pixel by pixel, and a detector's jitter
     is not what is to be measured.
     """
-    summary = studio.compare(original, other, faces=(face, face)).summary
+    summary = studio.compare(original, other, faces=(face, face), aside=aside).summary
     assert summary is not None  # there are recognisers, or `compare` would have said so
     return summary
 
@@ -116,8 +116,8 @@ def run(screen: Screen) -> None:
             raise NoFaceFound("No face was found in the demo's portrait.", hint="facestudio doctor")
         restored = restored_photo(studio, degraded, recipe, progress)
         summaries = {
-            "degraded": likeness(studio, original, degraded, faces[0]),
-            "restored": likeness(studio, original, restored, faces[0]),
+            name: likeness(studio, original, photo, faces[0], offered[0].conditioned_on)
+            for name, photo in (("degraded", degraded), ("restored", restored))
         }
     restored.save(OUTPUT / "restored.png", recipe=recipe, overwrite=True)
     pictures = {"original": original.pixels, "degraded": degraded.pixels, "restored": restored.pixels}

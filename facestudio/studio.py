@@ -7,7 +7,7 @@ inside its methods, so that the window can open before torch is loaded. Its meth
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -399,15 +399,22 @@ class Studio(Offers):
         )
 
     def compare(
-        self, a: Photo, b: Photo, progress: Progress | None = None, *, faces: tuple[Face, Face] | None = None
+        self,
+        a: Photo,
+        b: Photo,
+        progress: Progress | None = None,
+        *,
+        faces: tuple[Face, Face] | None = None,
+        aside: Collection[str] = (),
     ) -> Comparison:
         """Compare the largest face of `a` with the largest of `b`; NoFaceFound names the photo without one.
 
-        With `faces`, one of `a` and one of `b`, these are compared and no face is searched for.
+        With `faces`, one of `a` and one of `b`, these are compared and no face is searched for. The recognisers `aside`, such as
+        those that a method which made one of the photos is conditioned on, do not judge.
         """
         from facestudio import pipeline
 
-        judges = self._embedders()
+        judges = [embedder for embedder in self._embedders() if embedder.id not in aside]
         if not judges:
             lack = "No recogniser is installed."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")

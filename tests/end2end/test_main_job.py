@@ -69,6 +69,15 @@ def test_the_demo_writes_a_sheet_and_a_face_nearer_to_the_original(
     assert np.mean((after - original) ** 2) < 0.9 * np.mean((before - original) ** 2)
 
 
+def test_the_recogniser_that_the_method_is_conditioned_on_does_not_judge_in_the_demo(demo: ModuleType) -> None:
+    studio = demo.Studio()
+    original, restored = (studio.open(demo.OUTPUT / f"{name}.png") for name in ("original", "restored"))
+    (face,) = studio.detect(original)
+    said = demo.likeness(studio, original, restored, face, studio.restore_checkpoints()[0].conditioned_on)
+    assert {verdict.embedder for verdict in said.verdicts} == {"starter-embedder-b", "starter-embedder-c"}
+    assert len(studio.compare(original, restored, faces=(face, face)).similarity) == 3
+
+
 def test_only_the_face_is_touched(demo: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     left, top, right, bottom = face_box(demo.OUTPUT / "degraded.png", capsys)
     before, after = pixels(demo.OUTPUT / "degraded.png"), pixels(demo.OUTPUT / "restored.png")
