@@ -17,7 +17,6 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -63,7 +62,8 @@ def measure(photos: Path, out: Path, recipe: Recipe, workers: int | None, warm: 
         ends.append(time.perf_counter())
         unwritten += outcome.output is None
 
-    writing = batch.Writing(metadata="strip")
+    planned = batch.Plan(tuple(batch.plan([photos], out)))
+    writing, audience = batch.Writing(metadata="strip"), batch.Audience(done=done)
     if workers is None:
         studio = Studio()
         studio.prepare(recipe.checkpoint)
@@ -71,16 +71,12 @@ def measure(photos: Path, out: Path, recipe: Recipe, workers: int | None, warm: 
         def work(photo: Photo, progress: Progress) -> Result:
             return studio.anonymize(photo, studio.detect(photo, progress, unsure=True), recipe, None, progress)
 
-        batch.run([photos], out, work, done=done, writing=writing)
+        batch.run(planned, batch.Here(work), writing=writing, audience=audience)
     else:
         cluster = Cluster(Job(recipe), lambda item: Task(item.source, item.target.name), workers)
-        batch.run([photos], out, _nobody, done=done, writing=writing, elsewhere=cluster)
+        batch.run(planned, cluster, writing=writing, audience=audience)
     counted = len(ends) - warm
     return ends[0] - started, counted / (ends[-1] - ends[warm - 1]), unwritten
-
-
-def _nobody(photo: Photo, progress: Progress) -> Any:
-    raise AssertionError("others do the work")
 
 
 def main() -> None:

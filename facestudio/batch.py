@@ -1,9 +1,9 @@
 """Folder in, folder out: the same work on many photos. One bad file never stops the others.
 
-This module carries out the plan of `planning` photo by photo, writes the report as it goes and, with a `journal`, continues a run
-that was interrupted. It does not know what the work is: `work(photo, progress)` returns a pipeline Result. Nor does it know where
-it is done: other processes may do it (`Elsewhere`), while results, report and journal are written here. It knows no window and no
-command line.
+This module carries out the plan of `planning` photo by photo, as the values of `runs` say: it writes the report as it goes and,
+with a journal, continues a run that was interrupted. It does not know what the work is: `work(photo, progress)` returns a
+pipeline Result. Nor does it know where it is done: other processes may do it (`Elsewhere`), while results, report and journal
+are written here. It knows no window and no command line.
 
 A result is written into a file without a name, read back, entered into the journal, and only then gets its name, so a crash loses
 at most the photo in work. When the work raises NoFaceFound, the photo is "skipped" and nothing is written for it.
@@ -14,126 +14,73 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any, Protocol, TypeVar
+from typing import IO, Any, TypeVar
 
 from facestudio.errors import DiskFull, FaceStudioError, NoFaceFound, UnwritableOutput
 from facestudio.files import hidden_name, real, same_file, shown, write_beside
 from facestudio.formats import DECODER_ERRORS, open_image
 from facestudio.journal import CHANGED, DAMAGED, DONE, FAILED, OTHER, UNKNOWN, Journal, sha256_of, stamp_of
 from facestudio.outcomes import LEFT_OUT, LEFT_OVER, Outcome
-from facestudio.photo import SUFFIXES, Photo
+from facestudio.photo import SUFFIXES
 from facestudio.planning import UNNUMBERED, Item, Plan, find_photos, plan, suffix_of, survey
-from facestudio.progress import Progress
 from facestudio.reporting import ReportFile
 from facestudio.results import Result
+from facestudio.runs import Audience, Earlier, Elsewhere, Here, Made, Reported, Work, Writing
 
-__all__ = ["LEFT_OUT", "LEFT_OVER", "Item", "Outcome", "Plan", "Writing", "find_photos", "plan", "run", "survey"]
+__all__ = [
+    "LEFT_OUT",
+    "LEFT_OVER",
+    "Audience",
+    "Earlier",
+    "Elsewhere",
+    "Here",
+    "Item",
+    "Made",
+    "Outcome",
+    "Plan",
+    "Reported",
+    "Work",
+    "Writing",
+    "find_photos",
+    "plan",
+    "run",
+    "survey",
+]
 
 T = TypeVar("T")
-Work = Callable[[Photo, Progress], Result]
 PATIENCE = 5.0  # seconds until a full disk is tried again
 _LONG_AGO = 315532800  # 1980-01-01, the first second that every file system and archive can hold
 
 
-@dataclass(frozen=True)
-class Writing:
-    """How results are written.
-
-    Attributes:
-        format: of all results; None: each photo's own. overwrite: replace existing results.
-        metadata: the policy of `Photo.save`. reset_times: set the modification time of the files to 1980.
-    """
-
-    format: str | None = None
-    overwrite: bool = False
-    metadata: str = "keep"
-    reset_times: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Made:
-    """What other processes made of a photo.
-
-    Attributes:
-        result: what the work returned, without its pictures. content: the bytes of the file to write; None: no file.
-        size: width and height of the picture in it. seconds: how long the work took.
-    """
-
-    result: Result
-    content: bytes | None
-    size: tuple[int, int]
-    seconds: float
-
-
-class Elsewhere(Protocol):
-    """Does the work of a run in other processes."""
-
-    def made(
-        self, items: Sequence[Item], progress: Progress
-    ) -> Generator[tuple[int, Made | FaceStudioError], None, None]:
-        """Yield the number of each of `items` and what became of it, as they are done; ends when `progress` is stopped."""
-        ...
-
-
 def run(
-    inputs: Sequence[Path],
-    out: Path,
-    work: Work,
+    planned: Plan,
+    doing: Here | Elsewhere,
     *,
-    progress: Progress | None = None,
-    report: Path | None = None,
-    format: str | None = None,
-    overwrite: bool = False,
-    max_megapixels: float = 150.0,
-    done: Callable[[Outcome], None] = lambda outcome: None,
     writing: Writing | None = None,
-    planned: Plan | None = None,
-    journal: Journal | None = None,
-    resume: bool = False,
-    waiting: Callable[[DiskFull], None] | None = None,
-    elsewhere: Elsewhere | None = None,
-    reading: Callable[[Path], Photo] | None = None,
-    settings: Mapping[str, Any] | None = None,
-    left_over: Collection[Path] | None = None,
+    reported: Reported | None = None,
+    earlier: Earlier | None = None,
+    audience: Audience | None = None,
 ) -> list[Outcome]:
-    """Do `work` on every photo of `inputs` and write the results under `out`.
+    """Do every photo that is `planned` and write the results; the outcomes that are returned hold no results.
 
-    Args:
-        report: a JSONL file with one object per photo, written anew; each line is on disk before the next photo starts.
-        overwrite: replace existing outputs; otherwise such a photo fails before any work is done on it.
-        done: called with each outcome, including its result; the outcomes that are returned hold no results.
-        writing: how results are written, instead of `format` and `overwrite`.
-        planned: the plan, if it is more than `plan(inputs, out)`; what it leaves out is reported.
-        journal: remembers what was written. With `resume`, results that are still as they were written are kept, and all
-            others are made again.
-        waiting: called again and again while the disk is full; the run waits until there is room. None: results without
-            room fail, and so do later photos, before any work on them, until there is room.
-        elsewhere: does the work instead of `work`; photos may finish in any order.
-        reading: opens each photo, instead of `Photo.open`.
-        settings: what the report says of each photo beside its recipe.
-        left_over: further input paths. At the end, the report also lists results of earlier runs that the journal knows but
-            whose photos are neither planned nor among these. None: do not list any.
+    An existing output fails before any work is done on its photo, unless `writing` says to replace it or `earlier` that it is
+    kept. What the plan leaves out is reported. With `Elsewhere`, photos may finish in any order.
 
     UsageError and UnwritableOutput for the report are raised before anything is written. Cancelled passes through; what was
     finished stays.
     """
-    writing = writing or Writing(format, overwrite)
-    planned = planned or Plan(tuple(plan([Path(path) for path in inputs], out, writing.format)))
+    reported, earlier = reported or Reported(), earlier or Earlier()
     with ExitStack() as stack:
-        if journal is not None:
-            stack.enter_context(journal)
-        file = stack.enter_context(ReportFile(report, {real(item.source) for item in planned.items}))
-        reading = reading or partial(Photo.open, max_megapixels=max_megapixels)
-        runner = _Run(
-            *(work, writing, planned, journal, resume, file, progress or Progress(), reading, waiting, elsewhere),
-            *(settings, left_over),
-        )
-        return runner.outcomes(done)
+        if earlier.journal is not None:
+            stack.enter_context(earlier.journal)
+        file = stack.enter_context(ReportFile(reported.path, {real(item.source) for item in planned.items}))
+        return _Run(
+            planned, doing, writing or Writing(), file, reported.settings, earlier, audience or Audience()
+        ).outcomes()
 
 
 class _Run:
@@ -141,46 +88,41 @@ class _Run:
 
     def __init__(
         self,
-        work: Work,
-        writing: Writing,
         planned: Plan,
-        journal: Journal | None,
-        resume: bool,
+        doing: Here | Elsewhere,
+        writing: Writing,
         report: ReportFile,
-        progress: Progress,
-        reading: Callable[[Path], Photo],
-        waiting: Callable[[DiskFull], None] | None,
-        elsewhere: Elsewhere | None,
         settings: Mapping[str, Any] | None,
-        left_over: Collection[Path] | None,
+        earlier: Earlier,
+        audience: Audience,
     ) -> None:
-        self._settings, self._inputs = settings, left_over
-        self._work, self._writing, self._planned = work, writing, planned
-        self._journal, self._resume, self._report = journal, resume, report
-        self._progress, self._reading, self._waiting = progress, reading, waiting
-        self._elsewhere = elsewhere
+        self._planned, self._doing, self._writing = planned, doing, writing
+        self._report, self._settings = report, settings
+        self._journal, self._resume, self._inputs = earlier.journal, earlier.resume, earlier.left_over
+        self._audience, self._progress = audience, audience.progress
         self._sources = {real(item.source) for item in planned.items}
         self._taken: set[Path] = set()
         self._full = False  # whether the last result had no room
         self._stamps: dict[Path, tuple[int, int]] = {}  # of photos before they are read
 
-    def outcomes(self, done: Callable[[Outcome], None]) -> list[Outcome]:
-        """Do it; `done` is told of each outcome."""
+    def outcomes(self) -> list[Outcome]:
+        """Do it."""
         outcomes: list[Outcome] = []
         faces = 0
         self._clear()
         for left in self._planned.left_out:
-            self._tell(Outcome(left.path, None, LEFT_OUT, left.reason, 0.0, label=left.label), outcomes, done)
+            self._tell(Outcome(left.path, None, LEFT_OUT, left.reason, 0.0, label=left.label), outcomes)
         total = len(self._planned.items)
         of_all = f"of {total} photo{'' if total == 1 else 's'}"
-        with closing(self._here() if self._elsewhere is None else self._there(self._elsewhere)) as stream:
+        doing = self._doing
+        with closing(self._here(doing) if isinstance(doing, Here) else self._there(doing)) as stream:
             for number, _ in enumerate(self._progress.track(self._planned.items, "Photos")):
                 self._progress.tally = f"{number} {of_all}, {faces} face{'' if faces == 1 else 's'}"
                 outcome = next(stream)
                 faces += len(outcome.result.faces if outcome.result else (outcome.earlier or {}).get("faces", ()))
-                self._tell(outcome, outcomes, done)
+                self._tell(outcome, outcomes)
         for outcome in self._left():
-            self._tell(outcome, outcomes, done)
+            self._tell(outcome, outcomes)
         return outcomes
 
     def _left(self) -> Iterator[Outcome]:
@@ -200,10 +142,10 @@ class _Run:
             earlier = record | {"input": name, "output": str(target), "kept": why}
             yield Outcome(source, target, LEFT_OVER, why, 0.0, label=name, earlier=earlier)
 
-    def _here(self) -> Generator[Outcome, None, None]:
+    def _here(self, here: Here) -> Generator[Outcome, None, None]:
         """Do one photo after the other."""
         for item in self._planned.items:
-            yield self._one(item)
+            yield self._one(item, here)
             self._taken.add(real(item.target))
 
     def _there(self, elsewhere: Elsewhere) -> Generator[Outcome, None, None]:
@@ -225,11 +167,11 @@ class _Run:
             for number, made in stream:
                 yield self._placed(*todo[number], made)
 
-    def _tell(self, outcome: Outcome, outcomes: list[Outcome], done: Callable[[Outcome], None]) -> None:
+    def _tell(self, outcome: Outcome, outcomes: list[Outcome]) -> None:
         outcome = self._by_settings(outcome)
         record = outcome.record()
         self._when_there_is_room(lambda: self._report.write(record))
-        done(outcome)
+        self._audience.done(outcome)
         # a result holds two whole photos: those of a large folder would not fit into memory
         outcomes.append(replace(outcome, result=None))
 
@@ -244,7 +186,7 @@ class _Run:
                 with suppress(OSError):
                     os.unlink(folder / hidden_name(self._journal.token))
 
-    def _one(self, item: Item) -> Outcome:
+    def _one(self, item: Item, here: Here) -> Outcome:
         """Do one photo; a FaceStudioError becomes its outcome."""
         started = time.perf_counter()
         known = self._known(item)
@@ -255,8 +197,7 @@ class _Run:
         try:
             self._check(item, known)
             self._check_room(item)
-            photo = self._reading(item.source)
-            result = self._work(photo, self._progress)
+            result = here.work(here.reading(item.source), self._progress)
             made = Outcome(item.source, None, result.status, result.error, 0.0, "", result, item.label)
             if result.writable:
                 return self._saved(replace(made, output=item.target), item, started, known == DAMAGED)
@@ -338,7 +279,7 @@ class _Run:
 
     def _check_room(self, item: Item) -> None:
         """Raise DiskFull before any work on `item` if the last result had no room and this one will not have any either."""
-        if not self._full or self._waiting is not None:
+        if not self._full or self._audience.waiting is not None:
             return
         with suppress(OSError):  # what cannot be told is tried; a result is about as large as its photo
             folder = next(folder for folder in item.target.parents if folder.exists())
@@ -420,9 +361,9 @@ class _Run:
             try:
                 return action()
             except DiskFull as full:
-                if self._waiting is None:
+                if self._audience.waiting is None:
                     raise
-                self._waiting(full)
+                self._audience.waiting(full)
                 self._progress.wait(PATIENCE)
 
 

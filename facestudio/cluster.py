@@ -27,7 +27,6 @@ from typing import Any
 
 from facestudio.album import Found
 from facestudio.anonymized import Anonymized
-from facestudio.batch import Made
 from facestudio.casting import Cast, Pseudonym
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.newcomers import Newcomers
@@ -35,6 +34,7 @@ from facestudio.planning import Item
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.reviewing import Insisted, with_insisted
+from facestudio.runs import Made
 from facestudio.studio import Studio
 
 UNSTARTED = "Ray could not be started:"
@@ -142,7 +142,7 @@ class Cluster:
     def made(
         self, items: Sequence[Item], progress: Progress
     ) -> Generator[tuple[int, Made | FaceStudioError], None, None]:
-        """As of `batch.Elsewhere`; FaceStudioError when the cluster fails."""
+        """As of `runs.Elsewhere`; FaceStudioError when the cluster fails."""
         if not items:
             return
         ray, stopped = self._ray, threading.Event()

@@ -13,7 +13,7 @@ import json
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -70,14 +70,14 @@ def renew(
     *,
     report: Path | None = None,
     progress: Progress | None = None,
-    max_megapixels: float = 150.0,
+    reading: Callable[[Path], Photo] = Photo.open,
     told: Told | None = None,
     most: int = 0,
 ) -> batch.Outcome:
     """Do `work` on the photo of `item` and put what it makes in the place of the earlier result.
 
     Args:
-        work: is given the photo, and the earlier result when it is as it was written, else None.
+        work: is given the photo, and the earlier result when it is as it was written, else None. reading: opens both.
         journal: of the run, by the settings of that run; not open. writing: as of the run; what is there is replaced.
         report: its line of this photo is replaced, and the table and the page beside it are made anew.
         told: of how it stood before, None when its file is larger than `most` bytes or cannot be read, and what is there now.
@@ -98,7 +98,7 @@ def renew(
     there = os.path.lexists(item.target)
 
     def checked(photo: Photo, progress: Progress) -> Result:
-        earlier = Photo.open(item.target, max_megapixels=max_megapixels) if written else None
+        earlier = reading(item.target) if written else None
         result = work(photo, earlier, progress)
         if there and not result.writable:
             raise FaceStudioError(
@@ -112,16 +112,12 @@ def renew(
     claim = _Claim(report, item, journal)
     try:
         batch.run(
-            [item.source],
-            item.target.parent,
-            checked,
-            progress=progress,
-            max_megapixels=max_megapixels,
-            done=made.append,
-            writing=batch.Writing(writing.format, True, writing.metadata, writing.reset_times),
-            planned=Plan((item,)),
-            journal=journal,
-            settings=settings,
+            Plan((item,)),
+            batch.Here(checked, reading),
+            writing=replace(writing, overwrite=True),
+            reported=batch.Reported(settings=settings),
+            earlier=batch.Earlier(journal),
+            audience=batch.Audience(progress or Progress(), made.append),
         )
     except Cancelled:
         if not made:

@@ -28,6 +28,7 @@ from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.results import FaceResult, Result
+from tests.batches import run_batch
 
 FACE = Face(np.array([10, 10, 50, 50]), FFHQ_512.points / 10)
 SIZE = (60, 64)
@@ -55,7 +56,7 @@ def once(source: Path, out: Path, log: Path) -> list[batch.Outcome]:
         with log.open("a") as file:
             file.write(f"{outcome.source.name} {outcome.earlier is not None}\n")
 
-    return batch.run([source], out, work, journal=Journal(out, "negative"), resume=True, done=done)
+    return run_batch([source], out, work, journal=Journal(out, "negative"), resume=True, done=done)
 
 
 def killed(source: Path, out: Path, log: Path, results: int, moment: float) -> bool:
@@ -121,7 +122,7 @@ def main(folder: Path, photos: int, kills: int, seed: int) -> dict[str, Any]:
     outcomes = once(source, out, log)
     whole, others = seen(out)
     twice += [name for name, was in known.items() if whole.get(name) != was]
-    batch.run([source], folder / "calm", work)
+    run_batch([source], folder / "calm", work)
     calm = {path.relative_to(folder / "calm").as_posix(): path for path in (folder / "calm").rglob("*.*")}
     return {
         "wrong": [name for name, path in calm.items() if (out / name).read_bytes() != path.read_bytes()],

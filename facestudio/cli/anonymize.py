@@ -225,20 +225,12 @@ def anonymize(
             if seen:
                 screen.say(seen)
             outcomes = batch.run(
-                photos,
-                output,
-                work,
-                progress=progress,
-                report=report,
-                done=done,
+                planned,
+                elsewhere or batch.Here(work, studio.open),
                 writing=writing,
-                planned=planned,
-                journal=journal,
-                resume=resume,
-                waiting=teller.waiting,
-                elsewhere=elsewhere,
-                settings=settings.told(),
-                left_over=(),
+                reported=batch.Reported(report, settings.told()),
+                earlier=batch.Earlier(journal, resume, left_over=()),
+                audience=batch.Audience(progress, done, teller.waiting),
             )
     finally:
         if report.is_file():

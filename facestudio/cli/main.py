@@ -199,18 +199,14 @@ def restore(
         settings += masks.settings
         settings += [f"turn {AUTO}"] if quarter is None else []
         settings += [*studio.own_judges(), *([metadata] if metadata != KEEP else [])]
+        journal = Journal(output, json.dumps(settings), masks.own_settings) if resume else None
         outcomes = batch.run(
-            photos,
-            output,
-            work,
-            progress=progress,
-            report=report,
+            batch.Plan(planned.items),
+            batch.Here(work, partial(opened, studio, salvage=salvage, progress=progress)),
             writing=batch.Writing(format, overwrite, metadata),
-            done=done,
-            planned=batch.Plan(planned.items),
-            journal=Journal(output, json.dumps(settings), masks.own_settings) if resume else None,
-            resume=resume,
-            reading=partial(opened, studio, salvage=salvage, progress=progress),
+            reported=batch.Reported(report),
+            earlier=batch.Earlier(journal, resume),
+            audience=batch.Audience(progress, done),
         )
     if said := reports.run_text(outcomes, planned.left_out):
         screen.say(said)

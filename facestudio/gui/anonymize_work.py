@@ -276,20 +276,12 @@ def run(
         told.said(seen)
     try:
         batch.run(
-            [item.source for item in planned.items],
-            out,
-            work,
-            progress=progress,
-            report=report,
-            max_megapixels=studio.max_megapixels,
-            done=done,
+            planned,
+            batch.Here(work, studio.open),
             writing=writing_of(settings, overwrite),
-            planned=planned,
-            journal=Journal(out, text),
-            resume=True,
-            waiting=waiting,
-            settings=settings.told(),
-            left_over=[row.path for row in kept],
+            reported=batch.Reported(report, settings.told()),
+            earlier=batch.Earlier(Journal(out, text), resume=True, left_over=[row.path for row in kept]),
+            audience=batch.Audience(progress, done, waiting),
         )
     finally:
         if report.is_file():

@@ -120,16 +120,12 @@ def restore_all(
     settings = " ".join([recipe.to_json(), f"{studio.far:g}", *studio.own_judges()])
     if metadata != "keep":
         settings += f" metadata {metadata}"
+    journal = Journal(out, settings, None if taken is None else taken.own_settings)
     outcomes = batch.run(
-        given,
-        out,
-        work,
-        progress=progress,
-        planned=planned,
-        max_megapixels=studio.max_megapixels,
-        done=done,
+        planned,
+        batch.Here(work, studio.open),
         writing=batch.Writing(metadata=metadata),
-        journal=Journal(out, settings, None if taken is None else taken.own_settings),
-        resume=True,
+        earlier=batch.Earlier(journal, resume=True),
+        audience=batch.Audience(progress, done),
     )
     return Restored(out, tuple(outcomes), len(deep), None if taken is None else taken.number)

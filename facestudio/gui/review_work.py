@@ -172,7 +172,7 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
                 writing_of(settings),
                 report=report_of(out),
                 progress=progress,
-                max_megapixels=studio.max_megapixels,
+                reading=studio.open,
                 told=told,
                 most=most,
             )

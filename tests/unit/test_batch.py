@@ -21,6 +21,7 @@ from facestudio.pipeline import restore
 from facestudio.planning import as_written
 from facestudio.progress import Cancelled, Progress
 from facestudio.results import Result
+from tests.batches import run_batch
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, picture, write_picture
 
 FACE = face_at(70, 60, 90)
@@ -63,7 +64,7 @@ def written(folder: Path) -> set[str]:
 def test_a_folder_comes_out_as_the_same_tree_and_one_bad_file_stops_nothing(album: Path, tmp_path: Path) -> None:
     out, report = tmp_path / "out", tmp_path / "reports" / "run.jsonl"
     told: list[str] = []
-    outcomes = batch.run([album], out, work, report=report, done=lambda outcome: told.append(outcome.source.name))
+    outcomes = run_batch([album], out, work, report=report, done=lambda outcome: told.append(outcome.source.name))
     assert written(out) == {"a.png", "summer/b.jpg", "summer/deep/c.webp"}
     status = {outcome.source.name: outcome.status for outcome in outcomes}
     assert status == {"a.png": "ok", "broken.jpg": "failed", "empty.png": "skipped", "b.jpg": "ok", "c.webp": "ok"}
@@ -73,7 +74,7 @@ def test_a_folder_comes_out_as_the_same_tree_and_one_bad_file_stops_nothing(albu
 
 def test_the_report_is_complete(album: Path, tmp_path: Path) -> None:
     report = tmp_path / "run.jsonl"
-    batch.run([album], tmp_path / "out", work, report=report)
+    run_batch([album], tmp_path / "out", work, report=report)
     found = records(report)
     keys = {"input", "output", "status", "error", "seconds", "recipe", "faces"}
     assert all(set(record) == keys for record in found.values())
@@ -103,7 +104,7 @@ def test_each_line_is_on_disk_before_the_next_photo_starts(album: Path, tmp_path
         seen.append(len(report.read_text().splitlines()))
         return work(photo, progress)
 
-    batch.run([album], tmp_path / "out", counting, report=report)
+    run_batch([album], tmp_path / "out", counting, report=report)
     assert seen == [0, 2, 3, 4]  # the damaged file, between the first and the second, never comes to the work
 
 
@@ -112,7 +113,7 @@ def test_out_inside_of_an_input_is_refused_and_nothing_is_written(album: Path) -
     (album / "link").symlink_to(album / "summer")
     for out in (album, album / "out", album / "summer" / ".." / "out", album / "link" / "out"):
         with pytest.raises(UsageError, match="inside the input folder"):
-            batch.run([album], out, work, report=album.parent / "r.jsonl")
+            run_batch([album], out, work, report=album.parent / "r.jsonl")
     (album / "link").unlink()
     assert written(album) == before
     assert not (album.parent / "r.jsonl").exists()
@@ -127,14 +128,14 @@ def test_an_existing_output_is_an_error_without_overwrite(album: Path, tmp_path:
         worked.append(photo.path)
         return work(photo, progress)
 
-    outcomes = {o.source.name: o for o in batch.run([album], out, noting)}
+    outcomes = {o.source.name: o for o in run_batch([album], out, noting)}
     assert outcomes["a.png"].status == "failed"
     assert "exists already" in (outcomes["a.png"].error or "")
     assert "--overwrite" in outcomes["a.png"].hint
     assert (out / "a.png").read_bytes() == old
     assert album / "a.png" not in worked
     assert outcomes["b.jpg"].status == "ok"
-    again = {o.source.name: o.status for o in batch.run([album], out, work, overwrite=True)}
+    again = {o.source.name: o.status for o in run_batch([album], out, work, writing=batch.Writing(overwrite=True))}
     assert again["a.png"] == again["b.jpg"] == "ok"
     assert (out / "a.png").read_bytes() != old
 
@@ -142,7 +143,7 @@ def test_an_existing_output_is_an_error_without_overwrite(album: Path, tmp_path:
 def test_inputs_are_never_replaced_even_when_asked_to(tmp_path: Path) -> None:
     a = shot(tmp_path / "a.png")
     before = a.read_bytes()
-    (outcome,) = batch.run([a], tmp_path, work, overwrite=True)
+    (outcome,) = run_batch([a], tmp_path, work, writing=batch.Writing(overwrite=True))
     assert outcome.status == "failed"
     assert "replace an input" in (outcome.error or "")
     assert a.read_bytes() == before
@@ -150,17 +151,17 @@ def test_inputs_are_never_replaced_even_when_asked_to(tmp_path: Path) -> None:
 
 def test_two_inputs_with_one_output_do_not_overwrite_each_other(tmp_path: Path) -> None:
     one, two = shot(tmp_path / "x" / "a.png", 1), shot(tmp_path / "y" / "a.png", 2)
-    first, second = batch.run([one, two], tmp_path / "out", work, overwrite=True)
+    first, second = run_batch([one, two], tmp_path / "out", work, writing=batch.Writing(overwrite=True))
     assert (first.status, second.status) == ("ok", "failed")
     assert "Another input" in (second.error or "")
 
 
 def test_one_photo_may_name_its_file_and_a_format(tmp_path: Path) -> None:
     a = shot(tmp_path / "a.png")
-    (named,) = batch.run([a], tmp_path / "new" / "better.jpg", work)
+    (named,) = run_batch([a], tmp_path / "new" / "better.jpg", work)
     assert (named.status, named.output) == ("ok", tmp_path / "new" / "better.jpg")
     assert (tmp_path / "new" / "better.jpg").read_bytes()[:2] == b"\xff\xd8"
-    (other,) = batch.run([a], tmp_path / "out", work, format="webp")
+    (other,) = run_batch([a], tmp_path / "out", work, writing=batch.Writing("webp"))
     assert other.output == tmp_path / "out" / "a.webp"
     assert other.output.read_bytes()[8:12] == b"WEBP"
     a.rename(tmp_path / "scan.2024")
@@ -186,7 +187,7 @@ def test_plans_that_make_no_sense_are_refused(album: Path, tmp_path: Path) -> No
 
 def test_a_name_that_is_not_there_fails_alone(tmp_path: Path) -> None:
     sound = shot(tmp_path / "a.png")
-    gone, good = batch.run([tmp_path / "gone.png", sound], tmp_path / "out", work)
+    gone, good = run_batch([tmp_path / "gone.png", sound], tmp_path / "out", work)
     assert (gone.status, good.status) == ("failed", "ok")
     assert gone.error
 
@@ -198,14 +199,14 @@ def test_links_to_folders_are_not_followed(album: Path) -> None:
 
 def test_a_report_that_would_hit_a_photo_or_cannot_be_written_is_refused(album: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="looks like a photo"):
-        batch.run([album], tmp_path / "out", work, report=tmp_path / "report.png")
+        run_batch([album], tmp_path / "out", work, report=tmp_path / "report.png")
     (tmp_path / "file").write_text("")
     with pytest.raises(UnwritableOutput, match="cannot be written"):
-        batch.run([album], tmp_path / "out", work, report=tmp_path / "file" / "report.jsonl")
+        run_batch([album], tmp_path / "out", work, report=tmp_path / "file" / "report.jsonl")
     notes = tmp_path / "notes.txt"
     notes.write_text("not a report")
     with pytest.raises(UsageError, match="would be overwritten"):
-        batch.run([album], tmp_path / "out", work, report=notes)
+        run_batch([album], tmp_path / "out", work, report=notes)
     assert notes.read_text() == "not a report"
     assert not (tmp_path / "out").exists()
 
@@ -214,7 +215,7 @@ def test_cancel_keeps_what_was_finished(album: Path, tmp_path: Path) -> None:
     progress = Progress()
     with pytest.raises(Cancelled):
         report = tmp_path / "r.jsonl"
-        batch.run([album], tmp_path / "out", work, progress=progress, report=report, done=lambda _: progress.cancel())
+        run_batch([album], tmp_path / "out", work, progress=progress, report=report, done=lambda _: progress.cancel())
     assert written(tmp_path / "out") == {"a.png"}
     assert list(records(tmp_path / "r.jsonl")) == ["a.png"]
 
@@ -226,7 +227,7 @@ def test_a_partial_result_is_written_and_says_so(tmp_path: Path) -> None:
         return restore(photo, (FACE, face_at(220, 60, 90)), SlowRestorer(fails=[0]), progress=progress)
 
     told: list[batch.Outcome] = []
-    (outcome,) = batch.run([a], tmp_path / "out", half, done=told.append)
+    (outcome,) = run_batch([a], tmp_path / "out", half, done=told.append)
     assert outcome.status == "partial"
     assert outcome.output == tmp_path / "out" / "a.png"
     assert told[0].record()["faces"][0]["error"] == "Call 0 was told to fail."
@@ -236,17 +237,17 @@ def test_a_photo_whose_every_face_failed_is_not_written(tmp_path: Path) -> None:
     def none(photo: Photo, progress: Progress) -> Result:
         return restore(photo, (FACE,), SlowRestorer(fails=[0]), progress=progress)
 
-    (outcome,) = batch.run([shot(tmp_path / "a.png")], tmp_path / "out", none)
+    (outcome,) = run_batch([shot(tmp_path / "a.png")], tmp_path / "out", none)
     assert (outcome.status, outcome.output) == ("failed", None)
     assert not (tmp_path / "out").exists()
 
 
 def test_results_do_not_depend_on_the_place_in_the_batch(album: Path, tmp_path: Path) -> None:
-    batch.run([album], tmp_path / "all", work)
+    run_batch([album], tmp_path / "all", work)
     alone = tmp_path / "alone"
     alone.mkdir()
     shutil.copy(album / "summer" / "b.jpg", alone / "b.jpg")
-    batch.run([alone], tmp_path / "one", work)
+    run_batch([alone], tmp_path / "one", work)
     written_twice = (tmp_path / "one" / "b.jpg", tmp_path / "all" / "summer" / "b.jpg")
     one, many = (Photo.open(path).pixels for path in written_twice)
     assert np.array_equal(one, many)
@@ -258,7 +259,7 @@ def test_results_do_not_depend_on_the_place_in_the_batch(album: Path, tmp_path: 
 def resumed(album: Path, out: Path, settings: str = "negative", **more: Any) -> dict[str, batch.Outcome]:
     journal = Journal(out, settings)
     more = {"resume": True, **more}
-    return {o.source.name: o for o in batch.run([album], out, work, journal=journal, **more)}
+    return {o.source.name: o for o in run_batch([album], out, work, journal=journal, **more)}
 
 
 def test_a_run_goes_on_where_it_was_stopped_and_its_report_is_whole(album: Path, tmp_path: Path) -> None:
@@ -282,12 +283,12 @@ def test_a_run_goes_on_where_it_was_stopped_and_its_report_is_whole(album: Path,
 
 def test_that_a_photo_failed_is_remembered_and_it_is_tried_again(album: Path, tmp_path: Path) -> None:
     out, broken = tmp_path / "out", album / "broken.jpg"
-    batch.run([album], out, work, journal=Journal(out, "s"))
+    run_batch([album], out, work, journal=Journal(out, "s"))
     with Journal(out, "s") as journal:
         assert journal.state(broken, out / "broken.jpg") == "failed"
         assert journal.record(broken)["error"] and journal.record(broken)["output"] is None
     shot(broken, 9)
-    outcomes = batch.run([album], out, work, journal=Journal(out, "s"), resume=True)
+    outcomes = run_batch([album], out, work, journal=Journal(out, "s"), resume=True)
     assert {one.source.name: one.status for one in outcomes if one.earlier is None} == {
         "broken.jpg": "ok",
         "empty.png": "skipped",
@@ -296,8 +297,8 @@ def test_that_a_photo_failed_is_remembered_and_it_is_tried_again(album: Path, tm
 
 def test_a_failure_makes_nothing_forgotten_that_is_known_of_a_result(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    batch.run([album / "a.png"], out, work, journal=Journal(out, "s"))
-    (refused,) = batch.run([album / "a.png"], out, work, journal=Journal(out, "others"))
+    run_batch([album / "a.png"], out, work, journal=Journal(out, "s"))
+    (refused,) = run_batch([album / "a.png"], out, work, journal=Journal(out, "others"))
     assert refused.status == "failed" and "exists already" in (refused.error or "")
     with Journal(out, "s") as journal:
         assert journal.state(album / "a.png", out / "a.png") == "done"
@@ -305,11 +306,11 @@ def test_a_failure_makes_nothing_forgotten_that_is_known_of_a_result(album: Path
 
 def test_results_whose_photos_are_no_longer_among_the_inputs_are_reported(album: Path, tmp_path: Path) -> None:
     out, report = tmp_path / "out", tmp_path / "run.jsonl"
-    batch.run([album], out, work, journal=Journal(out, "s"), left_over=())
+    run_batch([album], out, work, journal=Journal(out, "s"), left_over=())
     (album / "a.png").unlink()
     (album / "summer" / "b.jpg").rename(album / "b.jpg")
     settings = {"tries": 4}
-    outcomes = batch.run(
+    outcomes = run_batch(
         [album], out, work, report=report, journal=Journal(out, "s"), resume=True, left_over=(), settings=settings
     )
     left = {outcome.source.name: outcome for outcome in outcomes if outcome.status == batch.LEFT_OVER}
@@ -321,14 +322,14 @@ def test_results_whose_photos_are_no_longer_among_the_inputs_are_reported(album:
     moved = next(one for one in told if one["input"] == str(album / "b.jpg"))
     assert (moved["settings"], moved["status"]) == (settings, "ok") and "settings" not in gone[0]
     known = [album / "a.png", album / "summer" / "b.jpg"]  # a run of some of the inputs says which there are besides
-    again = batch.run([album], out, work, journal=Journal(out, "s"), resume=True, left_over=known)
+    again = run_batch([album], out, work, journal=Journal(out, "s"), resume=True, left_over=known)
     assert not [outcome for outcome in again if outcome.status == batch.LEFT_OVER]
     numbered = batch.Plan((batch.Item(album / "b.jpg", out / "000001.jpg", "000001"),))
-    again = batch.run([album], out, work, journal=Journal(out, "s"), planned=numbered, left_over=())
+    again = run_batch([album], out, work, journal=Journal(out, "s"), planned=numbered, left_over=())
     told = [outcome.record() for outcome in again if outcome.status == batch.LEFT_OVER]
     assert told and {record["input"] for record in told} == {"without a number"}
     (out / "a.png").write_bytes((out / "b.jpg").read_bytes())
-    again = batch.run([album], out, work, journal=Journal(out, "s"), resume=True, left_over=())
+    again = run_batch([album], out, work, journal=Journal(out, "s"), resume=True, left_over=())
     assert "no longer as that run wrote it" in next(one.error or "" for one in again if one.source.name == "a.png")
 
 
@@ -351,7 +352,9 @@ def test_what_was_made_otherwise_is_not_taken_for_done(album: Path, tmp_path: Pa
     shot(album / "a.png", 99)
     changed = resumed(album, out)
     assert "a different photo" in (changed["a.png"].error or "") and changed["b.jpg"].earlier is not None
-    (again,) = [o for o in resumed(album, out, overwrite=True).values() if o.source.name == "a.png"]
+    (again,) = [
+        o for o in resumed(album, out, writing=batch.Writing(overwrite=True)).values() if o.source.name == "a.png"
+    ]
     assert again.status == "ok" and again.earlier is None
 
 
@@ -363,8 +366,8 @@ def test_a_photo_that_changes_while_it_is_worked_on_is_not_taken_for_done(album:
         shot(photo.path, 77)  # a newer one comes, from another machine
         return work(photo, progress)
 
-    batch.run([album / "a.png"], out / "a.png", slow, journal=Journal(out / "a.png", "negative"), resume=True)
-    (again,) = batch.run(
+    run_batch([album / "a.png"], out / "a.png", slow, journal=Journal(out / "a.png", "negative"), resume=True)
+    (again,) = run_batch(
         [album / "a.png"], out / "a.png", work, journal=Journal(out / "a.png", "negative"), resume=True
     )
     assert again.earlier is None and "a different photo" in (again.error or "")
@@ -401,7 +404,7 @@ def test_a_full_disk_is_waited_for(album: Path, tmp_path: Path, monkeypatch: pyt
     assert outcomes["a.png"].status == "ok"
     assert len(said) == 3 and "the disk is full" in said[0]
     full[0] = 1
-    (failed,) = batch.run([album / "a.png"], tmp_path / "other", work)
+    (failed,) = run_batch([album / "a.png"], tmp_path / "other", work)
     assert failed.status == "failed" and "the disk is full" in (failed.error or "")
 
 
@@ -426,7 +429,7 @@ def test_on_a_full_disk_no_work_is_done_in_vain(album: Path, tmp_path: Path, mon
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=room[0]))
     outcomes: list[batch.Outcome] = []
     photos = [shot(tmp_path / "more" / f"{number}.png", number) for number in range(6)]
-    batch.run(photos, tmp_path / "out", counted, done=done)
+    run_batch(photos, tmp_path / "out", counted, done=done)
     assert [outcome.status for outcome in outcomes] == ["failed"] * 4 + ["ok"] * 2
     assert worked == [photos[0], photos[4], photos[5]]
     assert "Nothing was done with 1.png: the disk is full" in (outcomes[1].error or "") and outcomes[1].hint
@@ -468,14 +471,14 @@ def test_times_are_reset_when_asked(
     if by_name:
         monkeypatch.setattr(os, "supports_fd", os.supports_fd - {os.utime})
     writing = batch.Writing(reset_times=True)
-    batch.run([album], tmp_path / "out", work, writing=writing)
+    run_batch([album], tmp_path / "out", work, writing=writing)
     assert {path.stat().st_mtime for path in (tmp_path / "out").rglob("*.*")} == {315532800.0}
 
 
 def test_progress_counts_photos_and_faces(album: Path, tmp_path: Path) -> None:
     told: list[str] = []
     progress = Progress(lambda update: told.append(update.tally), every=0)
-    batch.run([album], tmp_path / "out", work, progress=progress)
+    run_batch([album], tmp_path / "out", work, progress=progress)
     assert list(dict.fromkeys(told))[1:3] == ["0 of 5 photos, 0 faces", "1 of 5 photos, 1 face"]
     assert told[-1] == "4 of 5 photos, 2 faces"
 
@@ -504,17 +507,17 @@ def test_killed_at_any_moment_it_loses_nothing_and_does_nothing_twice(tmp_path: 
 def test_odd_names_fail_alone_and_in_words(tmp_path: Path) -> None:
     sound, circle, long = shot(tmp_path / "a.png"), tmp_path / "circle.png", tmp_path / ("x" * 300 + ".png")
     circle.symlink_to(circle)
-    outcomes = batch.run([circle, long, sound], tmp_path / "out", work)
+    outcomes = run_batch([circle, long, sound], tmp_path / "out", work)
     assert [outcome.status for outcome in outcomes] == ["failed", "failed", "ok"]
     assert "circle" in (outcomes[0].error or "")
     assert "too long" in (outcomes[1].error or "")
     with pytest.raises(UsageError, match="too long"):
-        batch.run([sound], tmp_path / ("y" * 300), work)
+        run_batch([sound], tmp_path / ("y" * 300), work)
 
 
 def test_the_outcomes_of_a_folder_do_not_keep_its_photos_in_memory(album: Path, tmp_path: Path) -> None:
     told: list[batch.Outcome] = []
-    outcomes = batch.run([album], tmp_path / "out", work, done=told.append)
+    outcomes = run_batch([album], tmp_path / "out", work, done=told.append)
     assert any(outcome.result is not None for outcome in told)
     assert all(outcome.result is None for outcome in outcomes)
 
@@ -522,7 +525,7 @@ def test_the_outcomes_of_a_folder_do_not_keep_its_photos_in_memory(album: Path, 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full here")
 def test_a_disk_that_fills_up_under_the_report_is_said_in_words(tmp_path: Path) -> None:
     with pytest.raises(UnwritableOutput, match="cannot be written"):
-        batch.run([shot(tmp_path / "a.png")], tmp_path / "out", work, report=Path("/dev/full"))
+        run_batch([shot(tmp_path / "a.png")], tmp_path / "out", work, report=Path("/dev/full"))
 
 
 def test_a_folder_that_must_not_be_looked_into_is_not_passed_over(
@@ -536,11 +539,11 @@ def test_a_folder_that_must_not_be_looked_into_is_not_passed_over(
         return real(path)
 
     monkeypatch.setattr(os, "scandir", guarded)
-    outcomes = {outcome.source.name: outcome for outcome in batch.run([album], tmp_path / "out", work)}
+    outcomes = {outcome.source.name: outcome for outcome in run_batch([album], tmp_path / "out", work)}
     assert outcomes["a.png"].status == "ok"
     assert outcomes["summer"].status == "failed"
     assert "permission" in (outcomes["summer"].error or "")
-    (outcome,) = batch.run([album / "summer"], tmp_path / "out", work)
+    (outcome,) = run_batch([album / "summer"], tmp_path / "out", work)
     assert "permission" in (outcome.error or "")
 
 
@@ -555,5 +558,5 @@ def test_a_photo_named_twice_is_done_once(tmp_path: Path) -> None:
 def test_a_slash_at_the_end_of_the_output_makes_a_folder_for_one_photo(tmp_path: Path) -> None:
     photo = shot(tmp_path / "a.png")
     for name in ("all.png", "all.v", "all.abc"):
-        batch.run([photo], as_written(f"{tmp_path / name}/"), work)
+        run_batch([photo], as_written(f"{tmp_path / name}/"), work)
     assert written(tmp_path) == {"a.png", "all.png/a.png", "all.v/a.png", "all.abc/a.png"}

@@ -22,6 +22,7 @@ from facestudio.planning import Item
 from facestudio.progress import Cancelled, Progress
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
+from tests.batches import run_batch
 from tests.fakes import FakeDetector, FakeEmbedder, face_at, picture, write_picture
 from tests.unit.test_casting import Told
 
@@ -91,8 +92,8 @@ def test_what_others_made_is_what_would_have_been_made_here(
         return here.anonymize(photo, here.detect(photo, progress, unsure=True), JOB.recipe, None, progress)
 
     writing = batch.Writing(metadata="strip")
-    outcomes = batch.run([photos], tmp_path / "a", work, writing=writing)
-    others = batch.run([photos], tmp_path / "b", work, writing=writing, elsewhere=Inline(worker))
+    outcomes = run_batch([photos], tmp_path / "a", work, writing=writing)
+    others = run_batch([photos], tmp_path / "b", Inline(worker), writing=writing)
     assert files(tmp_path / "a") == files(tmp_path / "b") and set(files(tmp_path / "a")) == {"0.png", "1.jpg", "2.webp"}
     assert [one.source.name for one in others] == ["broken.png", "2.webp", "1.jpg", "0.png"]
 
@@ -104,7 +105,7 @@ def test_what_others_made_is_what_would_have_been_made_here(
 
 def test_its_report_is_the_same_and_holds_no_pictures(photos: Path, worker: Worker, tmp_path: Path) -> None:
     seen: list[batch.Outcome] = []
-    batch.run([photos / "0.png"], tmp_path / "out.png", None, done=seen.append, elsewhere=Inline(worker))  # type: ignore[arg-type]
+    run_batch([photos / "0.png"], tmp_path / "out.png", Inline(worker), done=seen.append)
     (outcome,) = seen
     assert outcome.result is not None and outcome.seconds > 0
     record = outcome.record()
@@ -117,11 +118,11 @@ def test_a_run_of_others_goes_on_and_is_remembered_here(photos: Path, tmp_path: 
     out = tmp_path / "out"
     settings: dict[str, Any] = {"resume": True, "journal": Journal(out, "solid")}
     first = Inline(worker)
-    batch.run([photos], out, None, elsewhere=first, **settings)  # type: ignore[arg-type]
+    run_batch([photos], out, first, **settings)
     (out / "1.jpg").write_bytes(b"damaged")
     (photos / "new.png").write_bytes((photos / "0.png").read_bytes())
     second = Inline(worker)
-    outcomes = batch.run([photos], out, None, elsewhere=second, **settings)  # type: ignore[arg-type]
+    outcomes = run_batch([photos], out, second, **settings)
     assert sorted(second.asked) == ["1.jpg", "broken.png", "new.png"]
     assert {one.source.name for one in outcomes if one.earlier} == {"0.png", "2.webp"}
     assert set(files(out)) == {"0.png", "1.jpg", "2.webp", "new.png"} and len((out / "1.jpg").read_bytes()) > 1000
@@ -132,7 +133,7 @@ def test_what_exists_is_refused_before_anybody_works_on_it(photos: Path, tmp_pat
     out.mkdir()
     (out / "0.png").write_bytes(b"mine")
     elsewhere = Inline(worker)
-    outcomes = batch.run([photos], out, None, elsewhere=elsewhere)  # type: ignore[arg-type]
+    outcomes = run_batch([photos], out, elsewhere)
     assert "0.png" not in elsewhere.asked and (out / "0.png").read_bytes() == b"mine"
     assert {one.source.name: one.status for one in outcomes}["0.png"] == "failed"
 
@@ -146,7 +147,7 @@ def test_stopping_keeps_what_was_done_and_ends_the_others(photos: Path, tmp_path
             progress.cancel()
 
     with pytest.raises(Cancelled):
-        batch.run([photos], tmp_path / "out", None, progress=progress, elsewhere=elsewhere, done=done)  # type: ignore[arg-type]
+        run_batch([photos], tmp_path / "out", elsewhere, progress=progress, done=done)
     assert elsewhere.ended and set(files(tmp_path / "out")) == {"2.webp"} and told == ["broken.png", "2.webp"]
 
 

@@ -27,6 +27,7 @@ from facestudio.recipe import Recipe
 from facestudio.reporting import read_records, report_of
 from facestudio.reviewing import Decision
 from facestudio.studio import Studio
+from tests.batches import run_batch
 from tests.fakes import FakeDetector, FakeEmbedder, SlowRestorer, face_at, fake_checkpoint, picture, write_picture
 from tests.people import space
 
@@ -129,7 +130,7 @@ def one_run(
             results.append(outcome.result)
 
     ensemble.gather(planned, finding, Progress(), journal if resume else None)
-    batch.run(
+    run_batch(
         list(paths),
         out,
         lambda photo, progress: ensemble.anonymize(photo, SETTINGS, finding, progress),

@@ -33,6 +33,7 @@ from facestudio.reporting import ReportFile, read_records, renew_record, report_
 from facestudio.reviewing import Decision, again, faces_of
 from facestudio.secret import Secret
 from facestudio.studio import Studio
+from tests.batches import run_batch
 from tests.fakes import FakeEmbedder, picture, write_picture
 from tests.unit.test_anonymizing import FACES, NOBODY, Eyes, Stubborn, Stuck, changed_near, method
 
@@ -330,7 +331,7 @@ def run(tmp_path: Path) -> tuple[Item, Settings, Path]:
     settings = Settings(complete(Recipe("blur", "blur", {"radius": 60.0}), method("blur").Options))
     out = tmp_path / "out"
     planned = survey([tmp_path / "in"], out)
-    batch.run(
+    run_batch(
         [tmp_path / "in"],
         out,
         lambda photo, progress: done(photo, method("blur"), options=method("blur").Options(radius=60.0), **LAX),
@@ -639,7 +640,7 @@ def test_what_another_run_left_there_is_not_taken_for_the_result(run: tuple[Item
     item, _, out = run
     weak = Settings(complete(Recipe("blur", "blur", {"radius": 1.0}), method("blur").Options), fallback="none")
     options = method("blur").Options(radius=1.0)
-    batch.run(
+    run_batch(
         [item.source],
         out,
         lambda photo, progress: done(photo, method("blur"), options=options, tries=1, fallback=None),
