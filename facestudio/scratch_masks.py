@@ -48,7 +48,7 @@ def read_mask(path: Path, max_megapixels: float = 150.0) -> np.ndarray:
     odd = (grey > BETWEEN[0]) & (grey < BETWEEN[1])
     odd |= (np.ptp(pixels, axis=2) > COLOURED) & (grey > BETWEEN[0])
     mask: np.ndarray = grey >= DAMAGED
-    hint = "Correct a mask that --save-scratch-mask wrote: white is damaged and is mended, black stays."
+    hint = "Correct a mask that Face Studio saved: white is damaged and is mended, black stays."
     if odd.mean() > ODD:
         raise UsageError(f"{shown(path)} is no mask: it shows more than black and white.", hint=hint)
     if mask.mean() > MOST:

@@ -144,12 +144,19 @@ class Studio(Offers):
         return photo.with_pixels(mending.pixels) if mending.mask.any() else photo
 
     def marks(
-        self, photo: Photo, scratches: str, faces: Sequence[Face] = (), progress: Progress | None = None
+        self,
+        photo: Photo,
+        scratches: str,
+        faces: Sequence[Face] = (),
+        progress: Progress | None = None,
+        by_hand: ByHand | None = None,
     ) -> np.ndarray:
-        """What would be mended in `photo` when it shows `faces`, as (H, W) bool; searched for once, for `restore` as well."""
-        mask = (
-            self._scratches().search(photo, scratches, progress).mask([part for face in faces for part in face.parts])
-        )
+        """What would be mended in `photo` when it shows `faces`, as (H, W) bool; searched for once, for `restore` as well.
+        `by_hand`: what a person says of it; UsageError when its mask is of another size."""
+        spared = [part for face in faces for part in face.parts]
+        mask = self._scratches().search(photo, scratches, progress).mask(spared)
+        if by_hand is not None:
+            mask = by_hand.applied(mask)
         return mask if photo.damage is None else mask & ~photo.damage.unread
 
     def _mending(self, photo: Photo, scratches: str, progress: Progress | None, by_hand: ByHand | None) -> Mending:
@@ -165,13 +172,16 @@ class Studio(Offers):
             self._mended = self._mended or Kept()
         return self._mended
 
-    def open_scratch_mask(self, path: Path | str) -> ByHand:
-        """Read a mask of damage from a file: white is damaged, black is not. UsageError when the picture is not a mask;
-        PhotoError as of `open`. Whether its size fits a photo is checked when that photo is mended."""
+    def open_scratch_mask(self, path: Path | str, photo: Photo | None = None) -> ByHand:
+        """Read a mask of damage from a file: white is damaged, black is not. UsageError when the picture is not a mask, or not
+        one of `photo`, as that lies; PhotoError as of `open`. Without `photo`, sizes are compared when one is mended."""
         from facestudio.mending.by_hand import ByHand
         from facestudio.scratch_masks import read_mask
 
-        return ByHand(mask=read_mask(Path(path), self.max_megapixels))
+        by_hand = ByHand(mask=read_mask(Path(path), self.max_megapixels))
+        if photo is not None:
+            by_hand.check_fits(photo.pixels.shape[:2])
+        return by_hand
 
     def scratch_masks(
         self, folder: Path, places: Mapping[Path, Path], inputs: Sequence[Path] = (), others: Sequence[Path] = ()
@@ -190,6 +200,13 @@ class Studio(Offers):
         if result.mended is None:
             return None
         return write_mask(mask_beside(output), result.mended.mask, overwrite)
+
+    def write_scratch_mask(self, mask: np.ndarray, path: Path, overwrite: bool = False) -> Path:
+        """Write a `mask` of damage, (H, W) bool, as a PNG that `open_scratch_mask` reads; UnwritableOutput when it cannot be
+        written, or the file exists and is not to be replaced."""
+        from facestudio.scratch_masks import write_mask
+
+        return write_mask(path, mask, overwrite)
 
     def restore(
         self,

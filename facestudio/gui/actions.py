@@ -89,6 +89,8 @@ SPECS: tuple[Spec, ...] = (
     Spec("eraser", "&Photo", "&Eraser: take marks away", ("E",), "eraser", True, place=RESTORE),
     Spec("smaller_brush", "&Photo", "S&maller brush", ("[",), place=RESTORE),
     Spec("larger_brush", "&Photo", "Lar&ger brush", ("]",), place=RESTORE),
+    Spec("load_mask", "&Photo", "L&oad a scratch mask…", ("Ctrl+L",), place=RESTORE),
+    Spec("save_mask", "&Photo", "Sa&ve the scratch mask…", ("Ctrl+Shift+M",), place=RESTORE),
     Spec("list_masks", "&Photo", "Scratch mas&ks for all photos…", ("Ctrl+Alt+M",), "", True, place=RESTORE),
     Spec("shuffle_seed", "&Photo", "&Another seed", ("Ctrl+D",), "dice", line=True, place=RESTORE),
     Spec("reset_options", "&Photo", "Options back to &defaults", ("Ctrl+Shift+R",), place=RESTORE),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from facestudio.gui.going_on import settings_before
 from facestudio.gui.jobs import Job, JobQueue
 from facestudio.gui.workplace import Workplace, counted
 from facestudio.methods.base import method_title
-from facestudio.progress import Progress, Update
+from facestudio.progress import Update
 
 if TYPE_CHECKING:
     from facestudio.studio import Studio
@@ -282,12 +282,6 @@ class Anonymizing(Workplace):
         self._places = {row.path: n for n, row in enumerate(rows)}
         self.rows_changed.emit()
 
-    def begin(self, name: str, job: Callable[[Progress], object], done: Callable[[Any], None]) -> Job:
-        """Compute something that the user waits for; it is what `doing` names until it ends."""
-        self._begin(name, job, done)
-        assert self._work_job is not None
-        return self._work_job
-
     def place_of(self, path: Path) -> int | None:
         """Where among the rows the photo `path` is."""
         return self._places.get(path)
@@ -334,7 +328,7 @@ class Anonymizing(Workplace):
         self.running, self.tally, self.waits = True, "", ""
         told = work.Told(self._done.emit, self._begun.emit, self._full.emit, self._said.emit)
         todo = partial(work.run, self.studio, rows, kept, output, asked, overwrite, self._company, told)
-        self._begin(ANONYMIZING, todo, self._take_end)
+        self.carry_out(ANONYMIZING, todo, self._take_end)
 
     @Slot(object)
     def _take_begun(self, path: Path) -> None:

@@ -257,7 +257,7 @@ class Making(Made):
         told = None if chosen else plan
         pose = self.posing.used.photo if self.posing.used else None
         todo = partial(generate_work.make, self.studio, run.recipe, run.count, who, told, pose, made)
-        self._begin(GENERATING, todo, self._take_gallery)
+        self.carry_out(GENERATING, todo, self._take_gallery)
         self._show_run()
 
     # ---- sliders

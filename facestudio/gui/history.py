@@ -18,6 +18,7 @@ from facestudio.gui.qimage import Pyramid
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
     from facestudio.gui.found import Source
+    from facestudio.gui.mask_work import LoadedMask
     from facestudio.gui.work import Opened
     from facestudio.mending.by_hand import Stroke
     from facestudio.photo import Photo
@@ -38,6 +39,7 @@ class Step:
         reference: the person that the method was told, None without one.
         found: faces that were found only once scratches were mended, among `faces`, and a crop of each.
         strokes: that corrected the marks of scratches.
+        mask: that was loaded from a file and mended by, None without one.
     """
 
     photo: Photo
@@ -49,6 +51,7 @@ class Step:
     reference: Source | None = None
     found: tuple[tuple[Face, QImage], ...] = ()
     strokes: tuple[Stroke, ...] = ()
+    mask: LoadedMask | None = None
 
     @property
     def times(self) -> int:
@@ -80,7 +83,8 @@ class State:
         crops: one of each face.
         step: the result; None for the original.
         strokes: that correct the marks of scratches, in the order in which they were made; the next result is made with them.
-        opened: the photo as it lies; faces, crops and strokes are of it. None while none is open.
+        opened: the photo as it lies; faces, crops, strokes and mask are of it. None while none is open.
+        mask: of scratches, loaded from a file; strokes lie over it. None without one.
     """
 
     faces: tuple[Face, ...] = ()
@@ -89,6 +93,7 @@ class State:
     step: Step | None = None
     strokes: tuple[Stroke, ...] = ()
     opened: Opened | None = None
+    mask: LoadedMask | None = None
 
     def with_face(self, face: Face, crop: QImage) -> State:
         """With one more face, added by hand."""
@@ -104,6 +109,10 @@ class State:
     def with_stroke(self, stroke: Stroke) -> State:
         """With one more stroke."""
         return replace(self, strokes=(*self.strokes, stroke))
+
+    def with_mask(self, mask: LoadedMask) -> State:
+        """With a mask in the place of all that was marked by hand."""
+        return replace(self, mask=mask, strokes=())
 
     def without_face(self, index: int) -> State:
         """Without the face `index`, which was added by hand."""

@@ -76,7 +76,7 @@ class MainWindow(QMainWindow):
         self.workspaces = Workspaces(self.workspace, self.generate, self.anonymize, self.commands)
         self.setCentralWidget(self.workspaces)
         self.leaving = Leaving(self)
-        self.marks = MarkActions(self.commands, session, self)
+        self.marks = MarkActions(self)
         self.populating = Populating(making, (session, anonymizing), settings, self)
         self.devices = Devices(self, settings)
         self.dialogs = Dialogs(self)
@@ -112,7 +112,6 @@ class MainWindow(QMainWindow):
             "tick_none": session.select_none,
             "restore": session.restore,
             "restore_all": self.choose_folder_for_all,
-            "list_masks": self.choose_masks,
             "stop": self._stop,
             "find_faces": session.find_faces,
             "turn_left": session.turning.left,
@@ -329,19 +328,6 @@ class MainWindow(QMainWindow):
         name = QFileDialog.getExistingDirectory(self, title, self.folder())
         if name:
             self.session.restore_all(Path(name))
-
-    @Slot()
-    def choose_masks(self) -> None:
-        """Ask for the folder of scratch masks for the photos of the list; where there is one already, take none any more."""
-        masks = self.session.list_masks
-        if masks.folder is not None:
-            masks.forget()
-            return
-        name = QFileDialog.getExistingDirectory(self, "The folder of scratch masks", self.folder())
-        if name:
-            masks.choose(Path(name))
-            self.session.notified.emit(masks.about, None)
-        self.commands["list_masks"].setChecked(bool(name))
 
     @Slot(Exception)
     def _show_failure(self, error: Exception) -> None:

@@ -35,9 +35,14 @@ class Marks:
     @property
     def words(self) -> str:
         """How much was found."""
-        if not self.share:
-            return "nothing"
-        return f"{self.share:.1%} of the photo" if self.share >= 0.0005 else "less than 0.1% of the photo"
+        return share_words(self.share)
+
+
+def share_words(share: float) -> str:
+    """A `share` of a photo, 0 to 1, in words."""
+    if not share:
+        return "nothing"
+    return f"{share:.1%} of the photo" if share >= 0.0005 else "less than 0.1% of the photo"
 
 
 def find_marks(studio: Studio, photo: Photo, strength: str, faces: tuple[Face, ...], progress: Progress) -> Marks:

@@ -1,7 +1,7 @@
-"""The marks of scratches on the open photo: whether they are shown, what was found, and the brush that corrects it.
+"""The marks of scratches on the open photo: whether they are shown, what was found or loaded, and the brush that corrects it.
 
-Strokes themselves are states of the history, so that they are undone as anything else. Separate from the session because it is
-a rule of its own. The GUI thread only; finding marks is a job on the compute queue. It knows no widget.
+Strokes and masks themselves are states of the history, so that they are undone as anything else. Separate from the session
+because it is a rule of its own. The GUI thread only; finding marks is a job on the compute queue. It knows no widget.
 """
 
 from __future__ import annotations
@@ -12,15 +12,21 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Signal, Slot
 
 from facestudio.gui import mark_work
-from facestudio.gui.mark_work import Marks
+from facestudio.gui.mark_work import Marks, share_words
+from facestudio.gui.mask_work import given
+from facestudio.gui.mending import CHOICES
 from facestudio.gui.workplace import FINDING, counted
 from facestudio.mending import BY_HAND, CAREFUL
 from facestudio.mending.by_hand import Stroke
 
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
+    from facestudio.gui.history import State
     from facestudio.gui.jobs import Job
+    from facestudio.gui.mask_work import LoadedMask
+    from facestudio.gui.qimage import Pyramid
     from facestudio.gui.session import Session
+    from facestudio.mending.by_hand import ByHand
     from facestudio.photo import Photo
 
 BRUSH, ERASER = TOOLS = ("brush", "eraser")
@@ -73,6 +79,23 @@ class Marking(QObject):
         return self._session.history.state.strokes
 
     @property
+    def mask(self) -> LoadedMask | None:
+        """The mask from a file that is mended by: nothing is searched for then. None without one, or where something is."""
+        return self._session.history.state.mask if self._session.mending.strength == BY_HAND else None
+
+    @property
+    def by_hand(self) -> ByHand | None:
+        """All that a person says of the scratches; None of nothing."""
+        return given(self.strokes, self.mask)
+
+    @property
+    def ground(self) -> Pyramid | None:
+        """The opacity of what `strokes` lie over; None of nothing, or while it is not known."""
+        if self.mask is not None:
+            return self.mask.pyramid
+        return None if self.found is None else self.found.pyramid
+
+    @property
     def looking(self) -> bool:
         """Whether marks are being found."""
         return self._job is not None
@@ -102,20 +125,34 @@ class Marking(QObject):
         """What is marked, in sentences; "" when nothing is to be said."""
         if not self.visible:
             return ""
-        found, strokes = self.found, self.strokes
+        found, strokes, loaded = self.found, self.strokes, self._session.history.state.mask
         step = self._session.history.current
         if step is not None and step.result.mended is None:
             step = None
         words = []
-        if self.looking:
+        if self.mask is not None:
+            words.append(f"From {self.mask.name}: {share_words(self.mask.share)}.")
+        elif self.looking:
             words.append("Looking for scratches…")
         elif found is not None and step is None:  # else how much was mended is said
             words.append(f"Found: {found.words}.")
         if strokes:
             words.append(f"By you: {counted(len(strokes), 'stroke')}.")
-        if step is not None and step.strokes != strokes:
+        if loaded is not None and self.mask is None:
+            words.append(f"{loaded.name} is not used: choose “{CHOICES[BY_HAND]}” for that.")
+        if step is not None and (step.strokes != strokes or step.mask is not self.mask):
             words.append("Restore again to mend what you changed.")
         return " ".join(words)
+
+    def follow(self, before: State, after: State) -> None:
+        """`after` is shown, where `before` was: mend by a mask that is loaded, and once that is undone as was chosen before."""
+        if before.mask is after.mask and before.step is after.step:
+            return
+        mending = self._session.mending
+        if after.mask is not None and (after.step is None or after.step.mask is not after.mask):
+            mending.choose(BY_HAND)
+        elif after.mask is None and before.mask is not None and mending.strength == BY_HAND:
+            mending.choose(before.mask.instead_of)
 
     # ---- the tool
 
@@ -179,7 +216,7 @@ class Marking(QObject):
         """The stroke is done: one step to undo."""
         stroke, self.live = self.live, None
         if stroke is not None and self._session.can_add:
-            self._session.add_stroke(stroke)
+            self._session.change(self._session.history.state.with_stroke(stroke))
         self.drawn.emit()
 
     # ---- finding

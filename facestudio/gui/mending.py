@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from facestudio.gui.session import Session
 
 CHOICES = {"": "Leave them", CAREFUL: "Mend carefully", STRONG: "Mend strongly", BY_HAND: "Mend what I mark"}
-BY_HAND_ABOUT = "Mends only what you paint over with the brush; nothing is searched for."
+BY_HAND_ABOUT = "Mends only what you paint over with the brush, or load as a mask; nothing is searched for."
 STRONG_ABOUT = "Finds more scratches, but sometimes mistakes thin lines for one. Compare before and after."
 
 
@@ -45,7 +45,8 @@ class Mending(QObject):
     @property
     def obstacle(self) -> str:
         """Why nothing can be mended, where that is all that is to be done, in a few words; "" when it can."""
-        nothing = self.strength == BY_HAND and not self._session.history.state.strokes
+        state = self._session.history.state
+        nothing = self.strength == BY_HAND and not state.strokes and state.mask is None
         return "Mark what is damaged first." if nothing else ""
 
     @property

@@ -264,7 +264,7 @@ class Populating(Workplace):
         self._drop(self._looking)
         self.running, self.tally, self.outcome, self.run_of = True, "", None, wanted
         self._occupy(BUSY)
-        self._begin(MAKING, partial(work.run, self.studio, wanted, self._person.emit), self._take_outcome)
+        self.carry_out(MAKING, partial(work.run, self.studio, wanted, self._person.emit), self._take_outcome)
         self.asked_changed.emit()
 
     def _occupy(self, why: str) -> None:

@@ -180,7 +180,7 @@ class Review(QObject):
             self._tell("No result was written for this photo. You can look at it once the work is stopped or done.")
             return
         else:
-            job = self._run.begin(LOOKING_AT, todo, self._take)
+            job = self._run.carry_out(LOOKING_AT, todo, self._take)
         self._job = job
         job.failed.connect(self._failed)
         job.cancelled.connect(self._stopped)
@@ -289,7 +289,7 @@ class Review(QObject):
         recipe = self._run.recipe if how in (AGAIN, ADDED) else None
         wish = work.Wish(how, index, recipe, box)
         todo = partial(work.decide, self._run.studio, row, output, wish, self._run.known, self.decisions.most)
-        self._run.begin(REVIEWING, todo, self._decided)
+        self._run.carry_out(REVIEWING, todo, self._decided)
 
     @Slot()
     def undo(self) -> None:
@@ -306,7 +306,9 @@ class Review(QObject):
     def _turn_back(self, step: Step | None, then: Callable[[Decided], None]) -> None:
         row, output = self.row, self._run.output
         if step is not None and row is not None and output is not None:
-            self._run.begin(BACK, partial(work.turn_back, self._run.studio, row, output, step, self._run.known), then)
+            self._run.carry_out(
+                BACK, partial(work.turn_back, self._run.studio, row, output, step, self._run.known), then
+            )
 
     @Slot(object)
     def _decided(self, made: Decided) -> None:

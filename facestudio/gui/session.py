@@ -16,7 +16,7 @@ from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QImage
 
 from facestudio.files import shown
-from facestudio.gui import list_work, saving, turn_work, work
+from facestudio.gui import list_work, saving, work
 from facestudio.gui.brought import Brought, Kept, bring
 from facestudio.gui.enlarging import Enlarging
 from facestudio.gui.following import Following
@@ -27,12 +27,12 @@ from facestudio.gui.jobs import JobQueue
 from facestudio.gui.kept_metadata import KeptMetadata
 from facestudio.gui.list_work import Restored
 from facestudio.gui.marking import Marking
+from facestudio.gui.mask_files import MaskFiles
 from facestudio.gui.mask_folder import ListMasks
 from facestudio.gui.mending import Mending
 from facestudio.gui.opening import Opening
 from facestudio.gui.reference import Reference
-from facestudio.gui.turn_work import Turned
-from facestudio.gui.turning import Turning, told
+from facestudio.gui.turning import Turning
 from facestudio.gui.weights import Weights
 from facestudio.gui.work import Added, Opened
 from facestudio.gui.workplace import FINDING
@@ -41,12 +41,10 @@ from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
-    from facestudio.mending.by_hand import Stroke
     from facestudio.photo import Photo
     from facestudio.studio import Studio
 
 ADDING, RESTORING, RESTORING_ALL = "adding a face", "restoring", "restoring all"
-TURNING = "turning the photo"
 
 
 class Session(Opening):
@@ -80,6 +78,7 @@ class Session(Opening):
         self.enlarging = Enlarging(self)
         self.mending = Mending(self)
         self.marking = Marking(self)
+        self.mask_files = MaskFiles(self)
         self.list_masks = ListMasks(self.files, self)
         self.graining = Graining(self.history, self)
         self.turning = Turning(self)
@@ -145,7 +144,7 @@ class Session(Opening):
         kept = self._kept.get(opened.source) if opened is not None and opened.source is not None else None
         if opened is None or kept is None or not untouched:
             return False
-        self._begin(FINDING, partial(bring, self.studio, opened, kept), self._take_brought)
+        self.carry_out(FINDING, partial(bring, self.studio, opened, kept), self._take_brought)
         return True
 
     @Slot(object)
@@ -176,7 +175,7 @@ class Session(Opening):
         if self.opened is None or self._doing in (RESTORING, RESTORING_ALL):
             return
         self._stop_work_now()
-        self._begin(FINDING, partial(work.find_faces, self.studio, self.opened.photo), self._take_faces)
+        self.carry_out(FINDING, partial(work.find_faces, self.studio, self.opened.photo), self._take_faces)
 
     @Slot(object)
     def _take_faces(self, found: Found) -> None:
@@ -205,7 +204,7 @@ class Session(Opening):
         """Add the face in a rough `box`, left, top, right and bottom in photo pixels; one step to undo."""
         if self.can_add and self.opened is not None:
             todo = partial(work.add_face, self.studio, self.opened.photo, box, self.faces)
-            self._begin(ADDING, todo, self._take_added)
+            self.carry_out(ADDING, todo, self._take_added)
 
     @Slot(object)
     def _take_added(self, added: Added) -> None:
@@ -215,43 +214,19 @@ class Session(Opening):
             self.select(self.selected | {added.known})
             self.notified.emit(f"That is face {added.known + 1}, which is there already.", None)
             return
-        self._move(partial(self.history.change, self.history.state.with_face(added.face, added.crop)))
+        self.change(self.history.state.with_face(added.face, added.crop))
         self.notified.emit(f"Face {len(self.faces)} was added.", None)
 
     @Slot(int)
     def remove_face(self, index: int) -> None:
         """Take a face away that was added by hand; one step to undo. Others are unticked instead."""
         if self.can_add and self.history.state.is_added(index):
-            self._move(partial(self.history.change, self.history.state.without_face(index)))
+            self.change(self.history.state.without_face(index))
             self.notified.emit(f"Face {index + 1} was removed.", None)
 
-    def add_stroke(self, stroke: Stroke) -> None:
-        """Correct the marks of scratches by hand; one step to undo."""
-        if self.can_add:
-            self._move(partial(self.history.change, self.history.state.with_stroke(stroke)))
-
-    def turn(self, degrees: int) -> None:
-        """Turn the photo clockwise by 90, 180 or 270 `degrees`, with its faces and the strokes over it; one step to undo."""
-        if self.can_add and self.opened is not None:
-            known = self.history.lying((self.opened.photo.turn + degrees) % 360)
-            given = self.opened, self.history.state, degrees, known
-            self._begin(TURNING, partial(turn_work.turn, *given), self._take_turned)
-
-    @Slot(object)
-    def _take_turned(self, turned: Turned) -> None:
-        if self.opened is not turned.opened:
-            return
-        had = self.history.current is not None
-        self._move(partial(self.history.change, turned.state), follow=False)
-        self.notified.emit(told(turned.degrees, had), None)
-        if self.looked and not self.faces:  # heads that lie are harder to find
-            self._begin(FINDING, partial(work.find_faces, self.studio, self.opened.photo), self._take_more_faces)
-
-    @Slot(object)
-    def _take_more_faces(self, found: Found) -> None:
-        if self.opened is not None and found.photo is self.opened.photo and found.faces and not self.faces:
-            state = self.history.state.with_found(tuple(zip(found.faces, found.crops, strict=True)))
-            self._move(partial(self.history.change, state))
+    def change(self, state: State, follow: bool = True) -> None:
+        """Show another `state`; one step to undo. The panel is to `follow` the result in it."""
+        self._move(partial(self.history.change, state), follow)
 
     def _move(self, move: Callable[[], None], follow: bool = True) -> None:
         """Show another state of the history; the panel is to `follow` it."""
@@ -260,6 +235,7 @@ class Session(Opening):
         after = self.history.state
         if follow:
             self.following.moved(before.step, after.step)
+            self.marking.follow(before, after)
         if after.opened is not before.opened:
             self.opened = after.opened
             self.turned.emit()
@@ -351,8 +327,16 @@ class Session(Opening):
             return
         given = self.faces, recipe, self.selected, self.reference.used, self.history.current
         state = self.history.state
-        todo = partial(work.restore, self.studio, self.opened, *given, added=state.added, strokes=state.strokes)
-        self._begin(RESTORING, todo, self._take_result)
+        todo = partial(
+            work.restore,
+            self.studio,
+            self.opened,
+            *given,
+            added=state.added,
+            strokes=state.strokes,
+            mask=self.marking.mask,
+        )
+        self.carry_out(RESTORING, todo, self._take_result)
 
     @Slot(object)
     def _take_result(self, step: Step) -> None:
@@ -395,7 +379,7 @@ class Session(Opening):
             keep=self.kept_told.emit,
             masks=self.list_masks.folder,
         )
-        self._begin(RESTORING_ALL, todo, self._take_all)
+        self.carry_out(RESTORING_ALL, todo, self._take_all)
 
     @Slot(object)
     def _take_all(self, restored: Restored) -> None:

@@ -1,4 +1,4 @@
-"""The open photo turned by quarters on a worker thread, with its faces and the strokes over it.
+"""The open photo turned by quarters on a worker thread, with its faces and what is marked on it by hand.
 
 Separate from `work` because only turning needs it. Nothing here touches a widget.
 """
@@ -24,7 +24,7 @@ class Turned:
 
 def turn(opened: Opened, state: State, degrees: int, known: Opened | None, progress: Progress) -> Turned:
     """`opened`, as `state` shows it, turned clockwise by 90, 180 or 270 `degrees`; `known` is the photo so turned, if it was
-    before. Faces and strokes are turned with it. A result is not: it was made of the photo as it lay."""
+    before. Faces, strokes and a mask are turned with it. A result is not: it was made of the photo as it lay."""
     with progress.step("Turning"):
         if known is None:
             photo = opened.photo.turned(degrees)
@@ -33,5 +33,6 @@ def turn(opened: Opened, state: State, degrees: int, known: Opened | None, progr
         faces = tuple(face.turned(degrees, size) for face in state.faces)
         crops = tuple(square(known.photo.pixels, face.box, CHIP) for face in faces)
         strokes = tuple(stroke.turned(degrees, size) for stroke in state.strokes)
-        turned = State(faces, crops, state.added, None, strokes, known)
+        mask = None if state.mask is None else state.mask.turned(degrees, size)
+        turned = State(faces, crops, state.added, None, strokes, known, mask)
     return Turned(opened, degrees, turned)

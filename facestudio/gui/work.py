@@ -18,6 +18,7 @@ from facestudio.errors import FaceStudioError, NoFaceFound, PhotoError, UsageErr
 from facestudio.files import shown
 from facestudio.gui import quiet_torch
 from facestudio.gui.found import Found, Source
+from facestudio.gui.mask_work import given
 from facestudio.gui.qimage import Pyramid, fitted, pyramid, square
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from facestudio.checkpoints import Checkpoint
     from facestudio.faces.face import Face
     from facestudio.gui.history import Step
+    from facestudio.gui.mask_work import LoadedMask
     from facestudio.mending.by_hand import ByHand, Stroke
     from facestudio.options import OptionField
     from facestudio.recipe import Recipe
@@ -197,17 +199,18 @@ def restore(
     progress: Progress,
     added: int = 0,
     strokes: tuple[Stroke, ...] = (),
+    mask: LoadedMask | None = None,
 ) -> Step:
     """Restore the `selected` faces, told by a `reference` who it is, and make what the window shows of the result.
 
     Where scratches are mended, faces that show only then are restored as well, if all others are selected and a reference is not
     of somebody else; they stand before the last `added` ones, which were added by hand. What a `last` result of the same photo
-    and size holds of the photo before is not made and kept a second time. `strokes` correct what is taken for scratches.
+    and size holds of the photo before is not made and kept a second time. `strokes` correct what is taken for scratches, or
+    a `mask` that was loaded.
     """
     from facestudio.gui.history import Step
-    from facestudio.mending.by_hand import ByHand
 
-    by_hand = ByHand(strokes) if strokes and recipe.scratches else None
+    by_hand = given(strokes, mask) if recipe.scratches else None
     with progress.step("Restoring"):
         shown: tuple[Face, ...] = faces
         new: tuple[Face, ...] = ()
@@ -232,7 +235,7 @@ def restore(
         before, result = _before(opened, result, last, recipe.upscale, progress)
         after = pyramid(result.after.pixels, progress.check)
         found = tuple((face, square(opened.photo.pixels, face.box, CHIP)) for face in new)
-        return Step(opened.photo, faces, result, before, after, crops, reference, found, strokes)
+        return Step(opened.photo, faces, result, before, after, crops, reference, found, strokes, mask)
 
 
 def _behind_scratches(

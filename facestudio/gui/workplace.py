@@ -150,7 +150,7 @@ class Workplace(QObject):
     def look(self, job: Callable[[Progress], object], done: Callable[[Any], None]) -> None:
         """Look for a person in another photo; what was done until now is stopped."""
         self._stop_work_now()
-        self._begin(LOOKING, job, done)
+        self.carry_out(LOOKING, job, done)
 
     @property
     def doing(self) -> str:
@@ -208,13 +208,16 @@ class Workplace(QObject):
             if job is self._work_job:
                 job.cancelled.disconnect()
 
-    def _begin(self, name: str, job: Callable[[Progress], object], done: Callable[[Any], None]) -> None:
+    def carry_out(self, name: str, job: Callable[[Progress], object], done: Callable[[Any], None]) -> Job:
+        """Compute something that the user waits for; `name` is what `doing` says until it ends, `done` takes what it brings."""
         self._doing, self._work_job = name, self._submit(self.compute, job, done)
-        self._work_job.progressed.connect(self.progressed)
-        self._work_job.failed.connect(self.failed)
-        self._work_job.cancelled.connect(self._work_cancelled)
-        self._work_job.ended.connect(self._work_ended)
+        submitted = self._work_job
+        submitted.progressed.connect(self.progressed)
+        submitted.failed.connect(self.failed)
+        submitted.cancelled.connect(self._work_cancelled)
+        submitted.ended.connect(self._work_ended)
         self.work_changed.emit()
+        return submitted
 
     def _stop_work_now(self) -> None:
         """Stop the work, and show at once that there is none."""

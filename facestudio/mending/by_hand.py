@@ -62,13 +62,17 @@ class ByHand:
 
     def applied(self, found: np.ndarray) -> np.ndarray:
         """The marks (H, W) bool where those `found` are (H, W); UsageError when the mask is of another size."""
-        if self.mask is not None and self.mask.shape != found.shape:
-            (high, wide), (height, width) = self.mask.shape, found.shape
+        self.check_fits(found.shape)
+        return painted(found if self.mask is None else self.mask, self.strokes)
+
+    def check_fits(self, shape: tuple[int, ...]) -> None:
+        """UsageError when there is a mask, and it is not of the `shape` (H, W)."""
+        if self.mask is not None and self.mask.shape != shape:
+            (high, wide), (height, width) = self.mask.shape, shape
             raise UsageError(
                 f"The mask of scratches is {wide} × {high} pixels, and the photo, upright, {width} × {height}.",
                 hint="Paint over a mask that was written for this very photo.",
             )
-        return painted(found if self.mask is None else self.mask, self.strokes)
 
 
 def painted(mask: np.ndarray, strokes: Sequence[Stroke]) -> np.ndarray:

@@ -73,7 +73,7 @@ def test_what_was_done_by_hand_turns_with_it(qtbot: QtBot, window: MainWindow, p
     session.mending.choose("careful")
     add(qtbot, window)
     added = session.faces[2]
-    session.add_stroke(STROKE)
+    session.change(session.history.state.with_stroke(STROKE))
     turn(qtbot, window)
     assert session.history.state.is_added(2) and session.history.state.strokes == (STROKE.turned(90, SIZE),)
     assert np.allclose(session.faces[2].box, added.turned(90, SIZE).box)
@@ -221,7 +221,7 @@ def test_nothing_is_turned_while_something_runs(
     open_photo(qtbot, window, draw(photo_path))
     window.workspace.panel.button.click()
     assert not window.commands["turn_left"].isEnabled()
-    window.session.turn(90)
+    window.session.turning.turn(90)
     assert photo_of(window).turn == 0
     window.session.stop()
     qtbot.waitUntil(lambda: not window.session.doing)

@@ -1,11 +1,11 @@
-"""Marks in the panel: whether they are shown, the brush and the eraser, and how large these are."""
+"""Marks in the panel: whether they are shown, the brush and the eraser, how large these are, and marks as files."""
 
 from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QSignalBlocker, QSize, Qt, Slot
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QToolButton, QWidget
+from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal, Slot
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QToolButton, QVBoxLayout, QWidget
 
 from facestudio.gui.marking import BRUSH, ERASER, LARGEST, SMALLEST, Marking
 from facestudio.gui.theme import Theme
@@ -16,12 +16,18 @@ FINE = 200  # steps of the slider
 class MarkBox(QWidget):
     """Shows `marking`, and in the label `about` what there is to say of it; both are seen where scratches are mended."""
 
+    load_asked = Signal()  # of a mask from a file
+    save_asked = Signal()
+
     def __init__(self, marking: Marking, about: QLabel, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._marking, self._theme, self.about = marking, theme, about
         self.marks = _button("Show what is mended", "Show on the photo what will be mended as damage (Ctrl+M)")
         self.brush = _button("Brush", "Paint over damage that was not found (B)")
         self.eraser = _button("Eraser", "Erase marks; unmarked places are not mended (E)")
+        self.load, self.save = QPushButton("Load mask…"), QPushButton("Save mask…")
+        self.load.setToolTip("Load a scratch mask from a file: what is white in it will be mended (Ctrl+L)")
+        self.save.setToolTip("Save what is marked as a picture, to correct it or to use it again (Ctrl+Shift+M)")
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, FINE)
         self.slider.setPageStep(FINE // 10)
@@ -30,16 +36,23 @@ class MarkBox(QWidget):
         self.width_label = QLabel()
         self.width_label.setMinimumWidth(self.width_label.fontMetrics().horizontalAdvance("400 px"))
         self.width_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
+        tools, files, column = QHBoxLayout(), QHBoxLayout(), QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        tools.setSpacing(4)
         for widget in (self.marks, self.brush, self.eraser):
-            row.addWidget(widget)
-        row.addWidget(self.slider, 1)
-        row.addWidget(self.width_label)
+            tools.addWidget(widget)
+        tools.addWidget(self.slider, 1)
+        tools.addWidget(self.width_label)
+        for button in (self.load, self.save):
+            button.setAutoDefault(False)
+            files.addWidget(button, 1)
+        for row in (tools, files):
+            column.addLayout(row)
         self.marks.toggled.connect(marking.show)
         self.brush.clicked.connect(marking.use_brush)
         self.eraser.clicked.connect(marking.use_eraser)
+        self.load.clicked.connect(self.load_asked)
+        self.save.clicked.connect(self.save_asked)
         self.slider.valueChanged.connect(self._resize)
         marking.changed.connect(self.refresh)
         theme.changed.connect(self._draw)

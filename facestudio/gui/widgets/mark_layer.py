@@ -1,4 +1,4 @@
-"""Marks painted over the photo in the viewer: what was found, and strokes over it, all of one translucent colour.
+"""Marks painted over the photo in the viewer: what was found or loaded, and strokes over it, all of one translucent colour.
 
 They are put together in a picture of their own as large as what is seen, so that an eraser takes away what lies below it and
 nothing is twice as dense where strokes cross. That picture is kept until the view or the marks change; the stroke that is being
@@ -55,22 +55,22 @@ class MarkLayer:
 
     def _settled(self, pane: QRectF) -> QImage:
         """Opacity of all but the stroke that is being drawn."""
-        viewer, found, strokes = self._viewer, self._marking.found, self._marking.strokes
+        viewer, ground, strokes = self._viewer, self._marking.ground, self._marking.strokes
         place = viewer.to_photo(pane.topLeft(), pane), viewer.to_photo(pane.bottomRight(), pane)
         ratio = viewer.devicePixelRatioF()
-        key = (place, pane.size(), ratio, found, strokes)
+        key = (place, pane.size(), ratio, ground, strokes)
         known = self._kept.get(pane.left())
         if known is not None and known[0] == key:
             return known[1]
         picture = QImage((pane.size() * ratio).toSize(), QImage.Format.Format_ARGB32_Premultiplied)
         picture.setDevicePixelRatio(ratio)
         picture.fill(Qt.GlobalColor.transparent)
-        self._draw(picture, pane, None if found is None else found.pyramid, strokes)
+        self._draw(picture, pane, ground, strokes)
         self._kept[pane.left()] = key, picture
         return picture
 
-    def _draw(self, picture: QImage, pane: QRectF, found: Pyramid | None, strokes: Sequence[Stroke]) -> None:
-        """Draw what was `found`, and `strokes` over it, opaque into `picture`, which shows what `pane` does."""
+    def _draw(self, picture: QImage, pane: QRectF, ground: Pyramid | None, strokes: Sequence[Stroke]) -> None:
+        """Draw the `ground`, and `strokes` over it, opaque into `picture`, which shows what `pane` does."""
         viewer = self._viewer
         start, end = viewer.to_photo(pane.topLeft(), pane), viewer.to_photo(pane.bottomRight(), pane)
         scale = pane.width() / (end.x() - start.x())  # widget units a photo pixel
@@ -78,11 +78,11 @@ class MarkLayer:
         painter.scale(scale, scale)
         painter.translate(-start)
         painter.setClipRect(viewer.photo_rect)
-        if found is not None:
+        if ground is not None:
             zoom = scale * viewer.devicePixelRatioF()
-            level = found.level_for(zoom)
-            part = visible_part(found, level, start.x(), start.y(), end.x(), end.y())
-            image, (width, height) = found.levels[level], found.size
+            level = ground.level_for(zoom)
+            part = visible_part(ground, level, start.x(), start.y(), end.x(), end.y())
+            image, (width, height) = ground.levels[level], ground.size
             across, down = width / image.width(), height / image.height()
             painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, zoom < CRISP)
             target = QRectF(part.left() * across, part.top() * down, part.width() * across, part.height() * down)
