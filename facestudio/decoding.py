@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image
@@ -146,6 +146,9 @@ def _decoded(
     if stored == depth.GREY_ALPHA:  # which Pillow takes for colour
         native, mode = np.ascontiguousarray(native[..., 0]), "L"
     below, alpha_below = lower
+    if (both := depth.grey_and_alpha(image)) is not None:
+        mode = "L"
+        (native, below), (alpha, alpha_below) = map(_halves, both)
     format = {"MPO": "JPEG"}.get(image.format or "", image.format or "")
     lossless = _is_lossless(image, format, file)
     profile = image.info.get("icc_profile") or None
@@ -170,6 +173,11 @@ def _decoded(
     alpha, alpha_below = (_alpha(one, orientation) for one in (alpha, alpha_below))
     told = (*notes, *([note] if note else []))
     return Decoded(colour, alpha, format, bits, lossless, metadata, told, alpha_lower=alpha_below)
+
+
+def _halves(samples: np.ndarray | None) -> tuple[Any, Any]:
+    """The upper and the lower bytes of uint16 `samples`."""
+    return (None, None) if samples is None else ((samples >> 8).astype(np.uint8), (samples & 255).astype(np.uint8))
 
 
 def _alpha(alpha: np.ndarray | None, orientation: int) -> np.ndarray | None:

@@ -64,6 +64,26 @@ def lower_bytes(image: Image.Image) -> np.ndarray | None:
     return np.asarray(image)
 
 
+def grey_and_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None] | None:
+    """Grey and alpha (H, W) uint16 of a decoded TIFF that holds two channels of 16 bits, as `formats.open_image` opens it, whose
+    mode shows the bytes of both; None of any other `image`. The second channel may be something else than alpha, then it is None.
+    Grey that was multiplied by alpha is divided by it."""
+    tags = getattr(image, "tag_v2", {})
+    if image.mode != "RGBA" or tags.get(258) != (16, 16):
+        return None
+    native = image.use_load_libtiff  # type: ignore[attr-defined]
+    big = sys.byteorder == "big" if native else tags.prefix == b"MM"
+    pixels = np.ascontiguousarray(np.asarray(image)).view(">u2" if big else "<u2").astype(np.uint16)
+    grey, other = np.ascontiguousarray(pixels[..., 0]), np.ascontiguousarray(pixels[..., 1])
+    kind = tags.get(338, (0,))[0]
+    if kind == 1:
+        whole = np.maximum(other, 1).astype(np.uint32)
+        grey = np.minimum((grey.astype(np.uint32) * 65535 + whole // 2) // whole, 65535).astype(np.uint16)
+    if tags.get(262) == 0:  # white
+        grey = 65535 - grey
+    return grey, other if kind else None
+
+
 def png(samples: np.ndarray, alpha: np.ndarray | None, settings: dict[str, Any]) -> memoryview:
     """The bytes of a PNG of `samples` (H, W) or (H, W, 3) and `alpha` (H, W), uint16; `settings` for Pillow say the rest."""
     beside = io.BytesIO()
@@ -95,7 +115,7 @@ def png(samples: np.ndarray, alpha: np.ndarray | None, settings: dict[str, Any])
 def tiff(samples: np.ndarray, alpha: np.ndarray | None, settings: dict[str, Any]) -> memoryview:
     """As `png`, a TIFF: in strips, deflated; of `settings` its tags, resolution and profile go in.
 
-    Grey with alpha becomes colour with alpha, because Pillow reads no other 16-bit TIFF that has one.
+    Grey with alpha becomes colour with alpha, because hardly any program reads another 16-bit TIFF that has one.
     """
     if alpha is not None and samples.ndim == 2:
         samples = np.broadcast_to(samples[..., None], (*samples.shape, 3))

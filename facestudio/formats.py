@@ -54,6 +54,13 @@ DECODER_ERRORS = (
     Image.DecompressionBombError,
 )
 
+# grey with another channel, 16 bits each, for which Pillow has no mode: its bytes as they stand, for `depth.grey_and_alpha`
+_OF_TWO = [
+    (order, photometric, (1,), 1, (16, 16), (kind,))
+    for order in (b"II", b"MM")
+    for photometric in (0, 1)
+    for kind in (0, 1, 2)
+]
 _LIKE_A_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{1,4}")
 _registered = threading.Lock()
 
@@ -82,7 +89,11 @@ def format_name(text: str) -> str | None:
 def open_image(file: IO[bytes]) -> Image.Image:
     """The picture in `file`, its pixels not decoded yet; raises one of DECODER_ERRORS when it is none of ours."""
     _prepare()
-    return Image.open(file, formats=READABLE)
+    image = Image.open(file, formats=READABLE)
+    tags = getattr(image, "tag_v2", {})
+    if image.mode == "RGBA" and tags.get(258) == (16, 16) and tags.get(284) == 2:
+        raise OSError("two channels of 16 bits that stand behind one another are not read")
+    return image
 
 
 def _prepare() -> None:
@@ -92,6 +103,8 @@ def _prepare() -> None:
             import pillow_heif
 
             pillow_heif.register_heif_opener()
+        for key in _OF_TWO:
+            TiffImagePlugin.OPEN_INFO.setdefault(key, ("RGBA", "RGBA"))
         Image.MAX_IMAGE_PIXELS = None
         # Process-wide and idempotent: a temporary filter would race with the other threads that decode.
         for module in (r"PIL\.", r"pillow_heif\."):

@@ -21,10 +21,17 @@ def deepened(pixels: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def write_deep(
-    path: Path, samples: np.ndarray, profile: bytes | None = None, artist: str = "", orientation: int = 1
+    path: Path,
+    samples: np.ndarray,
+    profile: bytes | None = None,
+    artist: str = "",
+    orientation: int = 1,
+    big: bool = True,
+    deflated: bool = False,
+    more: dict[int, int] | None = None,
 ) -> Path:
     """Write `samples` uint16, (H, W) of grey, (H, W, 2) with alpha, (H, W, 3) of RGB, (H, W, 4) with alpha: a PNG, or a TIFF,
-    big-endian and without compression."""
+    `big`-endian or little, `deflated` or without compression, with `more` tags."""
     height, width = samples.shape[:2]
     channels = 1 if samples.ndim == 2 else samples.shape[2]
     stored = samples.astype(">u2").tobytes()
@@ -41,8 +48,10 @@ def write_deep(
         content += png_chunk(b"IDAT", zlib.compress(lines, 1)) + png_chunk(b"IEND", b"")
         path.write_bytes(content)
         return path
-    tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"MM")
-    tags[256], tags[257], tags[258], tags[259] = width, height, (16,) * channels, 1
+    stored = stored if big else samples.astype("<u2").tobytes()
+    stored = zlib.compress(stored) if deflated else stored
+    tags = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"MM" if big else b"II")
+    tags[256], tags[257], tags[258], tags[259] = width, height, (16,) * channels, 8 if deflated else 1
     tags[262], tags[277], tags[278], tags[284] = 1 if channels < 3 else 2, channels, height, 1
     tags[273], tags[279], tags[339] = 0, len(stored), (1,) * channels
     if channels in (2, 4):
@@ -52,6 +61,8 @@ def write_deep(
     if artist:
         tags[ARTIST] = artist
     tags[ORIENTATION] = orientation
+    for tag, value in (more or {}).items():
+        tags[tag] = value
     with open(path, "wb") as file:
         tags.save(file)
         file.write(stored)

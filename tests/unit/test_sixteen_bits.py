@@ -20,6 +20,7 @@ from facestudio import xmp
 from facestudio.anonymized import NOT_A_FACE
 from facestudio.cli.main import run
 from facestudio.decoding import upright
+from facestudio.errors import UnreadablePhoto
 from facestudio.metadata import read_recipe
 from facestudio.outcomes import Outcome
 from facestudio.photo import Photo
@@ -87,8 +88,6 @@ def changed(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 def test_a_restored_scan_has_16_bits_and_keeps_those_of_what_was_not_changed(
     suffix: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if (suffix, kind) == ("tif", "grey alpha"):
-        pytest.skip("Pillow reads no such TIFF")
     profile = wide_profile() if kind.startswith("rgb") else grey_profile()
     samples = scan(kind)
     source = write_deep(tmp_path / f"scan.{suffix}", samples, profile, artist="Nobody Anywhere")
@@ -115,7 +114,7 @@ def test_a_restored_scan_has_16_bits_and_keeps_those_of_what_was_not_changed(
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
-@pytest.mark.parametrize("kind", ["grey", "rgb", "rgb alpha"])
+@pytest.mark.parametrize("kind", ["grey", "rgb", "rgb alpha", "grey alpha"])
 def test_an_anonymized_scan_has_16_bits_and_no_lower_byte_of_what_was_hidden(
     suffix: str, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,7 +127,7 @@ def test_an_anonymized_scan_has_16_bits_and_no_lower_byte_of_what_was_hidden(
     assert record["status"] == "verified" and "notes" not in record
     assert b"A. Friend" not in out.read_bytes() and b"algorithmicallyEnhanced" in out.read_bytes()
 
-    before, after = read_deep(source), read_deep(out)
+    before, after = as_read(samples), as_read(read_deep(out))
     where = changed(before, after)
     assert 0.05 < where.mean() < 0.5 and where[110:130, 100:120].all(), "the face is hidden"
     assert not where[:30].any() and not where[:, 250:].any(), "and the rest is as it was"
@@ -206,6 +205,41 @@ def test_tiffs_of_other_programs_are_read_with_all_bits(kind: str, compression: 
     photo = Photo.open(tmp_path / "a.tif")
     for name in ("b.tif", "b.png"):
         assert np.array_equal(read_deep(photo.save(tmp_path / name)), samples)
+
+
+@pytest.mark.parametrize("deflated", [False, True])
+@pytest.mark.parametrize("big", [False, True])
+def test_grey_tiffs_with_alpha_are_read_however_they_are_stored(big: bool, deflated: bool, tmp_path: Path) -> None:
+    samples = scan("grey alpha")
+    grey, alpha = samples[..., 0], samples[..., 1]
+
+    def read(given: np.ndarray, orientation: int = 1, **tags: int) -> np.ndarray:
+        more = {int(tag[1:]): value for tag, value in tags.items()}
+        path = write_deep(tmp_path / "a.tif", given, orientation=orientation, big=big, deflated=deflated, more=more)
+        return read_deep(Photo.open(path).save(tmp_path / "b.png", overwrite=True))
+
+    assert np.array_equal(read(samples), as_read(samples))
+    assert np.array_equal(read(samples, 6), as_read(upright(samples, 6)))
+    assert np.array_equal(read(np.dstack([65535 - grey, alpha]), t262=0), as_read(samples)), "where 0 is white"
+    assert np.array_equal(read(samples, t338=0), grey), "the other channel is not said to be alpha"
+    multiplied = np.rint(grey / 65535 * alpha).astype(np.uint16)
+    found = read(np.dstack([multiplied, alpha]), t338=1)
+    assert np.array_equal(found[..., 3], alpha) and np.abs(found[..., 0].astype(int) - grey).max() <= 3
+
+
+def test_two_channels_of_16_bits_in_planes_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UnreadablePhoto, match="a.tif is damaged or incomplete"):
+        Photo.open(write_deep(tmp_path / "a.tif", scan("grey alpha"), more={284: 2}))
+
+
+def test_a_damaged_grey_tiff_with_alpha_shows_what_there_is_of_it(tmp_path: Path) -> None:
+    samples = scan("grey alpha")
+    path = write_deep(tmp_path / "a.tif", samples)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) - 4 * WIDTH * HEIGHT // 2])
+    photo = Photo.open(path, salvage=True)
+    assert photo.damage is not None and 0.3 < photo.damage.readable < 0.6
+    assert np.array_equal(photo.pixels[:60, :, 0], samples[:60, :, 0] >> 8)
 
 
 def test_tiles_and_white_as_0_are_understood(tmp_path: Path) -> None:
