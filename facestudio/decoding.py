@@ -161,7 +161,7 @@ def _decoded(
             if moving
             else "It holds several pictures; only the first one is used."
         )
-    metadata = collect(image, format)
+    metadata = collect(image, format, _turned(file) if format == "TIFF" else 1)
     orientation = metadata.orientation
     colour, note = to_srgb(upright(native, orientation), mode, profile)
     if below is not None:
@@ -173,6 +173,17 @@ def _decoded(
     alpha, alpha_below = (_alpha(one, orientation) for one in (alpha, alpha_below))
     told = (*notes, *([note] if note else []))
     return Decoded(colour, alpha, format, bits, lossless, metadata, told, alpha_lower=alpha_below)
+
+
+def _turned(file: IO[bytes]) -> int:
+    """The orientation of a decoded TIFF, which Pillow has turned by it, and forgotten."""
+    file.seek(0)
+    try:
+        with open_image(file) as again:
+            turn = getattr(again, "tag_v2", {}).get(0x0112, 1)
+    except DECODER_ERRORS:
+        return 1
+    return turn if isinstance(turn, int) and 1 <= turn <= 8 else 1
 
 
 def _halves(samples: np.ndarray | None) -> tuple[Any, Any]:

@@ -49,11 +49,12 @@ class Metadata:
     comment: bytes | None = None
     texts: tuple[tuple[str, str], ...] = ()
 
-    def turned(self, degrees: int) -> Metadata:
-        """What would be said of the photo turned clockwise by `degrees`: faces that are marked in it turn with it, and how many
-        pixels an inch of its height has is then of its width. The pixels are upright as they are, so `orientation` stays."""
+    def turned(self, degrees: int, size: tuple[int, int] | None = None) -> Metadata:
+        """What would be said of the photo, of `size` (width, height), turned clockwise by `degrees`: faces that are marked in it
+        turn with it, and how many pixels an inch of its height has is then of its width. The pixels are upright as they are, so
+        `orientation` stays."""
         dpi = (self.dpi[1], self.dpi[0]) if degrees in (90, 270) and self.dpi is not None else self.dpi
-        packet = None if self.xmp is None else xmp.laid(self.xmp, regions.AS_TURNED[degrees])
+        packet = None if self.xmp is None else xmp.laid(self.xmp, regions.AS_TURNED[degrees], size, False)
         return replace(self, dpi=dpi, xmp=packet)
 
 
@@ -65,12 +66,16 @@ class Written:
     losses: tuple[str, ...] = ()
 
 
-def collect(image: Image.Image, format: str) -> Metadata:
-    """Everything worth keeping of a decoded `image`; what is damaged is left out, never raised."""
+def collect(image: Image.Image, format: str, turned: int = 1) -> Metadata:
+    """Everything worth keeping of a decoded `image`; what is damaged is left out, never raised.
+
+    `turned`: the orientation that its file gives where the decoder has turned the pixels by it, and says no more of it.
+    """
     info, packet, orientation = image.info, _xmp(image), _orientation(image)
+    size = image.size[::-1] if turned >= 5 else image.size
     return Metadata(
         exif=_exif(image, format),
-        xmp=None if packet is None else xmp.laid(packet, orientation, image.size),
+        xmp=None if packet is None else xmp.laid(packet, turned if turned != 1 else orientation, size),
         iptc=_iptc(image, format),
         orientation=orientation,
         dpi=_dpi(info.get("dpi")) if _says_resolution(image) else None,

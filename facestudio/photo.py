@@ -199,7 +199,7 @@ class Photo:
             alpha=None if self.alpha is None else turned(self.alpha, degrees),
             colour=colour,
             damage=None if self.damage is None else self.damage.turned(degrees),
-            metadata=self.metadata.turned(degrees),
+            metadata=self.metadata.turned(degrees, self.size),
             turn=(self.turn + degrees) % 360,
             alpha_lower=None if self.alpha_lower is None else turned(self.alpha_lower, degrees),
         )

@@ -1,8 +1,9 @@
 """Faces that other programs marked in XMP: where their areas are once the photo stands otherwise than it is stored.
 
-Two ways of writing them are known: `mwg-rs:Regions` of the Metadata Working Group (guidelines 2.0, section 5.9), and Microsoft's
-`MP:RegionInfo`. Both count in fractions of the stored pixels, before the EXIF orientation is applied. Separate from `xmp`, which
-reads and writes packets and does not ask what they mean; knows elements, and no pictures.
+Three ways of writing them are known: `mwg-rs:Regions` of the Metadata Working Group (guidelines 2.0, section 5.9), Microsoft's
+`MP:RegionInfo`, and `Iptc4xmpExt:ImageRegion` (IPTC Photo Metadata Standard 2019.1: rectangles, circles and polygons). They count
+in fractions of the stored pixels, before the EXIF orientation is applied; IPTC's may count in pixels. Separate from `xmp`,
+which reads and writes packets and does not ask what they mean; knows elements, and no pictures.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ NAMESPACES = {
     "MP": "http://ns.microsoft.com/photo/1.2/",
     "MPRI": "http://ns.microsoft.com/photo/1.2/t/RegionInfo#",
     "MPReg": "http://ns.microsoft.com/photo/1.2/t/Region#",
+    "Iptc4xmpExt": "http://iptc.org/std/Iptc4xmpExt/2008-02-29/",
 }
 AS_TURNED = {0: 1, 90: 6, 180: 3, 270: 8}  # the orientation that asks for a turn clockwise
 # what an orientation does to a place: whether x and y are exchanged; then whether x counts from the right, y from below
@@ -37,24 +39,45 @@ def _name(prefix: str, local: str) -> str:
 
 _REGIONS, _RECTANGLE = _name("mwg-rs", "Regions"), _name("MPReg", "Rectangle")
 _X, _Y, _WIDTH, _HEIGHT, _UNIT = (_name("stArea", local) for local in ("x", "y", "w", "h", "unit"))
+_BOUNDARY_UNIT, _RADIUS, _LEFT, _TOP, _ACROSS, _DOWN = (
+    _name("Iptc4xmpExt", local) for local in ("rbUnit", "rbRx", "rbX", "rbY", "rbW", "rbH")
+)
 _WIDE, _HIGH = _name("stDim", "w"), _name("stDim", "h")
 
 
-def apply(root: ET.Element, orientation: int, stored: tuple[int, int] | None = None) -> bool:
+def apply(root: ET.Element, orientation: int, stored: tuple[int, int] | None = None, doubtful: bool = True) -> bool:
     """Move all areas below `root` as EXIF's `orientation` (1..8) moves the pixels; whether there were any to move.
 
     `stored` is the size of the photo before (width, height). Areas that are said to be of one that stands as the upright
-    photo does are right already, and stay. What cannot be read stays as it is.
+    photo does are right already, and stay, where it is `doubtful` what they are of. What cannot be read stays as it is.
     """
     if orientation not in _PLACES:
         return False
     moved = False
     for regions in root.iter(_REGIONS):
-        if not (stored is not None and _PLACES[orientation][0] and _is_upright(regions, stored)):
+        asked = doubtful and stored is not None and _PLACES[orientation][0]
+        if not (asked and stored is not None and _is_upright(regions, stored)):
             moved |= _apply_to_mwg(regions, orientation)
     for element in root.iter():
         moved |= _apply_to_rectangle(element, orientation)
+        if _get(element, _BOUNDARY_UNIT) == "relative":
+            moved |= _apply_to_boundary(element, orientation, stored)
     return moved
+
+
+def make_relative(root: ET.Element, stored: tuple[int, int]) -> bool:
+    """Let IPTC's areas below `root` that count in pixels of a photo of the size `stored` count in fractions of it, which stay
+    true when it is enlarged; whether there were any."""
+    found = False
+    for element in root.iter():
+        if _get(element, _BOUNDARY_UNIT) == "pixel":
+            for part in element.iter():
+                for name, whole in ((_LEFT, 0), (_TOP, 1), (_ACROSS, 0), (_DOWN, 1), (_RADIUS, 0)):
+                    if (number := _number(_get(part, name))) is not None:
+                        _put(part, name, _written(number / stored[whole]))
+            _put(element, _BOUNDARY_UNIT, "relative")
+            found = True
+    return found
 
 
 def _apply_to_mwg(regions: ET.Element, orientation: int) -> bool:
@@ -87,6 +110,29 @@ def _apply_to_rectangle(element: ET.Element, orientation: int) -> bool:
         width, height = height, width
     _put(element, _RECTANGLE, ", ".join(map(_written, (x - width / 2, y - height / 2, width, height))))
     return True
+
+
+def _apply_to_boundary(boundary: ET.Element, orientation: int, stored: tuple[int, int] | None) -> bool:
+    """IPTC's: a rectangle by its corner, a circle by its middle and a radius in widths of the photo, a polygon by its corners."""
+    moved = False
+    across = _PLACES[orientation][0]
+    for element in boundary.iter():
+        x, y = _number(_get(element, _LEFT)), _number(_get(element, _TOP))
+        if x is None or y is None:
+            continue
+        width, height = _number(_get(element, _ACROSS)), _number(_get(element, _DOWN))
+        half = (0.0, 0.0) if width is None or height is None else (width / 2, height / 2)
+        x, y = _moved(x + half[0], y + half[1], orientation)
+        half = half[::-1] if across else half
+        _put(element, _LEFT, _written(x - half[0]))
+        _put(element, _TOP, _written(y - half[1]))
+        if across:
+            _swap(element, _ACROSS, _DOWN)
+        moved = True
+    radius = _number(_get(boundary, _RADIUS))
+    if across and radius is not None and stored is not None:
+        _put(boundary, _RADIUS, _written(radius * stored[0] / stored[1]))
+    return moved
 
 
 def _is_upright(regions: ET.Element, stored: tuple[int, int]) -> bool:

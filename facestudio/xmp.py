@@ -106,11 +106,14 @@ def mended(packet: bytes | None) -> bytes | None:
     return _packet(root)
 
 
-def laid(packet: bytes, orientation: int, stored: tuple[int, int] | None = None) -> bytes:
-    """`packet` with the faces that are marked in it where EXIF's `orientation` (1..8) moves them in a photo of the size `stored`;
-    itself where none is, or when it is broken."""
-    root = _parsed(packet) if orientation != 1 else None
-    return _packet(root) if root is not None and regions.apply(root, orientation, stored) else packet
+def laid(packet: bytes, orientation: int, stored: tuple[int, int] | None = None, doubtful: bool = True) -> bytes:
+    """`packet` with the faces that are marked in it where EXIF's `orientation` (1..8) moves them in a photo of the size `stored`,
+    as shares of it; itself where none is, or when it is broken. `doubtful`: as of `regions.apply`."""
+    root = _parsed(packet) if orientation != 1 or b"rbUnit" in packet else None
+    if root is None:
+        return packet
+    relative = stored is not None and regions.make_relative(root, stored)
+    return _packet(root) if regions.apply(root, orientation, stored, doubtful) or relative else packet
 
 
 def recipe_of(xmp: bytes) -> str | None:

@@ -91,10 +91,12 @@ def stored_box(orientation: int) -> tuple[tuple[int, int, int, int], tuple[int, 
     return box, (pixels.shape[1], pixels.shape[0])
 
 
-def photo_stored(orientation: int, xmp: bytes) -> Photo:
+def photo_stored(orientation: int, xmp: bytes, format: str = "WEBP") -> Photo:
     exif = Image.Exif()
     exif[0x0112] = orientation
     stored = Image.fromarray(stored_as(marked(), orientation))
+    if format == "TIFF":
+        return Photo.from_bytes(encoded("TIFF", stored, tiffinfo={0x0112: orientation, 700: xmp}))
     return Photo.from_bytes(encoded("WEBP", stored, exif=exif.tobytes(), xmp=xmp, lossless=True))
 
 
@@ -108,9 +110,10 @@ def test_marked_faces_turn_with_the_photo(tmp_path: Path, turn: int, children: b
     assert boxes(tmp_path / "back.webp") == [tuple(2 * side for side in BOX)] * 2
 
 
+@pytest.mark.parametrize("format", ["WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_marked_faces_are_of_the_stored_pixels(tmp_path: Path, orientation: int) -> None:
-    photo = photo_stored(orientation, packet(*stored_box(orientation)))
+def test_marked_faces_are_of_the_stored_pixels(tmp_path: Path, orientation: int, format: str) -> None:
+    photo = photo_stored(orientation, packet(*stored_box(orientation)), format)
     photo.turned(90).save(tmp_path / "out.webp")
     check(tmp_path / "out.webp")
 
@@ -129,3 +132,101 @@ def test_what_cannot_be_read_and_what_is_no_face_stays(tmp_path: Path) -> None:
     assert turned is not None and b'"nan"' in turned and b'stArea:y="0.266' in turned and b"0.6, 0.2, 0.1" in turned
     broken = photo_stored(1, b"<x:xmpmeta><mwg-rs:Regions")
     assert broken.turned(90).metadata.xmp == broken.metadata.xmp
+
+
+# ---- IPTC's areas
+
+
+def iptc_packet(
+    box: tuple[float, float, float, float], size: tuple[int, int], pixels: bool = False, attributes: bool = False
+) -> bytes:
+    """XMP of a photo of `size` with one face as a rectangle, the circle around its middle as wide as it, and its outline."""
+    (left, top, right, bottom), (width, height) = box, (1, 1) if pixels else size
+    unit = "pixel" if pixels else "relative"
+
+    def area(shape: str, inner: str = "", **values: float) -> str:
+        told = {"rbShape": shape, "rbUnit": unit, **{name: f"{value:.7f}" for name, value in values.items()}}
+        if attributes:
+            said = " ".join(f'Iptc4xmpExt:{name}="{value}"' for name, value in told.items())
+            boundary = f"<Iptc4xmpExt:RegionBoundary {said}>{inner}</Iptc4xmpExt:RegionBoundary>"
+        else:
+            said = "".join(f"<Iptc4xmpExt:{name}>{value}</Iptc4xmpExt:{name}>" for name, value in told.items())
+            boundary = (
+                f'<Iptc4xmpExt:RegionBoundary rdf:parseType="Resource">{said}{inner}</Iptc4xmpExt:RegionBoundary>'
+            )
+        named = "<Iptc4xmpExt:PersonInImage><rdf:Bag><rdf:li>A. Friend</rdf:li></rdf:Bag></Iptc4xmpExt:PersonInImage>"
+        return f'<rdf:li rdf:parseType="Resource">{boundary}{named}</rdf:li>'
+
+    corners = "".join(
+        f'<rdf:li rdf:parseType="Resource"><Iptc4xmpExt:rbX>{x / width:.7f}</Iptc4xmpExt:rbX>'
+        f"<Iptc4xmpExt:rbY>{y / height:.7f}</Iptc4xmpExt:rbY></rdf:li>"
+        for x, y in ((left, top), (right, top), (right, bottom), (left, bottom))
+    )
+    outline = f"<Iptc4xmpExt:rbVertices><rdf:Seq>{corners}</rdf:Seq></Iptc4xmpExt:rbVertices>"
+    rectangle = {
+        "rbX": left / width,
+        "rbY": top / height,
+        "rbW": (right - left) / width,
+        "rbH": (bottom - top) / height,
+    }
+    middle = {"rbX": (left + right) / 2 / width, "rbY": (top + bottom) / 2 / height, "rbRx": 8 / width}
+    return xmp_packet(
+        f"<Iptc4xmpExt:ImageRegion {SPACES}><rdf:Bag>{area('rectangle', **rectangle)}{area('circle', **middle)}"
+        f"{area('polygon', outline)}</rdf:Bag></Iptc4xmpExt:ImageRegion>"
+    )
+
+
+def iptc_boxes(path: Path) -> list[tuple[int, int, int, int]]:
+    """The boxes around IPTC's areas of the written file, in its pixels: of the rectangle, of the circle, and of the polygon."""
+    photo = Photo.open(path)
+    assert photo.metadata.xmp is not None and photo.metadata.xmp.count(b"A. Friend") == 3
+    space, (width, height) = f"{{{NAMESPACES['Iptc4xmpExt']}}}", photo.size
+    found = []
+    for boundary in ET.fromstring(photo.metadata.xmp).iter(f"{space}RegionBoundary"):
+
+        def read(element: ET.Element, name: str) -> float | None:
+            text = element.get(space + name) or element.findtext(space + name)
+            return None if text is None else float(text)
+
+        assert "relative" in (boundary.get(f"{space}rbUnit"), boundary.findtext(f"{space}rbUnit"))
+        points = [(read(one, "rbX"), read(one, "rbY")) for one in boundary.iter()]
+        xs, ys = ([p[at] * side for p in points if p[at] is not None] for at, side in ((0, width), (1, height)))  # type: ignore[operator]
+        radius, across, down = (read(boundary, name) for name in ("rbRx", "rbW", "rbH"))
+        if across is not None and down is not None:
+            xs, ys = [xs[0], xs[0] + across * width], [ys[0], ys[0] + down * height]
+        beyond = 0 if radius is None else radius * width
+        box = min(xs) - beyond, min(ys) - beyond, max(xs) + beyond, max(ys) + beyond
+        found.append(tuple(map(round, box)))
+    return found  # type: ignore[return-value]
+
+
+def around(box: tuple[int, int, int, int], radius: int) -> tuple[int, int, int, int]:
+    x, y = (box[0] + box[2]) // 2, (box[1] + box[3]) // 2
+    return x - radius, y - radius, x + radius, y + radius
+
+
+@pytest.mark.parametrize("pixels", [False, True])
+@pytest.mark.parametrize("attributes", [False, True])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_areas_of_the_iptc_lie_on_the_face_however_it_was_stored_and_is_turned(
+    tmp_path: Path, orientation: int, attributes: bool, pixels: bool
+) -> None:
+    photo = photo_stored(orientation, iptc_packet(*stored_box(orientation), pixels, attributes))
+    for turn in (0, 90, 180, 270):
+        path = photo.turned(turn).save(tmp_path / "out.webp", overwrite=True)
+        shown = Photo.open(path).pixels
+        rows, columns = np.nonzero((shown == RED).all(axis=2))
+        face = int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1
+        assert iptc_boxes(path) == [face, around(face, 8), face]
+    photo.enlarged(2).save(tmp_path / "large.webp")
+    assert iptc_boxes(tmp_path / "large.webp") == [tuple(2 * at for at in box) for box in (BOX, around(BOX, 8), BOX)]
+
+
+@pytest.mark.parametrize("policy", ["strip", "technical"])
+@pytest.mark.parametrize("suffix", ["webp", "jpg", "png", "tif"])
+def test_no_marked_face_is_in_what_is_written_without_metadata(tmp_path: Path, suffix: str, policy: str) -> None:
+    for packed in (iptc_packet(BOX, SIZE), packet(BOX, SIZE)):
+        photo = photo_stored(1, packed)
+        path = photo.save(tmp_path / f"out.{suffix}", overwrite=True, metadata_policy=policy)
+        written = path.read_bytes()
+        assert b"Friend" not in written and b"Region" not in written and b"stArea" not in written
