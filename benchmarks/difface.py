@@ -83,7 +83,7 @@ def samplers(root: Path, say: Callable[[str], None]) -> None:
     shape = (1, 1, COEFFICIENTS)
     missing, guess = (torch.randn(PICTURES, *shape, generator=generator) * v.sqrt() for v in (left, guessed))
     clean = guess + missing
-    alphas = torch.tensor(linear().alphas, dtype=torch.float32)
+    alphas = torch.tensor(linear().alphas_cumprod, dtype=torch.float32)
 
     def denoise(x: Tensor, at: Tensor) -> Tensor:
         alpha = alphas[at].view(-1, 1, 1, 1)

@@ -38,28 +38,28 @@ class Schedule:
 
     Attributes:
         timesteps: (K,) int64, what the network is told at each.
-        alphas: (K,) float64, the share of the signal's power at each: the product of 1 - beta up to here.
+        alphas_cumprod: (K,) float64, the share of the signal's power at each: the product of 1 - beta up to here.
     """
 
     timesteps: np.ndarray
-    alphas: np.ndarray
+    alphas_cumprod: np.ndarray
 
     def __len__(self) -> int:
         return len(self.timesteps)
 
     @property
     def previous(self) -> np.ndarray:
-        """`alphas` one level down: (K,), of the first 1."""
-        return np.concatenate([[1.0], self.alphas[:-1]])
+        """`alphas_cumprod` one level down: (K,), of the first 1."""
+        return np.concatenate([[1.0], self.alphas_cumprod[:-1]])
 
     @property
     def betas(self) -> np.ndarray:
         """The share of the power that each level takes from the one before: (K,)."""
-        return 1 - self.alphas / self.previous
+        return 1 - self.alphas_cumprod / self.previous
 
     def kept(self, places: Sequence[int] | np.ndarray) -> Schedule:
-        """Only the levels at `places`, ascending; they keep their timesteps and alphas."""
-        return Schedule(self.timesteps[places], self.alphas[places])
+        """Only the levels at `places`, ascending; they keep their timesteps and alphas_cumprod."""
+        return Schedule(self.timesteps[places], self.alphas_cumprod[places])
 
 
 def linear(total: int = 1000, first: float = 1e-4, last: float = 0.02) -> Schedule:
@@ -116,7 +116,7 @@ class Sampling:
         start = min(self.start, len(schedule) - 1)
         if self.sampler == "lcm":
             return np.unique(np.rint(np.linspace(0, start, self.steps + 1))[1:].astype(np.int64))
-        ratio = np.log(schedule.alphas / (1 - schedule.alphas))
+        ratio = np.log(schedule.alphas_cumprod / (1 - schedule.alphas_cumprod))
         wanted = np.linspace(ratio[start], ratio[0], self.steps)
         return np.unique(np.abs(ratio - wanted[:, None]).argmin(1))
 
@@ -161,10 +161,12 @@ def ddim(
     progress = progress or Progress()
     for i in progress.track(range(len(schedule) - 1, -1, -1), "Denoising"):
         found = denoise(x, _time(x, schedule.timesteps[i]))
-        clean = cleaned(x, found, float(schedule.alphas[i]), clamp)
+        clean = cleaned(x, found, float(schedule.alphas_cumprod[i]), clamp)
         progress.preview(partial(show, clean))
         # in single precision, as the published sampler, so that both round alike
-        alpha, before = (torch.tensor(of[i], dtype=torch.float32) for of in (schedule.alphas, schedule.previous))
+        alpha, before = (
+            torch.tensor(of[i], dtype=torch.float32) for of in (schedule.alphas_cumprod, schedule.previous)
+        )
         sigma = eta * torch.sqrt((1 - before) / (1 - alpha)) * torch.sqrt(1 - alpha / before)
         # the network's own noise, not what is left beside the clipped guess
         x = clean * before.sqrt() + torch.sqrt((1 - before - sigma**2).clamp(min=0)) * found + sigma * noise()
@@ -187,10 +189,10 @@ def ancestral(
     """
     progress = progress or Progress()
     betas, previous = schedule.betas, schedule.previous
-    posterior = betas * (1 - previous) / (1 - schedule.alphas)
+    posterior = betas * (1 - previous) / (1 - schedule.alphas_cumprod)
     posterior[0] = posterior[min(1, len(posterior) - 1)]  # the first is 0, which has no logarithm
     for i in progress.track(range(len(schedule) - 1, -1, -1), "Denoising"):
-        alpha, before, beta = float(schedule.alphas[i]), float(previous[i]), float(betas[i])
+        alpha, before, beta = float(schedule.alphas_cumprod[i]), float(previous[i]), float(betas[i])
         found, share = predict(x, _time(x, schedule.timesteps[i]))
         clean = cleaned(x, found, alpha, clamp)
         progress.preview(partial(show, clean))
@@ -222,7 +224,7 @@ def dpm(
     solver.set_timesteps(timesteps=places[::-1].tolist())
     for place in progress.track(places[::-1].tolist(), "Denoising"):
         found = denoise(x, _time(x, schedule.timesteps[place]))
-        clean = cleaned(x, found, float(schedule.alphas[place]), clamp)
+        clean = cleaned(x, found, float(schedule.alphas_cumprod[place]), clamp)
         progress.preview(partial(show, clean))
         x = solver.step(clean, place, x).prev_sample
     return x
@@ -243,10 +245,10 @@ def consistent(
     progress = progress or Progress()
     for i in progress.track(range(len(schedule) - 1, -1, -1), "Denoising"):
         found = denoise(x, _time(x, schedule.timesteps[i]))
-        x = cleaned(x, found, float(schedule.alphas[i]), clamp)
+        x = cleaned(x, found, float(schedule.alphas_cumprod[i]), clamp)
         progress.preview(partial(show, x))
         if i:
-            x = dissolve(x, float(schedule.alphas[i - 1]), noise())
+            x = dissolve(x, float(schedule.alphas_cumprod[i - 1]), noise())
     return x
 
 
@@ -272,7 +274,7 @@ def refine(
     if sampling.start > len(schedule):
         raise ValueError(f"the start step {sampling.start} is beyond the {len(schedule)} of the schedule")
     start = min(sampling.start, len(schedule) - 1)
-    x = dissolve(guess, float(schedule.alphas[start]), noise())
+    x = dissolve(guess, float(schedule.alphas_cumprod[start]), noise())
     more: dict[str, Any] = {"clamp": clamp, "progress": progress, "show": show}
     if sampling.sampler == "dpm":
         return dpm(denoise, x, schedule, sampling.places(schedule), **more)

@@ -92,17 +92,17 @@ def guided(
 
     One latent at a time. Cancelled when `progress` is told to stop, between two gradient steps.
     """
-    shares = pushed_at(schedule, push)
+    alphas = pushed_at(schedule, push)
     chance = torch.Generator().manual_seed(seed)
 
     def led(x: Tensor, time: Tensor) -> Tensor:
         noise = denoise(x, time)
-        share = shares.get(int(time[0]))
-        if share is None:
+        alpha = alphas.get(int(time[0]))
+        if alpha is None:
             return noise
-        clean = (x - (1 - share) ** 0.5 * noise) / share**0.5
+        clean = (x - (1 - alpha) ** 0.5 * noise) / alpha**0.5
         moved = pushed(clean, shown, oracles, drawn, push, chance, progress)
-        return noise if moved is None else (x - share**0.5 * moved) / (1 - share) ** 0.5
+        return noise if moved is None else (x - alpha**0.5 * moved) / (1 - alpha) ** 0.5
 
     return led
 
@@ -110,13 +110,13 @@ def guided(
 def pushed_at(schedule: Schedule, push: Push) -> dict[int, float]:
     """At which timesteps of the levels of `schedule` it is pushed, with their shares of the signal: at all within the bounds of
     `push`, and where few steps leap over these, at the nearest to them that has a step behind it, if any has."""
-    shares = dict(zip(schedule.timesteps.tolist(), schedule.alphas.tolist(), strict=True))
-    within = {time: share for time, share in shares.items() if push.since <= share <= push.until}
-    followed = list(shares)[1:]
+    alphas = dict(zip(schedule.timesteps.tolist(), schedule.alphas_cumprod.tolist(), strict=True))
+    within = {time: alpha for time, alpha in alphas.items() if push.since <= alpha <= push.until}
+    followed = list(alphas)[1:]
     if within or not followed:
         return within
-    nearest = min(followed, key=lambda time: max(push.since - shares[time], shares[time] - push.until))
-    return {nearest: shares[nearest]}
+    nearest = min(followed, key=lambda time: max(push.since - alphas[time], alphas[time] - push.until))
+    return {nearest: alphas[nearest]}
 
 
 def pushed(

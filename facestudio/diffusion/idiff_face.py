@@ -39,7 +39,7 @@ def ancestral(
     """
     progress, schedule = progress or Progress(), schedule or linear()
     for i in progress.track(range(len(schedule) - 1, -1, -1), "Denoising"):
-        alpha, beta = float(schedule.alphas[i]), float(schedule.betas[i])
+        alpha, beta = float(schedule.alphas_cumprod[i]), float(schedule.betas[i])
         found = denoise(x, torch.full((len(x),), int(schedule.timesteps[i]), device=x.device))
         progress.preview(partial(show, cleaned(x, found, alpha, None)))
         x = (x - beta / (1 - alpha) ** 0.5 * found) / (1 - beta) ** 0.5

@@ -16,8 +16,8 @@ from facestudio.diffusion.difface import Denoiser, Schedule
 
 def schedule(prior: Any) -> Schedule:
     """The levels of noise that `prior` (networks/prior.py) was trained with."""
-    shares: np.ndarray = prior.shares.cpu().double().numpy()
-    return Schedule(np.arange(len(shares)), shares)
+    alphas_cumprod: np.ndarray = prior.alphas_cumprod.cpu().double().numpy()
+    return Schedule(np.arange(len(alphas_cumprod)), alphas_cumprod)
 
 
 def denoiser(
@@ -29,9 +29,9 @@ def denoiser(
     """
 
     def denoise(x: Tensor, time: Tensor) -> Tensor:
-        share = prior.shares[time][:, None, None, None]
-        clean = lead(share.sqrt() * x - (1 - share).sqrt() * tell(x, time))
-        noise: Tensor = (x - share.sqrt() * clean) / (1 - share).sqrt()
+        alpha = prior.alphas_cumprod[time][:, None, None, None]
+        clean = lead(alpha.sqrt() * x - (1 - alpha).sqrt() * tell(x, time))
+        noise: Tensor = (x - alpha.sqrt() * clean) / (1 - alpha).sqrt()
         return noise
 
     return denoise

@@ -33,9 +33,9 @@ class Pull:
     since: float = 0.3
     until: float = 0.999
 
-    def among(self, shares: Sequence[float]) -> list[int]:
-        """Which of the levels with these `shares` of signal a step is taken at."""
-        within = [place for place, share in enumerate(shares) if self.since <= share <= self.until]
+    def among(self, alphas: Sequence[float]) -> list[int]:
+        """Which of the levels with these `alphas` (cumulative shares of signal) a step is taken at."""
+        within = [place for place, alpha in enumerate(alphas) if self.since <= alpha <= self.until]
         if len(within) <= self.steps:
             return within
         return [within[round(n * (len(within) - 1) / max(self.steps - 1, 1))] for n in range(self.steps)]

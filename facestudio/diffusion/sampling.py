@@ -24,8 +24,8 @@ class Prior(Protocol):
 
     dimensions: int
 
-    def hear(self, identity: Tensor, known: Tensor) -> Tensor: ...
-    def __call__(self, noisy: Tensor, time: Tensor, heard: Tensor, sketch: Tensor | None = None) -> Tensor: ...
+    def conditioning(self, identity: Tensor, known: Tensor) -> Tensor: ...
+    def __call__(self, noisy: Tensor, time: Tensor, conditioning: Tensor, sketch: Tensor | None = None) -> Tensor: ...
 
 
 def scheduler(name: str, trained: dict[str, Any]) -> Any:
@@ -54,7 +54,7 @@ def draw(
     push: Tensor | None = None,
     lines: float = 0.0,
     lead: Callable[[Tensor], Tensor] | None = None,
-    led: Callable[[Sequence[float]], Sequence[int]] = lambda shares: range(len(shares)),
+    led: Callable[[Sequence[float]], Sequence[int]] = lambda alphas: range(len(alphas)),
 ) -> Tensor:
     """Latents (B, C, h, w) of mean 0 and variance 1.
 
@@ -77,33 +77,33 @@ def draw(
     if push is not None:
         tell = pushed(prior, tell, push, identity is not None)
     latents = start * steps.init_noise_sigma
-    shares = steps.alphas_cumprod
+    alphas = steps.alphas_cumprod
     more = {"generator": _further(seeds, start)} if isinstance(steps, LCMScheduler) else {}
-    at = {int(steps.timesteps[place]) for place in led([float(shares[int(time)]) for time in steps.timesteps])}
+    at = {int(steps.timesteps[place]) for place in led([float(alphas[int(time)]) for time in steps.timesteps])}
     for time in progress.track(list(steps.timesteps), "Denoising"):
         guess = tell(steps.scale_model_input(latents, time), time.expand(len(latents)).to(latents.device))
-        share, kind = float(shares[int(time)]), steps.config.prediction_type
+        alpha, kind = float(alphas[int(time)]), steps.config.prediction_type
         if lead is not None and int(time) in at:
-            guess = leading(latents, lead(clean(latents, guess, share, kind)), share, kind)
+            guess = leading(latents, lead(clean(latents, guess, alpha, kind)), alpha, kind)
         if seen is not None:
-            progress.preview(partial(_preview, seen, clean(latents, guess, share, kind)))
+            progress.preview(partial(_preview, seen, clean(latents, guess, alpha, kind)))
         latents = steps.step(guess, time, latents, **more).prev_sample
     return latents
 
 
-def clean(noisy: Tensor, guess: Tensor, share: float, kind: str) -> Tensor:
-    """What is left of `noisy`, of whose power `share` is signal, without the noise that a `guess` of a `kind` means:
+def clean(noisy: Tensor, guess: Tensor, alpha: float, kind: str) -> Tensor:
+    """What is left of `noisy`, of whose power `alpha` is signal, without the noise that a `guess` of a `kind` means:
     "v_prediction" or "epsilon", the noise itself."""
     if kind == "epsilon":
-        return (noisy - (1 - share) ** 0.5 * guess) / share**0.5
-    return share**0.5 * noisy - (1 - share) ** 0.5 * guess
+        return (noisy - (1 - alpha) ** 0.5 * guess) / alpha**0.5
+    return alpha**0.5 * noisy - (1 - alpha) ** 0.5 * guess
 
 
-def leading(noisy: Tensor, wanted: Tensor, share: float, kind: str) -> Tensor:
+def leading(noisy: Tensor, wanted: Tensor, alpha: float, kind: str) -> Tensor:
     """The guess of `kind` by which `clean` would make `wanted` of `noisy`."""
     if kind == "epsilon":
-        return (noisy - share**0.5 * wanted) / (1 - share) ** 0.5
-    return (share**0.5 * noisy - wanted) / (1 - share) ** 0.5
+        return (noisy - alpha**0.5 * wanted) / (1 - alpha) ** 0.5
+    return (alpha**0.5 * noisy - wanted) / (1 - alpha) ** 0.5
 
 
 def told(
@@ -115,22 +115,22 @@ def told(
     device: str | torch.device = "cpu",
     lines: float = 0.0,
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """What tells v (B, C, h, w) of `count` noisy latents at timesteps (B,), once the prior has heard who and where.
+    """What tells v (B, C, h, w) of `count` noisy latents at timesteps (B,), once the prior has been told who and where.
 
     The arguments as of `draw`; `identity` may also be one for all, (1, D). With `lines` there are two guidances, of the person
     and of the sketch, each beside what the prior says with both (as in Brooks et al., "InstructPix2Pix", CVPR 2023).
     """
     known = torch.full((count,), identity is not None, device=device)
     who = torch.zeros(count, prior.dimensions, device=device) if identity is None else identity.expand(count, -1)
-    heard, seen = [prior.hear(who, known)], [sketch]
+    conditioning, seen = [prior.conditioning(who, known)], [sketch]
     weights = [1.0]
     if identity is not None and guidance != 1:
-        heard, seen = [*heard, prior.hear(who, ~known)], [*seen, sketch]
+        conditioning, seen = [*conditioning, prior.conditioning(who, ~known)], [*seen, sketch]
         weights = [guidance, 1 - guidance]
     if sketch is not None and lines:
-        heard, seen = [*heard, heard[0]], [*seen, torch.zeros_like(sketch)]
+        conditioning, seen = [*conditioning, conditioning[0]], [*seen, torch.zeros_like(sketch)]
         weights = [weights[0] + lines, *weights[1:], -lines]
-    words = torch.cat(heard)
+    words = torch.cat(conditioning)
     sketches = None if sketch is None else torch.cat([one for one in seen if one is not None])
 
     def guided(noisy: Tensor, time: Tensor) -> Tensor:
@@ -148,9 +148,9 @@ def pushed(
     (networks/gaussian.py) then says differently is added to what the network says, so that noise decides and detail follows."""
 
     def farther(noisy: Tensor, time: Tensor) -> Tensor:
-        share = prior.shares[time]
-        clean = prior.linear.pushed(push, share, int(known))
-        return tell(noisy, time) - clean / (1 - share[:, None, None, None]).sqrt()
+        alpha = prior.alphas_cumprod[time]
+        clean = prior.linear.pushed(push, alpha, int(known))
+        return tell(noisy, time) - clean / (1 - alpha[:, None, None, None]).sqrt()
 
     return farther
 

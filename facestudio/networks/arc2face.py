@@ -114,7 +114,7 @@ class Arc2FacePrior(nn.Module):
     It speaks float32 whatever the U-Net computes in, say float16.
 
     Args:
-        strength: 0 to 1, how much of what the ControlNet says is heard.
+        strength: 0 to 1, how much of what the ControlNet says is taken.
     """
 
     dimensions = 512
@@ -125,19 +125,19 @@ class Arc2FacePrior(nn.Module):
         super().__init__()
         self.encoder, self.unet, self.control, self.strength = encoder, unet, control, strength
 
-    def hear(self, identity: Tensor, known: Tensor) -> Tensor:
-        """What is said of a person (B, 77, 768): the prompt with the `identity` (B, 512) where it is `known` (B,), else the
-        empty prompt."""
+    def conditioning(self, identity: Tensor, known: Tensor) -> Tensor:
+        """The conditioning (B, 77, 768) that `forward` takes: the prompt with the `identity` (B, 512) where it is `known` (B,),
+        else the empty prompt."""
         said = self.encoder(prompt().to(identity.device), identity)
         nothing = self.encoder(prompt(()).to(identity.device)[None])
         return torch.where(known[:, None, None], said, nothing)
 
-    def forward(self, noisy: Tensor, time: Tensor, heard: Tensor, sketch: Tensor | None = None) -> Tensor:
-        """The noise in `noisy` latents (B, 4, h, w) at `time` (B,), with what was `heard` and, for the ControlNet, a `sketch`
+    def forward(self, noisy: Tensor, time: Tensor, conditioning: Tensor, sketch: Tensor | None = None) -> Tensor:
+        """The noise in `noisy` latents (B, 4, h, w) at `time` (B,), under its `conditioning` and, for the ControlNet, a `sketch`
         (B, 3, 8h, 8w). ValueError for a sketch without a ControlNet."""
         more: dict[str, Any] = {}
         kind = next(self.unet.parameters()).dtype
-        given = (noisy.to(kind), time, heard.to(kind))
+        given = (noisy.to(kind), time, conditioning.to(kind))
         if sketch is not None:
             if self.control is None:
                 raise ValueError("without a ControlNet no pose can be given")

@@ -41,10 +41,10 @@ class ConsistencyUpdate(nn.Module):
         said = network.nobody.numel()
         self.louder, self.shift = nn.Parameter(torch.zeros(said)), nn.Parameter(torch.zeros(said))
 
-    def emphasised(self, heard: Tensor, dimensions: int, guidance: Tensor) -> Tensor:
-        """What is `heard` (B, 1 + `dimensions` + words * tongue) of a known person, said as strictly as `guidance` (B,)."""
-        first, tokens = heard.split([1 + dimensions, heard.shape[1] - 1 - dimensions], 1)
-        more = (guidance - 1)[:, None] * heard[:, :1]
+    def emphasised(self, conditioning: Tensor, dimensions: int, guidance: Tensor) -> Tensor:
+        """The `conditioning` (B, 1 + `dimensions` + words * tongue) of a known person, said as strictly as `guidance` (B,)."""
+        first, tokens = conditioning.split([1 + dimensions, conditioning.shape[1] - 1 - dimensions], 1)
+        more = (guidance - 1)[:, None] * conditioning[:, :1]
         return torch.cat([first, tokens + more * (self.louder * tokens + self.shift)], 1)
 
     def v(
@@ -52,7 +52,7 @@ class ConsistencyUpdate(nn.Module):
         prior: FacePrior,
         noisy: Tensor,
         time: Tensor,
-        heard: Tensor,
+        conditioning: Tensor,
         guidance: Tensor,
         sketch: Tensor | None = None,
         predict: Callable[..., Tensor] | None = None,
@@ -62,13 +62,13 @@ class ConsistencyUpdate(nn.Module):
 
         `predict` is asked in the prior's place, for one whose update is not merged.
         """
-        told = self.emphasised(heard, prior.dimensions, guidance)
+        told = self.emphasised(conditioning, prior.dimensions, guidance)
         v = (predict or prior)(noisy, time, told, sketch, added)
-        known, identity, _ = heard.split([1, prior.dimensions, heard.shape[1] - 1 - prior.dimensions], 1)
-        share = prior.shares[time]
+        known, identity, _ = conditioning.split([1, prior.dimensions, conditioning.shape[1] - 1 - prior.dimensions], 1)
+        alpha = prior.alphas_cumprod[time]
         nobody = torch.zeros_like(known[:, 0])
-        apart = prior.linear(noisy, share, identity, known[:, 0]) - prior.linear(noisy, share, identity, nobody)
-        return v - (guidance - 1)[:, None, None, None] * apart / (1 - share)[:, None, None, None].sqrt()
+        apart = prior.linear(noisy, alpha, identity, known[:, 0]) - prior.linear(noisy, alpha, identity, nobody)
+        return v - (guidance - 1)[:, None, None, None] * apart / (1 - alpha)[:, None, None, None].sqrt()
 
 
 class FewSteps(nn.Module):
@@ -85,7 +85,7 @@ class FewSteps(nn.Module):
         learned.update.merge(self.prior)
         self.learned, self.guidance, self.lines = learned, guidance, lines
         self.dimensions, self.linear = prior.dimensions, prior.linear
-        self.shares, self.loud = prior.shares, prior.loud
+        self.alphas_cumprod, self.loud = prior.alphas_cumprod, prior.loud
 
     def at(self, guidance: float, lines: float = 0.0) -> FewSteps:
         """The same at another `guidance`, and with the `lines` of a sketch followed so much more strictly."""
@@ -93,19 +93,19 @@ class FewSteps(nn.Module):
         other.guidance, other.lines = guidance, lines
         return other
 
-    def hear(self, identity: Tensor, known: Tensor) -> Tensor:
+    def conditioning(self, identity: Tensor, known: Tensor) -> Tensor:
         """As of FacePrior."""
-        return self.prior.hear(identity, known)
+        return self.prior.conditioning(identity, known)
 
     def forward(
         self,
         noisy: Tensor,
         time: Tensor,
-        heard: Tensor,
+        conditioning: Tensor,
         sketch: Tensor | None = None,
         added: Sequence[Tensor] | None = None,
     ) -> Tensor:
         """v as of FacePrior, but of where it leads in the end."""
         guidance = noisy.new_full((len(noisy),), self.guidance)
         sketch = None if sketch is None else sketch * (1 + self.lines)
-        return self.learned.v(self.prior, noisy, time, heard, guidance, sketch, added=added)
+        return self.learned.v(self.prior, noisy, time, conditioning, guidance, sketch, added=added)

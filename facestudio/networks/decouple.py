@@ -193,7 +193,7 @@ class Decoupler(nn.Module):
 
 
 class HoldingPrior(nn.Module):
-    """A prior that was told which attributes to hold; it hears and is called as networks/prior.py.
+    """A prior that was told which attributes to hold; it is conditioned and called as networks/prior.py.
 
     Args:
         said: of `Holder`, for the pictures that it is called with, or for a part of them that are all alike, as in guidance.
@@ -204,15 +204,15 @@ class HoldingPrior(nn.Module):
         self.prior, self.holder, self.said = prior, holder, list(said)
         self.dimensions = prior.dimensions
 
-    def hear(self, identity: Tensor, known: Tensor) -> Tensor:
+    def conditioning(self, identity: Tensor, known: Tensor) -> Tensor:
         """As of the prior."""
-        heard: Tensor = self.prior.hear(identity, known)
-        return heard
+        conditioning: Tensor = self.prior.conditioning(identity, known)
+        return conditioning
 
-    def forward(self, noisy: Tensor, time: Tensor, heard: Tensor, sketch: Tensor | None = None) -> Tensor:
+    def forward(self, noisy: Tensor, time: Tensor, conditioning: Tensor, sketch: Tensor | None = None) -> Tensor:
         """v (B, C, h, w), as of the prior."""
         said = [one.repeat(len(noisy) // len(one), 1, 1, 1) for one in self.said]
-        v: Tensor = self.prior(noisy, time, heard, sketch, self.holder.at(said, time))
+        v: Tensor = self.prior(noisy, time, conditioning, sketch, self.holder.at(said, time))
         return v
 
 

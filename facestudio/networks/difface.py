@@ -101,7 +101,7 @@ class Upsample(nn.Module):
 
 
 class Stage(nn.Sequential):
-    """What stands between two skip connections; only the residual blocks hear the time."""
+    """What stands between two skip connections; only the residual blocks see the time."""
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:  # type: ignore[override]  # nn.Sequential takes one input
         for layer in self:
@@ -173,14 +173,14 @@ class DifFaceUNet(nn.Module):
         """
         if x.shape[-1] % self.multiple or x.shape[-2] % self.multiple:
             raise ValueError(f"height and width are multiples of {self.multiple}, not {tuple(x.shape[-2:])}")
-        heard = self.time_embed(sinusoids(time, self.width).to(x.dtype))
+        embedded_time = self.time_embed(sinusoids(time, self.width).to(x.dtype))
         skips = []
         for stage in self.input_blocks:
-            x = stage(x, heard)
+            x = stage(x, embedded_time)
             skips.append(x)
-        x = self.middle_block(x, heard)
+        x = self.middle_block(x, embedded_time)
         for stage in self.output_blocks:
-            x = stage(torch.cat([x, skips.pop()], 1), heard)
+            x = stage(torch.cat([x, skips.pop()], 1), embedded_time)
         return self.out(x)
 
 

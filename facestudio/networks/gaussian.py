@@ -57,28 +57,28 @@ class GaussianGuess(nn.Module):
         """How far (B, size) the middle of the persons `identities` (B, D) is from everybody's."""
         return (identities - self.usual) @ self.accent.T @ self.axes[0].T
 
-    def pushed(self, push: Tensor, share: Tensor, kind: int) -> Tensor:
+    def pushed(self, push: Tensor, alpha: Tensor, kind: int) -> Tensor:
         """How much farther (B, C, h, w) the guess is when the middle of a distribution (`kind` 0 or 1) is `push` (B, C, h, w)
         farther: all of it in pure noise, and nothing where the noisy latent already tells everything."""
         with torch.autocast(push.device.type, enabled=False):
-            flat, share = push.flatten(1).float(), share[:, None].float()
-            noise = (1 - share) / share
+            flat, alpha = push.flatten(1).float(), alpha[:, None].float()
+            noise = (1 - alpha) / alpha
             rest = self.rest[kind] / (self.rest[kind] + noise)
             kept = self.sizes[kind] / (self.sizes[kind] + noise) - rest
             return (flat - rest * flat - ((flat @ self.axes[kind]) * kept) @ self.axes[kind].T).view(push.shape)
 
-    def forward(self, noisy: Tensor, share: Tensor, identities: Tensor, known: Tensor) -> Tensor:
-        """Guesses of the clean latents in `noisy` (B, C, h, w), whose share of signal is `share` (B,), alphas_cumprod.
+    def forward(self, noisy: Tensor, alpha: Tensor, identities: Tensor, known: Tensor) -> Tensor:
+        """Guesses of the clean latents in `noisy` (B, C, h, w), whose share of signal is `alpha` (B,), alphas_cumprod.
 
         `known` (B,) is 1 where `identities` (B, D) says who it is, 0 where it says nothing.
         """
         with torch.autocast(noisy.device.type, enabled=False):  # shares of 1e-9 and of 0.9999 need float32
             flat = noisy.flatten(1).float()
-            share = share[:, None].float()
+            alpha = alpha[:, None].float()
             told = known[:, None].float()
             middle = self.middle + told * self.shift(identities.float())
-            off = flat / share.sqrt() - middle
-            noise = (1 - share) / share
+            off = flat / alpha.sqrt() - middle
+            noise = (1 - alpha) / alpha
             both = []
             for kind in (0, 1):
                 rest = self.rest[kind] / (self.rest[kind] + noise)

@@ -207,13 +207,13 @@ class IDiffFaceUNet(nn.Module):
     def forward(self, x: Tensor, time: Tensor, identity: Tensor | None = None) -> Tensor:
         """The noise in `x` (B, 3, h, w) at timesteps `time` (B,) 0..999; `identity` (B, 512) of unit length, None for nobody."""
         told = x.new_zeros(len(x), self.context_channels) if identity is None else self.context_emb(identity)
-        heard = self.time_emb(time)
+        embedded_time = self.time_emb(time)
         x = self.image_proj(x)
         skips = [x]
         for stage in self.down:
-            x = stage(x, heard, told) if isinstance(stage, Block) else stage(x)
+            x = stage(x, embedded_time, told) if isinstance(stage, Block) else stage(x)
             skips.append(x)
-        x = self.middle(x, heard, told)
+        x = self.middle(x, embedded_time, told)
         for stage in self.up:
-            x = stage(torch.cat([x, skips.pop()], 1), heard, told) if isinstance(stage, Block) else stage(x)
+            x = stage(torch.cat([x, skips.pop()], 1), embedded_time, told) if isinstance(stage, Block) else stage(x)
         return self.final(functional.silu(self.norm(x)))

@@ -234,10 +234,10 @@ def one_step(
         predict: tells v in the prior's place, for one whose update is not merged; identity: (B, D) unit embeddings of who is
             in the pictures, for a prior that was taught to use it here; None says nobody.
     """
-    share = prior.shares[time]
+    alpha = prior.alphas_cumprod[time]
     known = torch.full((len(latents),), identity is not None, device=latents.device)
     who = latents.new_zeros(len(latents), prior.dimensions) if identity is None else identity
     loud = prior.loud[:, None, None]
-    x = share.sqrt() * latents * loud
-    v = (predict or prior)(x, known.new_full((len(latents),), time, dtype=torch.int64), prior.hear(who, known))
-    return (share.sqrt() * x - (1 - share).sqrt() * v.float()) / loud
+    x = alpha.sqrt() * latents * loud
+    v = (predict or prior)(x, known.new_full((len(latents),), time, dtype=torch.int64), prior.conditioning(who, known))
+    return (alpha.sqrt() * x - (1 - alpha).sqrt() * v.float()) / loud

@@ -82,10 +82,10 @@ class FacePrior(nn.Module):
         self.sketched = sketch
         self.loud = nn.Buffer(torch.ones(latent))
         alphas: Tensor = DDIMScheduler(**SCHEDULE).alphas_cumprod  # type: ignore[attr-defined]  # set by its constructor
-        self.shares = nn.Buffer(alphas.clone(), persistent=False)
+        self.alphas_cumprod = nn.Buffer(alphas.clone(), persistent=False)
 
-    def hear(self, identity: Tensor, known: Tensor) -> Tensor:
-        """What is said of a person (B, 1 + D + words * tongue), for `forward`: whether it is `known` (B,) bool, the unit
+    def conditioning(self, identity: Tensor, known: Tensor) -> Tensor:
+        """The conditioning (B, 1 + D + words * tongue) that `forward` takes: whether it is `known` (B,) bool, the unit
         embedding `identity` (B, D), and the tokens that cross-attention hears, which are nobody's where it is not known."""
         # a unit vector of 512 numbers has a deviation of 1 / sqrt(512) in each
         said = self.norm(self.speak(identity * identity.shape[1] ** 0.5).unflatten(1, (self.words, -1)))
@@ -96,20 +96,22 @@ class FacePrior(nn.Module):
         self,
         noisy: Tensor,
         time: Tensor,
-        heard: Tensor,
+        conditioning: Tensor,
         sketch: Tensor | None = None,
         added: Sequence[Tensor] | None = None,
     ) -> Tensor:
-        """v (B, C, h, w) of `noisy` latents at `time` (B,), with what was `heard` and, where features are given, a `sketch`.
+        """v (B, C, h, w) of `noisy` latents at `time` (B,), under its `conditioning` and, where features are given, a `sketch`.
 
         `sketch` (B, S, h, w) comes from `unshuffled` lines; None, and zeros, mean that nothing is given. `added` is what a branch
         adds to the U-Net's skips and, the last one, to its middle (networks/decouple.py).
         """
-        known, identity, tokens = heard.split([1, self.dimensions, heard.shape[1] - 1 - self.dimensions], 1)
-        share = self.shares[time]
-        clean = self.linear(noisy, share, identity, known[:, 0])
-        share = share[:, None, None, None]
-        v = (share.sqrt() * noisy - clean) / (1 - share).sqrt()
+        known, identity, tokens = conditioning.split(
+            [1, self.dimensions, conditioning.shape[1] - 1 - self.dimensions], 1
+        )
+        alpha = self.alphas_cumprod[time]
+        clean = self.linear(noisy, alpha, identity, known[:, 0])
+        alpha = alpha[:, None, None, None]
+        v = (alpha.sqrt() * noisy - clean) / (1 - alpha).sqrt()
         if sketch is None:
             sketch = noisy.new_zeros(len(noisy), self.sketched, *noisy.shape[2:])
         seen = torch.cat([noisy, clean.to(noisy.dtype), sketch.to(noisy.dtype)], 1)

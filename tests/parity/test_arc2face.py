@@ -85,12 +85,12 @@ def test_the_published_noise_with_and_without_a_pose(fixtures: Path, seeded: Mod
         unet, pose = (NETWORKS[name](**about(name, fixtures)["config"]).to_empty(device="cpu").eval() for name in names)
     seeded.fill_(unet, 0)
     seeded.fill_(pose, 0)
-    heard = torch.from_numpy(seeded.seeded_array("encoder_hidden_states", (1, 77, 768), 0)) * (77 * 768) ** 0.5
+    conditioning = torch.from_numpy(seeded.seeded_array("encoder_hidden_states", (1, 77, 768), 0)) * (77 * 768) ** 0.5
     noisy, time = with_it["input"], with_it["timestep"]
     with torch.inference_mode():
-        plain = Arc2FacePrior(nn.Identity(), unet)(noisy, time, heard)
-        posed = Arc2FacePrior(nn.Identity(), unet, pose)(noisy, time, heard, with_it["control_image"])
-        down, mid = pose(noisy, time, heard, controlnet_cond=with_it["control_image"], return_dict=False)
+        plain = Arc2FacePrior(nn.Identity(), unet)(noisy, time, conditioning)
+        posed = Arc2FacePrior(nn.Identity(), unet, pose)(noisy, time, conditioning, with_it["control_image"])
+        down, mid = pose(noisy, time, conditioning, controlnet_cond=with_it["control_image"], return_dict=False)
     assert near(plain, arrays(names[0], fixtures)["output"])
     assert near(posed, with_it["output"])
     assert near(mid, with_it["mid_residual"])
@@ -108,10 +108,10 @@ class Teller:
     def __init__(self) -> None:
         self.states: list[Tensor] = []
 
-    def hear(self, identity: Tensor, known: Tensor) -> Tensor:
+    def conditioning(self, identity: Tensor, known: Tensor) -> Tensor:
         return identity
 
-    def __call__(self, noisy: Tensor, time: Tensor, heard: Tensor, sketch: Tensor | None = None) -> Tensor:
+    def __call__(self, noisy: Tensor, time: Tensor, conditioning: Tensor, sketch: Tensor | None = None) -> Tensor:
         self.states.append(noisy)
         return 0.6 * noisy + 0.2 * torch.sin(3 * noisy + time[0] / 300)
 

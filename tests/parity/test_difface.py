@@ -74,9 +74,9 @@ def test_the_published_schedule(fixtures: Path) -> None:
     spaced = whole.kept(strided(250))
     found = {
         "betas": whole.betas,
-        "alphas_cumprod": whole.alphas,
+        "alphas_cumprod": whole.alphas_cumprod,
         "spaced_betas": spaced.betas,
-        "spaced_alphas_cumprod": spaced.alphas,
+        "spaced_alphas_cumprod": spaced.alphas_cumprod,
         "spaced_alphas_cumprod_prev": spaced.previous,
     }
     for name, values in found.items():
@@ -101,7 +101,7 @@ def test_the_published_trajectory(sampler: str, fixtures: Path) -> None:
 
     if sampler == "ancestral":
         schedule = linear().kept(even(250))
-        x = dissolve(guess, schedule.alphas[steps], next(drawn))
+        x = dissolve(guess, schedule.alphas_cumprod[steps], next(drawn))
         found = ancestral(
             lambda x, time: (denoise(x, time), torch.full_like(x, 0.2)),
             x,

@@ -317,9 +317,9 @@ def test_networks_of_half_the_precision_say_nearly_the_same() -> None:
     torch.manual_seed(0)
     encoder, unet, pose = (n.eval() for n in (IdentityEncoder(**ENCODER), denoiser(**UNET), trained_control()))
     prior = Arc2FacePrior(encoder, unet, pose)
-    heard = prior.hear(torch.from_numpy(np.array(WHO.embedding))[None], torch.tensor([True]))
+    conditioning = prior.conditioning(torch.from_numpy(np.array(WHO.embedding))[None], torch.tensor([True]))
     seen = torch.from_numpy(head(64)).permute(2, 0, 1)[None] / 255
-    given = (torch.randn(1, 4, 8, 8), torch.tensor([500]), heard, seen)
+    given = (torch.randn(1, 4, 8, 8), torch.tensor([500]), conditioning, seen)
     with torch.inference_mode():
         whole = prior(*given)
         unet.half()

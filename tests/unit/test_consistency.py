@@ -56,9 +56,9 @@ def noisy(count: int = 3) -> Tensor:
 def test_without_guidance_a_new_one_is_the_prior(prior: FacePrior) -> None:
     quick = FewSteps(prior, ConsistencyUpdate(**CONFIG), 1.0)
     x, time = noisy(), torch.tensor([999, 500, 20])
-    heard = prior.hear(people(3), torch.tensor([True, True, False]))
+    conditioning = prior.conditioning(people(3), torch.tensor([True, True, False]))
     with torch.inference_mode():
-        assert torch.allclose(quick(x, time, heard), prior(x, time, heard), atol=1e-6)
+        assert torch.allclose(quick(x, time, conditioning), prior(x, time, conditioning), atol=1e-6)
 
 
 def test_guidance_is_exact_where_the_prior_is_the_linear_guess(prior: FacePrior) -> None:
@@ -68,10 +68,12 @@ def test_guidance_is_exact_where_the_prior_is_the_linear_guess(prior: FacePrior)
     x, time = noisy(), torch.tensor([999, 500, 20])
     with torch.inference_mode():
         twice = told(plain, people(3), 3, 3.5)(x, time)
-        once = quick(x, time, quick.hear(people(3), torch.ones(3, dtype=torch.bool)))
+        once = quick(x, time, quick.conditioning(people(3), torch.ones(3, dtype=torch.bool)))
         assert torch.allclose(once, twice, atol=1e-3 * float(twice.std()))
-        heard = quick.hear(people(3), torch.zeros(3, dtype=torch.bool))
-        assert torch.allclose(quick(x, time, heard), plain(x, time, heard), atol=1e-6), "nobody cannot be followed"
+        conditioning = quick.conditioning(people(3), torch.zeros(3, dtype=torch.bool))
+        assert torch.allclose(quick(x, time, conditioning), plain(x, time, conditioning), atol=1e-6), (
+            "nobody cannot be followed"
+        )
 
 
 def test_only_a_copy_of_the_prior_is_changed_and_its_tables_are_shared(prior: FacePrior) -> None:
@@ -83,31 +85,33 @@ def test_only_a_copy_of_the_prior_is_changed_and_its_tables_are_shared(prior: Fa
     assert all(torch.equal(value, before[key]) for key, value in prior.state_dict().items())
     assert quick.prior.linear.axes is prior.linear.axes, "the largest of it is there once"
     x, time = noisy(), torch.tensor([900, 500, 20])
-    heard = prior.hear(people(3), torch.ones(3, dtype=torch.bool))
+    conditioning = prior.conditioning(people(3), torch.ones(3, dtype=torch.bool))
     with torch.inference_mode():
-        merged = quick.at(1.0)(x, time, heard)
-        asked = learned.v(prior, x, time, heard, torch.ones(3), predict=lambda *given: learned.update(prior, *given))
+        merged = quick.at(1.0)(x, time, conditioning)
+        asked = learned.v(
+            prior, x, time, conditioning, torch.ones(3), predict=lambda *given: learned.update(prior, *given)
+        )
         assert torch.allclose(merged, asked, atol=1e-5)
-        assert not torch.allclose(merged, prior(x, time, heard), atol=1e-3)
+        assert not torch.allclose(merged, prior(x, time, conditioning), atol=1e-3)
 
 
 def test_how_strictly_a_person_is_followed_is_told_by_its_tokens(prior: FacePrior) -> None:
     learned = ConsistencyUpdate(**CONFIG)
     torch.nn.init.ones_(learned.louder)
-    heard = prior.hear(people(3), torch.tensor([True, True, False]))
-    said = learned.emphasised(heard, 16, torch.tensor([1.0, 3.0, 3.0]))
-    assert torch.equal(said[:, :17], heard[:, :17])
-    assert torch.equal(said[[0, 2]], heard[[0, 2]]) and torch.allclose(said[1, 17:], 3 * heard[1, 17:])
+    conditioning = prior.conditioning(people(3), torch.tensor([True, True, False]))
+    said = learned.emphasised(conditioning, 16, torch.tensor([1.0, 3.0, 3.0]))
+    assert torch.equal(said[:, :17], conditioning[:, :17])
+    assert torch.equal(said[[0, 2]], conditioning[[0, 2]]) and torch.allclose(said[1, 17:], 3 * conditioning[1, 17:])
 
 
 def test_lines_are_followed_more_strictly_when_they_are_louder(prior: FacePrior) -> None:
     quick = FewSteps(prior, ConsistencyUpdate(**CONFIG), 1.0)
     x, time, sketch = noisy(), torch.tensor([999, 500, 20]), torch.rand(3, 64, 16, 16)
-    heard = prior.hear(people(3), torch.ones(3, dtype=torch.bool))
+    conditioning = prior.conditioning(people(3), torch.ones(3, dtype=torch.bool))
     with torch.inference_mode():
-        louder = quick.at(1.0, 1.5)(x, time, heard, sketch)
-        assert torch.allclose(louder, prior(x, time, heard, 2.5 * sketch), atol=1e-6)
-        assert torch.equal(quick.at(1.0, 1.5)(x, time, heard), quick(x, time, heard))
+        louder = quick.at(1.0, 1.5)(x, time, conditioning, sketch)
+        assert torch.allclose(louder, prior(x, time, conditioning, 2.5 * sketch), atol=1e-6)
+        assert torch.equal(quick.at(1.0, 1.5)(x, time, conditioning), quick(x, time, conditioning))
 
 
 # ---- the recipe

@@ -57,32 +57,35 @@ def decoupler(loud: bool = False) -> Decoupler:
 
 
 def asked(prior: FacePrior, seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Noisy latents, times, what was heard, a sketch: for two faces."""
+    """Noisy latents, times, conditioning, a sketch: for two faces."""
     random = torch.Generator().manual_seed(seed)
     shape = (2, TINY["latent"], TINY["side"], TINY["side"])
     who = functional.normalize(torch.randn(2, TINY["dimensions"], generator=random), dim=1)
-    heard = prior.hear(who, torch.tensor([True, False]))
+    conditioning = prior.conditioning(who, torch.tensor([True, False]))
     sketch = torch.rand(2, TINY["sketch"], *shape[2:], generator=random)
-    return torch.randn(shape, generator=random), torch.tensor([20, 700]), heard, sketch
+    return torch.randn(shape, generator=random), torch.tensor([20, 700]), conditioning, sketch
 
 
 # ---- the networks
 
 
 def test_a_new_branch_changes_nothing_and_a_loud_one_does(prior: FacePrior) -> None:
-    noisy, time, heard, sketch = asked(prior)
-    plain = prior(noisy, time, heard, sketch)
+    noisy, time, conditioning, sketch = asked(prior)
+    plain = prior(noisy, time, conditioning, sketch)
     drawn = torch.ones(2, 1, *noisy.shape[2:])
     for loud in (False, True):
         made = decoupler(loud)
         said = made.holder(torch.randn(2, SMALL["code"], *noisy.shape[2:]), noisy, drawn)
-        held = HoldingPrior(prior, made.holder, said)(noisy, time, heard, sketch)
+        held = HoldingPrior(prior, made.holder, said)(noisy, time, conditioning, sketch)
         assert torch.allclose(held, plain, atol=1e-5) == (not loud)
     twice = HoldingPrior(prior, made.holder, [one[:1] for one in said])
-    both = twice(torch.cat([noisy[:1]] * 2), time[:1].repeat(2), heard[:1].repeat(2, 1), sketch[:1].repeat(2, 1, 1, 1))
+    both = twice(
+        torch.cat([noisy[:1]] * 2), time[:1].repeat(2), conditioning[:1].repeat(2, 1), sketch[:1].repeat(2, 1, 1, 1)
+    )
     assert torch.allclose(both[0], held[0], atol=1e-4) and torch.allclose(both[0], both[1], atol=1e-5)
     assert torch.equal(
-        twice.hear(torch.zeros(1, 16), torch.tensor([False])), prior.hear(torch.zeros(1, 16), torch.tensor([False]))
+        twice.conditioning(torch.zeros(1, 16), torch.tensor([False])),
+        prior.conditioning(torch.zeros(1, 16), torch.tensor([False])),
     )
 
 
@@ -93,8 +96,8 @@ def test_the_branch_has_a_say_for_every_skip(prior: FacePrior) -> None:
     made = Decoupler(config, **SMALL)
     noisy = torch.randn(1, config["latent"], 16, 16)
     said = made.holder(torch.randn(1, SMALL["code"], 16, 16), noisy, torch.ones(1, 1, 16, 16))
-    heard = wide.hear(torch.zeros(1, config["dimensions"]), torch.tensor([False]))
-    assert HoldingPrior(wide, made.holder, said)(noisy, torch.tensor([5]), heard).shape == noisy.shape
+    conditioning = wide.conditioning(torch.zeros(1, config["dimensions"]), torch.tensor([False]))
+    assert HoldingPrior(wide, made.holder, said)(noisy, torch.tensor([5]), conditioning).shape == noisy.shape
 
 
 def test_time_scales_what_the_branch_says() -> None:

@@ -162,7 +162,7 @@ def test_stored_masks_count_for_their_own_grid_alone() -> None:
 
 def oracle(schedule: Schedule, answer: Tensor | float, spread: float = 0.0) -> Any:
     """A denoiser that knows: pictures are `answer` with normal differences of deviation `spread`."""
-    alphas = torch.from_numpy(schedule.alphas)
+    alphas = torch.from_numpy(schedule.alphas_cumprod)
 
     def denoise(x: Tensor, time: Tensor) -> Tensor:
         alpha = alphas[time].view(-1, *(1,) * (x.ndim - 1))
@@ -191,7 +191,7 @@ def test_levels_that_are_kept() -> None:
     with pytest.raises(ValueError, match="no whole stride gives 300"):
         strided(300)
     few = linear().kept(strided(100))
-    assert np.allclose(np.cumprod(1 - few.betas), few.alphas, rtol=1e-12)
+    assert np.allclose(np.cumprod(1 - few.betas), few.alphas_cumprod, rtol=1e-12)
     for start, steps in ((400, 10), (400, 20), (1000, 7), (3, 50), (1, 1)):
         for sampler in ("ddim", "dpm"):
             places = Sampling(start, steps, sampler).places(linear())
@@ -214,7 +214,7 @@ def test_a_consistency_model_is_asked_at_each_level_for_the_end_and_dissolved_wi
     ends = [torch.full((1, 1, 2, 2), value) for value in (0.5, -0.25)]
 
     def denoise(x: Tensor, time: Tensor) -> Tensor:
-        alpha = float(linear().alphas[int(time)])
+        alpha = float(linear().alphas_cumprod[int(time)])
         asked.append((int(time), x))
         return (x - alpha**0.5 * ends[len(asked) - 1]) / (1 - alpha) ** 0.5
 
@@ -222,13 +222,13 @@ def test_a_consistency_model_is_asked_at_each_level_for_the_end_and_dissolved_wi
     left = iter(draws)
     found = refine(denoise, torch.zeros(1, 1, 2, 2), Sampling(800, 2, "lcm"), lambda: next(left))
     assert [time for time, _ in asked] == [800, 400] and torch.allclose(found, ends[1], atol=1e-5)
-    assert torch.allclose(asked[1][1], dissolve(ends[0], float(linear().alphas[400]), draws[1]), atol=1e-5)
+    assert torch.allclose(asked[1][1], dissolve(ends[0], float(linear().alphas_cumprod[400]), draws[1]), atol=1e-5)
 
 
 @pytest.mark.parametrize(("steps", "most"), [(5, 0.12), (10, 0.03), (20, 0.03)])
 def test_few_steps_of_dpm_end_where_the_differential_equation_does(steps: int, most: float) -> None:
     """The flow of normally spread pictures is known: distances to their mean shrink as the deviation does."""
-    alpha, guess = linear().alphas[400], torch.zeros(1, 3, 8, 8)
+    alpha, guess = linear().alphas_cumprod[400], torch.zeros(1, 3, 8, 8)
     for spread in (0.05, 0.1, 0.3, 1.0):
         start = dissolve(guess, alpha, noises([1], (3, 8, 8))())
         exact = start * spread / (alpha * spread**2 + 1 - alpha) ** 0.5

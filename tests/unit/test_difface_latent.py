@@ -109,15 +109,15 @@ def test_the_noise_that_the_priors_v_means_leads_back_to_the_answer(method: Late
     """A prior that knows the answer tells the v that points to it; whoever turns v into noise wrongly ends elsewhere."""
 
     class Knowing:
-        shares, dimensions = method._prior.shares, 16
+        alphas_cumprod, dimensions = method._prior.alphas_cumprod, 16
         answer = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(5))
 
-        def hear(self, identity: Tensor, known: Tensor) -> Tensor:
+        def conditioning(self, identity: Tensor, known: Tensor) -> Tensor:
             return identity
 
-        def __call__(self, noisy: Tensor, time: Tensor, heard: Tensor, sketch: Tensor | None = None) -> Tensor:
-            share = self.shares[time][:, None, None, None]
-            return (share.sqrt() * noisy - self.answer) / (1 - share).sqrt()
+        def __call__(self, noisy: Tensor, time: Tensor, conditioning: Tensor, sketch: Tensor | None = None) -> Tensor:
+            alpha = self.alphas_cumprod[time][:, None, None, None]
+            return (alpha.sqrt() * noisy - self.answer) / (1 - alpha).sqrt()
 
     knowing: Any = Knowing()
     sampling = LatentOptions(realism=0.6, steps=6, sampler=sampler, eta=0.0).sampling()
@@ -161,7 +161,7 @@ def test_the_less_is_held_the_more_of_the_guess_is_left(method: LatentDifFace) -
 
 def test_what_every_step_leads_to_may_be_changed(method: LatentDifFace) -> None:
     prior, x, time = method._prior, torch.randn(1, 4, 16, 16), torch.tensor([500])
-    share = prior.shares[time][:, None, None, None]
+    share = prior.alphas_cumprod[time][:, None, None, None]
 
     def clean(noise: Tensor) -> Tensor:
         return (x - (1 - share).sqrt() * noise) / share.sqrt()
@@ -175,7 +175,7 @@ def test_what_every_step_leads_to_may_be_changed(method: LatentDifFace) -> None:
 def test_every_step_holds_what_is_coarse(method: LatentDifFace) -> None:
     guess = face_tensor() * 0.5
     x, time = torch.full((1, 4, 16, 16), 3.0), torch.tensor([500])  # what the prior makes of it is far from the guess
-    share = method._prior.shares[time][:, None, None, None]
+    share = method._prior.alphas_cumprod[time][:, None, None, None]
     with torch.inference_mode():
         off = []
         for hold in (64.0, 8.0):

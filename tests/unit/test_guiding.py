@@ -186,7 +186,7 @@ def drawing(eye: Eye, below: float, push: Push = PUSH, seed: int = 0, steps: int
     one = oracle(eye, below)
 
     def denoise(x: Tensor, time: Tensor) -> Tensor:
-        share = float(schedule.alphas[int(time)])
+        share = float(schedule.alphas_cumprod[int(time)])
         clean = (
             share * x + (1 - share) * target
         )  # what little noise is left is taken for signal, so a push is not undone
@@ -208,7 +208,7 @@ def test_what_is_drawn_is_less_like_who_it_was(eye: Eye) -> None:
 def test_beyond_its_bounds_the_prior_is_alone(eye: Eye) -> None:
     one, noise = oracle(eye, 0.0), torch.randn(1, 3, 8, 8)
     pushing = guided(lambda x, time: noise, linear(), shown, [one], half(), Push(since=0.2, until=0.8), 0)
-    shares = linear().alphas
+    shares = linear().alphas_cumprod
     moved = [place for place in (0, 100, 300, 400, 700, 999) if pushing(latents(), torch.tensor([place])) is not noise]
     assert moved == [place for place in (0, 100, 300, 400, 700, 999) if 0.2 <= shares[place] <= 0.8] != []
 
@@ -216,7 +216,7 @@ def test_beyond_its_bounds_the_prior_is_alone(eye: Eye) -> None:
 def test_where_no_level_lies_in_the_bounds_it_is_the_nearest_with_a_step_behind_it(eye: Eye) -> None:
     def found(*shares: float) -> list[int]:
         levels = Schedule(np.arange(len(shares)), np.array(shares))
-        assert all(levels.alphas[time] == share for time, share in pushed_at(levels, push).items())
+        assert all(levels.alphas_cumprod[time] == share for time, share in pushed_at(levels, push).items())
         return list(pushed_at(levels, push))
 
     push = Push(since=0.3, until=0.999)

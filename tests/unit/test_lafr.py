@@ -253,11 +253,11 @@ def test_an_update_knows_any_network() -> None:
 def test_the_step_undoes_the_noise_that_the_prior_sees(prior: FacePrior) -> None:
     """v of x = sqrt(a) z is sqrt(a) e - sqrt(1 - a) z0; whoever tells it gets z0 back, in the autoencoder's latents."""
     z0, z = latents(seed=4), latents(seed=5)
-    loud, share = prior.loud[:, None, None], prior.shares[300]
+    loud, share = prior.loud[:, None, None], prior.alphas_cumprod[300]
 
-    def oracle(x: Tensor, time: Tensor, heard: Tensor) -> Tensor:
+    def oracle(x: Tensor, time: Tensor, conditioning: Tensor) -> Tensor:
         assert time.tolist() == [300, 300] and torch.allclose(x, share.sqrt() * z * loud)
-        assert heard[:, 0].tolist() == [0, 0] and torch.equal(heard[0, 17:], prior.nobody.flatten())
+        assert conditioning[:, 0].tolist() == [0, 0] and torch.equal(conditioning[0, 17:], prior.nobody.flatten())
         error = (x - share.sqrt() * z0 * loud) / (1 - share).sqrt()
         return share.sqrt() * error - (1 - share).sqrt() * z0 * loud
 
@@ -414,8 +414,10 @@ def test_the_prior_is_told_who_is_there_when_it_is_to_be(recipe: Recipe, monkeyp
     monkeypatch.setitem(recipe.__dict__, "estimator", seen_by(Seeing()))
     recipe.share_seen, batch = 0.9, recipe.batch(np.random.default_rng(0))
     told: list[tuple[Tensor, Tensor]] = []
-    hear = recipe.prior.hear
-    monkeypatch.setattr(recipe.prior, "hear", lambda who, known: told.append((who, known)) or hear(who, known))
+    conditioning = recipe.prior.conditioning
+    monkeypatch.setattr(
+        recipe.prior, "conditioning", lambda who, known: told.append((who, known)) or conditioning(who, known)
+    )
     for person in (False, True):
         recipe.config = {**CONFIG, "guess": "estimator", "person": person}
         recipe.loss(recipe.network(), batch)

@@ -47,7 +47,7 @@ def people(count: int) -> torch.Tensor:
 
 def test_it_hears_who_unless_nobody_is_known(prior: FacePrior) -> None:
     with torch.inference_mode():
-        known = prior.hear(people(3), torch.tensor([True, True, False]))
+        known = prior.conditioning(people(3), torch.tensor([True, True, False]))
         assert known.shape == (3, 1 + 16 + 2 * 8)
         assert known[:, 0].tolist() == [1, 1, 0]
         assert not torch.allclose(known[0, 17:], known[1, 17:])
@@ -96,11 +96,11 @@ def test_a_new_prior_is_the_linear_guess() -> None:
     network.linear.fit(torch.randn(50, 4 * 256), people(50), 0.01)
     noisy, time = torch.randn(2, 4, 16, 16), torch.tensor([10, 900])
     with torch.inference_mode():
-        heard = network.hear(people(2), torch.tensor([True, True]))
-        v = network(noisy, time, heard)
-        share = network.shares[time][:, None, None, None]
+        conditioning = network.conditioning(people(2), torch.tensor([True, True]))
+        v = network(noisy, time, conditioning)
+        share = network.alphas_cumprod[time][:, None, None, None]
         clean = share.sqrt() * noisy - (1 - share).sqrt() * v
-        expected = network.linear(noisy, network.shares[time], people(2), torch.ones(2))
+        expected = network.linear(noisy, network.alphas_cumprod[time], people(2), torch.ones(2))
     assert torch.allclose(clean, expected, atol=1e-3)
 
 
@@ -171,14 +171,14 @@ def test_person_and_sketch_are_followed_as_strictly_as_asked(prior: FacePrior) -
     x, time, lines = torch.randn(2, 4, 16, 16), torch.tensor([800, 300]), torch.rand(2, 64, 16, 16)
     known, nobody = torch.ones(2, dtype=torch.bool), torch.zeros(2, dtype=torch.bool)
     with torch.inference_mode():
-        both = prior(x, time, prior.hear(people(2), known), lines)
-        no_person = prior(x, time, prior.hear(people(2), nobody), lines)
-        no_lines = prior(x, time, prior.hear(people(2), known))
+        both = prior(x, time, prior.conditioning(people(2), known), lines)
+        no_person = prior(x, time, prior.conditioning(people(2), nobody), lines)
+        no_lines = prior(x, time, prior.conditioning(people(2), known))
         wanted = both + 2 * (both - no_person) + 1.5 * (both - no_lines)
         assert torch.allclose(told(prior, people(2), 2, 3.0, lines, lines=1.5)(x, time), wanted, atol=1e-4)
         wanted = both + 1.5 * (both - no_lines)
         assert torch.allclose(told(prior, people(2), 2, 1.0, lines, lines=1.5)(x, time), wanted, atol=1e-4)
-        nowhere = no_lines + 2 * (no_lines - prior(x, time, prior.hear(people(2), nobody)))
+        nowhere = no_lines + 2 * (no_lines - prior(x, time, prior.conditioning(people(2), nobody)))
         assert torch.allclose(told(prior, people(2), 2, 3.0, None, lines=1.5)(x, time), nowhere, atol=1e-4)
 
 
@@ -189,7 +189,7 @@ def recipe() -> Recipe:
     made.config, made.settings = TINY, Settings(batch=16, lr=2e-3)
     made.faces = type("Faces", (), {"identity": np.array(["a", "a", "b", "c"])})()
     made.training, made.validation = np.arange(3), np.array([3])
-    made.alphas, made.images_seen, made.root = schedule().alphas_cumprod, 0, Path()  # type: ignore[attr-defined]
+    made.alphas_cumprod, made.images_seen, made.root = schedule().alphas_cumprod, 0, Path()  # type: ignore[attr-defined]
     from facestudio.training.recipes.landmarks import mirrored_order
 
     made.order = mirrored_order()[:68]

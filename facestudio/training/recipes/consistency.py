@@ -147,15 +147,15 @@ class Recipe(Standing):
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(network, ConsistencyUpdate)
         prior, time = self.prior.to(batch["x"].device), batch["time"]
-        heard = prior.hear(batch["identity"], batch["known"])
+        conditioning = prior.conditioning(batch["identity"], batch["known"])
         predict = partial(network.update, prior)
-        guess = network.v(prior, batch["x"], time, heard, batch["guidance"], batch["sketch"], predict).float()
-        share = prior.shares[time][:, None, None, None]
+        guess = network.v(prior, batch["x"], time, conditioning, batch["guidance"], batch["sketch"], predict).float()
+        alpha = prior.alphas_cumprod[time][:, None, None, None]
         # v of the straight way to the end
-        truth = (share.sqrt() * batch["x"] - batch["end"]) / (1 - share).sqrt()
+        truth = (alpha.sqrt() * batch["x"] - batch["end"]) / (1 - alpha).sqrt()
         early = time >= 900
         apart = (guess - truth).square().mean((1, 2, 3))
-        ends = ((1 - share).sqrt() * (guess - truth)).square().mean((1, 2, 3)).detach()
+        ends = ((1 - alpha).sqrt() * (guess - truth)).square().mean((1, 2, 3)).detach()
         terms = {"end": ends.mean().item(), "end_of_noise": (ends * early).sum().item() / max(int(early.sum()), 1)}
         return apart.mean(), terms
 

@@ -170,13 +170,13 @@ class Recipe(Standing):
         code, held = who.drawn(), rest.drawn()
         said = self.said(made, held, clean)
         quiet = [one * batch["held"][:, None, None, None] for one in said]
-        share = prior.shares[batch["time"]][:, None, None, None]
-        noisy = share.sqrt() * clean + (1 - share).sqrt() * batch["noise"]
+        alpha = prior.alphas_cumprod[batch["time"]][:, None, None, None]
+        noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * batch["noise"]
         # the person's code learns from the decoded faces what the prior makes of it: half of the U-Net needs no gradients here
-        heard = prior.hear(made.identity.embedding(code).detach(), batch["known"])
+        conditioning = prior.conditioning(made.identity.embedding(code).detach(), batch["known"])
         told_lines = lines * batch["drawn_as"][:, None, None, None]
-        guess = prior(noisy, batch["time"], heard, told_lines, made.holder.at(quiet, batch["time"])).float()
-        truth = share.sqrt() * batch["noise"] - (1 - share).sqrt() * clean
+        guess = prior(noisy, batch["time"], conditioning, told_lines, made.holder.at(quiet, batch["time"])).float()
+        truth = alpha.sqrt() * batch["noise"] - (1 - alpha).sqrt() * clean
         # all times count alike: what the branch is for is decided where there is hardly anything but noise
         error = (guess - truth).square().mean()
         losses = {
@@ -223,10 +223,10 @@ class Recipe(Standing):
         """The losses of some faces that become somebody else in one step, and their weights."""
         some = slice(self.swapped)
         original = batch["clean"]
-        heard = self.prior.hear(
+        conditioning = self.prior.conditioning(
             made.identity.embedding(made.identity(batch["new"]).mean), torch.ones_like(batch["known"][some])
         )
-        draw = partial(self.changed, made, batch, clean[some], heard)
+        draw = partial(self.changed, made, batch, clean[some], conditioning)
         faces = draw(held[some])
         with torch.no_grad():
             points = features(self.finder, original)
@@ -249,14 +249,16 @@ class Recipe(Standing):
             losses["reacts"] = (self.gradient_weight * self.gradient_every, reacts)
         return losses
 
-    def changed(self, made: Decoupler, batch: dict[str, Tensor], clean: Tensor, heard: Tensor, held: Tensor) -> Tensor:
-        """Pictures (B, 3, H, W) of the `clean` latents, noisy, that the prior makes those `heard` of in one step."""
+    def changed(
+        self, made: Decoupler, batch: dict[str, Tensor], clean: Tensor, conditioning: Tensor, held: Tensor
+    ) -> Tensor:
+        """Pictures (B, 3, H, W) of the `clean` latents, noisy, that the prior makes under this `conditioning` in one step."""
         time, some = batch["late"], slice(len(clean))
-        share = self.prior.shares[time][:, None, None, None]
-        noisy = share.sqrt() * clean + (1 - share).sqrt() * batch["noise"][some]
+        alpha = self.prior.alphas_cumprod[time][:, None, None, None]
+        noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * batch["noise"][some]
         said = made.holder.at(self.said(made, held, clean), time)
-        v = self.prior(noisy, time, heard, batch["sketch"][some], said).float()
-        found = share.sqrt() * noisy - (1 - share).sqrt() * v
+        v = self.prior(noisy, time, conditioning, batch["sketch"][some], said).float()
+        found = alpha.sqrt() * noisy - (1 - alpha).sqrt() * v
         drawn = self.drawn.to(clean.device)
         return self.decode(torch.lerp(clean, found, drawn) / self.prior.loud[:, None, None])
 

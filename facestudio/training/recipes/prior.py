@@ -82,7 +82,7 @@ class Recipe:
         self.root, self.cache = root, cache
         self.faces = data.faces256(root / "faces", cache)
         self.training, self.validation = data.split(self.faces.identity)
-        self.alphas: Tensor = schedule().alphas_cumprod  # type: ignore[attr-defined]  # set by its constructor
+        self.alphas_cumprod: Tensor = schedule().alphas_cumprod  # type: ignore[attr-defined]  # set by its constructor
         self.images_seen = 0
         self.order = mirrored_order()[:68]
 
@@ -189,17 +189,17 @@ class Recipe:
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         error = self.errors(network, batch)
-        weight = min_snr(self.alphas.to(error.device), batch["time"])
+        weight = min_snr(self.alphas_cumprod.to(error.device), batch["time"])
         return (error * weight).mean(), {"error": error.mean().item()}
 
     def errors(self, network: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         """Mean squared error of v (B,)."""
         clean, noise = batch["latents"] * network.loud[:, None, None], batch["noise"]
-        share = self.alphas.to(clean.device)[batch["time"]][:, None, None, None]
-        noisy = share.sqrt() * clean + (1 - share).sqrt() * noise
-        truth = share.sqrt() * noise - (1 - share).sqrt() * clean
-        heard = network.hear(batch["identity"], batch["known"])
-        guess = network(noisy, batch["time"], heard, batch["sketch"]).float()
+        alpha = self.alphas_cumprod.to(clean.device)[batch["time"]][:, None, None, None]
+        noisy = alpha.sqrt() * clean + (1 - alpha).sqrt() * noise
+        truth = alpha.sqrt() * noise - (1 - alpha).sqrt() * clean
+        conditioning = network.conditioning(batch["identity"], batch["known"])
+        guess = network(noisy, batch["time"], conditioning, batch["sketch"]).float()
         return (guess - truth).square().mean((1, 2, 3))
 
     @torch.inference_mode()
