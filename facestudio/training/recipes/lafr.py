@@ -30,7 +30,7 @@ from facestudio.training.degradation import degrade, drawn
 from facestudio.training.loop import Settings, Taught
 from facestudio.training.oracles import Recogniser, features, frozen, misplaced
 from facestudio.training.perceptual import Perceptual
-from facestudio.training.recipes.estimator import EMBEDDER
+from facestudio.training.recipes.estimator import EMBEDDER, softened
 from facestudio.training.standing import AUTOENCODER, PRIOR, Standing
 
 ESTIMATOR, CRITIC = "starter-estimator", EMBEDDER
@@ -84,7 +84,8 @@ class Recipe(Standing):
     glance_weight = 0.1  # of decoded pixels in stage 1
     latent_weight = 0.5  # of the latents after the step, and of the aligned ones, in stage 2
     perceptual_weight = 0.3
-    identity_weight = 2.0  # likeness is the hardest of what is asked for, and PSNR has room
+    identity_weight = 3.0  # likeness is the hardest of what is asked for, and PSNR has room
+    softness = 2.5  # px of the blur through which it is judged, as in the estimator's recipe
     structure_weight = 0.5
     crop = 128  # of the decoded faces, that the inner maps are of
     grey = 0.05
@@ -221,11 +222,11 @@ class Recipe(Standing):
         x, y = (int(torch.randint(faces.shape[-1] - self.crop + 1, ())) for _ in range(2))
         part = (..., slice(y, y + self.crop), slice(x, x + self.crop))
         with torch.no_grad():
-            person, points = self.who(clean), features(self.finder, clean)
+            person, points = self.who(softened(clean, self.softness)), features(self.finder, clean)
         terms = {
             "l1": functional.l1_loss(faces, clean),
             "perceptual": self.perceptual.to(device)(faces[part], clean[part]),
-            "person": (1 - (self.who(faces) * person).sum(1)).mean(),
+            "person": (1 - (self.who(softened(faces, self.softness)) * person).sum(1)).mean(),
             "structure": misplaced(features(self.finder, faces), points).mean(),
         }
         loss = (
