@@ -57,6 +57,10 @@ class Metadata:
         packet = None if self.xmp is None else xmp.laid(self.xmp, regions.AS_TURNED[degrees], size, False)
         return replace(self, dpi=dpi, xmp=packet)
 
+    def without_marked_faces(self) -> Metadata:
+        """The same, but no faces are marked in it: of a photo that shows others there."""
+        return self if self.xmp is None else replace(self, xmp=xmp.without_regions(self.xmp))
+
 
 @dataclass(frozen=True)
 class Written:

@@ -37,6 +37,12 @@ def _name(prefix: str, local: str) -> str:
     return f"{{{NAMESPACES[prefix]}}}{local}"
 
 
+_LISTS = (
+    _name("mwg-rs", "Regions"),
+    _name("MP", "RegionInfo"),
+    _name("Iptc4xmpExt", "ImageRegion"),
+    "{http://ns.acdsee.com/regions/}Regions",
+)  # all that is said of marked faces
 _REGIONS, _RECTANGLE = _name("mwg-rs", "Regions"), _name("MPReg", "Rectangle")
 _X, _Y, _WIDTH, _HEIGHT, _UNIT = (_name("stArea", local) for local in ("x", "y", "w", "h", "unit"))
 _BOUNDARY_UNIT, _RADIUS, _LEFT, _TOP, _ACROSS, _DOWN = (
@@ -63,6 +69,16 @@ def apply(root: ET.Element, orientation: int, stored: tuple[int, int] | None = N
         if _get(element, _BOUNDARY_UNIT) == "relative":
             moved |= _apply_to_boundary(element, orientation, stored)
     return moved
+
+
+def remove(root: ET.Element) -> bool:
+    """Take all marked faces, with their names, out of what is below `root`; whether there were any."""
+    found = False
+    for element in list(root.iter()):
+        for child in [child for child in element if child.tag in _LISTS]:
+            element.remove(child)
+            found = True
+    return found
 
 
 def make_relative(root: ET.Element, stored: tuple[int, int]) -> bool:

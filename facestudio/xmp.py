@@ -116,6 +116,12 @@ def laid(packet: bytes, orientation: int, stored: tuple[int, int] | None = None,
     return _packet(root) if regions.apply(root, orientation, stored, doubtful) or relative else packet
 
 
+def without_regions(packet: bytes) -> bytes:
+    """`packet` without the faces that are marked in it; itself where none is, or when it is broken."""
+    root = _parsed(packet)
+    return _packet(root) if root is not None and regions.remove(root) else packet
+
+
 def recipe_of(xmp: bytes) -> str | None:
     """The recipe (JSON) that `marked` put into `xmp`; None when there is none."""
     return _property(xmp, _RECIPE)

@@ -12,6 +12,8 @@ from PIL import Image
 from facestudio.photo import Photo
 from facestudio.regions import NAMESPACES
 from tests.end2end.hostile_corpus import encoded, stored_as, xmp_packet
+from tests.fakes import face_at
+from tests.unit.test_anonymizing import done, method
 
 SPACES = " ".join(f'xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items())
 SIZE = 80, 60  # of the upright photo
@@ -230,3 +232,20 @@ def test_no_marked_face_is_in_what_is_written_without_metadata(tmp_path: Path, s
         path = photo.save(tmp_path / f"out.{suffix}", overwrite=True, metadata_policy=policy)
         written = path.read_bytes()
         assert b"Friend" not in written and b"Region" not in written and b"stArea" not in written
+
+
+@pytest.mark.parametrize("suffix", ["webp", "jpg", "png", "tif"])
+def test_nobody_is_marked_in_an_anonymized_photo_though_its_metadata_is_kept(tmp_path: Path, suffix: str) -> None:
+    acdsee = (
+        b'<acdsee-rs:Regions xmlns:acdsee-rs="http://ns.acdsee.com/regions/"><rdf:Bag>'
+        b"<rdf:li>A. Friend</rdf:li></rdf:Bag></acdsee-rs:Regions>"
+    )
+    both = iptc_packet(BOX, SIZE).replace(b"</Iptc4xmpExt:ImageRegion>", b"</Iptc4xmpExt:ImageRegion>" + acdsee)
+    for packed in (both, packet(BOX, SIZE)):
+        name = b"<dc:creator>Nobody Anywhere</dc:creator></rdf:Description>"
+        photo = photo_stored(1, packed.replace(b"</rdf:Description></rdf:RDF>", name + b"</rdf:RDF>"))
+        result = done(photo, method("solid"), (face_at(BOX[0], BOX[1], 16),))
+        assert result.status == "verified"
+        written = result.after.save(tmp_path / f"out.{suffix}", overwrite=True).read_bytes()
+        assert b"Nobody Anywhere" in written, "the rest is kept"
+        assert b"Friend" not in written and b"stArea" not in written and b"rbX" not in written
