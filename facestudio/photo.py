@@ -218,8 +218,8 @@ class Photo:
         return f"Enlarged {times} times the photo would have {megapixels:.0f} megapixels; at most {max_megapixels:g} are made."
 
     def with_hidden(self, pixels: np.ndarray, where: np.ndarray) -> Photo:
-        """As `with_pixels`; and where `where` (H, W) bool is set, nothing of what the file held comes back when it is saved. Nor does
-        it say then whose faces are marked in the photo."""
+        """As `with_pixels`; and where `where` (H, W) bool is set, nothing of what the file held comes back when it is saved.
+        Nor does it say then whose faces are marked in the photo."""
         photo = self.with_pixels(pixels)
         if where.any():
             photo = replace(photo, metadata=self.metadata.without_marked_faces())
