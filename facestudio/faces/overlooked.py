@@ -66,12 +66,17 @@ def half_hidden(
     """The faces larger than `SMALL` among the `glimpses` that show none of the `known`, and that the network, without a close
     look, takes for faces in the mean of its views; arguments as of `overlooked`. Best first, with that mean as score."""
     places = [one for one in glimpses if _side(one) > SMALL and not any(_covers(one, face) for face in known)][:MOST]
+    views = [(side, mirrored) for side in SIZES for mirrored in (False, True)]
     found = []
     for place in progress.track(places, "Looking again at covered faces", share=0.1):
-        seen = [_seen(pixels, place, side, detector, mirrored)[2] for side in SIZES for mirrored in (False, True)]
-        score = sum(float(scores.max(initial=0.0)) for scores in seen) / len(seen)
-        if score >= HALF_HIDDEN:
-            found.append(Face(place.box, place.landmarks, score, place.pose))
+        total, left = 0.0, len(views)
+        for side, mirrored in views:
+            scores = _seen(pixels, place, side, detector, mirrored)[2]
+            total, left = total + float(scores.max(initial=0.0)), left - 1
+            if total + left < HALF_HIDDEN * len(views):  # whatever the other views show
+                break
+        else:
+            found.append(Face(place.box, place.landmarks, total / len(views), place.pose))
     return tuple(distinct(found))
 
 

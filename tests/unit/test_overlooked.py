@@ -126,3 +126,11 @@ def test_a_large_face_that_the_close_look_refuses_is_pointed_out_where_the_netwo
     one_way = Detector(LeftOnly(2.0), finder=Doubting(0.0))  # type: ignore[arg-type]
     uneven = scene(400, 300, [(120, 60, 90, 110), (90, 20, 10, 230)])
     assert behind(uneven, glimpses, of=one_way) == (), "half of the views are not enough"
+
+
+def test_a_place_is_given_up_when_no_other_view_could_change_it() -> None:
+    of, calls = detector(by=0.0), list[int]()
+    of._network.register_forward_hook(lambda *_: calls.append(1))
+    pixels = scene(400, 300, [(120, 60, 90, 110)])
+    assert behind(pixels, [place(260, 60, 90, 110)], of=of) == () and len(calls) == 2
+    assert behind(pixels, [place(120, 60, 90, 110)], of=of) != () and len(calls) == 2 + 4
