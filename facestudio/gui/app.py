@@ -8,7 +8,7 @@ import signal
 import sys
 from types import TracebackType
 
-from PySide6.QtCore import QSettings, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QSettings, Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QApplication
 
@@ -83,4 +83,11 @@ def main() -> int:
     if not window.session.shutdown(PATIENCE):
         log.warning("work did not stop in time; the process ends without it")
         os._exit(code)  # waiting for the thread would hang, and Qt must not be taken down under it
+    take_down(window)
     return code
+
+
+def take_down(window: MainWindow) -> None:
+    """Delete `window` and all that is of it, once its work has ended: else Python and Qt do it at exit in any order."""
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(window, QEvent.Type.DeferredDelete)

@@ -134,7 +134,7 @@ class RestoreWorkspace(QSplitter):
         """Put what is shown, the result or the photo, on the clipboard."""
         image = self._session.shown_image
         if image is not None:
-            QGuiApplication.clipboard().setImage(image)
+            QGuiApplication.clipboard().setImage(image.copy())  # Qt keeps it until after Python's memory is gone
             self.toast.tell(
                 "The result is on the clipboard." if self._session.history.current else "The photo is on the clipboard."
             )
