@@ -182,8 +182,8 @@ def measure_gaps(photo: Path) -> dict[str, Any]:
         viewer.pan(QPointF(15, -9))
         app.processEvents()
     enter(PHASES[6])
-    session.save()
-    until(lambda: not session.saving and idle())
+    session.results.save()
+    until(lambda: not session.results.saving and idle())
     timer.stop()
     window.leaving.certain = True
     window.close()

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Slot
 from PySide6.QtWidgets import QMessageBox
 
+from facestudio.gui.restoring_all import RESTORING_ALL
 from facestudio.gui.reviewing import BACK, REVIEWING
-from facestudio.gui.session import RESTORING, RESTORING_ALL
+from facestudio.gui.session import RESTORING
 from facestudio.gui.widgets.question import Answers, ask
 
 if TYPE_CHECKING:
@@ -33,18 +34,19 @@ class Leaving(QObject):
         self.certain = False
         self._given_up: set[str] = set()  # what the user agreed to lose, since the last "Cancel"
         self._after_saving: Callable[[], object] | None = None
+        for saved in (self._session.results.saved, self._making.saved):
+            saved.connect(self._saved)
         for workplace in (self._session, self._making):
-            workplace.saved.connect(self._saved)
             workplace.failed.connect(self.forget)
         self._making.plan_made.connect(self.forget)  # another question comes first
 
     def leave_photo(self, then: Callable[[], object]) -> None:
         """Do `then`, which shows another photo, unless the user wants to keep what would be lost."""
-        if self._session.saving:
+        if self._session.results.saving:
             self._after_saving = partial(self.leave_photo, then)
         elif self._session.doing in (RESTORING, RESTORING_ALL):
             self._ask_about_work("Stop and open", then)
-        elif self._session.unsaved:
+        elif self._session.history.unsaved:
             self._ask_about_result(then)
         else:
             then()
@@ -54,7 +56,7 @@ class Leaving(QObject):
         session, making = self._session, self._making
         if self.certain:
             return True
-        if session.saving or making.saving:
+        if session.results.saving or making.saving:
             self._after_saving = self._window.close  # a file that is being written is finished first
         elif session.doing in (RESTORING, RESTORING_ALL) and WORK not in self._given_up:
             self._ask_about_work("Stop and close", partial(self._give_up, WORK))
@@ -67,7 +69,7 @@ class Leaving(QObject):
         elif self._window.populating.running and DATASET not in self._given_up:
             self._window.workspaces.show_generate()
             self._ask_about_dataset()
-        elif session.unsaved and RESULT not in self._given_up:
+        elif session.history.unsaved and RESULT not in self._given_up:
             self._ask_about_result(partial(self._give_up, RESULT))
         elif making.unsaved and PICTURES not in self._given_up:
             self._window.workspaces.show_generate()

@@ -163,7 +163,7 @@ class MainWindow(QMainWindow):
         self.workspace.drop_zone.folder_asked.connect(self.choose_folder)
         self.workspace.files.asked.connect(self.open_listed)
         self.workspace.files.all_asked.connect(self.choose_folder_for_all)
-        session.all_restored.connect(dialogs.show_all_restored)
+        session.restoring_all.done.connect(dialogs.show_all_restored)
         viewer.view_changed.connect(self._show_zoom)
         viewer.original_changed.connect(self._mark_original)
         viewer.mode_changed.connect(self._mark_mode)
@@ -188,7 +188,7 @@ class MainWindow(QMainWindow):
             session.reference.changed,
             session.enlarging.changed,
             session.marking.changed,
-            session.list_masks.changed,
+            session.restoring_all.masks.changed,
             self.making.run_changed,
             self.making.work_changed,
             self.anonymizing.given_changed,
@@ -291,12 +291,12 @@ class MainWindow(QMainWindow):
         if self.session.opened is not None and self.session.opened.source is None:
             self.save_as()
         else:
-            self.session.save()
+            self.session.results.save()
 
     @Slot()
     def save_as(self) -> None:
         """Ask where to save."""
-        if not self.session.can_save or self.session.opened is None:
+        if not self.session.results.can_save or self.session.opened is None:
             return
         source, turned = self.session.opened.source, self.session.history.current is None
         start = beside(source or Path(self.folder(), "Pasted picture.png"), mark=TURNED if turned else MARK)
@@ -312,7 +312,7 @@ class MainWindow(QMainWindow):
             path = Path(name)
             known = supported_suffix(path) or path.suffix == start.suffix
             whole = path if known else path.with_name(path.name + start.suffix)
-            self.session.save_as(whole, overwrite=whole == path)  # the dialog asked about `path` alone
+            self.session.results.save_as(whole, overwrite=whole == path)  # the dialog asked about `path` alone
         else:
             self.leaving.forget()
 
@@ -327,7 +327,7 @@ class MainWindow(QMainWindow):
         title = f"A folder for {len(self.session.files.paths)} restored photos"
         name = QFileDialog.getExistingDirectory(self, title, self.folder())
         if name:
-            self.session.restore_all(Path(name))
+            self.session.restoring_all.restore(Path(name))
 
     @Slot(Exception)
     def _show_failure(self, error: Exception) -> None:
@@ -418,13 +418,13 @@ class MainWindow(QMainWindow):
         there = opened is not None
         self.commands.enable(
             {
-                "save": session.can_save,
-                "save_as": session.can_save,
+                "save": session.results.can_save,
+                "save_as": session.results.can_save,
                 "copy": there,
                 "undo": history.can_undo and not doing,
                 "redo": history.can_redo and not doing,
                 "restore": not session.obstacle,
-                "restore_all": not session.obstacle_to_all,
+                "restore_all": not session.restoring_all.obstacle,
                 "stop": (bool(doing) and not session.stopping)
                 or self.viewer.drawing.active
                 or bool(session.opening or session.marking.tool),
@@ -454,7 +454,7 @@ class MainWindow(QMainWindow):
             return
         name = whole(source) if source is not None else opened.name if opened else ""
         self.setWindowTitle(f"{name}[*] - {APP}" if opened else APP)
-        self.setWindowModified(session.unsaved)
+        self.setWindowModified(session.history.unsaved)
         if session.opening:
             self._about_photo.setText(f"Opening {session.opening}…")
         elif opened is not None:

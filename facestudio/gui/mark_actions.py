@@ -40,7 +40,7 @@ class MarkActions(QObject):
         box.load_asked.connect(self.choose_mask)
         box.save_asked.connect(self.save_mask)
         self._marking.changed.connect(self._mark)
-        session.list_masks.changed.connect(self._mark_list)
+        session.restoring_all.masks.changed.connect(self._mark_list)
 
     @property
     def states(self) -> dict[str, bool]:
@@ -94,7 +94,7 @@ class MarkActions(QObject):
     @Slot()
     def choose_list_masks(self) -> None:
         """Ask for the folder of scratch masks for the photos of the list; where there is one already, take none any more."""
-        masks = self._session.list_masks
+        masks = self._session.restoring_all.masks
         if masks.folder is not None:
             masks.forget()
             return
@@ -115,4 +115,4 @@ class MarkActions(QObject):
 
     @Slot()
     def _mark_list(self) -> None:
-        self._commands["list_masks"].setChecked(self._session.list_masks.folder is not None)
+        self._commands["list_masks"].setChecked(self._session.restoring_all.masks.folder is not None)

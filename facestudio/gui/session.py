@@ -9,15 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSettings, Signal, Slot
 from PySide6.QtGui import QImage
 
-from facestudio.files import shown
-from facestudio.gui import list_work, saving, work
-from facestudio.gui.brought import Brought, Kept, bring
+from facestudio.gui import work
 from facestudio.gui.enlarging import Enlarging
 from facestudio.gui.following import Following
 from facestudio.gui.found import Found
@@ -25,26 +22,24 @@ from facestudio.gui.graining import Graining
 from facestudio.gui.history import History, State, Step
 from facestudio.gui.jobs import JobQueue
 from facestudio.gui.kept_metadata import KeptMetadata
-from facestudio.gui.list_work import Restored
 from facestudio.gui.marking import Marking
 from facestudio.gui.mask_files import MaskFiles
-from facestudio.gui.mask_folder import ListMasks
 from facestudio.gui.mending import Mending
 from facestudio.gui.opening import Opening
 from facestudio.gui.reference import Reference
+from facestudio.gui.restoring_all import RESTORING_ALL, RestoringAll
+from facestudio.gui.result_files import ResultFiles
 from facestudio.gui.turning import Turning
 from facestudio.gui.weights import Weights
 from facestudio.gui.work import Added, Opened
 from facestudio.gui.workplace import FINDING
-from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 
 if TYPE_CHECKING:
     from facestudio.faces.face import Face
-    from facestudio.photo import Photo
     from facestudio.studio import Studio
 
-ADDING, RESTORING, RESTORING_ALL = "adding a face", "restoring", "restoring all"
+ADDING, RESTORING = "adding a face", "restoring"
 
 
 class Session(Opening):
@@ -56,10 +51,6 @@ class Session(Opening):
     turned = Signal()  # `opened` lies another way; its faces and result are told next
     device_changed = Signal()
     moved = Signal()  # undone or redone
-    saved = Signal(object)  # path
-    all_restored = Signal(object)  # a list_work.Restored
-    outcome_told = Signal(object, str)  # a path and what became of it; comes from a worker
-    kept_told = Signal(object, object)  # a path and the Kept of its result; comes from a worker
 
     def __init__(self, studio: Studio, settings: QSettings, parent: QObject | None = None) -> None:
         super().__init__(studio, JobQueue("compute", 1), JobQueue("light", 2), settings, parent)
@@ -68,10 +59,6 @@ class Session(Opening):
         self.weights = Weights(studio, settings, self)
         self.weights.renewed.connect(self.look_again)
         self.weights.notified.connect(self.notified)
-        self.outcome_told.connect(self.files.mark)
-        self._kept: dict[Path, Kept] = {}  # results of Restore all, by the photos of the list
-        self.kept_told.connect(self._keep)
-        self.files.changed.connect(self._forget_kept)
         self.history = History()
         self.reference = Reference(self)
         self.kept_metadata = KeptMetadata(settings, self)
@@ -79,18 +66,15 @@ class Session(Opening):
         self.mending = Mending(self)
         self.marking = Marking(self)
         self.mask_files = MaskFiles(self)
-        self.list_masks = ListMasks(self.files, self)
         self.graining = Graining(self.history, self)
         self.turning = Turning(self)
         self.following = Following(self)
+        self.results = ResultFiles(self)
+        self.restoring_all = RestoringAll(self)
         self.photo_changed.connect(self.following.forget)
         self.looked = False  # whether the search for faces has ended well
         self.selected: frozenset[int] = frozenset()
         self.device = ""
-        self.saving = False
-        self._metadata_now = self.kept_metadata.policy  # of what is being saved
-        self._out: Path | None = None  # where all photos go
-        self._metadata_in: dict[Path, str] = {}  # by which policy files were saved
 
     # ---- starting and ending
 
@@ -123,7 +107,7 @@ class Session(Opening):
         self.history.begin(State(opened=opened))
         self.selected, self.looked = frozenset(), False
         super()._take_photo(opened)
-        if not self._bring():
+        if not self.restoring_all.bring():
             self.find_faces()
 
     # ---- faces
@@ -138,47 +122,17 @@ class Session(Opening):
         """A crop of each face."""
         return self.history.state.crops
 
-    def _bring(self) -> bool:
-        """Show what Restore all made of the open photo, where nothing was done to it yet; whether there is any."""
-        opened, untouched = self.opened, not (self.history.can_undo or self.history.can_redo)
-        kept = self._kept.get(opened.source) if opened is not None and opened.source is not None else None
-        if opened is None or kept is None or not untouched:
-            return False
-        self.carry_out(FINDING, partial(bring, self.studio, opened, kept), self._take_brought)
-        return True
-
-    @Slot(object)
-    def _take_brought(self, brought: Brought) -> None:
-        if self.opened is None or brought.found.photo is not self.opened.photo:
-            return
-        self._take_faces(brought.found)
-        step, kept = brought.step, self._kept.get(self.opened.source) if self.opened.source is not None else None
-        if step is not None and kept is not None:
-            self.history.add(step)
-            self.history.mark_saved(step, kept.output)
-            self._metadata_in[kept.output] = kept.metadata
-            self.result_changed.emit()
-        elif brought.why:
-            self.notified.emit(brought.why, None)
-
-    @Slot(object, object)
-    def _keep(self, path: Path, kept: Kept) -> None:
-        self._kept[path] = kept
-
-    @Slot()
-    def _forget_kept(self) -> None:
-        self._kept = {}
-
     @Slot()
     def find_faces(self) -> None:
         """Look for the faces of the photo; results made with the faces of before are forgotten."""
         if self.opened is None or self._doing in (RESTORING, RESTORING_ALL):
             return
         self._stop_work_now()
-        self.carry_out(FINDING, partial(work.find_faces, self.studio, self.opened.photo), self._take_faces)
+        self.carry_out(FINDING, partial(work.find_faces, self.studio, self.opened.photo), self.show_found)
 
     @Slot(object)
-    def _take_faces(self, found: Found) -> None:
+    def show_found(self, found: Found) -> None:
+        """Show the faces that were `found` in the photo, if it is still the one that is open."""
         if self.opened is None or found.photo is not self.opened.photo:
             return
         self.history.begin(State(found.faces, found.crops, opened=self.opened))
@@ -353,49 +307,10 @@ class Session(Opening):
         self.result_changed.emit()
         self.notified.emit(_told(step), None)
 
-    @property
-    def obstacle_to_all(self) -> str:
-        """Why the photos of the list cannot all be restored now, in a few words; "" when they can."""
-        if len(self.files.paths) < 2:
-            return "Open a folder first."
-        if self.offer is None:
-            return "There are no weights that restore a face."
-        lone = "" if self.list_masks.folder is not None else self.mending.lone
-        return self.busy or ("A reference works for one photo only; remove it first." if self.reference.used else lone)
-
-    def restore_all(self, out: Path) -> None:
-        """Restore every face of the photos of the list into the folder `out`; what was done there before is gone on with."""
-        recipe = self.recipe
-        if self.obstacle_to_all or recipe is None:
-            return
-        self._out = out
-        recipe = replace(recipe, turn=0)  # that of the open photo is of no other
-        given = self.files.given, out, recipe, self.outcome_told.emit
-        todo = partial(
-            list_work.restore_all,
-            self.studio,
-            *given,
-            metadata=self.kept_metadata.policy,
-            keep=self.kept_told.emit,
-            masks=self.list_masks.folder,
-        )
-        self.carry_out(RESTORING_ALL, todo, self._take_all)
-
-    @Slot(object)
-    def _take_all(self, restored: Restored) -> None:
-        self.notified.emit(restored.words, restored.out / "photos")
-        self.all_restored.emit(restored)
-        self._bring()
-
     @Slot()
     def _work_cancelled(self) -> None:
-        if self._doing == RESTORING_ALL and self._out is not None:
-            self._bring()
-            words = (
-                f"Stopped. What was finished is in {shown(self._out)}; restore all into the same folder again to "
-                "continue."
-            )
-            self.notified.emit(words, self._out / "photos")
+        if self._doing == RESTORING_ALL:
+            self.restoring_all.stopped()
         else:
             super()._work_cancelled()
 
@@ -426,83 +341,6 @@ class Session(Opening):
         step = self.history.current
         results = [step.result_of(face) if step else None for face in self.faces]
         return [index for index, result in enumerate(results) if result and result.summary]
-
-    # ---- saving
-
-    @property
-    def unsaved(self) -> bool:
-        """Whether a result, or a turned photo, is shown that was not saved."""
-        return self.history.unsaved
-
-    @property
-    def can_save(self) -> bool:
-        return (self.history.current is not None or self.history.turn != 0) and not self.saving
-
-    def save(self) -> None:
-        """Save the shown result, or a photo that was only turned, beside the file. A pasted picture has none: use `save_as`."""
-        if self.can_save and self.opened is not None and self.opened.source is not None:
-            step, source = self.history.current, self.opened.source
-            known, metadata = self.history.saved_as, self.kept_metadata.policy
-            if known is not None and self._metadata_in.get(known) != metadata:
-                known = None
-            if step is None:
-                self._save_turned(None, False, known)
-                return
-            self._save(lambda progress: saving.save_once(step, source, known, metadata))
-
-    def save_as(self, target: Path, overwrite: bool = True) -> None:
-        """Save the shown result as `target`, which may be replaced with `overwrite`."""
-        if self.can_save and self.opened is not None:
-            step, source = self.history.current, self.opened.source
-            if step is None:
-                self._save_turned(target, overwrite)
-                return
-            metadata = self.kept_metadata.policy
-
-            def job(progress: Progress) -> tuple[Step, Path, str]:
-                return saving.told(step, saving.save_as(step, target, source, overwrite, metadata), metadata)
-
-            self._save(job)
-
-    def _save_turned(self, target: Path | None, overwrite: bool, known: Path | None = None) -> None:
-        """Save the photo, which was only turned, as `target`, None: beside it, unless it is there already, as `known`."""
-        assert self.opened is not None
-        photo = self.opened.photo
-        given = photo, self.opened.source, target, overwrite, self.kept_metadata.policy
-
-        def job(progress: Progress) -> tuple[Photo, Path, str]:
-            there = known is not None and known.exists()
-            return (photo, known, saving.already(known)) if known is not None and there else saving.save_turned(*given)
-
-        self._save(job)
-
-    def _save(self, job: Callable[[Progress], object]) -> None:
-        self.saving, self._metadata_now = True, self.kept_metadata.policy
-        submitted = self._submit(self.light, job, self._take_saved)
-        submitted.failed.connect(self._saving_failed)
-        self.work_changed.emit()
-
-    @Slot(object)
-    def _take_saved(self, saved: tuple[Step | Photo, Path, str]) -> None:
-        made, path, words = saved
-        self.saving = False
-        self._metadata_in[path] = self._metadata_now
-        if isinstance(made, Step):
-            self.history.mark_saved(made, path)
-        else:
-            self.history.mark_turn_saved(made, path)
-        self.work_changed.emit()
-        if isinstance(made, Step) and self.opened is not None and made.photo is self.opened.photo:
-            if self.opened.source is not None:
-                self.files.mark(self.opened.source, "saved")
-        self.notified.emit(words, path)
-        self.saved.emit(path)
-
-    @Slot(Exception)
-    def _saving_failed(self, error: Exception) -> None:
-        self.saving = False
-        self.work_changed.emit()
-        self.failed.emit(error)
 
 
 def _told(step: Step) -> str:

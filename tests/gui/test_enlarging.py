@@ -167,12 +167,12 @@ def test_undo_goes_back_to_the_photo_and_the_next_result_begins_there(
 
 def test_the_saved_file_is_as_large_and_says_so(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
     enlarged(qtbot, window, photo_path)
-    with qtbot.waitSignal(window.session.saved) as saved:
+    with qtbot.waitSignal(window.session.results.saved) as saved:
         window.commands["save"].trigger()
     with Image.open(saved.args[0]) as picture:
         assert picture.size == (1200, 720)
     assert Recipe.from_json(read_recipe(saved.args[0]) or "").upscale == 2
-    assert not window.session.unsaved
+    assert not window.session.history.unsaved
     with Image.open(photo_path) as picture:
         assert picture.size == (600, 360)
 

@@ -77,8 +77,8 @@ def test_photos_of_the_list_that_are_saved_with_fewer_bits_are_counted(
         Image.fromarray(np.full((360, 600), 30000, depth)).save(folder / name)
     window.open_paths([folder])
     qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
-    with qtbot.waitSignal(window.session.all_restored, timeout=20000) as restored:
-        window.session.restore_all(tmp_path / "out")
+    with qtbot.waitSignal(window.session.restoring_all.done, timeout=20000) as restored:
+        window.session.restoring_all.restore(tmp_path / "out")
     assert restored.args[0].words.endswith("; 2 of them are saved with 8 bits per colour, the originals have more"), (
         restored.args[0].words
     )

@@ -43,7 +43,7 @@ def kept(path: Path) -> tuple[bool, bool]:
 
 
 def save(qtbot: QtBot, window: MainWindow) -> Path:
-    with qtbot.waitSignal(window.session.saved) as saved:
+    with qtbot.waitSignal(window.session.results.saved) as saved:
         window.commands["save"].trigger()
     return Path(saved.args[0])
 
@@ -78,7 +78,7 @@ def test_save_as_keeps_what_was_chosen(
     restore(qtbot, window)
     choose(window, "strip")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "other.png"), ""))
-    with qtbot.waitSignal(window.session.saved):
+    with qtbot.waitSignal(window.session.results.saved):
         window.commands["save_as"].trigger()
     assert kept(tmp_path / "other.png") == (False, False)
 
@@ -109,8 +109,8 @@ def test_restore_all_keeps_what_was_chosen(
     window.open_paths([photo.parent])
     qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
     choose(window, "strip")
-    with qtbot.waitSignal(window.session.all_restored):
-        window.session.restore_all(tmp_path / "out")
+    with qtbot.waitSignal(window.session.restoring_all.done):
+        window.session.restoring_all.restore(tmp_path / "out")
     (written,) = (tmp_path / "out").rglob("one.jpg")
     assert kept(written) == (False, False)
 

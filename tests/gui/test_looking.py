@@ -145,19 +145,19 @@ def test_a_result_that_is_saved_is_not_saved_again_beside_it(
     restore(qtbot, window)
     first, second = (photo_path.with_name(f"two people_restored{tail}.jpg") for tail in ("", "_2"))
     for _ in range(2):
-        with qtbot.waitSignal(window.session.saved):
+        with qtbot.waitSignal(window.session.results.saved):
             window.commands["save"].trigger()
     assert window.workspace.toast.label.text() == f"It is saved already, as {first.name}"
     assert first.exists()
     assert not second.exists()
     window.session.shuffle_seed()
     restore(qtbot, window)
-    with qtbot.waitSignal(window.session.saved):
+    with qtbot.waitSignal(window.session.results.saved):
         window.commands["save"].trigger()
     assert second.exists()  # another result
     first.unlink()
     window.commands["undo"].trigger()
-    with qtbot.waitSignal(window.session.saved):
+    with qtbot.waitSignal(window.session.results.saved):
         window.commands["save"].trigger()
     assert first.exists()  # what was taken away is written again
 

@@ -369,9 +369,9 @@ def test_all_photos_are_not_mended_by_marks_of_one(qtbot: QtBot, window: MainWin
     window.open_paths([photo_path.parent])
     qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
     window.session.mending.choose("by hand")
-    assert window.session.obstacle_to_all.startswith("Marks are for one photo: choose scratch masks for all")
+    assert window.session.restoring_all.obstacle.startswith("Marks are for one photo: choose scratch masks for all")
     window.session.mending.choose("careful")
-    assert not window.session.obstacle_to_all
+    assert not window.session.restoring_all.obstacle
 
 
 def test_nothing_is_painted_while_a_restoration_runs(qtbot: QtBot, studio: FakeStudio, marked: MainWindow) -> None:

@@ -102,8 +102,8 @@ def test_a_landscape_is_mended_and_says_so(qtbot: QtBot, window: MainWindow, pho
     assert "No face was found" in toast(window) and "no identity" in toast(window)
     assert window._about_photo.text().count("scratches mended, careful") == 1
     assert "restored by" not in window._about_photo.text()
-    with qtbot.waitSignal(session.saved):
-        session.save()
+    with qtbot.waitSignal(session.results.saved):
+        session.results.save()
     saved = photo_path.with_name("empty_restored.png").read_bytes()
     assert b"compositeWithTrainedAlgorithmicMedia" not in saved and b"algorithmicallyEnhanced" in saved
     session.undo()

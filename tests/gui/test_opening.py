@@ -75,7 +75,7 @@ def test_while_a_decoder_goes_on_another_photo_is_opened_restored_and_saved(
     QTest.keyClick(window, Qt.Key.Key_Escape)  # the decoder does not hear of it, and keeps its thread
     open_photo(qtbot, window, draw(photo_path))
     restore(qtbot, window)
-    with qtbot.waitSignal(window.session.saved, timeout=20000) as saved:
+    with qtbot.waitSignal(window.session.results.saved, timeout=20000) as saved:
         window.commands["save"].trigger()
     step = window.session.history.current
     assert not gate.is_set() and saved.args[0].is_file()

@@ -412,7 +412,7 @@ def test_the_saved_file_names_the_reference_by_its_content(
 ) -> None:
     with_reference(qtbot, window, photo_path.with_suffix(".png"), tmp_path / "clean.png")
     restore(qtbot, window)
-    with qtbot.waitSignal(window.session.saved) as saved:
+    with qtbot.waitSignal(window.session.results.saved) as saved:
         window.commands["save"].trigger()
     recipe = Recipe.from_json(read_recipe(saved.args[0]) or "")
     assert recipe.reference == Photo.open(tmp_path / "clean.png").content_hash

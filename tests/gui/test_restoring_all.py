@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 from facestudio.gui.brought import EARLIER
 from facestudio.gui.errors import ErrorDialog
 from facestudio.gui.main_window import MainWindow
-from facestudio.gui.session import RESTORING_ALL
+from facestudio.gui.restoring_all import RESTORING_ALL
 from facestudio.gui.widgets.list_outcome import ListOutcomeDialog
 from facestudio.metadata import read_recipe
 from facestudio.photo import Photo
@@ -79,7 +79,7 @@ def test_every_photo_is_restored_into_a_folder_and_the_others_are_listed_with_re
     for name in names(out):
         with Image.open(out / name) as made, Image.open(album / name) as original:
             assert made.size == original.size and made.tobytes() != original.tobytes()
-    assert is_open(window, album / "a.jpg") and not window.session.unsaved
+    assert is_open(window, album / "a.jpg") and not window.session.history.unsaved
 
 
 def test_it_is_stopped_after_a_photo_and_gone_on_with(
@@ -108,13 +108,13 @@ def test_it_is_stopped_after_a_photo_and_gone_on_with(
     assert not names(out)
 
     studio.restorer = fakes.SlowRestorer()
-    with qtbot.waitSignal(window.session.all_restored):
+    with qtbot.waitSignal(window.session.restoring_all.done):
         restore_all(window, out, monkeypatch)
     dialog(qtbot, window, ListOutcomeDialog).reject()
     stamps = {name: (out / name).stat().st_mtime_ns for name in names(out)}
     done = studio.restorer.finished
     qtbot.waitUntil(lambda: not window.session.doing)
-    with qtbot.waitSignal(window.session.all_restored):
+    with qtbot.waitSignal(window.session.restoring_all.done):
         window.workspace.files.all.click()
     assert {name: (out / name).stat().st_mtime_ns for name in names(out)} == stamps
     assert studio.restorer.finished == done and "Restored 2 of 4" in toast(window)
@@ -137,7 +137,7 @@ def test_what_is_saved_by_hand_is_marked_in_the_list(qtbot: QtBot, window: MainW
     open_album(qtbot, window, album)
     with qtbot.waitSignal(window.session.result_changed):
         window.session.restore()
-    with qtbot.waitSignal(window.session.saved):
+    with qtbot.waitSignal(window.session.results.saved):
         window.commands["save"].trigger()
     assert lines(window).count("album/a.jpg\nsaved") == 1
 
@@ -158,7 +158,7 @@ def test_a_folder_whose_first_photo_is_damaged_opens_at_the_next(qtbot: QtBot, w
 
 def done_in_list(qtbot: QtBot, window: MainWindow, album: Path, out: Path, patch: pytest.MonkeyPatch) -> None:
     """Restore all, and wait until the open photo shows what became of it."""
-    with qtbot.waitSignal(window.session.all_restored, timeout=60000):
+    with qtbot.waitSignal(window.session.restoring_all.done, timeout=60000):
         restore_all(window, out, patch)
     dialog(qtbot, window, ListOutcomeDialog).reject()
     qtbot.waitUntil(lambda: not window.session.doing)
@@ -180,7 +180,7 @@ def test_a_restored_photo_of_the_list_shows_its_result_beside_the_original(
         if not is_open(window, path):
             open_again(qtbot, window, path)
         session, step = window.session, window.session.history.current
-        assert step is not None and step.times == 2 and not session.unsaved
+        assert step is not None and step.times == 2 and not session.history.unsaved
         written = Photo.open(out / path.relative_to(album))
         assert np.array_equal(step.result.after.pixels, written.pixels)
         assert step.result.before.size == written.size == (1200, 720)
@@ -200,7 +200,7 @@ def test_a_result_of_an_earlier_run_is_shown_and_says_that_its_figures_were_not_
 ) -> None:
     open_album(qtbot, window, album)
     done_in_list(qtbot, window, album, tmp_path / "out", monkeypatch)
-    window.session._forget_kept()  # as after a new start
+    window.session.restoring_all._forget_kept()  # as after a new start
     done_in_list(qtbot, window, album, tmp_path / "out", monkeypatch)
     open_again(qtbot, window, album / "summer" / "a.jpg")
     step = window.session.history.current
@@ -234,12 +234,12 @@ def test_each_photo_of_the_list_is_mended_by_the_mask_of_its_name(
     open_album(qtbot, window, album)
     window.session.mending.choose("by hand")
     choose = window.commands["list_masks"]
-    assert window.session.obstacle_to_all and choose.isEnabled() and not choose.isChecked()
+    assert window.session.restoring_all.obstacle and choose.isEnabled() and not choose.isChecked()
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *args: str(masks))
     choose.trigger()
     assert toast(window) == "Restore all mends by the scratch masks in masks."
     assert choose.isChecked() and toast(window) in window.workspace.files.all.toolTip()
-    with qtbot.waitSignal(window.session.all_restored, timeout=60000):
+    with qtbot.waitSignal(window.session.restoring_all.done, timeout=60000):
         restore_all(window, out, monkeypatch)
     shown = dialog(qtbot, window, ListOutcomeDialog)
     assert isinstance(shown, ListOutcomeDialog)
@@ -256,7 +256,7 @@ def test_each_photo_of_the_list_is_mended_by_the_mask_of_its_name(
     assert step is not None and step.result.mended is not None and np.array_equal(step.result.mended.mask, mask)
 
     write_mask(masks / "summer" / "a.png", np.roll(mask, 40, axis=1), overwrite=True)  # corrected
-    with qtbot.waitSignal(window.session.all_restored, timeout=60000):
+    with qtbot.waitSignal(window.session.restoring_all.done, timeout=60000):
         restore_all(window, out, monkeypatch)
     shown = dialog(qtbot, window, ListOutcomeDialog)
     assert isinstance(shown, ListOutcomeDialog)
@@ -264,4 +264,4 @@ def test_each_photo_of_the_list_is_mended_by_the_mask_of_its_name(
     assert "made with other settings" in told, "a result that another mask made is not passed off"
     shown.reject()
     choose.trigger()
-    assert not choose.isChecked() and window.session.obstacle_to_all
+    assert not choose.isChecked() and window.session.restoring_all.obstacle

@@ -95,13 +95,13 @@ def test_a_result_is_of_the_photo_as_it_lay(qtbot: QtBot, window: MainWindow, ph
     restore(qtbot, window)
     first = session.history.current
     turn(qtbot, window, Qt.Key.Key_Left)
-    assert session.history.current is None and session.unsaved, "neither the result nor the turned photo"
+    assert session.history.current is None and session.history.unsaved, "neither the result nor the turned photo"
     assert "Restore it again as it lies now" in toast(window)
     restore(qtbot, window)
     second = session.history.current
     assert second is not None and second.result.recipe.turn == 270
     assert [face.status for face in second.result.faces] == ["restored", "restored"]
-    with qtbot.waitSignal(session.saved, timeout=10000) as saved:
+    with qtbot.waitSignal(session.results.saved, timeout=10000) as saved:
         window.commands["save"].trigger()
     path = saved.args[0]
     assert path.name == "two people_restored.jpg" and photo_path.read_bytes() == as_it_was
@@ -118,26 +118,26 @@ def test_a_photo_that_is_only_turned_is_saved(qtbot: QtBot, window: MainWindow, 
     open_photo(qtbot, window, draw(photo_path.with_suffix(".png")))
     assert not window.commands["save"].isEnabled()
     turn(qtbot, window)
-    assert window.commands["save"].isEnabled() and window.session.unsaved
+    assert window.commands["save"].isEnabled() and window.session.history.unsaved
     for words in ("Saved as two people_turned.png", "It is saved already, as two people_turned.png"):
-        with qtbot.waitSignal(window.session.saved, timeout=10000) as saved:
+        with qtbot.waitSignal(window.session.results.saved, timeout=10000) as saved:
             window.commands["save"].trigger()
         assert saved.args[0].name == "two people_turned.png" and read_recipe(saved.args[0]) is None
-        assert toast(window).startswith(words) and not window.session.unsaved
+        assert toast(window).startswith(words) and not window.session.history.unsaved
         assert Photo.open(saved.args[0]).content_hash == photo_of(window).content_hash
     saved.args[0].unlink()
     saved.args[0].touch()
     turn(qtbot, window, Qt.Key.Key_Left)
     turn(qtbot, window, Qt.Key.Key_Left)
-    with qtbot.waitSignal(window.session.saved, timeout=10000) as saved:
+    with qtbot.waitSignal(window.session.results.saved, timeout=10000) as saved:
         window.commands["save"].trigger()
     assert saved.args[0].name == "two people_turned_2.png", "it lies otherwise"
     target = photo_path.with_name("other.png")
-    with qtbot.waitSignal(window.session.saved, timeout=10000):
-        window.session.save_as(target)
+    with qtbot.waitSignal(window.session.results.saved, timeout=10000):
+        window.session.results.save_as(target)
     assert Photo.open(target).size == SIZE[::-1]
     with qtbot.waitSignal(window.session.failed, timeout=10000):
-        window.session.save_as(photo_path.with_suffix(".png"))
+        window.session.results.save_as(photo_path.with_suffix(".png"))
     assert Photo.open(photo_path.with_suffix(".png")).size == SIZE
 
 
@@ -152,13 +152,15 @@ def test_a_photo_that_is_only_turned_is_work_to_be_saved(qtbot: QtBot, window: M
     answer(qtbot, window, "Cancel")
     assert is_open(window, photo_path) and photo_of(window).turn == 90
     window.commands["undo"].trigger()
-    assert not window.session.unsaved and not window.isWindowModified() and not window.commands["save"].isEnabled()
+    assert (
+        not window.session.history.unsaved and not window.isWindowModified() and not window.commands["save"].isEnabled()
+    )
     window.commands["redo"].trigger()
-    assert window.session.unsaved and window.commands["save"].isEnabled()
+    assert window.session.history.unsaved and window.commands["save"].isEnabled()
     for lies in (180, 270, 0):
         window.commands["turn_right"].trigger()  # the keys are the dialog's until the next window system's event
         qtbot.waitUntil(lambda lies=lies: photo_of(window).turn == lies and not window.session.doing)
-    assert not window.session.unsaved, "it lies as its file has it"
+    assert not window.session.history.unsaved, "it lies as its file has it"
     window.commands["undo"].trigger()
     drop(window, files(other))
     answer(qtbot, window, "Save")
@@ -166,7 +168,7 @@ def test_a_photo_that_is_only_turned_is_work_to_be_saved(qtbot: QtBot, window: M
     assert Photo.open(photo_path.with_name("two people_turned.jpg")).size == SIZE[::-1]
     qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
     window.commands["turn_left"].trigger()
-    qtbot.waitUntil(lambda: window.session.unsaved)
+    qtbot.waitUntil(lambda: window.session.history.unsaved)
     window.close()
     answer(qtbot, window, "Don't save")
     qtbot.waitUntil(lambda: not window.isVisible())
@@ -251,8 +253,8 @@ def test_the_other_photos_of_the_list_are_not_turned_with_it(
     qtbot.waitUntil(lambda: window.session.looked and not window.session.doing)
     turn(qtbot, window)
     out = tmp_path / "out"
-    with qtbot.waitSignal(window.session.all_restored, timeout=60000):
-        window.session.restore_all(out)
+    with qtbot.waitSignal(window.session.restoring_all.done, timeout=60000):
+        window.session.restoring_all.restore(out)
     for path in paths:
         assert Photo.open(out / path.name).size == SIZE
         assert Recipe.from_json(read_recipe(out / path.name) or "").turn == 0

@@ -102,7 +102,7 @@ def test_pasting_a_picture_and_saving_it_asks_where(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(target), ""))
     window.commands["save"].trigger()
     qtbot.waitUntil(target.exists)
-    qtbot.waitUntil(lambda: not window.session.unsaved)
+    qtbot.waitUntil(lambda: not window.session.history.unsaved)
 
 
 def test_pasting_a_file(qtbot: QtBot, window: MainWindow, photo_path: Path) -> None:
@@ -468,12 +468,12 @@ def test_saving_goes_beside_the_photo_and_never_over_a_file(qtbot: QtBot, window
     taken.write_bytes(b"somebody's file")
     open_photo(qtbot, window, photo_path)
     restore(qtbot, window)
-    assert window.session.unsaved
-    with qtbot.waitSignal(window.session.saved):
+    assert window.session.history.unsaved
+    with qtbot.waitSignal(window.session.results.saved):
         QTest.keyClick(window, Qt.Key.Key_S, Qt.KeyboardModifier.ControlModifier)
     written = photo_path.with_name("two people_restored_2.jpg")
     assert toast(window) == f"Saved as {written.name}"
-    assert not window.session.unsaved
+    assert not window.session.history.unsaved
     assert photo_path.read_bytes() == untouched
     assert taken.read_bytes() == b"somebody's file"
     with Image.open(written) as picture:
@@ -491,10 +491,10 @@ def test_saving_as_refuses_the_original(
     window.commands["save_as"].trigger()
     dialog(qtbot, window, ErrorDialog).close()
     assert photo_path.read_bytes() == untouched
-    assert window.session.unsaved
+    assert window.session.history.unsaved
     other = photo_path.with_name("other.png")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(other), ""))
-    with qtbot.waitSignal(window.session.saved):
+    with qtbot.waitSignal(window.session.results.saved):
         window.commands["save_as"].trigger()
     with Image.open(other) as picture:
         assert picture.format == "PNG"
@@ -511,7 +511,7 @@ def test_what_the_format_cannot_hold_is_said_when_it_is_saved(
     restore(qtbot, window)
     target = tmp_path / "flat.bmp"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *args: (str(target), ""))
-    with qtbot.waitSignal(window.session.saved):
+    with qtbot.waitSignal(window.session.results.saved):
         window.commands["save_as"].trigger()
     assert toast(window).startswith("Saved as flat.bmp. BMP has no transparency") and "AI had a hand" in toast(window)
     label = window.workspace.toast.label
@@ -533,7 +533,7 @@ def test_a_name_without_an_ending_gets_one_and_replaces_nothing(
     dialog(qtbot, window, ErrorDialog).close()
     assert taken.read_bytes() == b"somebody's file"
     taken.unlink()
-    with qtbot.waitSignal(window.session.saved):
+    with qtbot.waitSignal(window.session.results.saved):
         window.commands["save_as"].trigger()
     with Image.open(taken) as saved:
         assert saved.format == "JPEG"
@@ -553,7 +553,11 @@ def test_a_mistyped_ending_is_refused_with_a_hint(
     assert any(text.startswith("x.jgp ends in .jgp, which is none of .jpg, .jpeg") for text in words)
     assert any("a name without an ending becomes JPG" in text for text in words)
     error.close()
-    assert sorted(photo_path.parent.iterdir()) == there and window.session.unsaved and not window.session.saving
+    assert (
+        sorted(photo_path.parent.iterdir()) == there
+        and window.session.history.unsaved
+        and not window.session.results.saving
+    )
 
 
 def test_a_name_that_is_no_text_is_opened_shown_on_one_line_and_not_remembered(

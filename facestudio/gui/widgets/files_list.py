@@ -68,7 +68,7 @@ class FilesList(QWidget):
         session.opening_changed.connect(self._opening_changed)
         for changed in (session.work_changed, session.recipe_changed, session.offers_changed, session.files.changed):
             changed.connect(self._show_what_can_be_done)
-        for beside in (session.reference, session.mending, session.list_masks):
+        for beside in (session.reference, session.mending, session.restoring_all.masks):
             beside.changed.connect(self._show_what_can_be_done)
         self._show_what_can_be_done()
 
@@ -127,9 +127,11 @@ class FilesList(QWidget):
 
     @Slot()
     def _show_what_can_be_done(self) -> None:
-        obstacle = self._session.obstacle_to_all
+        obstacle = self._session.restoring_all.obstacle
         self.all.setEnabled(not obstacle)
-        self.all.setToolTip(obstacle or "\n".join(words for words in (ALL, self._session.list_masks.about) if words))
+        self.all.setToolTip(
+            obstacle or "\n".join(words for words in (ALL, self._session.restoring_all.masks.about) if words)
+        )
 
     @Slot()
     def _want_visible(self) -> None:
