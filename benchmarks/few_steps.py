@@ -22,6 +22,7 @@ from benchmarks.features import FEATURES, embeddings
 from benchmarks.prior import unit
 from benchmarks.sheets import sheet, write
 from benchmarks.speed import commit, processor
+from facestudio.generating import Commission
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
 from facestudio.training import data
@@ -53,7 +54,7 @@ def main() -> None:
     for sampler, steps in WAYS:
         options = {"sampler": sampler, "steps": steps}
         began = time.perf_counter()
-        gallery = studio.generate(Recipe(PRIOR, "arc2face", options, 0), asked.people)
+        gallery = studio.generate(Recipe(PRIOR, "arc2face", options, 0), Commission(asked.people))
         seconds = (time.perf_counter() - began) / asked.people
         pictures = np.stack([portrait.photo.pixels for portrait in gallery.portraits])
         wanted = np.stack([portrait.person.embedding for portrait in gallery.portraits if portrait.person is not None])

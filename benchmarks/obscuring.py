@@ -22,6 +22,7 @@ from facestudio.faces.align import align
 from facestudio.faces.face import Face
 from facestudio.faces.paste import paste
 from facestudio.faces.verifying import PHOTO, Verifier
+from facestudio.generating import Commission
 from facestudio.methods.base import load_method
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -40,7 +41,7 @@ def faces(studio: Studio, count: int) -> list[tuple[Photo, Face]]:
     """Photos with one face each: the portrait, and `count` drawn ones."""
     from skimage.data import astronaut
 
-    drawn = studio.generate(Recipe("starter-prior", "arc2face", {}, 0), count).portraits
+    drawn = studio.generate(Recipe("starter-prior", "arc2face", {}, 0), Commission(count)).portraits
     photos = [Photo.from_pixels(astronaut()), *(portrait.photo for portrait in drawn)]
     return [(photo, found[0]) for photo in photos if (found := studio.detect(photo))]
 

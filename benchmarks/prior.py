@@ -27,6 +27,7 @@ from benchmarks.sheets import sheet, write
 from facestudio import checkpoints, device
 from facestudio.faces.calibration import threshold_at
 from facestudio.faces.face import Face
+from facestudio.generating import Commission
 from facestudio.photo import Photo
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
@@ -68,7 +69,7 @@ def well_detected(studio: Studio, faces: np.ndarray, usual: np.ndarray) -> list[
 
 def drawn(studio: Studio, count: int, source: Any = None, seed: int = 0, **options: Any) -> np.ndarray:
     anybody = Anybody() if source is None else None  # the prior alone, not people of the identity space
-    gallery = studio.generate(Recipe(PRIOR, "arc2face", options, seed, person=anybody), count, source)
+    gallery = studio.generate(Recipe(PRIOR, "arc2face", options, seed, person=anybody), Commission(count, source))
     return np.stack([portrait.photo.pixels for portrait in gallery.portraits])
 
 

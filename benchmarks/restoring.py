@@ -23,9 +23,11 @@ from benchmarks.speed import peak_memory
 from facestudio import checkpoints, pipeline
 from facestudio.errors import FaceStudioError
 from facestudio.methods.base import method_name
-from facestudio.options import OptionField, describe, options_of
+from facestudio.options import OptionField, describe
 from facestudio.photo import Photo
+from facestudio.recipe import Recipe
 from facestudio.studio import Studio
+from facestudio.subject import Subject
 
 BICUBIC = "bicubic"
 _BOOLEANS = {"yes": True, "no": False, "true": True, "false": False}
@@ -159,12 +161,12 @@ def restore_all(order: Mapping[str, Any]) -> Cost:
 
     studio = Studio(order["device"])
     restorer = studio._restorer(order["id"])
-    options = options_of(restorer.Options, order["options"])
+    recipe = Recipe(order["id"], restorer.id, order["options"], order["seed"])
     bad = np.load(order["inputs"])
     good = np.empty_like(bad)
     seconds = []
     for place, pixels in enumerate(bad):
-        result = pipeline.restore_aligned(Photo.from_pixels(pixels), restorer, options=options, seed=order["seed"])
+        result = pipeline.restore(Subject.aligned(Photo.from_pixels(pixels), restorer.template), restorer, recipe)
         if result.error:
             raise SystemExit(result.error)
         good[place] = result.after.pixels

@@ -22,6 +22,7 @@ from rich.console import Console
 
 from benchmarks.speed import commit, draw_photo, processor
 from facestudio import batch, checkpoints
+from facestudio.anonymize_settings import Settings
 from facestudio.cluster import Cluster, Job, Task
 from facestudio.methods.base import method_name
 from facestudio.photo import Photo
@@ -73,7 +74,7 @@ def measure(photos: Path, out: Path, recipe: Recipe, workers: int | None, warm: 
 
         batch.run(planned, batch.Here(work), writing=writing, audience=audience)
     else:
-        cluster = Cluster(Job(recipe), lambda item: Task(item.source, item.target.name), workers)
+        cluster = Cluster(Job(Settings(recipe)), lambda item: Task(item.source, item.target.name), workers)
         batch.run(planned, cluster, writing=writing, audience=audience)
     counted = len(ends) - warm
     return ends[0] - started, counted / (ends[-1] - ends[warm - 1]), unwritten

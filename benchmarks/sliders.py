@@ -40,6 +40,7 @@ from facestudio.faces.loading import load_network
 from facestudio.faces.people import IdentitySpace
 from facestudio.faces.pose import pose_of_68
 from facestudio.faces.sliders import CATALOGUE, Sliders
+from facestudio.generating import Commission
 from facestudio.loaded import PEOPLE, SLIDERS
 from facestudio.methods.base import Wish
 from facestudio.methods.moving import Moving
@@ -267,7 +268,7 @@ def draft(say: Any) -> None:
         seconds = []
         for _ in range(9):
             began = time.perf_counter()
-            studio.generate(recipe, 1, draft=True)
+            studio.generate(recipe, Commission(1, draft=True))
             seconds.append(time.perf_counter() - began)
         cells.append(f"{np.median(seconds[1:]):.3f} s")
     say(f"| a draft | {' | '.join(cells)} |")

@@ -19,6 +19,14 @@ HIDING, NO_FALLBACK = "solid", "none"
 
 
 @dataclass(frozen=True)
+class Effort:
+    """How often a face is tried, and the checkpoint of the method that hides it then; None: none does."""
+
+    tries: int = 4
+    fallback: str | None = HIDING
+
+
+@dataclass(frozen=True)
 class Settings:
     """What is asked for of every photo of a run.
 
@@ -81,6 +89,11 @@ class Settings:
             "consistent": bool(self.secret),
             "similar": self.similar,
         }
+
+    @property
+    def effort(self) -> Effort:
+        """As `Studio.anonymize` takes it."""
+        return Effort(self.tries, self.hiding)
 
     @property
     def hiding(self) -> str | None:

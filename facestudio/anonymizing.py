@@ -13,9 +13,7 @@ choosy than before and looking twice at small ones, sees a face that nobody work
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -38,93 +36,60 @@ from facestudio.faces.depths import in_depths, without_depth
 from facestudio.faces.detect import Detector
 from facestudio.faces.duplicates import OVERLAP, overlap, same_face
 from facestudio.faces.face import AlignedFace, Face
-from facestudio.faces.identity import Embedder
+from facestudio.faces.judging import Judges
 from facestudio.faces.overlooked import half_hidden, overlooked
-from facestudio.faces.panel import Panel
 from facestudio.faces.paste import covered
 from facestudio.faces.seethrough import levelled, over_papers, unseen
 from facestudio.faces.verifying import AGAIN, CROP, PHOTO, Finding, Said, Verifier
-from facestudio.methods.base import Anonymizer, Obscurer
 from facestudio.options import validate
 from facestudio.photo import Photo
 from facestudio.progress import Progress
-from facestudio.recipe import Recipe
-from facestudio.trying import Wanted, is_tiny, steps_of
+from facestudio.trying import Choice, Treatment, Wanted
 
 FOUND = 0.3  # score from which a face is worked on: a false one costs a patch of the photo, a missed one a person
 UNSURE = 0.2  # score from which a face that nobody worked on is pointed out
-TRIES = 4
 WITHIN = 0.5  # part of a box inside of a known face's box from which it shows that face
+
+
+def check_whole(photo: Photo) -> None:
+    """UsageError when only a part of the file could be read."""
+    if photo.damage is not None:
+        raise UsageError(
+            "A photo of which only a part could be read cannot be anonymized: nobody can tell who is in the rest.",
+            hint="Copy its file again from where it came from.",
+        )
 
 
 def anonymize(
     photo: Photo,
     faces: Sequence[Face],
-    anonymizer: Anonymizer,
-    *,
+    treatment: Treatment,
+    judges: Judges,
     detector: Detector,
-    fallback: Obscurer | None = None,
-    embedders: Sequence[Embedder] = (),
-    panel: Panel | None = None,
-    options: Any = None,
-    selected: set[int] | None = None,
-    seed: int = 0,
-    tries: int = TRIES,
-    progress: Progress | None = None,
-    far: float = 1e-3,
-    wanted: Mapping[int, Wanted] | None = None,
+    *,
+    choice: Choice | None = None,
     cast: Cast | None = None,
-    leave: bool = False,
-    eraser: Obscurer | None = None,
+    progress: Progress | None = None,
 ) -> Anonymized:
-    """Change the chosen `faces` of `photo` until no judge knows them, or hide them by the `fallback`.
+    """Change the chosen `faces` of `photo` until no judge knows them, or hide them by the fallback.
 
     Args:
         faces: detections, best from a score of `FOUND` on; none is an answer too, the photo is looked at all the same.
-        anonymizer: a loaded method; `options` an instance of its Options (None: the defaults).
+        judges: of each face those are left out that the method which makes it is conditioned on.
         detector: looks for the faces again in the finished photo, and for such as were missed.
-        fallback: hides a face that was not verified after `tries` tries; None leaves it to review.
-        embedders: judges; of each face those are left out that the method which makes it is conditioned on.
-        panel: says who can be recognised at all.
-        selected: indices into `faces` (None: all); an index that does not exist raises UsageError.
-        seed: with the photo's content, the face's index and the number of the try it fixes all randomness.
-        wanted: by index, what is to be done with faces of a photo that was done before; see `reviewing`.
+        choice: what is to be done with which face; None: all are changed.
         cast: whom faces become, for methods that can be told (`Replacing`); None: somebody new each, apart from one another.
-        leave: those that are not selected are left as they are by somebody who knows of them; else the photo needs review.
-        eraser: hides a tiny face (`trying.is_tiny`) that the fallback did not hide, as one that leaves something of it may not.
 
-    A method that fails on a face counts as a try. Cancelled passes through.
+    A method that fails on a face counts as a try. UsageError as of `Choice.wanted`, and for options that are not allowed;
+    Cancelled passes through.
     """
     started = time.perf_counter()
-    progress = progress or Progress()
-    chosen = sorted(set(range(len(faces))) if selected is None else set(selected))
-    if missing := [index for index in chosen if not 0 <= index < len(faces)]:
-        many = f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
-        raise UsageError(
-            f"There is no face {missing[0]} in this photo: it shows {many}, counted from 0.",
-            hint="`facestudio detect` shows each face with its number.",
-        )
-    if tries < 1:
-        raise UsageError(f"A face is tried at least once, not {tries} times.")
-    options = anonymizer.Options() if options is None else options
-    validate(options)
-    recipe = Recipe(anonymizer.checkpoint.id, anonymizer.id, asdict(options), seed)
-    wanted = wanted or {}
-    results: dict[int, AnonymizedFace] = {}
-    after = photo
-    unsure: tuple[Face, ...] = ()
+    progress, choice = progress or Progress(), choice or Choice()
+    todo = choice.wanted(treatment, photo, faces)
+    validate(treatment.options)
     with progress.step("Anonymizing faces"):
-        verifier = Verifier(photo.pixels, {n: faces[n] for n in chosen}, embedders, panel, far, progress)
-        usual = {
-            n: Wanted(
-                steps_of(
-                    *(photo, n, anonymizer, options, seed, tries, fallback),
-                    eraser=eraser if is_tiny(faces[n].box) else None,
-                )
-            )
-            for n in chosen
-        }
-        todo = {n: wanted.get(n, usual[n]) for n in chosen}
+        known = {n: faces[n] for n in todo}
+        verifier = Verifier(photo.pixels, known, judges.embedders, judges.panel, judges.far, progress)
         cast = cast or Cast()
         cast.enter(photo.content_hash)
         courses = [Course(n, faces[n], each, verifier, cast) for n, each in todo.items() if each.steps != ()]
@@ -133,9 +98,9 @@ def anonymize(
         work = _Work(photo, real, [faces[n] for n in denied], courses, detector, verifier, progress)
         after, unsure = work.done()
         results = {n: _left(faces[n], n, each) for n, each in todo.items() if each.steps == ()}
-        results |= {course.index: course.result(photo, after, panel) for course in courses}
-    every = tuple(results.get(n) or _not_chosen(face, n, leave) for n, face in enumerate(faces))
-    return Anonymized(photo, after, every, recipe, time.perf_counter() - started, missed=unsure)
+        results |= {course.index: course.result(photo, after, judges.panel) for course in courses}
+    every = tuple(results.get(n) or _not_chosen(face, n, choice.leave) for n, face in enumerate(faces))
+    return Anonymized(photo, after, every, treatment.recipe, time.perf_counter() - started, missed=unsure)
 
 
 def _left(face: Face, index: int, wanted: Wanted) -> AnonymizedFace:

@@ -18,7 +18,7 @@ import pickle
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,16 +26,17 @@ from queue import Empty, Full, Queue
 from typing import Any
 
 from facestudio.album import Found
+from facestudio.anonymize_settings import Settings
 from facestudio.anonymized import Anonymized
-from facestudio.casting import Cast, Pseudonym
+from facestudio.casting import Pseudonym
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.newcomers import Newcomers
 from facestudio.planning import Item
 from facestudio.progress import Progress
-from facestudio.recipe import Recipe
 from facestudio.reviewing import Insisted, with_insisted
 from facestudio.runs import Made
 from facestudio.studio import Studio
+from facestudio.trying import Choice
 
 UNSTARTED = "Ray could not be started:"
 NEEDED = "--engine ray needs Ray, which is not installed."
@@ -46,20 +47,19 @@ _IN_ONE = 16  # photos that a worker is given at once, at most: what it has done
 
 @dataclass(frozen=True)
 class Job:
-    """What is done to each photo; values as of `Studio`, `Studio.anonymize` and `Photo.save`."""
+    """What is done to each photo.
 
-    recipe: Recipe
-    selected: frozenset[int] | None = None
-    tries: int = 4
-    fallback: str | None = "solid"
+    Attributes:
+        settings: of the run. selected: the faces that are changed; None: all. format: of all results; None: each photo's own.
+        device, judges, max_megapixels: as of `Studio`.
+    """
+
+    settings: Settings
+    selected: Collection[int] | None = None
     format: str | None = None
-    metadata: str = "strip"
     device: str = "auto"
-    far: float = 1e-3
-    max_megapixels: float = 150.0
-    similar: bool = False
     judges: str = "all"
-    leave: bool = False
+    max_megapixels: float = 150.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ class Worker:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._studio = Studio(job.device, job.max_megapixels, job.far, job.judges)
+        self._studio = Studio(job.device, job.max_megapixels, job.settings.far, job.judges)
         self._newcomers = Newcomers()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Worker:
     def make(self, task: Task) -> Made | FaceStudioError:
         """What becomes of a photo; an error that has a sentence is given back and stops no other photo."""
         started = time.perf_counter()
-        job, progress = self._job, Progress()
+        job, settings, progress = self._job, self._job.settings, Progress()
         try:
             photo = self._studio.open(task.source)
             if task.found is not None:
@@ -97,17 +97,13 @@ class Worker:
             else:
                 faces = self._studio.detect(photo, progress, unsure=True)
                 chosen = set(job.selected) if job.selected is not None and faces else None
-            faces, how = with_insisted(faces, task.insisted)
-            chosen = chosen if chosen is None else chosen | set(how)
+            faces, choice = with_insisted(faces, task.insisted, Choice(chosen, settings.leave))
             persons = {index: iter((person,)) for index, person in task.persons.items()}
             known = self._newcomers
-            if job.similar:
-                cast = self._studio.cast(job.recipe.checkpoint, persons, known)
-            else:
-                cast = Cast(persons, newcomers=known)
-            settings: dict[str, Any] = {"tries": job.tries, "fallback": job.fallback, "cast": cast, "leave": job.leave}
-            settings["insisted"] = how
-            result = self._studio.anonymize(photo, faces, job.recipe, chosen, progress, **settings)
+            cast = self._studio.cast(settings.recipe.checkpoint, persons, known, similar=settings.similar)
+            result = self._studio.anonymize(
+                photo, faces, settings.recipe, choice, progress, effort=settings.effort, cast=cast
+            )
             content = self._file(result, task.name) if result.writable else None
             known.add(photo.content_hash, result.newcomers if result.writable else ())
             size = result.after.size
@@ -122,7 +118,7 @@ class Worker:
                 Path(folder) / name,
                 format=self._job.format,
                 recipe=result.saved_recipe,
-                metadata_policy=self._job.metadata,
+                metadata_policy=self._job.settings.metadata,
                 generative=result.generative,
             )
             return saved.read_bytes()

@@ -25,6 +25,7 @@ from facestudio.planning import Plan
 from facestudio.progress import Progress
 from facestudio.reviewing import Insisted, insisted, with_insisted
 from facestudio.secret import Secret, check_place
+from facestudio.trying import Choice
 
 if TYPE_CHECKING:
     from facestudio.outcomes import Outcome
@@ -131,9 +132,7 @@ class Ensemble:
 
     def _cast(self, checkpoint: str, persons: Mapping[int, Iterator[Pseudonym]]) -> Cast:
         """Of one photo, whose faces become these `persons`, the others somebody new."""
-        if self._similar:
-            return self._studio.cast(checkpoint, persons, self._newcomers)
-        return Cast(persons, newcomers=self._newcomers)
+        return self._studio.cast(checkpoint, persons, self._newcomers, similar=self._similar)
 
     def anonymize(self, photo: Photo, settings: Settings, find: Find, progress: Progress) -> Anonymized:
         """Change the faces of `photo` that `find` finds by the `settings`; errors as of `Studio.anonymize`, and UsageError when
@@ -145,16 +144,10 @@ class Ensemble:
             )
         album = self.album
         found, chosen = (album.found(photo) if album else None) or find(photo, progress)
-        found, how = with_insisted(found, self.insisted(photo.path))
-        chosen = chosen if chosen is None else chosen | set(how)
+        found, choice = with_insisted(found, self.insisted(photo.path), Choice(chosen, settings.leave))
         cast = album.cast(photo, self._newcomers) if album else self._cast(self._checkpoint, {})
         return self._studio.anonymize(
-            *(photo, found, settings.recipe, chosen, progress),
-            tries=settings.tries,
-            fallback=settings.hiding,
-            cast=cast,
-            leave=settings.leave,
-            insisted=how,
+            photo, found, settings.recipe, choice, progress, effort=settings.effort, cast=cast
         )
 
     def finished(self, outcome: Outcome) -> None:

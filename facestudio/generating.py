@@ -24,12 +24,13 @@ from facestudio.faces.align import align, transform
 from facestudio.faces.detect import Detector
 from facestudio.faces.face import Face, Identity, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
+from facestudio.faces.judging import Judges
 from facestudio.faces.landmarks import LandmarkFinder
 from facestudio.faces.normals import normals
-from facestudio.faces.panel import Panel, Summary, summarise
+from facestudio.faces.panel import Summary, summarise
 from facestudio.faces.people import IdentitySpace
-from facestudio.methods.base import Posed, Synthesizer, Wish
-from facestudio.options import validate
+from facestudio.methods.base import Drafting, Posed, Synthesizer, Wish
+from facestudio.options import options_of
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
@@ -90,72 +91,101 @@ class Gallery:
     seconds: float
 
 
+@dataclass(frozen=True, eq=False)
+class Commission:
+    """Which pictures are to be made.
+
+    Attributes:
+        count: how many, 1 to `MOST`. source: a photo and the face in it that they show; None: people who do not exist.
+        plan: seed and person of each picture, instead of those of the recipe; not with a source.
+        pose: a pose picture (faces/normals.py), for a method that is `Posed`.
+        draft: they are only shown, so no face is looked for in them.
+    """
+
+    count: int
+    source: tuple[Photo, Face] | None = None
+    plan: Sequence[Shot] | None = None
+    pose: Photo | None = None
+    draft: bool = False
+
+    def shows_anybody(self, recipe: Recipe) -> bool:
+        """Whether the method is told nobody for some of the pictures."""
+        asked = (recipe.person, *(shot.who for shot in self.plan or ()))
+        return self.source is None and any(isinstance(who, Anybody) for who in asked)
+
+    def shots(self, recipe: Recipe) -> Sequence[Shot]:
+        """Seed and person of each picture; UsageError for another count than there can be."""
+        if not 1 <= self.count <= MOST:
+            raise UsageError(f"The count is 1 to {MOST}, not {self.count}.")
+        person = None if self.source is not None else recipe.person
+        plan = shots(recipe.seed, self.count, person) if self.plan is None else self.plan
+        if len(plan) != self.count or (self.source is not None and any(shot.who is not None for shot in plan)):
+            raise ValueError("a plan names every picture, and nobody where a photo does")
+        return plan
+
+
+@dataclass(frozen=True, eq=False)
+class Easel:
+    """What pictures are made with.
+
+    Attributes:
+        synthesizer: the method. detector: finds the face in a picture.
+        listener: the embedder that the method is conditioned on; finder: of landmarks. Both are needed only with a source.
+        space: people who do not exist, for this method. Without it the method draws anybody, and no person can be asked for.
+    """
+
+    synthesizer: Synthesizer
+    detector: Detector
+    listener: Embedder | None = None
+    finder: LandmarkFinder | None = None
+    space: IdentitySpace | None = None
+
+    def wish(self, commission: Commission, options: Any) -> Wish:
+        """What all pictures of the `commission` have in common; UsageError when the method cannot use its pose picture."""
+        wished = Wish()
+        if commission.pose is not None:
+            if not isinstance(self.synthesizer, Posed):
+                raise UsageError(f"{self.synthesizer.checkpoint.id} cannot be shown a pose picture.")
+            wished = Wish(pose=normals(commission.pose))
+        if commission.source is None:
+            return wished
+        if self.listener is None or self.listener.id != self.synthesizer.embedder:
+            raise ValueError(f"{self.synthesizer.id} listens to {self.synthesizer.embedder}")
+        held = self.finder if getattr(options, "hold_pose", False) else None
+        return replace(_wish(*commission.source, self.synthesizer, self.listener, held), pose=wished.pose)
+
+
 def generate(
-    synthesizer: Synthesizer,
-    count: int,
-    *,
-    detector: Detector,
-    source: tuple[Photo, Face] | None = None,
-    listener: Embedder | None = None,
-    finder: LandmarkFinder | None = None,
-    embedders: Sequence[Embedder] = (),
-    panel: Panel | None = None,
-    space: IdentitySpace | None = None,
-    person: Who | None = None,
-    plan: Sequence[Shot] | None = None,
-    options: Any = None,
-    seed: int = 0,
+    easel: Easel,
+    recipe: Recipe,
+    commission: Commission,
+    judges: Judges | None = None,
     progress: Progress | None = None,
-    far: float = 1e-3,
     done: Callable[[Portrait], None] = lambda portrait: None,
-    looked_at: bool = True,
-    pose: Photo | None = None,
 ) -> Gallery:
-    """Make `count` pictures: of the face in `source`, or of people who do not exist.
+    """Make the pictures of the `commission`.
 
     Args:
-        listener: the embedder that the method is conditioned on; finder: of landmarks. Both are needed only with a source.
-        embedders: measure the pictures; those the method is conditioned on do not judge. panel: sums up what they say.
-        space: people who do not exist, for this method. Without it the method draws anybody, and `person` must be None.
-        person: who is on all pictures; None: each shows the person of its own seed.
-        plan: seed and person of each picture, instead of `seed` and `person`; not with a source.
-        seed: of the first picture; each further picture has the next number, so that any of them can be drawn again alone.
+        recipe: the options; the seed of the first picture, after which each has the next number, so that any of them can be drawn
+            again alone; and who is on all of them (None: each shows the person of its own seed).
+        judges: measure the pictures; those the method is conditioned on do not judge.
         done: called with each picture as it is finished, on the thread that computes.
-        looked_at: whether to find and measure faces; a draft is only shown.
-        pose: a pose picture (faces/normals.py), for a method that is `Posed`.
 
-    UsageError for a count outside 1 to `MOST`, an option that is not allowed, or a pose picture that is not one or that the
-    method cannot use; errors as of `IdentitySpace.of`.
+    UsageError for a count that cannot be, an option that is not allowed, or a pose picture that is not one or that the method
+    cannot use; errors as of `IdentitySpace.of`.
     """
     started = time.perf_counter()
-    progress = progress or Progress()
-    if not 1 <= count <= MOST:
-        raise UsageError(f"The count is 1 to {MOST}, not {count}.")
-    options = synthesizer.Options() if options is None else options
-    validate(options)
-    plan = shots(seed, count, person) if plan is None else plan
-    if len(plan) != count or (source is not None and any(shot.who is not None for shot in plan)):
-        raise ValueError("a plan names every picture, and nobody where a photo does")
-    recipe = Recipe(synthesizer.checkpoint.id, synthesizer.id, asdict(options), plan[0].seed, person=person)
-    recipe = replace(recipe, sliders=getattr(synthesizer, "moved", {}))  # of methods/moving.py
-    wished = Wish()
-    if pose is not None:
-        if not isinstance(synthesizer, Posed):
-            raise UsageError(f"{synthesizer.checkpoint.id} cannot be shown a pose picture.")
-        wished = Wish(pose=normals(pose))
-        recipe = replace(recipe, pose=pose.content_hash)
-    if source is not None:
-        if listener is None or listener.id != synthesizer.embedder:
-            raise ValueError(f"{synthesizer.id} listens to {synthesizer.embedder}")
-        held = finder if getattr(options, "hold_pose", False) else None
-        wished = replace(_wish(*source, synthesizer, listener, held), pose=wished.pose)
-        recipe = replace(recipe, reference=source[0].content_hash)
-    else:
-        plan = [_settled(shot, space) for shot in plan]
-    judges = _Judges(embedders, synthesizer, source, panel, space, far)
+    progress, synthesizer, source = progress or Progress(), easel.synthesizer, commission.source
+    plan = commission.shots(recipe)
+    options = options_of(synthesizer.Options, recipe.options)
+    wished = easel.wish(commission, options)
+    if source is None:
+        plan = [_settled(shot, easel.space) for shot in plan]
+    recipe = _done_by(synthesizer, options, commission, plan[0].seed, recipe.person)
+    looking = _Looking(judges or Judges(), easel, source)
     portraits: list[Portrait] = []
     for some in progress.track(_portions(plan), "Drawing faces"):
-        wishes = _wishes(some, wished, space)
+        wishes = _wishes(some, wished, easel.space)
         seeds = [shot.seed for shot in some]
         with progress.step("Drawing faces", share=DRAWING):
             one = wishes[0] if all(wish is wishes[0] for wish in wishes) else None
@@ -163,12 +193,33 @@ def generate(
         drawn = list(zip(pictures, some, wishes, strict=True))
         for pixels, shot, wish in progress.track(drawn, "Looking at the pictures"):
             photo = replace(Photo.from_pixels(pixels), synthetic=True)
-            face = next(iter(detector.detect(photo, progress)), None) if looked_at else None
+            face = None if commission.draft else next(iter(easel.detector.detect(photo, progress)), None)
             made = replace(recipe, seed=shot.seed, person=shot.who)
-            portraits.append(judges.look(Portrait(photo, made, face, {}, {}, person=wish.identity)))
+            portraits.append(looking.at(Portrait(photo, made, face, {}, {}, person=wish.identity)))
             done(portraits[-1])
     photo_of_source, face_of_source = source or (None, None)
     return Gallery(tuple(portraits), photo_of_source, face_of_source, recipe, time.perf_counter() - started)
+
+
+def drafted(recipe: Recipe, synthesizer: Synthesizer) -> Recipe:
+    """`recipe` with options by which the method draws quickly, if it can."""
+    if not isinstance(synthesizer, Drafting):
+        return recipe
+    return replace(recipe, options=asdict(synthesizer.draft(options_of(synthesizer.Options, recipe.options))))
+
+
+def _done_by(synthesizer: Synthesizer, options: Any, commission: Commission, seed: int, person: Who | None) -> Recipe:
+    """The recipe of the pictures: all options, and what really was to be seen in them."""
+    return Recipe(
+        synthesizer.checkpoint.id,
+        synthesizer.id,
+        asdict(options),
+        seed,
+        person=person if commission.source is None else None,
+        sliders=getattr(synthesizer, "moved", {}),  # of methods/moving.py
+        pose="" if commission.pose is None else commission.pose.content_hash,
+        reference="" if commission.source is None else commission.source[0].content_hash,
+    )
 
 
 def _settled(shot: Shot, space: IdentitySpace | None) -> Shot:
@@ -209,30 +260,21 @@ def _wish(
     return Wish(listener.embed(photo.pixels, face.landmarks), landmarks)
 
 
-class _Judges:
+class _Looking:
     """Measures pictures: who is on them, and with a source whether that is its person."""
 
-    def __init__(
-        self,
-        embedders: Sequence[Embedder],
-        synthesizer: Synthesizer,
-        source: tuple[Photo, Face] | None,
-        panel: Panel | None,
-        space: IdentitySpace | None,
-        far: float,
-    ) -> None:
-        told = synthesizer.checkpoint.conditioned_on
-        self._embedders, self._source, self._panel, self._space, self._far = embedders, source, panel, space, far
-        self._judges = [embedder for embedder in embedders if embedder.id not in told]
-        shown = [] if source is None else self._judges
+    def __init__(self, judges: Judges, easel: Easel, source: tuple[Photo, Face] | None) -> None:
+        self._judges, self._space, self._source = judges, easel.space, source
+        self._judging = judges.without(easel.synthesizer.checkpoint.conditioned_on)
+        shown = [] if source is None else self._judging
         self._known = {one.id: one.embed(source[0].pixels, source[1].landmarks) for one in shown if source is not None}
 
-    def look(self, portrait: Portrait) -> Portrait:
+    def at(self, portrait: Portrait) -> Portrait:
         """`portrait` with all that is measured of its face."""
         face = portrait.face
         if face is None:
             return portrait
-        identities = {one.id: one.embed(portrait.photo.pixels, face.landmarks) for one in self._embedders}
+        identities = {one.id: one.embed(portrait.photo.pixels, face.landmarks) for one in self._judges.embedders}
         nearest = None
         if self._space is not None and self._space.embedder in identities:
             nearest = self._space.nearest_known(identities[self._space.embedder]), self._space.near_known
@@ -248,12 +290,13 @@ class _Judges:
         self, source: tuple[Photo, Face], made: tuple[Photo, Face], identities: Mapping[str, Identity]
     ) -> tuple[dict[str, Verdict], Summary | None]:
         verdicts = {}
-        for judge in self._judges:
+        for judge in self._judging:
             cosine = similarity(self._known[judge.id], identities[judge.id])
-            verdicts[judge.id] = verdict(cosine, judge.checkpoint, far=self._far)
+            verdicts[judge.id] = verdict(cosine, judge.checkpoint, far=self._judges.far)
         quality = None
-        if self._panel is not None and verdicts:
-            (of_source,), (of_made,) = (self._panel.quality(p.pixels, f.landmarks[None]) for p, f in (source, made))
+        panel = self._judges.panel
+        if panel is not None and verdicts:
+            (of_source,), (of_made,) = (panel.quality(p.pixels, f.landmarks[None]) for p, f in (source, made))
             quality = (of_source, of_made)
-        summary = summarise(verdicts, quality, self._panel, ("the face in the photo", "the face that was made"))
+        summary = summarise(verdicts, quality, panel, ("the face in the photo", "the face that was made"))
         return (summary.by_embedder if summary else {}), summary

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from facestudio.casting import Nearest
     from facestudio.faces.detect import Detector
     from facestudio.faces.identity import Embedder
+    from facestudio.faces.judging import Judges
     from facestudio.faces.landmarks import LandmarkFinder
     from facestudio.faces.panel import Panel
     from facestudio.faces.people import IdentitySpace
@@ -231,6 +232,12 @@ class Loaded:
         """The embedders that group photos by person (those that the panel was fitted to), and the panel."""
         embedders, panel = self._embedders(), self._panel()
         return [embedder for embedder in embedders if panel is None or panel.knows(embedder.id)], panel
+
+    def _judges(self) -> Judges:
+        """The embedders and the panel, at the asked rate."""
+        from facestudio.faces.judging import Judges
+
+        return Judges(self._embedders(), self._panel(), self.far)
 
     def _panel(self) -> Panel | None:
         """The embedders' joint calibration; None when the manifest has none, or not all of its embedders are installed."""

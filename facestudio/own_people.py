@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from facestudio.errors import CheckpointError, FaceStudioError, UsageError
+from facestudio.checkpoints import Checkpoint, checkpoint
+from facestudio.errors import CheckpointError, CheckpointMismatch, FaceStudioError, UsageError
 from facestudio.faces import calibrating
 from facestudio.faces.calibration import threshold_at
 from facestudio.faces.detect import Detector
@@ -30,7 +31,7 @@ from facestudio.files import shown
 from facestudio.photo import Photo
 from facestudio.planning import LeftOut, look_through
 from facestudio.progress import Progress
-from facestudio.store import OwnCalibration, can_judge_by
+from facestudio.store import OwnCalibration, can_judge_by, keep_calibration
 
 LEAST_PEOPLE = 20  # with two faces or more
 MOST_EACH, MOST_PHOTOS = 20, 4000  # of a person, and of all: more make nothing surer, and the pairs take memory
@@ -192,6 +193,15 @@ def calibrate(
     lacking = tuple(rate for rate in calibrating.RATES if rate not in rates)
     alike = calibrating.like_one_person(seen.embeddings, seen.people, table["same_mean"])[:_ALIKE]
     return Calibrated(title, own, known, lacking, seen.left_out, people.spared, seen.crowded, tuple(alike))
+
+
+def keep(entry: Checkpoint, found: Calibrated) -> None:
+    """Let the recogniser of `entry` judge by what was `found`; CheckpointMismatch when its weights are others by now."""
+    if checkpoint(entry.id).hashes != found.own.weights:
+        raise CheckpointMismatch(
+            f"The weights of {entry.title} were replaced in the meantime.", hint="Start the calibration again."
+        )
+    keep_calibration(entry.id, found.own)
 
 
 def _see(

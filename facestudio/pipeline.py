@@ -22,112 +22,111 @@ from typing import Any
 import numpy as np
 
 from facestudio import together
-from facestudio.colour import enlarged
-from facestudio.errors import FaceStudioError, NoFaceFound, UsageError
-from facestudio.faces.align import align, whole_face
+from facestudio.errors import FaceStudioError, UsageError
+from facestudio.faces.align import align
 from facestudio.faces.components import Explanation
 from facestudio.faces.detail import is_sharp
 from facestudio.faces.face import AlignedFace, Face, similarity
 from facestudio.faces.identity import Embedder, Verdict, verdict
+from facestudio.faces.judging import Judges
 from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.faces.paste import paste, region_of
 from facestudio.faces.regraining import OFF, regrained
 from facestudio.faces.tone import in_tone
-from facestudio.mending.mended import Mended
 from facestudio.methods.base import Batched, Guided, Restorer
-from facestudio.options import validate
+from facestudio.options import options_of
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.results import Comparison, FaceResult, Reference, Result
+from facestudio.subject import Subject
 
 SHRUNK = 0.9  # below this many crop pixels a photo pixel, the crop visibly holds less than the photo
 
 
 def restore(
-    photo: Photo,
-    faces: Sequence[Face],
+    subject: Subject,
     restorer: Restorer,
+    recipe: Recipe | None = None,
+    judges: Judges | None = None,
     *,
-    embedders: Sequence[Embedder] = (),
-    panel: Panel | None = None,
-    options: Any = None,
-    selected: set[int] | None = None,
-    seed: int = 0,
-    progress: Progress | None = None,
-    whole: bool = False,
-    far: float = 1e-3,
     reference: Reference | None = None,
-    upscale: int = 1,
-    mended: tuple[np.ndarray, Mended] | None = None,
-    photo_grain: str = OFF,
+    progress: Progress | None = None,
 ) -> Result:
-    """Restore the chosen `faces` of `photo`, lay them back and measure how much of each person is left.
+    """Restore the chosen faces of the `subject`, lay them back and measure how much of each person is left.
 
     Args:
-        faces: detections; an empty sequence raises NoFaceFound, unless scratches were `mended`.
-        restorer: a loaded method; `options` an instance of its Options (None: the defaults).
-        embedders: judges; those the restorer is conditioned on are left out. panel: sums up what they say.
-        selected: indices into `faces` (None: all, but of a damaged photo those that were read whole); an index that does not
-            exist raises UsageError.
-        seed: with the photo's content and the face's index it fixes all randomness.
-        whole: the photo is itself one aligned crop: its whole area is replaced, without a soft mask.
-        far: the false accept rate at which verdicts say "same person".
+        restorer: a loaded method.
+        recipe: its options and seed, `photo_grain`, and how many times as large the photo was made; None: the defaults. With the
+            photo's content and the face's index the seed fixes all randomness. "match" lays grain like the photo's over faces
+            that came back smoother, but not where the subject is a whole crop, as nothing of the photo is left around the face.
+        judges: those that the restorer is conditioned on are left out.
         reference: says who the person is to a method that listens (Guided), and is compared with the result; UsageError
             when the method does not listen, or more than one face is chosen.
-        upscale: how many times as large `photo` was made before.
-        mended: the pixels of `photo` without its scratches, before it was made larger, and where these were: the faces are
-            restored in that.
-        photo_grain: "match" lays grain like the photo's over faces that came back smoother, "off" does not; never with `whole`,
-            where nothing of the photo is left around the face.
 
-    One face failing with a FaceStudioError leaves the others done. Cancelled passes through.
+    One face failing with a FaceStudioError leaves the others done. Errors as of `Subject.chosen` and `options_of`; Cancelled
+    passes through.
     """
     started = time.perf_counter()
-    progress = progress or Progress()
-    lacking = _lacking(photo, faces)
-    chosen = _chosen(faces, selected, lacking, mended[1] if mended is not None else None)
+    progress, judges = progress or Progress(), judges or Judges()
+    recipe = recipe or Recipe(restorer.checkpoint.id, restorer.id)
+    chosen = subject.chosen
     if reference is not None and chosen:
         restorer = _told(restorer, reference, len(chosen))
-    options = restorer.Options() if options is None else options
-    validate(options)
-    judges = [e for e in embedders if e.id not in _conditioning(restorer)]
-    start = photo if mended is None else _without_scratches(photo, mended[0])
-    work = _Work(photo, start, faces, restorer, options, seed, whole, upscale, photo_grain)
+    options = options_of(restorer.Options, recipe.options)
+    work = _Work(subject, restorer, options, recipe)
     work.lay(chosen, progress)
-
-    after = work.after.without_made_up(photo)
-    restored_faces = {index: faces[index] for index in work.done}
-    verdicts, troubles = _judged(
-        photo, after, restored_faces, judges if work.done else (), restorer.goal, far, progress
+    after = work.after.without_made_up(subject.photo)
+    judging = replace(judges, embedders=judges.without(restorer.checkpoint.conditioned_on))
+    results = _results(subject, work, after, judging, restorer.goal, recipe.upscale, progress)
+    mended = subject.mended and subject.mended[1]
+    return Result(
+        subject.photo,
+        after,
+        tuple(_compared(result, after, reference, judging.embedders) for result in results),
+        _done_by(restorer, options, recipe, subject, reference),
+        time.perf_counter() - started,
+        mended,
     )
-    quality = _quality(photo, after, restored_faces, panel, troubles, progress)
+
+
+def _results(
+    subject: Subject, work: _Work, after: Photo, judges: Judges, goal: str, upscale: int, progress: Progress
+) -> list[FaceResult]:
+    """What became of each face, as the `judges` see it in the photo `after`."""
+    restored_faces = {index: subject.faces[index] for index in work.done}
+    verdicts, troubles = _judged(subject.photo, after, restored_faces, judges, goal, progress)
+    quality = _quality(subject.photo, after, restored_faces, judges.panel, troubles, progress)
     results = []
-    for index, face in enumerate(faces):
+    for index, face in enumerate(subject.faces):
         if index in work.done:
             eyes = _eyes(face) / upscale  # enlarging tells nothing more of a person
             sides = "the face before", "the face after"
-            summary = summarise(verdicts[index], quality.get(index), panel, sides, (eyes, eyes))
-            result = _restored(face, index, work.done[index], after, summary, troubles, bool(judges))
-            result = _compared(result, after, reference, judges)
+            summary = summarise(verdicts[index], quality.get(index), judges.panel, sides, (eyes, eyes))
+            result = _restored(face, index, work.done[index], after, summary, troubles, bool(judges.embedders))
         else:
             status = "failed" if index in work.errors else "skipped"
             result = FaceResult(face, index, status, work.errors.get(index), {}, {})
-        results.append(_incomplete(result, lacking.get(index, "")))
-    recipe = Recipe(
+        results.append(_incomplete(result, subject.lacking.get(index, "")))
+    return results
+
+
+def _done_by(restorer: Restorer, options: Any, asked: Recipe, subject: Subject, reference: Reference | None) -> Recipe:
+    """The recipe of what was done: all options, and what was really mended, turned and read."""
+    photo, mended = subject.photo, subject.mended
+    return Recipe(
         restorer.checkpoint.id,
         restorer.id,
         asdict(options),
-        seed,
+        asked.seed,
         reference=reference.content_hash if reference else "",
-        upscale=upscale,
+        upscale=asked.upscale,
         scratches=mended[1].strength if mended else "",
         scratch_mask=mended[1].by_hand if mended else "",
-        photo_grain="" if photo_grain == OFF else photo_grain,
+        photo_grain="" if asked.photo_grain == OFF else asked.photo_grain,
         turn=photo.turn,
         salvaged=None if photo.damage is None else round(photo.damage.readable, 4),
     )
-    return Result(photo, after, tuple(results), recipe, time.perf_counter() - started, mended and mended[1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,30 +145,19 @@ class _Done:
 
 
 class _Work:
-    """One photo on its way: `start` is what its `faces` are restored in; the rest is as of `restore`.
+    """One photo on its way.
 
     Attributes:
         after: the photo with what was laid until now. done, errors: what was done to faces, and why not to others, by index.
     """
 
-    def __init__(
-        self,
-        photo: Photo,
-        start: Photo,
-        faces: Sequence[Face],
-        restorer: Restorer,
-        options: Any,
-        seed: int,
-        whole: bool,
-        upscale: int,
-        photo_grain: str,
-    ) -> None:
-        self.after = start
+    def __init__(self, subject: Subject, restorer: Restorer, options: Any, recipe: Recipe) -> None:
+        self.after = subject.start
         self.done: dict[int, _Done] = {}
         self.errors: dict[int, str] = {}
-        self._photo, self._start, self._faces = photo, start, faces
-        self._restorer, self._options, self._seed = restorer, options, seed
-        self._whole, self._upscale, self._photo_grain = whole, upscale, photo_grain
+        self._subject, self._photo, self._start = subject, subject.photo, subject.start
+        self._restorer, self._options, self._recipe = restorer, options, recipe
+        self._grained = recipe.photo_grain not in ("", OFF) and not subject.whole
         self._strength = float(getattr(options, "strength", 1.0))
 
     def lay(self, chosen: set[int], progress: Progress) -> None:
@@ -178,7 +166,7 @@ class _Work:
         for group in progress.track(_groups(self._photo, crops, self._restorer), "Restoring faces", share=0.85):
             # what was pasted so far may reach into these crops
             current = crops if self.after is self._start else {index: self._crop(self.after, index) for index in group}
-            seeds = [face_seed(self._photo, index, self._seed) for index in group]
+            seeds = [face_seed(self._photo, index, self._recipe.seed) for index in group]
             given = [current[index] for index in group]
             made = together.restored(self._restorer, given, self._options, progress, seeds)
             for index, one, drawn in zip(group, made, seeds, strict=True):
@@ -192,58 +180,47 @@ class _Work:
     def _lay(self, index: int, made: together.Made, before: AlignedFace, current: AlignedFace, drawn: int) -> None:
         """Lay what was `made` of the face, whose crop is `before` at the start and `current` now; `drawn` is the grain's seed."""
         restored, explanation = made
-        shrunk = before.scale * self._upscale < SHRUNK
+        shrunk = before.scale * self._recipe.upscale < SHRUNK
         sharp = shrunk and is_sharp(self.after, current)
         pasted = paste(
             self.after,
             in_tone(restored, before),
             self._strength,
-            whole=self._whole,
-            matched=not self._whole,
+            whole=self._subject.whole,
+            matched=not self._subject.whole,
             made_of=current if sharp else None,
         )
         grain = 0.0
-        if self._photo_grain != OFF and not self._whole:
+        if self._grained:
             pasted, grain = regrained(pasted, self._start, before, self._strength, drawn)
         shown = before if self._start is self._photo else self._crop(self._photo, index)
         self.after = pasted
         self.done[index] = _Done(shown, sharp if shrunk else None, grain, explanation)
 
     def _crop(self, photo: Photo, index: int) -> AlignedFace:
-        return align(photo, self._faces[index], self._restorer.template)
-
-
-def restore_aligned(photo: Photo, restorer: Restorer, **settings: Any) -> Result:
-    """Restore a photo that already is one FFHQ-framed square crop; `settings` as for `restore`."""
-    return restore(photo, (whole_face(photo, restorer.template),), restorer, whole=True, **settings)
+        return align(photo, self._subject.faces[index], self._restorer.template)
 
 
 def compare(
-    a: Photo,
-    b: Photo,
-    face_a: Face,
-    face_b: Face,
-    embedders: Sequence[Embedder],
-    *,
-    panel: Panel | None = None,
-    far: float = 1e-3,
-    progress: Progress | None = None,
+    one: tuple[Photo, Face], other: tuple[Photo, Face], judges: Judges, progress: Progress | None = None
 ) -> Comparison:
-    """Tell how alike two faces are to each of `embedders`, and with a `panel` to all of them together."""
+    """Tell how alike two faces are to each of the `judges`, and with a panel to all of them together."""
     progress = progress or Progress()
+    (a, face_a), (b, face_b) = one, other
     cosines: dict[str, float] = {}
     verdicts: dict[str, Verdict] = {}
-    for embedder in progress.track(list(embedders), "Comparing faces"):
-        one = embedder.embed(a.pixels, face_a.landmarks)
-        other = embedder.embed(b.pixels, face_b.landmarks)
-        cosines[embedder.id] = similarity(one, other)
-        verdicts[embedder.id] = verdict(cosines[embedder.id], embedder.checkpoint, far=far)
+    for embedder in progress.track(list(judges.embedders), "Comparing faces"):
+        of_a = embedder.embed(a.pixels, face_a.landmarks)
+        of_b = embedder.embed(b.pixels, face_b.landmarks)
+        cosines[embedder.id] = similarity(of_a, of_b)
+        verdicts[embedder.id] = verdict(cosines[embedder.id], embedder.checkpoint, far=judges.far)
     quality = None
-    if panel is not None:
-        (of_a,), (of_b,) = (panel.quality(p.pixels, f.landmarks[None], progress) for p, f in ((a, face_a), (b, face_b)))
-        quality = (of_a, of_b)
-    eyes = (_eyes(face_a), _eyes(face_b))
-    summary = summarise(verdicts, quality, panel, eyes=eyes)
+    if judges.panel is not None:
+        measured = [
+            judges.panel.quality(photo.pixels, face.landmarks[None], progress)[0] for photo, face in (one, other)
+        ]
+        quality = (measured[0], measured[1])
+    summary = summarise(verdicts, quality, judges.panel, eyes=(_eyes(face_a), _eyes(face_b)))
     return Comparison(a, b, face_a, face_b, cosines, summary.by_embedder if summary else {}, summary)
 
 
@@ -256,47 +233,6 @@ def face_seed(photo: Photo, index: int, seed: int) -> int:
     """A 63-bit seed from the photo's own content, the face's index and the asked seed; never from a place in a batch."""
     text = f"{photo.content_hash}/{index}/{seed}".encode()
     return int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 1
-
-
-def _lacking(photo: Photo, faces: Sequence[Face]) -> dict[int, str]:
-    """What of each face could not be read of a damaged file, by its index; empty of a sound one."""
-    return {n: photo.damage.of_face(face.box) for n, face in enumerate(faces)} if photo.damage is not None else {}
-
-
-def _chosen(
-    faces: Sequence[Face], selected: set[int] | None, lacking: Mapping[int, str], mended: Mended | None
-) -> set[int]:
-    """The places of the faces that are to be restored; errors as of `restore`."""
-    worth = mended is not None and mended.share > 0  # whether there is a result without any face
-    if not faces and not worth:
-        lack = "No face was found" if mended is None else "Neither a face nor a scratch was found"
-        raise NoFaceFound(f"{lack} in this photo.", hint="Try a photo in which the face is larger and upright.")
-    chosen = {n for n in range(len(faces)) if not lacking.get(n)} if selected is None else set(selected)
-    if not chosen and selected is None and not worth:
-        raise NoFaceFound(
-            "Every face reaches into the part of the photo that could not be read.",
-            hint="Choose a face by its number to restore what there is of it.",
-        )
-    missing = sorted(chosen - set(range(len(faces))))
-    if missing and faces:
-        many = f"{len(faces)} face{'' if len(faces) == 1 else 's'}"
-        raise UsageError(
-            f"There is no face {missing[0]} in this photo: it shows {many}, counted from 0.",
-            hint="`facestudio detect` shows each face with its number.",
-        )
-    return chosen if faces else set()  # then scratches are all that there is
-
-
-def _without_scratches(photo: Photo, pixels: np.ndarray) -> Photo:
-    """`photo`, as large as it is, with the `pixels` that it has without scratches, before it was enlarged."""
-    times = photo.pixels.shape[0] // pixels.shape[0]
-    return photo.with_pixels(pixels if times == 1 else enlarged(pixels, times))
-
-
-def _conditioning(restorer: Restorer) -> set[str]:
-    """Ids of the embedders that the restorer is conditioned on."""
-    conditioned = restorer.checkpoint.conditioned_on
-    return {conditioned} if isinstance(conditioned, str) else set(conditioned or ())
 
 
 def _groups(photo: Photo, crops: Mapping[int, AlignedFace], restorer: Restorer) -> list[list[int]]:
@@ -341,9 +277,8 @@ def _judged(
     before: Photo,
     after: Photo,
     faces: Mapping[int, Face],
-    judges: Sequence[Embedder],
+    judges: Judges,
     goal: str,
-    far: float,
     progress: Progress,
 ) -> tuple[dict[int, dict[str, Verdict]], list[str]]:
     """For each of `faces`, by its index, the verdict of each judge by its id; and a sentence for each judge that failed.
@@ -353,12 +288,12 @@ def _judged(
     landmarks = np.array([face.landmarks for face in faces.values()], dtype=np.float32).reshape(-1, 5, 2)
     verdicts: dict[int, dict[str, Verdict]] = {index: {} for index in faces}
     troubles = []
-    for judge in progress.track(judges, "Measuring identity"):
+    for judge in progress.track(judges.embedders if faces else (), "Measuring identity"):
         try:
             was = judge.embed_all(before.pixels, landmarks, progress)
             now = judge.embed_all(after.pixels, landmarks, progress)
             cosines = [similarity(a, b) for a, b in zip(was, now, strict=True)]
-            said = [verdict(cosine, judge.checkpoint, far=far, goal=goal) for cosine in cosines]
+            said = [verdict(cosine, judge.checkpoint, far=judges.far, goal=goal) for cosine in cosines]
         except FaceStudioError as failure:
             troubles.append(f"Restored, but {judge.id} could not measure it: {failure}")
             continue

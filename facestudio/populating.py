@@ -189,7 +189,7 @@ class Painter:
         if told or not judges:
             raise ValueError(f"{synthesizer.id} needs judges that it does not listen to, not {told}")
         self._synthesizer, self._space, self._detector = synthesizer, space, detector
-        self._judges, self._options, self._order, self._read = judges, options, order, read
+        self._judges, self._options, self.order, self._read = judges, options, order, read
         self.successors = Successors(space, order.seed)
         self.strangers = space.strangers
         self.thresholds = {j.id: threshold_at(j.checkpoint.calibration, far, j.id) for j in judges}
@@ -200,7 +200,7 @@ class Painter:
         """Draw all pictures of `nobody`; `drawn` is called after each first attempt at a picture."""
         progress = progress or Progress()
         started = time.perf_counter()
-        order = self._order
+        order = self.order
         places = list(range(order.pictures))
         pictures = self._first(nobody, places, progress, drawn)
         first_faces = sum(picture.face is not None for picture in pictures)
@@ -222,7 +222,7 @@ class Painter:
     def _first(
         self, nobody: Nobody, places: Sequence[int], progress: Progress, drawn: Callable[[], None]
     ) -> list[Picture]:
-        share = None if self._order.tries == 1 else FIRST_TRY
+        share = None if self.order.tries == 1 else FIRST_TRY
         with progress.step("Drawing people", share=share):
             return self._draw(nobody, places, 0, progress, drawn)
 
@@ -235,7 +235,7 @@ class Painter:
         drawn: Callable[[], None] = lambda: None,
     ) -> list[Picture]:
         """Draw the pictures at `places`, without judging them."""
-        order = self._order
+        order = self.order
         made: list[Picture] = []
         portion = 1 if order.vary else PORTION  # of pictures of one and the same identity
         stage = "Drawing again" if attempt else "Drawing people"

@@ -16,21 +16,20 @@ from typing import Any
 import numpy as np
 
 from facestudio.anonymized import ADDED, AGAIN, FALLBACK, HIDDEN, LEFT, NOT_A_FACE, SKIPPED, Anonymized, Try
-from facestudio.anonymizing import TRIES, anonymize
+from facestudio.anonymizing import anonymize
 from facestudio.casting import Cast
 from facestudio.errors import UsageError
 from facestudio.faces.detect import Detector
 from facestudio.faces.duplicates import known_as
 from facestudio.faces.face import Face
-from facestudio.faces.identity import Embedder
+from facestudio.faces.judging import Judges
 from facestudio.faces.missed import filling
-from facestudio.faces.panel import Panel
 from facestudio.methods.base import Anonymizer, Obscurer
 from facestudio.options import recorded
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
-from facestudio.trying import Step, Wanted, hiding_steps, is_tiny, steps_of
+from facestudio.trying import Choice, Resort, Step, Treatment, Wanted
 
 REACH = 1.0  # of a box's length to each side, within which what was laid over a face may lie
 HIDDEN_BY = 0.5  # of a box that is changed, from which what was in it is below something
@@ -83,8 +82,9 @@ def insisted(record: Mapping[str, Any]) -> tuple[Insisted, ...]:
     return tuple(found)
 
 
-def with_insisted(faces: Sequence[Face], those: Sequence[Insisted]) -> tuple[tuple[Face, ...], dict[int, str]]:
-    """The `faces` that were found, behind them those that a person insists on and that are not among them; and, by index, how."""
+def with_insisted(faces: Sequence[Face], those: Sequence[Insisted], choice: Choice) -> tuple[tuple[Face, ...], Choice]:
+    """The `faces` that were found, behind them those that a person insists on and that are not among them; and the `choice` with
+    all of `those` in it."""
     every, how = list(faces), dict[int, str]()
     for one in those:
         n = known_as(one.face, every)
@@ -94,82 +94,59 @@ def with_insisted(faces: Sequence[Face], those: Sequence[Insisted]) -> tuple[tup
             how[n] = one.how
         elif one.how == HIDDEN:
             how[n] = HIDDEN
-    return tuple(every), how
+    selected = None if choice.selected is None else {*choice.selected, *how}
+    return tuple(every), replace(choice, selected=selected, insisted=how)
 
 
-def wanted_of(
-    photo: Photo,
-    faces: Sequence[Face],
-    how: Mapping[int, str],
-    anonymizer: Anonymizer,
-    options: Any,
-    seed: int,
-    tries: int,
-    fallback: Obscurer | None,
-    hiding: Obscurer,
-) -> dict[int, Wanted]:
-    """What is wanted of those of the `faces` that a person insists on, `how` by index; the others as of `again`."""
-    wanted = {}
-    for n, decision in how.items():
-        eraser = hiding if is_tiny(faces[n].box) else None
-        tried = steps_of(photo, n, anonymizer, options, seed, tries, fallback, eraser=eraser)
-        wanted[n] = Wanted(hiding_steps(hiding) if decision == HIDDEN else tried, decisions=(decision,))
-    return wanted
+@dataclass(frozen=True, eq=False)
+class Finished:
+    """A photo that was done: its `record` in the report, and the result as it was written, which is `shown`; its other faces stay
+    as they are in that. None: they are made by their last try again."""
+
+    photo: Photo
+    record: Mapping[str, Any]
+    shown: Photo | None = None
 
 
 def again(
-    photo: Photo,
-    record: Mapping[str, Any],
+    finished: Finished,
     decision: Decision | None,
     methods: Callable[[str], Anonymizer],
-    *,
-    hiding: Obscurer,
+    resort: Resort,
+    judges: Judges,
     detector: Detector,
-    shown: Photo | None = None,
-    fallback: Obscurer | None = None,
-    embedders: Sequence[Embedder] = (),
-    panel: Panel | None = None,
-    tries: int = TRIES,
-    progress: Progress | None = None,
-    far: float = 1e-3,
+    *,
     cast: Cast | None = None,
+    progress: Progress | None = None,
 ) -> Anonymized:
-    """`photo` as its `record` says, but for the face of the `decision`; None: all as it was, to be looked at.
+    """The photo as its record says, but for the face of the `decision`; None: all as it was, to be looked at.
 
     Args:
-        methods: the loaded method of a checkpoint. hiding: what hides a face that a person wants hidden.
-        shown: the result as it was written; its other faces stay as they are in it. None: they are made by their last try again.
+        methods: the loaded method of a checkpoint. resort: as of the run, with an eraser.
         the others: as of `anonymizing.anonymize`.
 
     UsageError when the record has no such face, or is none that can be gone by.
     """
     try:
-        recipe = Recipe.from_json(json.dumps(record["recipe"]))
-        reviewed = _Reviewed(photo, record, recipe, methods, hiding, fallback, shown, tries)
-        faces, wanted = reviewed.wanted(decision)
+        recipe = Recipe.from_json(json.dumps(finished.record["recipe"]))
         method = methods(recipe.checkpoint)
         options = method.Options(**recorded(method.Options, recipe.options))
+        reviewed = _Reviewed(finished, Treatment(method, options, recipe.seed, resort), recipe, methods)
+        faces, wanted = reviewed.wanted(decision)
     except (KeyError, TypeError, IndexError) as error:
         raise UsageError(
             "What was done to this photo cannot be read; another version may have written it.",
             hint="Anonymize the photo again.",
         ) from error
     result = anonymize(
-        photo,
+        finished.photo,
         faces,
-        method,
-        detector=detector,
-        fallback=fallback,
-        embedders=embedders,
-        panel=panel,
-        options=options,
-        selected=set(wanted),
-        seed=recipe.seed,
-        tries=tries,
-        progress=progress,
-        far=far,
-        wanted=wanted,
+        reviewed.treatment,
+        judges,
+        detector,
+        choice=Choice(set(wanted), decided=wanted),
         cast=cast,
+        progress=progress,
     )
     open_still = [face for face in reviewed.undecided(decision) if not _is_seen_to(face, result)]
     return replace(result, missed=(*result.missed, *open_still)) if open_still else result
@@ -186,16 +163,16 @@ def _is_seen_to(face: Face, result: Anonymized) -> bool:
 
 @dataclass(frozen=True)
 class _Reviewed:
-    """One photo that is looked at; see `again`."""
+    """One photo that is looked at, and its `treatment` by the `recipe` of its record; see `again`."""
 
-    photo: Photo
-    record: Mapping[str, Any]
+    finished: Finished
+    treatment: Treatment
     recipe: Recipe
     methods: Callable[[str], Anonymizer]
-    hiding: Obscurer
-    fallback: Obscurer | None
-    shown: Photo | None
-    tries: int
+
+    @property
+    def record(self) -> Mapping[str, Any]:
+        return self.finished.record
 
     def wanted(self, decision: Decision | None) -> tuple[tuple[Face, ...], dict[int, Wanted]]:
         """The faces, and what is wanted of those that are not skipped."""
@@ -237,7 +214,7 @@ class _Reviewed:
         if tries and not tries[-1].obstacle:
             tries = (*tries[:-1], replace(tries[-1], obstacle=_BECAUSE[decision.how]))
         if decision.how == HIDDEN:
-            return Wanted(hiding_steps(self.hiding), tries, (*decisions, HIDDEN))
+            return Wanted(self.treatment.resort.erasing(), tries, (*decisions, HIDDEN))
         return self._tried(n, decision, tries, (*decisions, AGAIN if record is not None else ADDED))
 
     def _tried(self, n: int, decision: Decision, tries: tuple[Try, ...], decisions: tuple[str, ...]) -> Wanted:
@@ -256,9 +233,8 @@ class _Reviewed:
         ):
             options = method.stronger(options) or options
         face = decision.face if decision.face is not None else faces_of(self.record)[decision.index]
-        eraser = self.hiding if is_tiny(face.box) else None
-        steps = steps_of(self.photo, n, method, options, recipe.seed, self.tries, self.fallback, len(tries), eraser)
-        return Wanted(steps, tries, decisions)
+        treatment = Treatment(method, options, recipe.seed, self.treatment.resort)
+        return Wanted(treatment.steps(self.finished.photo, n, face.box, len(tries)), tries, decisions)
 
     def _kept(self, record: Mapping[str, Any], anew: bool = False) -> Wanted:
         """A face as it is: as it was written, or else, and `anew`, as its last try makes it."""
@@ -267,17 +243,14 @@ class _Reviewed:
         if left and not record["method"]:
             return Wanted((), tries, decisions)
         last = tries[-1]
-        method = self.methods(last.checkpoint or last.method)
+        method, resort = self.methods(last.checkpoint or last.method), self.treatment.resort
+        by_eraser = resort.eraser is not None and last.method == resort.eraser.id
         hidden = record["status"] == FALLBACK or (
-            last.method == self.hiding.id and (last.method != self.recipe.method or HIDDEN in decisions)
+            by_eraser and (last.method != self.recipe.method or HIDDEN in decisions)
         )
         step = Step(method, method.Options(**recorded(method.Options, last.options)), last.seed, hidden)
-        more = (
-            ()
-            if left or hidden or self.fallback is None
-            else hiding_steps(self.fallback, self.hiding if is_tiny(record["box"]) else None)
-        )
-        shown = self.shown if record["method"] and not anew else None
+        more = () if left or hidden else resort.hiding(record["box"])
+        shown = self.finished.shown if record["method"] and not anew else None
         return Wanted((step, *more), tries[:-1], decisions, shown, record.get("person", "") if shown else "")
 
 

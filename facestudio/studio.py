@@ -10,25 +10,24 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from facestudio import checkpoints as store
 from facestudio import device as devices
-from facestudio.anonymize_settings import HIDING
+from facestudio.anonymize_settings import HIDING, Effort
 from facestudio.doctor import Finding, examine
-from facestudio.errors import CheckpointMismatch, CheckpointMissing, NoFaceFound, UsageError
+from facestudio.errors import CheckpointMissing, NoFaceFound, UsageError
 from facestudio.faces.face import Face, Identity
 from facestudio.judges import ALL, own_marks, to_calibrate
 from facestudio.loaded import DETECTOR, LANDMARKS, PEOPLE, SLIDERS
-from facestudio.mending import BY_HAND
 from facestudio.offers import Offers
 from facestudio.options import options_of
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
-from facestudio.store import forget_calibration, keep_calibration
+from facestudio.store import forget_calibration
 
 if TYPE_CHECKING:
     from facestudio.album import Album
@@ -40,18 +39,18 @@ if TYPE_CHECKING:
     from facestudio.datasets.running import Drawn, Shard, Writing
     from facestudio.datasets.tables import Measured
     from facestudio.faces.standing import Standing
-    from facestudio.generating import Gallery, Portrait
+    from facestudio.generating import Commission, Gallery, Portrait
+    from facestudio.mended_photos import MendedPhotos
     from facestudio.mending.by_hand import ByHand
-    from facestudio.mending.kept import Kept
-    from facestudio.mending.mended import Mending
+    from facestudio.methods.base import Replacing
     from facestudio.newcomers import Newcomers
     from facestudio.own_people import Calibrated
     from facestudio.populating import Order
     from facestudio.results import Comparison, Result
-    from facestudio.reviewing import Decision
+    from facestudio.reviewing import Decision, Finished
     from facestudio.scratch_masks import PhotoMasks
     from facestudio.secret import Secret
-    from facestudio.whom import Shot
+    from facestudio.trying import Choice, Resort
 
 
 class Studio(Offers):
@@ -69,7 +68,7 @@ class Studio(Offers):
     ) -> None:
         super().__init__(device, far, judges)
         self.max_megapixels = max_megapixels
-        self._mended: Kept | None = None
+        self._mended: MendedPhotos | None = None
 
     # ---- photos and faces
 
@@ -138,10 +137,7 @@ class Studio(Offers):
             scratches: "careful", "strong", "by hand", or "" for nothing unless `by_hand` is given; UsageError otherwise.
             by_hand: what a person says of the scratches.
         """
-        if not scratches and by_hand is None:
-            return photo
-        mending = self._mending(photo, scratches, progress, by_hand)
-        return photo.with_pixels(mending.pixels) if mending.mask.any() else photo
+        return self._scratches().seen(photo, scratches, progress, by_hand)
 
     def marks(
         self,
@@ -153,23 +149,14 @@ class Studio(Offers):
     ) -> np.ndarray:
         """What would be mended in `photo` when it shows `faces`, as (H, W) bool; searched for once, for `restore` as well.
         `by_hand`: what a person says of it; UsageError when its mask is of another size."""
-        spared = [part for face in faces for part in face.parts]
-        mask = self._scratches().search(photo, scratches, progress).mask(spared)
-        if by_hand is not None:
-            mask = by_hand.applied(mask)
-        return mask if photo.damage is None else mask & ~photo.damage.unread
+        return self._scratches().marks(photo, scratches, faces, progress, by_hand)
 
-    def _mending(self, photo: Photo, scratches: str, progress: Progress | None, by_hand: ByHand | None) -> Mending:
-        """What mending makes of `photo`."""
-        unread = None if photo.damage is None else photo.damage.unread
-        return self._scratches().mending(photo, scratches or BY_HAND, progress, unread, by_hand)
-
-    def _scratches(self) -> Kept:
-        """What was found and mended."""
-        from facestudio.mending.kept import Kept
+    def _scratches(self) -> MendedPhotos:
+        """What was found and mended of photos."""
+        from facestudio.mended_photos import MendedPhotos
 
         with self._lock:
-            self._mended = self._mended or Kept()
+            self._mended = self._mended or MendedPhotos()
         return self._mended
 
     def open_scratch_mask(self, path: Path | str, photo: Photo | None = None) -> ByHand:
@@ -234,41 +221,22 @@ class Studio(Offers):
         """
         from facestudio import pipeline
         from facestudio.results import Reference
+        from facestudio.subject import Subject, turned
 
         started = time.perf_counter()
-        restorer = self._restorer(recipe.checkpoint)
-        progress = progress or Progress()
-        if turn := (recipe.turn - photo.turn) % 360:
-            faces = tuple(face.turned(turn, photo.size) for face in faces)
-            by_hand = None if by_hand is None else by_hand.turned(turn, photo.size)
-            photo = photo.turned(turn)
+        restorer, progress = self._restorer(recipe.checkpoint), progress or Progress()
+        photo, faces, by_hand = turned(photo, faces, by_hand, recipe.turn)
         mended = None
         if recipe.scratches or by_hand is not None:
-            from facestudio.faces.align import whole_face
-
-            shown = (whole_face(photo, restorer.template),) if aligned else faces
-            spared = [part for face in shown for part in face.parts]
-            mended = self._mending(photo, recipe.scratches, progress, by_hand).sparing(spared, progress)
+            shown = Subject.aligned(photo, restorer.template).faces if aligned else faces
+            mended = self._scratches().sparing(photo, recipe.scratches, shown, progress, by_hand)
         photo = photo.enlarged(recipe.upscale, self.max_megapixels)
-        faces = tuple(face.enlarged(recipe.upscale) for face in faces)
-        settings: dict[str, Any] = {
-            "embedders": self._embedders(),
-            "panel": self._panel(),
-            "options": options_of(restorer.Options, recipe.options),
-            "seed": recipe.seed,
-            "progress": progress,
-            "far": self.far,
-            "upscale": recipe.upscale,
-            "photo_grain": recipe.photo_grain or "off",
-            "mended": mended,
-        }
-        if reference is not None:
-            shows, face = reference
-            settings["reference"] = Reference(self.identity(shows, face), shows.content_hash)
         if aligned:
-            result = pipeline.restore_aligned(photo, restorer, **settings)
+            subject = Subject.aligned(photo, restorer.template, mended)
         else:
-            result = pipeline.restore(photo, faces, restorer, selected=selected, **settings)
+            subject = Subject(photo, tuple(face.enlarged(recipe.upscale) for face in faces), selected, mended)
+        told = None if reference is None else Reference(self.identity(*reference), reference[0].content_hash)
+        result = pipeline.restore(subject, restorer, recipe, self._judges(), reference=told, progress=progress)
         return replace(result, seconds=time.perf_counter() - started) if mended is not None else result
 
     def anonymize(
@@ -276,62 +244,48 @@ class Studio(Offers):
         photo: Photo,
         faces: tuple[Face, ...],
         recipe: Recipe,
-        selected: set[int] | None = None,
+        choice: Choice | None = None,
         progress: Progress | None = None,
         *,
-        tries: int = 4,
-        fallback: str | None = "solid",
+        effort: Effort | None = None,
         cast: Cast | None = None,
-        leave: bool = False,
-        insisted: Mapping[int, str] | None = None,
     ) -> Anonymized:
-        """Change the `selected` (None: all) `faces` by `recipe` until no recogniser knows them, or hide them by `fallback`.
+        """Change `faces` by `recipe` until no recogniser knows them, or hide them by the fallback.
 
         Args:
             faces: should come from `detect` with `unsure`.
-            fallback: the checkpoint of a method that hides faces; None: no fallback.
+            choice: what is to be done with which face; None: all are changed.
+            effort: how often a face is tried, and what hides it then; None: as usual.
             cast: says whom people become; without one everybody becomes somebody new.
-            leave: as of `anonymizing.anonymize`.
-            insisted: what to do with faces of `reviewing.with_insisted`, by index.
 
         UsageError when the fallback does not hide faces; errors as of `anonymizing.anonymize`.
         """
-        from facestudio import anonymizing, reviewing
-        from facestudio.methods.base import Obscurer
+        from facestudio import anonymizing
+        from facestudio.trying import Treatment
 
-        if photo.damage is not None:
-            raise UsageError(
-                "A photo of which only a part could be read cannot be anonymized: nobody can tell who is in the rest.",
-                hint="Copy its file again from where it came from.",
-            )
-        method = self._method(recipe.checkpoint)
-        hiding = None if fallback is None else self._method(fallback)
-        if hiding is not None and not isinstance(hiding, Obscurer):
-            raise UsageError(f"{fallback} cannot be fallen back to: it does not hide faces.")
-        options = options_of(method.Options, recipe.options)
-        wanted = None
-        if insisted:
-            given = (method, options, recipe.seed, tries, hiding)
-            wanted = reviewing.wanted_of(photo, faces, insisted, *given, self._method(HIDING))
+        anonymizing.check_whole(photo)
+        method, resort = self._method(recipe.checkpoint), self._resort(effort or Effort())
+        treatment = Treatment(method, options_of(method.Options, recipe.options), recipe.seed, resort)
         return anonymizing.anonymize(
             photo,
             faces,
-            method,
-            detector=self._detector(),
-            fallback=hiding,
-            embedders=self._embedders(),
-            panel=self._panel(),
-            options=options,
-            selected=selected,
-            seed=recipe.seed,
-            tries=tries,
-            progress=progress,
-            far=self.far,
+            treatment,
+            self._judges(),
+            self._detector(),
+            choice=choice,
             cast=cast,
-            leave=leave,
-            wanted=wanted,
-            eraser=None if hiding is None or hiding.erases else self._method(HIDING),
+            progress=progress,
         )
+
+    def _resort(self, effort: Effort) -> Resort:
+        """What is done where a try is not enough; UsageError when the fallback does not hide faces."""
+        from facestudio.methods.base import Obscurer
+        from facestudio.trying import Resort
+
+        fallback = None if effort.fallback is None else self._method(effort.fallback)
+        if fallback is not None and not isinstance(fallback, Obscurer):
+            raise UsageError(f"{effort.fallback} cannot be fallen back to: it does not hide faces.")
+        return Resort(effort.tries, fallback, self._method(HIDING))
 
     def album(self, checkpoint_id: str, secret: Secret, similar: bool = False) -> Album:
         """An album: it decides whom the people of many photos become with the method of a checkpoint, the same in all photos.
@@ -340,11 +294,8 @@ class Studio(Offers):
         it is conditioned on is not installed.
         """
         from facestudio.album import Album
-        from facestudio.methods.base import Replacing
 
-        method = self._method(checkpoint_id)
-        if not isinstance(method, Replacing):
-            raise UsageError(f"{checkpoint_id} does not replace people by others, so nobody can stay the same.")
+        method = self._replacing(checkpoint_id)
         if method.people.embedder not in [embedder.id for embedder in self._embedders()]:
             lack = f"{checkpoint_id} needs the recogniser {method.people.embedder}, which is not installed."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
@@ -355,22 +306,29 @@ class Studio(Offers):
         checkpoint_id: str,
         pseudonyms: Mapping[int, Iterator[Pseudonym]] | None = None,
         newcomers: Newcomers | None = None,
+        *,
+        similar: bool = True,
     ) -> Cast:
-        """A cast of one photo in which those without `pseudonyms` become people who are like them in apparent age and gender
-        presentation, as far as that can be told; `newcomers`: as of a Cast; errors as of `album`."""
+        """A cast of one photo; `pseudonyms`, `newcomers`: as of a Cast. With `similar` the other faces become people who are like
+        them in apparent age and gender presentation, as far as that can be told; errors as of `album`."""
         from facestudio.casting import Cast
 
-        return Cast(pseudonyms, self._nearest(self._method(checkpoint_id)), newcomers)
+        return Cast(pseudonyms, self._nearest(self._method(checkpoint_id)) if similar else None, newcomers)
 
     def pseudonym(self, checkpoint_id: str, secret: Secret, token: str) -> Pseudonym:
         """The person of a `token` that a record names, drawn again by the secret of its run; UsageError as of `album`."""
         from facestudio.casting import Pseudonym
+
+        return Pseudonym(token, self._replacing(checkpoint_id).people.draw(secret.seed(token)))
+
+    def _replacing(self, checkpoint_id: str) -> Replacing:
+        """The method of a checkpoint that makes somebody else of a face; UsageError when it does not."""
         from facestudio.methods.base import Replacing
 
         method = self._method(checkpoint_id)
         if not isinstance(method, Replacing):
             raise UsageError(f"{checkpoint_id} does not replace people by others, so nobody can stay the same.")
-        return Pseudonym(token, method.people.draw(secret.seed(token)))
+        return method
 
     def makes_people(self, checkpoint_id: str) -> bool:
         """Whether the method of a checkpoint replaces a face by another person's, so that it can be told whose; imports no
@@ -381,38 +339,28 @@ class Studio(Offers):
 
     def anonymize_again(
         self,
-        photo: Photo,
-        record: Mapping[str, Any],
+        finished: Finished,
         decision: Decision | None = None,
         progress: Progress | None = None,
         *,
-        shown: Photo | None = None,
-        tries: int = 4,
-        fallback: str | None = HIDING,
+        effort: Effort | None = None,
         cast: Cast | None = None,
     ) -> Anonymized:
-        """`photo` anonymized as its `record` in a report says, except for the face that a person took a `decision` on; see
-        `reviewing.again`.
+        """A photo anonymized as its record says, except for the face that a person took a `decision` on; see `reviewing.again`.
 
-        `shown` is the result as it was written; `tries` and `fallback` are those of its run; `cast` says whom people become.
+        `effort` is that of its run; `cast` says whom people become.
         """
         from facestudio import reviewing
 
         return reviewing.again(
-            photo,
-            record,
+            finished,
             decision,
             self._method,
-            hiding=self._method(HIDING),
-            detector=self._detector(),
-            shown=shown,
-            fallback=None if fallback is None else self._method(fallback),
-            embedders=self._embedders(),
-            panel=self._panel(),
-            tries=tries,
-            progress=progress,
-            far=self.far,
+            self._resort(effort or Effort()),
+            self._judges(),
+            self._detector(),
             cast=cast,
+            progress=progress,
         )
 
     def compare(
@@ -431,71 +379,44 @@ class Studio(Offers):
         """
         from facestudio import pipeline
 
-        judges = [embedder for embedder in self._embedders() if embedder.id not in aside]
-        if not judges:
+        judges = self._judges()
+        judges = replace(judges, embedders=judges.without(aside))
+        if not judges.embedders:
             lack = "No recogniser is installed."
             raise CheckpointMissing(lack, hint="Run `facestudio doctor` to see what is missing.")
         one, other = faces or (self.largest_face(a, progress), self.largest_face(b, progress))
-        return pipeline.compare(a, b, one, other, judges, panel=self._panel(), far=self.far, progress=progress)
+        return pipeline.compare((a, one), (b, other), judges, progress)
 
     def generate(
         self,
         recipe: Recipe,
-        count: int,
-        source: tuple[Photo, Face] | None = None,
+        commission: Commission,
         progress: Progress | None = None,
         done: Callable[[Portrait], None] = lambda portrait: None,
-        *,
-        plan: Sequence[Shot] | None = None,
-        draft: bool = False,
-        pose: Photo | None = None,
     ) -> Gallery:
-        """Make `count` pictures of the face in `source`, or of people who do not exist; errors as of `generating.generate`.
+        """Make pictures of somebody in a photo, or of people who do not exist; errors as of `generating.generate`.
 
-        Without a source, each picture shows the person of its own seed, or all show the recipe's `person`, or each shows whom the
-        `plan` names; a method that does not know such people draws anybody. A `draft` is drawn quickly if the method can, and no
-        face is searched for in it. `pose`: a pose picture, as of `open_pose`.
+        Without a photo, each picture shows the person of its own seed, or all show the recipe's `person`, or each shows whom the
+        plan names; a method that does not know such people draws anybody. A draft is drawn quickly if the method can. A pose
+        picture: as of `open_pose`. `done` is called with each picture, on this thread.
         """
         from facestudio import generating
         from facestudio.faces import sliders
-        from facestudio.methods.base import Drafting
-        from facestudio.whom import Anybody
 
-        free = source is None and any(
-            isinstance(who, Anybody) for who in (recipe.person, *(shot.who for shot in plan or ()))
-        )
-        sliders.check(recipe.sliders, self.sliders(recipe.checkpoint), told=not free)
-        if pose is not None:
+        offered = self.sliders(recipe.checkpoint)
+        sliders.check(recipe.sliders, offered, told=not commission.shows_anybody(recipe))
+        if commission.pose is not None:
             self.check_posed(recipe.checkpoint)
+        real = commission.source is not None
         method = self._synthesizer(recipe.checkpoint)
-        listener = None if source is None else self._listener(method.embedder, method.id)
-        options = options_of(method.Options, recipe.options)
-        if draft and isinstance(method, Drafting):
-            options = method.draft(options)
-        if recipe.sliders:
-            method = self._moving(method, recipe.sliders, real=source is not None)
+        listener = self._listener(method.embedder, method.id) if real else None
+        if commission.draft:
+            recipe = generating.drafted(recipe, method)
+        moved = self._moving(method, recipe.sliders, real=real) if recipe.sliders else method
+        easel = generating.Easel(moved, self._detector(), listener, self._finder(), self._space(method))
         # a draft is not measured, and whoever drags a slider does not wait for what would measure it
-        embedders, panel = ([], None) if draft else (self._embedders(), self._panel())
-        return generating.generate(
-            method,
-            count,
-            detector=self._detector(),
-            source=source,
-            listener=listener,
-            finder=self._finder(),
-            embedders=embedders,
-            panel=panel,
-            space=self._space(method),
-            person=recipe.person if source is None else None,
-            plan=plan,
-            looked_at=not draft,
-            pose=pose,
-            options=options,
-            seed=recipe.seed,
-            progress=progress,
-            far=self.far,
-            done=done,
-        )
+        judges = None if commission.draft else self._judges()
+        return generating.generate(easel, recipe, commission, judges, progress, done)
 
     def open_pose(self, path: Path | str, checkpoint_id: str) -> Photo:
         """Read a pose picture (faces/normals.py) for a checkpoint's method.
@@ -560,15 +481,13 @@ class Studio(Offers):
         }
         if own := own_marks(judge.checkpoint for judge in judges):
             settings["own_judges"] = list(own)
+        titles = {judge.id: judge.checkpoint.title for judge in judges}
         drawn = running.run(
             out,
             plan(space, order, progress),
             painter,
-            order,
             recipe,
-            settings=settings,
-            device=self.device_name(),
-            judges={judge.id: judge.checkpoint.title for judge in judges},
+            running.Circumstances(settings, self.device_name(), titles),
             shard=shard,
             writing=writing,
             progress=progress,
@@ -592,13 +511,7 @@ class Studio(Offers):
         self, photo: Photo, faces: Sequence[Face], progress: Progress | None = None
     ) -> tuple[dict[str, Identity], ...]:
         """Who each of `faces` is to each embedder, by the embedder's id; an embedder is called once, with all faces."""
-        progress = progress or Progress()
-        landmarks = np.array([face.landmarks for face in faces], dtype=np.float32).reshape(-1, 5, 2)
-        found: tuple[dict[str, Identity], ...] = tuple({} for _ in faces)
-        for embedder in progress.track(self._embedders(), "Measuring identity"):
-            for of, identity in zip(found, embedder.embed_all(photo.pixels, landmarks, progress), strict=True):
-                of[embedder.id] = identity
-        return found
+        return self._judges().identities(photo, faces, progress)
 
     def calibrate(self, checkpoint_id: str, folder: Path | str, progress: Progress | None = None) -> Calibrated:
         """Calibrate a published recogniser on the photos in `folder`, which has one subfolder per person, so that it can judge.
@@ -622,11 +535,7 @@ class Studio(Offers):
             found = own_people.calibrate(
                 people, embedder, self._detector(), self._panel(), progress, self.max_megapixels
             )
-        if store.checkpoint(entry.id).hashes != found.own.weights:
-            raise CheckpointMismatch(
-                f"The weights of {entry.title} were replaced in the meantime.", hint="Start the calibration again."
-            )
-        keep_calibration(entry.id, found.own)
+        own_people.keep(entry, found)
         self.forget(entry.id)
         return found
 

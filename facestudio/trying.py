@@ -5,20 +5,26 @@ Separate from `anonymizing`, which tries and judges, because a review (`reviewin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from facestudio.anonymized import Try
+from facestudio.anonymized import HIDDEN, Try
+from facestudio.errors import UsageError
+from facestudio.faces.face import Face
 from facestudio.faces.paste import soft_mask
 from facestudio.faces.verifying import Finding
 from facestudio.methods.base import Anonymizer, Masked, Obscurer, Strengthening
 from facestudio.photo import Photo
 from facestudio.pipeline import face_seed
+from facestudio.recipe import Recipe
+from facestudio.subject import check_there
 
 TINY = 32.0  # px of a box's width; of faces of 9 to 25 px some were known in the photo that were not in the crop
+
+Box = np.ndarray | Sequence[float]  # left, top, right, bottom in px
 
 
 @dataclass(frozen=True)
@@ -59,37 +65,9 @@ class Step:
         return finding.changed or (self.erases and finding.judged and not finding.known_before)
 
 
-def steps_of(
-    photo: Photo,
-    index: int,
-    anonymizer: Anonymizer,
-    options: Any,
-    seed: int,
-    tries: int,
-    fallback: Obscurer | None,
-    first: int = 0,
-    eraser: Obscurer | None = None,
+def _hiding_steps(
+    fallback: Obscurer, eraser: Obscurer | None = None, tried: Anonymizer | None = None
 ) -> Iterator[Step]:
-    """What is tried on a face, one after the other: `tries` times the anonymizer, then the fallback, each time stronger.
-
-    `first`: how many tries there were before; the seeds go on behind theirs. `eraser`: as of `hiding_steps`.
-    """
-    another = False
-    for attempt in range(first, first + tries):
-        chance = face_seed(photo, index, seed if not attempt else (seed << 8) + attempt)
-        yield Step(anonymizer, options, chance, False, another)
-        more = anonymizer.stronger(options) if isinstance(anonymizer, Strengthening) else None
-        if more is not None:
-            options = more
-        elif isinstance(anonymizer, Obscurer):
-            break  # the same once more would come out the same; a generator has another seed
-        else:
-            another = True
-    if fallback is not None:
-        yield from hiding_steps(fallback, eraser, anonymizer)
-
-
-def hiding_steps(fallback: Obscurer, eraser: Obscurer | None = None, tried: Anonymizer | None = None) -> Iterator[Step]:
     """The fallback, each time stronger, then the `eraser` where the fallback leaves something of a face; neither of them if it is
     the method that was `tried` before."""
     last = eraser if eraser is not None and not fallback.erases else None
@@ -105,7 +83,7 @@ def hiding_steps(fallback: Obscurer, eraser: Obscurer | None = None, tried: Anon
                 options = method.stronger(options)
 
 
-def is_tiny(box: np.ndarray | Sequence[float]) -> bool:
+def is_tiny(box: Box) -> bool:
     """Whether a face with this `box` (left, top, right, bottom in px) may look at photo size as before though it is changed.
 
     What a mosaic, a blur or another face changes in the crop is finer than the photo's pixels there, and averages out when it is
@@ -130,3 +108,97 @@ class Wanted:
     decisions: tuple[str, ...] = ()
     shown: Photo | None = None
     person: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Resort:
+    """What is done where a try is not enough; UsageError for less than one try.
+
+    Attributes:
+        tries: how often a face is tried. fallback: hides a face that was not verified after that; None leaves it to review.
+        eraser: hides a tiny face (`is_tiny`) of which the fallback leaves something, and one that a person wants hidden.
+    """
+
+    tries: int = 4
+    fallback: Obscurer | None = None
+    eraser: Obscurer | None = None
+
+    def __post_init__(self) -> None:
+        if self.tries < 1:
+            raise UsageError(f"A face is tried at least once, not {self.tries} times.")
+
+    def hiding(self, box: Box, tried: Anonymizer | None = None) -> Iterator[Step]:
+        """What hides a face with this `box` after all, but for the method that was `tried` before."""
+        if self.fallback is None:
+            return iter(())
+        return _hiding_steps(self.fallback, self.eraser if is_tiny(box) else None, tried)
+
+    def erasing(self) -> Iterator[Step]:
+        """What hides a face because a person wants it hidden."""
+        if self.eraser is None:
+            raise ValueError("there is nothing that hides a face for certain")
+        return _hiding_steps(self.eraser)
+
+
+@dataclass(frozen=True, eq=False)
+class Treatment:
+    """How faces are changed: by a loaded `method` with its `options`, and by the `resort` where that is not enough.
+
+    `seed`: with the photo's content, the face's index and the number of the try it fixes all randomness.
+    """
+
+    method: Anonymizer
+    options: Any
+    seed: int = 0
+    resort: Resort = field(default_factory=Resort)
+
+    def steps(self, photo: Photo, index: int, box: Box, first: int = 0) -> Iterator[Step]:
+        """What is tried on a face, one after the other: so many times the method, then the fallback, each time stronger.
+
+        `first`: how many tries there were before; the seeds go on behind theirs.
+        """
+        method, options, another = self.method, self.options, False
+        for attempt in range(first, first + self.resort.tries):
+            chance = face_seed(photo, index, self.seed if not attempt else (self.seed << 8) + attempt)
+            yield Step(method, options, chance, False, another)
+            more = method.stronger(options) if isinstance(method, Strengthening) else None
+            if more is not None:
+                options = more
+            elif isinstance(method, Obscurer):
+                break  # the same once more would come out the same; a generator has another seed
+            else:
+                another = True
+        yield from self.resort.hiding(box, method)
+
+    @property
+    def recipe(self) -> Recipe:
+        """What is to be done, as results carry it."""
+        return Recipe(self.method.checkpoint.id, self.method.id, asdict(self.options), self.seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What is to be done with the faces of a photo, by their indices.
+
+    Attributes:
+        selected: those that are changed; None: all.
+        leave: the others are left as they are by somebody who knows of them; else the photo needs review.
+        insisted: of faces that a person added or wanted hidden in an earlier result, which of both (ADDED or HIDDEN).
+        decided: of a photo that was done before, what is wanted of each instead; see `reviewing`.
+    """
+
+    selected: Collection[int] | None = None
+    leave: bool = False
+    insisted: Mapping[int, str] = field(default_factory=dict)
+    decided: Mapping[int, Wanted] = field(default_factory=dict)
+
+    def wanted(self, treatment: Treatment, photo: Photo, faces: Sequence[Face]) -> dict[int, Wanted]:
+        """What is wanted of the chosen `faces`, by index, in order; UsageError for one that does not exist."""
+        chosen = range(len(faces)) if self.selected is None else sorted(set(self.selected))
+        check_there(chosen, faces)
+        return {n: self.decided.get(n) or self._usual(treatment, photo, n, faces[n].box) for n in chosen}
+
+    def _usual(self, treatment: Treatment, photo: Photo, index: int, box: Box) -> Wanted:
+        decision = self.insisted.get(index, "")
+        steps = treatment.resort.erasing() if decision == HIDDEN else treatment.steps(photo, index, box)
+        return Wanted(steps, decisions=(decision,) if decision else ())

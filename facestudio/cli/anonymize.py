@@ -10,14 +10,28 @@ import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from facestudio import batch
 from facestudio.anonymize_settings import HIDING, NO_FALLBACK, Settings, complete
 from facestudio.anonymized import FAILED, FALLBACK, NOBODY, REVIEW, VERIFIED, AnonymizedFace
 from facestudio.checkpoints import Checkpoint
+from facestudio.cli.anonymize_flags import (
+    Consistent,
+    Engine,
+    Fallback,
+    Key,
+    LeaveOthers,
+    Metadata,
+    Method,
+    Names,
+    Report,
+    ResetTimes,
+    Resume,
+    Similar,
+    Tries,
+    Workers,
+)
 from facestudio.cli.arguments import (
     Boxes,
     Device,
@@ -38,6 +52,7 @@ from facestudio.cli.console import Screen, printable
 from facestudio.cli.engine import LOCAL, RAY, check_engine, many
 from facestudio.cli.flags import options_given, parse_box, parse_faces
 from facestudio.cli.report import count
+from facestudio.cluster import Job
 from facestudio.ensemble import Ensemble
 from facestudio.errors import DiskFull, UnwritableOutput, UsageError
 from facestudio.faces.figures import beside
@@ -67,99 +82,30 @@ _PARTLY = (
 def anonymize(
     photos: Photos,
     output: Output,
-    method: Annotated[str | None, typer.Option(help="Anonymization method, such as solid, blur or pixelate.")] = None,
+    method: Method = None,
     checkpoint: Weights = None,
     faces: Faces = "all",
     box: Boxes = None,
-    leave_others: Annotated[
-        bool,
-        typer.Option(
-            "--leave-others",
-            help=(
-                "Leave the faces that --faces does not choose as they are, on purpose: such photos are marked "
-                "“left as is” and need no review."
-            ),
-        ),
-    ] = False,
-    tries: Annotated[
-        int, typer.Option(min=1, max=100, help="How many times to try a face before the fallback hides it.")
-    ] = 4,
-    fallback: Annotated[
-        str,
-        typer.Option(
-            metavar="solid|blur|pixelate|none",
-            help="Method that hides a face which could not be verified as changed.",
-        ),
-    ] = HIDING,
-    metadata: Annotated[
-        str,
-        typer.Option(
-            metavar="strip|technical|keep",
-            help=(
-                "Which of the photo's metadata the result keeps: none (strip), only the exposure settings "
-                "(technical), or all, including people and places (keep)."
-            ),
-        ),
-    ] = "strip",
-    names: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.csv",
-            help=(
-                "Name the results by number, and write which number is which photo into this file. Keep it apart "
-                "from the results."
-            ),
-        ),
-    ] = None,
-    reset_times: Annotated[
-        bool, typer.Option("--reset-times", help="Set the modification time of the result files to 1980.")
-    ] = False,
-    consistent: Annotated[
-        bool, typer.Option("--consistent", help="Give the same person the same new face in all photos.")
-    ] = False,
-    similar: Annotated[
-        bool,
-        typer.Option("--similar", help="Replace people by others of about the same age and gender presentation."),
-    ] = False,
-    key: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help=(
-                "File for the secret of --consistent, created if it does not exist. Whoever has it can give the "
-                "same people the same new faces again, so keep it apart from the results."
-            ),
-        ),
-    ] = None,
+    leave_others: LeaveOthers = False,
+    tries: Tries = 4,
+    fallback: Fallback = HIDING,
+    metadata: Metadata = "strip",
+    names: Names = None,
+    reset_times: ResetTimes = False,
+    consistent: Consistent = False,
+    similar: Similar = False,
+    key: Key = None,
     format: Format = None,
-    engine: Annotated[
-        str,
-        typer.Option(
-            metavar="local|ray",
-            help="Work in this process (local) or in many processes with Ray (needs facestudio[cluster]).",
-        ),
-    ] = LOCAL,
-    workers: Annotated[
-        int | None,
-        typer.Option(min=1, help="Number of processes with --engine ray. Default: one per graphics card or processor."),
-    ] = None,
+    engine: Engine = LOCAL,
+    workers: Workers = None,
     far: Far = 1e-3,
     judges: Judges = ALL,
     seed: Seed = 0,
     device: Device = "auto",
-    report: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.jsonl",
-            help=(
-                "Write the report to this file, with a .csv and an .html beside it. Default: OUT-report.jsonl "
-                "beside OUT."
-            ),
-        ),
-    ] = None,
+    report: Report = None,
     quiet: Quiet = False,
     overwrite: Overwrite = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue a run that was stopped or interrupted.")] = False,
+    resume: Resume = False,
     **options: Any,
 ) -> int:
     """Hide or replace faces until no recogniser knows them, and report how far each has moved from the original.
@@ -215,7 +161,7 @@ def anonymize(
     writing = batch.Writing(format, overwrite, metadata, reset_times)
     elsewhere = None
     if engine == RAY:
-        elsewhere = many(settings, asked.chosen, writing, device, workers, ensemble, judges)
+        elsewhere = many(Job(settings, asked.chosen, format, device, judges), workers, ensemble)
     try:
         with screen.progress() as progress:
             if elsewhere is None:

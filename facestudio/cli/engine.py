@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from facestudio import batch
-from facestudio.anonymize_settings import Settings
 from facestudio.cluster import Cluster, Job, Task
 from facestudio.ensemble import Ensemble
 from facestudio.errors import UsageError
@@ -25,25 +23,9 @@ def check_engine(engine: str, workers: int | None, boxes: Sequence[Any]) -> None
         raise UsageError("--box works with a single photo, which needs no --engine ray.")
 
 
-def many(
-    settings: Settings,
-    chosen: set[int] | None,
-    writing: batch.Writing,
-    device: str,
-    workers: int | None,
-    ensemble: Ensemble,
-    judges: str = "all",
-) -> Cluster:
+def many(job: Job, workers: int | None, ensemble: Ensemble) -> Cluster:
     """Ray's workers for a run; errors as of `Cluster`. The `ensemble` says, once the run begins, whom people become, and on which
-    faces a person insists; `judges` as of `Studio`."""
-    selected = None if chosen is None else frozenset(chosen)
-    job = Job(
-        *(settings.recipe, selected, settings.tries, settings.hiding),
-        *(writing.format, writing.metadata, device, settings.far),
-        similar=settings.similar,
-        judges=judges,
-        leave=settings.leave,
-    )
+    faces a person insists."""
 
     def task(item: Item) -> Task:
         album = ensemble.album

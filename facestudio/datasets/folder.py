@@ -11,19 +11,18 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from facestudio.datasets.doubles import Double
-from facestudio.datasets.records import PersonRecord, folder_name, record_of
+from facestudio.datasets.choosing import Choice
+from facestudio.datasets.records import PersonRecord, Provenance, folder_name, record_of
 from facestudio.errors import DiskFull, FaceStudioError, UnwritableOutput
 from facestudio.files import hidden_name, shown, write_beside
 from facestudio.journal import sha256_of
 from facestudio.photo import SUFFIXES, Photo
-from facestudio.populating import Person
 from facestudio.recipe import Recipe
 
 RECORD = "person.json"
@@ -46,20 +45,19 @@ class PictureRecipe:
 
 def write_person(
     out: Path,
-    person: Person,
+    choice: Choice,
     recipe: Callable[[int], PictureRecipe],
-    record: tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, tuple[str, float]]],
+    provenance: Provenance,
     suffix: str,
     overwrite: bool = False,
-    chosen: tuple[Sequence[Double], Double | None] = ((), None),
 ) -> PersonRecord:
-    """Write `person` as a folder in `out`, whole or not at all.
+    """Write the person of a `choice` as a folder in `out`, whole or not at all.
 
     Args:
-        recipe: of a picture, by its seed; record: settings, made and judges of the record; suffix: of the pictures (".png").
+        recipe: of a picture, by its seed. suffix: of the pictures (".png").
         overwrite: replace a folder that holds a person, and nothing else; otherwise one that exists raises UnwritableOutput.
-        chosen: given_up and too_like of the record.
     """
+    person = choice.person
     name = folder_name(person.nobody.number)
     target, hidden = out / name, _hidden(out, person.nobody.number)
     try:
@@ -68,7 +66,7 @@ def write_person(
         for place, picture in enumerate(person.pictures):
             file = f"{place:03d}{suffix}"
             files[place] = (file, _saved(picture.photo, hidden / file, recipe(picture.seed)))
-        made = record_of(person, files, *record, *chosen)
+        made = record_of(choice, files, provenance)
         text = made.to_json().encode()
         write_beside(hidden / RECORD, lambda file: _fill(file, text))
         if overwrite and os.path.lexists(target):

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
+from facestudio.datasets.choosing import Choice
 from facestudio.datasets.doubles import Double
 from facestudio.errors import FaceStudioError
-from facestudio.populating import Person
 
 KIND, VERSION = "facestudio person", 1
 
@@ -108,17 +108,18 @@ def folder_name(number: int) -> str:
     return f"{number:04d}"
 
 
-def record_of(
-    person: Person,
-    files: Mapping[int, tuple[str, str]],
-    settings: Mapping[str, Any],
-    made: Mapping[str, Any],
-    judges: Mapping[str, tuple[str, float]],
-    given_up: Sequence[Double] = (),
-    too_like: Double | None = None,
-) -> PersonRecord:
-    """The record of `person`, whose picture at each place is in the file of that name and hash."""
-    pictures = []
+@dataclass(frozen=True)
+class Provenance:
+    """How people were made: `settings`, `made` and `judges` as of a PersonRecord."""
+
+    settings: Mapping[str, Any]
+    made: Mapping[str, Any]
+    judges: Mapping[str, tuple[str, float]]
+
+
+def record_of(choice: Choice, files: Mapping[int, tuple[str, str]], provenance: Provenance) -> PersonRecord:
+    """The record of who was chosen, whose picture at each place is in the file of that name and hash."""
+    person, pictures = choice.person, []
     for place, picture in enumerate(person.pictures):
         face = picture.face
         yaw, pitch, roll = (0.0, 0.0, 0.0) if face is None else (round(float(angle), 2) for angle in face.pose)
@@ -138,9 +139,9 @@ def record_of(
         )
     nobody = person.nobody
     return PersonRecord(
-        settings=settings,
-        made=made,
-        judges=judges,
+        settings=provenance.settings,
+        made=provenance.made,
+        judges=provenance.judges,
         number=nobody.number,
         unusual=nobody.unusual,
         nearest_known=nobody.nearest_known,
@@ -150,8 +151,8 @@ def record_of(
         seconds=person.seconds,
         pictures=tuple(pictures),
         anew=nobody.anew,
-        given_up=tuple(given_up),
-        too_like=too_like,
+        given_up=choice.given_up,
+        too_like=choice.too_like,
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from facestudio.datasets.folder import (
     read_person,
     write_person,
 )
-from facestudio.datasets.records import PersonRecord, folder_name
+from facestudio.datasets.records import PersonRecord, Provenance, folder_name
 from facestudio.errors import FaceStudioError, UnwritableOutput, UsageError
 from facestudio.journal import Journal
 from facestudio.populating import Nobody, Order, Painter, Successors
@@ -88,16 +88,35 @@ class Drawn:
     too_like: int = 0
 
 
+@dataclass(frozen=True)
+class Circumstances:
+    """What is known of how people are made.
+
+    Attributes:
+        settings: everything that decides what the pictures are like, as JSON.
+        device: what computes, in words. titles: of the judges, by id.
+    """
+
+    settings: Mapping[str, Any]
+    device: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
+
+    def provenance(self, painter: Painter, shard: Shard) -> Provenance:
+        """How the people of a `shard` are made, as their records say."""
+        return Provenance(
+            json.loads(json.dumps(dict(self.settings))),
+            {"version": app_version(), "device": self.device, "shard": str(shard), "people": painter.order.people},
+            {judge: (self.titles.get(judge, judge), of) for judge, of in painter.thresholds.items()},
+        )
+
+
 def run(
     out: Path,
     people: Sequence[Nobody],
     painter: Painter,
-    order: Order,
     recipe: Recipe,
+    circumstances: Circumstances,
     *,
-    settings: Mapping[str, Any],
-    device: str = "",
-    judges: Mapping[str, str] | None = None,
     shard: Shard | None = None,
     writing: Writing | None = None,
     progress: Progress | None = None,
@@ -106,19 +125,18 @@ def run(
     """Draw those of `people` (the whole plan) who belong to the `shard`, each into a folder of its own in `out`.
 
     Args:
-        recipe: of the method, with the dataset's seed. settings: everything that decides what the pictures are like, as JSON.
-        judges: the titles of the judges, by id. done: called with each person whose folder is complete.
+        recipe: of the method, with the dataset's seed. done: called with each person whose folder is complete.
 
     UsageError when `out` holds people made with other settings, UnwritableOutput when a folder exists that is neither to be kept
     nor to be replaced; both before anything is drawn. Cancelled passes through; people who were finished stay.
     """
     shard, writing, progress = shard or Shard(), writing or Writing(), progress or Progress()
+    order = painter.order
     own = shard.of(order.people)
     if not own:
         raise UsageError(f"Part {shard} of {order.people} people is empty.", hint="Use fewer parts.")
-    settings = json.loads(json.dumps(dict(settings)))
-    made = {"version": app_version(), "device": device, "shard": str(shard), "people": order.people}
-    titles = {judge: ((judges or {}).get(judge, judge), of) for judge, of in painter.thresholds.items()}
+    provenance = circumstances.provenance(painter, shard)
+    settings = provenance.settings
     lock = out if shard.count == 1 else out / f"part-{shard.index}-of-{shard.count}"
     with Journal(lock, json.dumps(settings, sort_keys=True)):
         clear(out, own)
@@ -140,12 +158,11 @@ def run(
             choice = chooser.choose(number, progress, count.one, partial(count.given_up, order.pictures))
             record = write_person(
                 out,
-                choice.person,
+                choice,
                 partial(_of_picture, recipe, order, choice),
-                (settings, made, titles),
+                provenance,
                 writing.suffix,
                 writing.overwrite or writing.resume,
-                (choice.given_up, choice.too_like),
             )
             count.finished(record)
             done(record)

@@ -70,20 +70,24 @@ def make(
     """Make `count` pictures of the face in `who`, or of those whom the `plan` names, in the `pose` of a pose picture; `made` is
     told of each, on this thread."""
 
+    from facestudio.generating import Commission
+
     def done(portrait: Portrait) -> None:
         image = _shown(portrait.photo)
         small = image if max(portrait.photo.size) <= TILE else fitted(portrait.photo.pixels, TILE)
         made(Picture(portrait, image, small))
 
-    return studio.generate(recipe, count, who, progress, done, plan=plan, pose=pose)
+    return studio.generate(recipe, Commission(count, who, plan, pose), progress, done)
 
 
 def draft(
     studio: Studio, recipe: Recipe, shot: Shot | None, who: tuple[Photo, Face] | None, progress: Progress
 ) -> QImage:
     """A quick picture of what `recipe` would draw of `shot`, or of the face in `who`."""
+    from facestudio.generating import Commission
+
     plan = None if shot is None or who is not None else (shot,)
-    gallery = studio.generate(recipe, 1, who, progress, plan=plan, draft=True)
+    gallery = studio.generate(recipe, Commission(1, who, plan, draft=True), progress)
     return _shown(gallery.portraits[0].photo)
 
 

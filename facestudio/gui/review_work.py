@@ -72,6 +72,8 @@ class Reviewed:
 
 def look(studio: Studio, row: Row, known: Known, progress: Progress) -> Reviewed:
     """Open a photo and its result side by side; a result that must not be written is made again, of the same people."""
+    from facestudio.reviewing import Finished
+
     with progress.step("Opening"):
         assert row.record is not None and row.item is not None
         photo = studio.open(row.path)
@@ -81,9 +83,8 @@ def look(studio: Studio, row: Row, known: Known, progress: Progress) -> Reviewed
             settings = _settings_of(row)
             ensemble = known.of_row(studio, settings)
             cast = ensemble.recast(row.path, settings.recipe.checkpoint, row.record) if ensemble is not None else None
-            after = studio.anonymize_again(
-                *(photo, row.record, None, progress), tries=settings.tries, fallback=settings.hiding, cast=cast
-            ).after
+            finished = Finished(photo, row.record)
+            after = studio.anonymize_again(finished, None, progress, effort=settings.effort, cast=cast).after
         if after.size != photo.size:
             raise UsageError(
                 f"{row.name} and its result differ in size, so one of them was replaced.",
@@ -124,7 +125,7 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
     from facestudio.faces.missed import filling
     from facestudio.journal import Journal
     from facestudio.renewing import renew
-    from facestudio.reviewing import Decision
+    from facestudio.reviewing import Decision, Finished
 
     settings, record, recipe = _settings_of(row), row.record, wish.recipe
     assert row.item is not None and record is not None
@@ -148,13 +149,8 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
                     f"The box shows face {same + 1}, which is there already.", hint="Choose that face in the list."
                 )
         decision = Decision(wish.how, wish.index, face, recipe)
-        return studio.anonymize_again(
-            *(photo, record, decision, progress),
-            shown=shown,
-            tries=settings.tries,
-            fallback=settings.hiding,
-            cast=cast,
-        )
+        finished = Finished(photo, record, shown)
+        return studio.anonymize_again(finished, decision, progress, effort=settings.effort, cast=cast)
 
     stood: list[Step] = []
 

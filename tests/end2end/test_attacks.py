@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 
+from facestudio.anonymize_settings import Effort
 from facestudio.faces.calibration import threshold_at
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Face
 from facestudio.methods.base import Wish
@@ -101,7 +102,7 @@ def redrawn(attacker: Attacker, originals: Faces) -> Faces:
     found = []
     for face in originals:
         recipe = Recipe("starter-redraw", "redraw", REDRAW)
-        result = attacker.studio.anonymize(Photo.from_pixels(face), (FACE,), recipe, tries=2)
+        result = attacker.studio.anonymize(Photo.from_pixels(face), (FACE,), recipe, effort=Effort(2))
         assert result.writable
         found.append(result.after.pixels)
     return found

@@ -13,10 +13,12 @@ import pytest
 import torch
 
 from facestudio import importing, own_people, paths, store
+from facestudio.anonymize_settings import Effort
 from facestudio.checkpoints import checkpoint
 from facestudio.cli.main import run
 from facestudio.errors import CheckpointMissing, UsageError
 from facestudio.faces.calibration import threshold_at
+from facestudio.generating import Commission
 from facestudio.photo import Photo, to_tensor
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
@@ -34,7 +36,7 @@ def drawn() -> list[np.ndarray]:
     """People who do not exist, (256, 256, 3) uint8 RGB each, by the starter prior in a few steps."""
     studio = Studio("cpu")
     recipe = Recipe("starter-prior", "arc2face", {}, seed=5)
-    return [portrait.photo.pixels for portrait in studio.generate(recipe, PEOPLE, draft=True).portraits]
+    return [portrait.photo.pixels for portrait in studio.generate(recipe, Commission(PEOPLE, draft=True)).portraits]
 
 
 @pytest.fixture(scope="module")
@@ -130,11 +132,11 @@ def test_a_recogniser_from_its_file_to_a_judge_that_is_heard(
     photo = Photo.from_pixels(drawn[1])
     faces = studio.detect(photo)
     blur = Recipe("blur", "blur", {"radius": 25.0})
-    known = studio.anonymize(photo, faces, blur, tries=1, fallback=None)
+    known = studio.anonymize(photo, faces, blur, effort=Effort(1, None))
     assert known.status == "needs review"
     assert str(known.faces[0].error).startswith("a-tiny-one says same person")
     ours = Studio("cpu", judges="starter")
-    assert ours.anonymize(photo, faces, blur, tries=1, fallback=None).status == "verified", (
+    assert ours.anonymize(photo, faces, blur, effort=Effort(1, None)).status == "verified", (
         "it alone still knew the person"
     )
     assert studio.own_judges() and not ours.own_judges()

@@ -11,6 +11,7 @@ import pytest
 
 pytest.importorskip("ray.data")
 
+from facestudio.anonymize_settings import Settings
 from facestudio.cli.main import run
 from facestudio.cluster import Cluster, Job, Task
 from facestudio.errors import FaceStudioError
@@ -69,7 +70,7 @@ def test_it_comes_out_as_without_ray_and_goes_on(photos: Path, tmp_path: Path) -
 def test_it_stops_when_asked(photos: Path, tmp_path: Path) -> None:
     progress = Progress()
     items = [Item(path, tmp_path / "out" / path.name) for path in sorted(photos.glob("*.png"))]
-    job = Job(Recipe("solid", "solid"), device="cpu")
+    job = Job(Settings(Recipe("solid", "solid")), device="cpu")
     cluster = Cluster(job, lambda item: Task(item.source, item.target.name), workers=2)
     timer = threading.Timer(3.0, progress.cancel)  # while the workers are still starting, or at work
     timer.start()

@@ -284,10 +284,10 @@ def test_a_decision_is_not_lost_by_closing_the_window_without_a_question(
     first = standing(page, "crowd.png")
     really, go_on = page.run.studio.anonymize_again, threading.Event()
 
-    def slowly(photo: Photo, record: Any, decision: Any = None, progress: Any = None, **settings: Any) -> Any:
+    def slowly(finished: Any, decision: Any = None, progress: Any = None, **settings: Any) -> Any:
         while not go_on.is_set():
             progress.wait(0.005)
-        return really(photo, record, decision, progress, **settings)
+        return really(finished, decision, progress, **settings)
 
     monkeypatch.setattr(page.run.studio, "anonymize_again", slowly)
     QTest.mouseClick(page.page.cards[2].hide_it, Qt.MouseButton.LeftButton)

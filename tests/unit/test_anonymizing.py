@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from facestudio.anonymized import WRITTEN, Anonymized, AnonymizedFace
-from facestudio.anonymizing import FOUND, UNSURE, anonymize
+from facestudio.anonymizing import FOUND, UNSURE
 from facestudio.checkpoints import checkpoint
 from facestudio.cli.anonymize import _text as told
 from facestudio.cluster import _without_pictures
@@ -25,6 +25,7 @@ from facestudio.outcomes import Outcome
 from facestudio.photo import Photo
 from facestudio.pipeline import face_seed
 from facestudio.progress import Cancelled, Progress, Update
+from tests.asking import anonymized
 from tests.fakes import FakeDetector, FakeEmbedder, SlowRestorer, face_at, fake_checkpoint, fake_panel, picture
 from tests.unit.test_tone import off_tone, sepia
 
@@ -71,7 +72,7 @@ class Eyes(FakeDetector):
 
 def done(photo: Photo, anonymizer: Any, faces: Sequence[Face] = FACES[:1], **settings: Any) -> Anonymized:
     settings = {"detector": NOBODY, "embedders": [FakeEmbedder()], "fallback": method("solid"), **settings}
-    return anonymize(photo, faces, anonymizer, **settings)
+    return anonymized(photo, faces, anonymizer, **settings)
 
 
 def only(result: Anonymized) -> AnonymizedFace:

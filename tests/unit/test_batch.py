@@ -15,12 +15,14 @@ import pytest
 
 from facestudio import batch
 from facestudio.errors import NoFaceFound, UnwritableOutput, UsageError
+from facestudio.faces.judging import Judges
 from facestudio.journal import Journal
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
 from facestudio.planning import as_written
 from facestudio.progress import Cancelled, Progress
 from facestudio.results import Result
+from facestudio.subject import Subject
 from tests.batches import run_batch
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, picture, write_picture
 
@@ -31,7 +33,7 @@ def work(photo: Photo, progress: Progress) -> Result:
     """Restores one face of every photo; photos called "empty" have none."""
     if photo.path is not None and photo.path.stem == "empty":
         raise NoFaceFound("No face was found in this photo.", hint="Try another one.")
-    return restore(photo, (FACE,), SlowRestorer(), embedders=[FakeEmbedder()], progress=progress)
+    return restore(Subject(photo, (FACE,)), SlowRestorer(), judges=Judges([FakeEmbedder()]), progress=progress)
 
 
 def shot(path: Path, seed: int = 0) -> Path:
@@ -224,7 +226,7 @@ def test_a_partial_result_is_written_and_says_so(tmp_path: Path) -> None:
     a = write_picture(tmp_path / "a.png", picture(130, 300, [FACE, face_at(220, 60, 90)]))
 
     def half(photo: Photo, progress: Progress) -> Result:
-        return restore(photo, (FACE, face_at(220, 60, 90)), SlowRestorer(fails=[0]), progress=progress)
+        return restore(Subject(photo, (FACE, face_at(220, 60, 90))), SlowRestorer(fails=[0]), progress=progress)
 
     told: list[batch.Outcome] = []
     (outcome,) = run_batch([a], tmp_path / "out", half, done=told.append)
@@ -235,7 +237,7 @@ def test_a_partial_result_is_written_and_says_so(tmp_path: Path) -> None:
 
 def test_a_photo_whose_every_face_failed_is_not_written(tmp_path: Path) -> None:
     def none(photo: Photo, progress: Progress) -> Result:
-        return restore(photo, (FACE,), SlowRestorer(fails=[0]), progress=progress)
+        return restore(Subject(photo, (FACE,)), SlowRestorer(fails=[0]), progress=progress)
 
     (outcome,) = run_batch([shot(tmp_path / "a.png")], tmp_path / "out", none)
     assert (outcome.status, outcome.output) == ("failed", None)

@@ -24,6 +24,7 @@ from facestudio.outcomes import Outcome
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
 from facestudio.studio import Studio
+from facestudio.subject import Subject
 from facestudio.training.export import dump
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, fake_panel, picture, write_picture
 
@@ -195,7 +196,7 @@ def test_what_of_a_photo_is_left_out_is_said(tmp_path: Path) -> None:
     first.save(tmp_path / "moving.gif", save_all=True, append_images=[second])
     photo = Photo.open(tmp_path / "moving.gif")
     assert "animation" in detection_text(tmp_path / "moving.gif", (), photo)
-    result = restore(photo, (face_at(70, 60, 90),), SlowRestorer())
+    result = restore(Subject(photo, (face_at(70, 60, 90),)), SlowRestorer())
     said = outcome_text(Outcome(tmp_path / "moving.gif", tmp_path / "out.jpg", "ok", None, 1.0, result=result))
     assert "animation" in said
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from facestudio import batch
+from facestudio.anonymize_settings import NO_FALLBACK, Settings
 from facestudio.casting import Pseudonym
 from facestudio.cli.engine import check_engine
 from facestudio.cluster import Cluster, Job, Task, Worker
@@ -27,7 +28,7 @@ from tests.fakes import FakeDetector, FakeEmbedder, face_at, picture, write_pict
 from tests.unit.test_casting import Told
 
 FACES = (face_at(80, 90, 110), face_at(220, 100, 90, 10))
-JOB = Job(Recipe("solid", "solid"))
+JOB = Job(Settings(Recipe("solid", "solid")))
 
 
 class Unsure(FakeDetector):
@@ -89,7 +90,7 @@ def test_what_others_made_is_what_would_have_been_made_here(
     here = studio(monkeypatch)
 
     def work(photo: Photo, progress: Progress) -> Any:
-        return here.anonymize(photo, here.detect(photo, progress, unsure=True), JOB.recipe, None, progress)
+        return here.anonymize(photo, here.detect(photo, progress, unsure=True), JOB.settings.recipe, None, progress)
 
     writing = batch.Writing(metadata="strip")
     outcomes = run_batch([photos], tmp_path / "a", work, writing=writing)
@@ -154,7 +155,7 @@ def test_stopping_keeps_what_was_done_and_ends_the_others(photos: Path, tmp_path
 def test_faces_and_persons_that_are_known_go_with_the_task(photos: Path, worker: Worker) -> None:
     method: Any = Told()
     worker._studio._method = lambda checkpoint: method  # type: ignore[method-assign]
-    worker._job = Job(Recipe("x", "slow"), fallback=None)
+    worker._job = Job(Settings(Recipe("x", "slow"), fallback=NO_FALLBACK))
     somebody = Pseudonym("token", method.people.draw(3))
     task = Task(photos / "0.png", "0.png", (FACES, {1}), {1: somebody})
     made = worker.make(pickle.loads(pickle.dumps(task)))

@@ -43,8 +43,8 @@ def drawn(out: Path, of: IdentitySpace, order: Order = ORDER, **more: Any) -> Dr
     """Draw people into `out`; `texture` are settings of the synthesizer."""
     texture, settings = Texture(**more.pop("texture", {})), more.pop("settings", SETTINGS)
     recipe = Recipe("texture-weights", "texture", {"steps": 3}, order.seed)
-    more = {"device": "a machine", "judges": {"one": "Judge One"}, **more}
-    return running.run(out, plan(of, order), painter(order, of, texture), order, recipe, settings=settings, **more)
+    circumstances = running.Circumstances(settings, more.pop("device", "a machine"), {"one": "Judge One"})
+    return running.run(out, plan(of, order), painter(order, of, texture), recipe, circumstances, **more)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +117,7 @@ def test_tables_say_what_faces_look_like_where_that_is_read(identities: Identity
         return {"age": float(pixels.mean()), "hair": face.interocular}
 
     drawing, recipe = painter(order, identities, texture, read), Recipe("texture-weights", "texture", {"steps": 3}, 5)
-    running.run(tmp_path, plan(identities, order), drawing, order, recipe, settings=SETTINGS)
+    running.run(tmp_path, plan(identities, order), drawing, recipe, running.Circumstances(SETTINGS))
     write_report(tmp_path)
     people, pictures = rows(tmp_path / PEOPLE), rows(tmp_path / PICTURES)
     seen = [np.asarray(Image.open(tmp_path / row["picture"])).mean() for row in pictures]

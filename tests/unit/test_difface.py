@@ -16,6 +16,7 @@ from diffusers import DDIMScheduler
 from safetensors.torch import save_file
 from torch import Tensor
 
+from facestudio import pipeline
 from facestudio.checkpoints import Checkpoint, File, load_manifest
 from facestudio.diffusion.difface import (
     Sampling,
@@ -40,8 +41,9 @@ from facestudio.networks.prior import SCHEDULE
 from facestudio.networks.swinir import SwinIR, from_windows, shift_mask, to_windows
 from facestudio.options import validate
 from facestudio.photo import Photo
-from facestudio.pipeline import restore_aligned
 from facestudio.progress import Cancelled, Progress, Update
+from facestudio.subject import Subject
+from tests.asking import asked
 from tests.fakes import picture
 from tests.unit.test_floors import modules_after
 
@@ -508,7 +510,7 @@ def test_a_photo_goes_through_it_at_512(tmp_path: Path, swinir: SwinIR) -> None:
     method = load_method(stored(tmp_path, networks, coarse), "cpu")
     assert isinstance(method, DifFace)
     before = Photo(picture(512, 512))
-    result = restore_aligned(before, method, options=Options(steps=1, realism=0.1), seed=3)
+    result = pipeline.restore(Subject.aligned(before, method.template), method, asked(seed=3, steps=1, realism=0.1))
     assert result.status == "ok", result.error
     assert dict(result.recipe.options)["steps"] == 1 and result.recipe.method == "difface"
     changed = np.abs(result.after.pixels.astype(int) - before.pixels).mean()

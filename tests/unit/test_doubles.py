@@ -62,9 +62,8 @@ def drawn(
         out,
         plan(of, order),
         painter(order, of, texture),
-        order,
         RECIPE,
-        settings=settings if order.apart else {},
+        running.Circumstances(settings if order.apart else {}),
         **more,
     )
     return made, texture

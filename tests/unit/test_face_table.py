@@ -16,6 +16,7 @@ from facestudio.outcomes import Outcome
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
 from facestudio.results import FaceResult
+from facestudio.subject import Subject
 from tests.fakes import SlowRestorer, face_at, picture
 
 SAID = {"same person": 0.61, "changed": 0.05, "uncertain": 0.3}
@@ -86,7 +87,7 @@ def test_without_a_recogniser_a_face_is_restored_and_no_more() -> None:
 def test_the_bits_of_the_written_file_are_said_in_plain_words(tmp_path: Path) -> None:
     deep = np.asarray(Image.fromarray(picture(130, 150, [face_at(70, 60, 90)])).convert("L")).astype(np.uint16) * 257
     Image.fromarray(deep).save(tmp_path / "deep.png")
-    result = restore(Photo.open(tmp_path / "deep.png"), (face_at(70, 60, 90),), SlowRestorer())
+    result = restore(Subject(Photo.open(tmp_path / "deep.png"), (face_at(70, 60, 90),)), SlowRestorer())
     for name, few in (("out.jpg", True), ("out.png", False), ("out.tif", False)):
         outcome = Outcome(tmp_path / "deep.png", tmp_path / name, "ok", None, 1.0, result=result)
         said = outcome_text(outcome).splitlines()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,19 +11,22 @@ import pytest
 
 from facestudio.errors import UsageError
 from facestudio.faces.face import FFHQ_256, Face, similarity
-from facestudio.generating import PORTION, WITHOUT_FACE, Gallery, Portrait, generate
+from facestudio.faces.judging import Judges
+from facestudio.generating import PORTION, WITHOUT_FACE, Commission, Easel, Gallery, Portrait, generate
 from facestudio.methods.base import Synthesizer, Wish
 from facestudio.options import option
 from facestudio.photo import Photo
 from facestudio.progress import Cancelled, Progress
 from facestudio.recipe import Recipe
-from facestudio.whom import Anybody, Drawn, shots, walk
+from facestudio.whom import Anybody, Drawn, Shot, shots, walk
+from tests.asking import asked
 from tests.fakes import FakeDetector, FakeEmbedder, face_at, fake_checkpoint, fake_panel, picture
 from tests.people import Choosy, Texture, space
 from tests.poses import head
 
 FACE = face_at(128, 128, 256)
 SOURCE = face_at(120, 100, 150)
+FREE = replace(asked(), person=Anybody())
 
 
 class Painter:
@@ -60,20 +63,38 @@ def source() -> tuple[Photo, Face]:
     return Photo.from_pixels(picture(200, 240, [SOURCE])), SOURCE
 
 
-def made(count: int, painter: Painter | Texture | None = None, **settings: Any) -> Gallery:
+def made(
+    count: int,
+    painter: Painter | Texture | None = None,
+    *,
+    detector: Any = None,
+    listener: Any = None,
+    finder: Any = None,
+    space: Any = None,
+    embedders: Sequence[Any] = (),
+    panel: Any = None,
+    recipe: Recipe | None = None,
+    source: tuple[Photo, Face] | None = None,
+    plan: Sequence[Shot] | None = None,
+    pose: Photo | None = None,
+    progress: Progress | None = None,
+    done: Callable[[Portrait], None] = lambda portrait: None,
+) -> Gallery:
     synthesizer: Any = painter or Painter()
-    return generate(synthesizer, count, **{"detector": FakeDetector([FACE]), **settings})
+    easel = Easel(synthesizer, detector or FakeDetector([FACE]), listener, finder, space)
+    commission = Commission(count, source, plan, pose)
+    return generate(easel, recipe or asked(), commission, Judges(embedders, panel), progress, done)
 
 
 def test_people_of_nowhere_are_drawn_from_seeds_that_follow_one_another() -> None:
     painter = Painter()
     assert isinstance(painter, Synthesizer)
-    gallery = made(PORTION + 2, painter, seed=40)
+    gallery = made(PORTION + 2, painter, recipe=asked(40))
     assert [portrait.recipe.seed for portrait in gallery.portraits] == list(range(40, 50 + PORTION - 8))
     assert [len(seeds) for _, seeds in painter.asked] == [PORTION, 2]
     assert all(wish.identity is None and wish.landmarks is None for wish, _ in painter.asked)
     assert all(p.photo.synthetic and p.face is FACE and not p.similarity for p in gallery.portraits)
-    (alone,) = made(1, seed=41).portraits
+    (alone,) = made(1, recipe=asked(41)).portraits
     assert np.array_equal(alone.photo.pixels, gallery.portraits[1].photo.pixels)
     assert alone.recipe == gallery.portraits[1].recipe
 
@@ -95,7 +116,7 @@ def test_a_person_is_asked_for_and_the_listener_does_not_judge(source: tuple[Pho
 def test_the_pose_is_held_in_the_methods_own_crop(source: tuple[Photo, Face]) -> None:
     painter, listener = Painter(), FakeEmbedder("listener")
     more: dict[str, Any] = {"source": source, "listener": listener, "finder": FakeFinder()}
-    made(1, painter, **more, options=Painter.Options(hold_pose=True))
+    made(1, painter, **more, recipe=asked(hold_pose=True))
     made(1, painter, **more)
     held, free = (wish.landmarks for wish, _ in painter.asked)
     assert free is None
@@ -138,7 +159,7 @@ def test_the_listener_must_be_the_methods_own(source: tuple[Photo, Face]) -> Non
 
 def test_every_picture_shows_a_person_of_its_own_seed() -> None:
     texture, of = Texture(), space()
-    gallery = made(PORTION + 1, texture, space=of, detector=Choosy(), seed=3)
+    gallery = made(PORTION + 1, texture, space=of, detector=Choosy(), recipe=asked(3))
     wishes, seeds = texture.asked[0]
     assert isinstance(wishes, list) and len(wishes) == PORTION and seeds[0] == 3
     for portrait in gallery.portraits:
@@ -146,14 +167,14 @@ def test_every_picture_shows_a_person_of_its_own_seed() -> None:
         assert portrait.recipe.person == Drawn(seed) and portrait.person is not None
         assert np.array_equal(portrait.person.embedding, of.draw(seed).embedding)
     recipe = Recipe.from_json(gallery.portraits[4].recipe.to_json())
-    (again,) = made(1, Texture(), space=of, detector=Choosy(), seed=recipe.seed, person=recipe.person).portraits
+    (again,) = made(1, Texture(), space=of, detector=Choosy(), recipe=recipe).portraits
     assert np.array_equal(again.photo.pixels, gallery.portraits[4].photo.pixels)
     assert again.recipe == recipe == gallery.portraits[4].recipe
 
 
 def test_one_person_has_several_pictures_and_may_look_otherwise() -> None:
     texture, of = Texture(), space()
-    gallery = made(2, texture, space=of, detector=Choosy(), seed=8, person=Drawn(1))
+    gallery = made(2, texture, space=of, detector=Choosy(), recipe=replace(asked(8), person=Drawn(1)))
     ((wish, seeds),) = texture.asked
     assert isinstance(wish, Wish) and seeds == [8, 9]
     assert [portrait.recipe.person for portrait in gallery.portraits] == [Drawn(1), Drawn(1)]
@@ -173,23 +194,23 @@ def test_a_walk_keeps_the_seed_and_ends_at_the_people_it_was_asked_for() -> None
 
 def test_nobody_is_told_where_anybody_is_asked_for_or_no_person_is_known() -> None:
     painter = Painter()
-    gallery = made(2, painter, space=space(), person=Anybody())
+    gallery = made(2, painter, space=space(), recipe=FREE)
     assert all(wish.identity is None for wish, _ in painter.asked)
     assert [portrait.recipe.person for portrait in gallery.portraits] == [Anybody()] * 2
     assert all(portrait.recipe.person is None for portrait in made(2).portraits)
     with pytest.raises(UsageError, match="cannot draw a person"):
-        made(1, person=Drawn(3))
+        made(1, recipe=replace(asked(), person=Drawn(3)))
 
 
 def test_a_face_like_one_of_the_training_is_said_to_be_one() -> None:
     of, judges = space(), [FakeEmbedder("one")]
     of.embedder, of.near_known = "one", 0.8  # who measures how near the training people are, and what is remarkable
-    (free,) = made(1, person=Anybody(), embedders=judges).portraits
+    (free,) = made(1, recipe=FREE, embedders=judges).portraits
     face = free.identities["one"].embedding
     of._known = np.stack([np.roll(face, 1), -face])
-    (other,) = made(1, person=Anybody(), space=of, embedders=judges).portraits
+    (other,) = made(1, recipe=FREE, space=of, embedders=judges).portraits
     of._known = np.stack([face, -face])
-    (alike,) = made(1, person=Anybody(), space=of, embedders=judges).portraits
+    (alike,) = made(1, recipe=FREE, space=of, embedders=judges).portraits
     assert alike.nearest_known is not None and alike.nearest_known == pytest.approx((1, 0.8), abs=1e-5)
     assert "trained on" in alike.note and other.note == "" and free.nearest_known is None
     assert set(free.identities) == {"one"}
@@ -200,8 +221,10 @@ def test_a_photo_says_who_and_a_recipe_which_photo(source: tuple[Photo, Face]) -
     (portrait,) = made(1, **more).portraits
     assert portrait.recipe.reference == source[0].content_hash and portrait.recipe.person is None
     assert portrait.person is not None and portrait.person.embedder == "listener"
+    (other,) = made(1, **more, recipe=replace(asked(), person=Drawn(1))).portraits
+    assert other.recipe.person is None, "the photo says who it is"
     with pytest.raises(ValueError, match="where a photo does"):
-        made(1, **more, person=Drawn(1))
+        made(1, **more, plan=(Shot(0, Drawn(1)),))
 
 
 @pytest.mark.parametrize("count", [0, 1001])

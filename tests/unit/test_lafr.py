@@ -33,8 +33,9 @@ from facestudio.networks.landmarks import LandmarkNet
 from facestudio.networks.lowrank import LowRankUpdate, shapes_of
 from facestudio.networks.prior import FacePrior
 from facestudio.photo import Photo
-from facestudio.pipeline import restore_aligned
+from facestudio.pipeline import restore
 from facestudio.progress import Cancelled, Progress
+from facestudio.subject import Subject
 from facestudio.training import export
 from facestudio.training.clusters import k_means
 from facestudio.training.data import held_out
@@ -43,6 +44,7 @@ from facestudio.training.oracles import Recogniser
 from facestudio.training.perceptual import Perceptual
 from facestudio.training.recipes import lafr as recipe_module
 from facestudio.training.recipes.lafr import Recipe, Stamp
+from tests.asking import asked
 from tests.fakes import face_at, picture
 from tests.unit.test_floors import modules_after
 from tests.unit.test_prior import TINY as PRIOR
@@ -606,7 +608,8 @@ def test_the_estimator_takes_part_where_the_weights_say_so(store: Path, recipe: 
 
 def test_a_photo_goes_through_it(store: Path) -> None:
     before = Photo(picture(256, 256, [face_at(128, 128, 256)]))
-    result = restore_aligned(before, load_method(checkpoint("starter-lafr"), "cpu"), options=Options(), seed=3)
+    method = load_method(checkpoint("starter-lafr"), "cpu")
+    result = restore(Subject.aligned(before, method.template), method, asked(seed=3))
     assert result.status == "ok", result.error
     assert result.recipe.method == "lafr" and np.abs(result.after.pixels.astype(int) - before.pixels).mean() > 1
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from facestudio import batch
-from facestudio.anonymize_settings import Settings
+from facestudio.anonymize_settings import NO_FALLBACK, Effort, Settings
 from facestudio.anonymized import AGAIN, Anonymized
 from facestudio.casting import Cast, Pseudonym
 from facestudio.cluster import Job, Task, Worker
@@ -25,7 +25,7 @@ from facestudio.planning import Item, Plan
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.reporting import read_records, report_of
-from facestudio.reviewing import Decision
+from facestudio.reviewing import Decision, Finished
 from facestudio.studio import Studio
 from tests.batches import run_batch
 from tests.fakes import FakeDetector, FakeEmbedder, SlowRestorer, face_at, fake_checkpoint, picture, write_picture
@@ -225,7 +225,7 @@ def test_whoever_is_drawn_instead_must_be_changed_as_well(photos: list[Path], tm
 def test_two_faces_of_one_photo_are_kept_apart_too(photos: list[Path], tmp_path: Path) -> None:
     studio = Drawn(Drawing([1, 2], [1, 3]), count=2)
     photo = Photo.open(photos[0])
-    result = studio.anonymize(photo, FACES, RECIPE, fallback=None)
+    result = studio.anonymize(photo, FACES, RECIPE, effort=Effort(fallback=None))
     assert (shown(result, 0), shown(result, 1)) == (1, 3) and len(result.newcomers) == 2
 
 
@@ -266,9 +266,9 @@ def test_another_try_is_apart_from_the_other_photos_of_its_run(photos: list[Path
     record = list(read_records(report_of(out)))[1]
     cast = ensemble.recast(photos[1], "drawing", record)
     result = ensemble._studio.anonymize_again(
-        *(Photo.open(photos[1]), record, Decision(AGAIN, 0)),
-        shown=Photo.open(out / "1.png"),
-        fallback=None,
+        Finished(Photo.open(photos[1]), record, Photo.open(out / "1.png")),
+        Decision(AGAIN, 0),
+        effort=Effort(fallback=None),
         cast=cast,
     )
     assert shown(result) == 2, "not the face in the other photo; that of this photo itself is gone"
@@ -289,13 +289,13 @@ def test_one_person_in_several_photos_keeps_the_face(photos: list[Path]) -> None
         photo = Photo.open(path)
         person = Pseudonym(next(tokens), PEOPLE.draw(5))
         cast = Cast({0: iter([person])}, newcomers=known)
-        results.append(studio.anonymize(photo, FACES[:1], RECIPE, fallback=None, cast=cast))
+        results.append(studio.anonymize(photo, FACES[:1], RECIPE, effort=Effort(fallback=None), cast=cast))
         known.add(photo.content_hash, results[-1].newcomers)
     assert [shown(one) for one in results] == [1, 1, 2] and len(method.seeds) == 3
 
 
 def test_a_worker_keeps_apart_what_it_made_itself(photos: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = Worker(Job(RECIPE, fallback=None))
+    worker = Worker(Job(Settings(RECIPE, fallback=NO_FALLBACK)))
     monkeypatch.setattr(worker, "_studio", Drawn(Drawing([1, 2], [1, 2])))
     made = [worker.make(Task(path, path.name)) for path in photos[:2]]
     first, second = [one.result.newcomers[0] for one in made]  # type: ignore[union-attr]

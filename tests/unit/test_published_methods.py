@@ -24,7 +24,9 @@ from facestudio.options import describe, validate
 from facestudio.photo import Photo, to_pixels, to_tensor
 from facestudio.pipeline import face_seed, restore
 from facestudio.progress import Cancelled, Progress, Update
+from facestudio.subject import Subject
 from facestudio.training.export import dump
+from tests.asking import asked
 from tests.fakes import draw_face, face_at, picture
 
 THIN: dict[str, Any] = {"ch": 32, "ch_mult": [1] * 6, "num_res_blocks": 1, "embed_dim": 32}
@@ -112,10 +114,10 @@ def test_gfpgan_takes_the_seed_of_the_photo_and_the_face(store: Path) -> None:
     method.forward = lambda batch, options, seeds: (seen.append(seeds), forward(batch, options, seeds))[1]
     faces = (face_at(90, 100, 110), face_at(250, 100, 110))
     photo = Photo.from_pixels(picture(200, 340, faces))
-    result = restore(photo, faces, method, seed=3)
+    result = restore(Subject(photo, faces), method, asked(seed=3))
     assert [face.status for face in result.faces] == ["restored", "restored"]
     assert seen == [[face_seed(photo, 0, 3), face_seed(photo, 1, 3)]] and seen[0][0] != seen[0][1]
-    again = restore(photo, faces, method, seed=3)
+    again = restore(Subject(photo, faces), method, asked(seed=3))
     assert np.array_equal(result.after.pixels, again.after.pixels)
     assert not np.array_equal(result.after.pixels, photo.pixels)
 
@@ -123,7 +125,7 @@ def test_gfpgan_takes_the_seed_of_the_photo_and_the_face(store: Path) -> None:
 def test_strength_blends(store: Path) -> None:
     method, faces = loaded("gfpgan"), (face_at(100, 100, 130),)
     photo = Photo.from_pixels(picture(200, 200, faces))
-    results = [restore(photo, faces, method, options=method.Options(strength=s)).after.pixels for s in (0.0, 0.5, 1.0)]
+    results = [restore(Subject(photo, faces), method, asked(strength=s)).after.pixels for s in (0.0, 0.5, 1.0)]
     assert np.array_equal(results[0], photo.pixels)
     half, full = (np.abs(pixels.astype(int) - photo.pixels).mean() for pixels in results[1:])
     assert 0 < half < full

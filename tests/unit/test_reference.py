@@ -11,11 +11,13 @@ import pytest
 
 from facestudio.errors import UsageError
 from facestudio.faces.face import Face, Identity
+from facestudio.faces.judging import Judges
 from facestudio.outcomes import face_record
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
 from facestudio.recipe import Recipe
 from facestudio.results import Reference
+from facestudio.subject import Subject
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, photo_of, picture
 
 FACES = (face_at(70, 90, 90), face_at(180, 90, 70))
@@ -59,7 +61,7 @@ def known(reference: tuple[Photo, Face], *embedders: FakeEmbedder) -> Reference:
 def test_the_person_is_told_and_the_result_is_compared_with_both(photo: Photo, reference: tuple[Photo, Face]) -> None:
     listener, judge = FakeEmbedder(LISTENER), FakeEmbedder("judge")
     told = known(reference, listener, judge)
-    result = restore(photo, FACES, Listening(), embedders=[listener, judge], selected={0}, reference=told)
+    result = restore(Subject(photo, FACES, {0}), Listening(), judges=Judges([listener, judge]), reference=told)
     face = result.faces[0]
     assert face.status == "restored"
     assert set(face.similarity) == set(face.to_reference) == {"judge"}, "what was listened to does not judge"
@@ -74,24 +76,24 @@ def test_the_person_is_told_and_the_result_is_compared_with_both(photo: Photo, r
 
 def test_the_recipe_says_which_photo_it_was(photo: Photo, reference: tuple[Photo, Face]) -> None:
     told = known(reference, FakeEmbedder(LISTENER))
-    made = restore(photo, FACES, Listening(), selected={0}, reference=told).recipe
+    made = restore(Subject(photo, FACES, {0}), Listening(), reference=told).recipe
     assert made.reference == reference[0].content_hash
     assert Recipe.from_json(made.to_json()) == made
-    plain = restore(photo, FACES, Listening(), selected={0}).recipe
+    plain = restore(Subject(photo, FACES, {0}), Listening()).recipe
     assert plain.reference == "" and "reference" not in plain.to_json()
     assert plain == replace(made, reference="")
 
 
 def test_a_method_that_cannot_listen_says_so(photo: Photo, reference: tuple[Photo, Face]) -> None:
     with pytest.raises(UsageError, match="cannot use a reference"):
-        restore(photo, FACES, SlowRestorer(), selected={0}, reference=known(reference, FakeEmbedder(LISTENER)))
+        restore(Subject(photo, FACES, {0}), SlowRestorer(), reference=known(reference, FakeEmbedder(LISTENER)))
 
 
 def test_it_is_for_one_face(photo: Photo, reference: tuple[Photo, Face]) -> None:
     with pytest.raises(UsageError, match="2 faces are chosen"):
-        restore(photo, FACES, Listening(), reference=known(reference, FakeEmbedder(LISTENER)))
+        restore(Subject(photo, FACES), Listening(), reference=known(reference, FakeEmbedder(LISTENER)))
 
 
 def test_without_the_recogniser_that_it_listens_to_nothing_is_done(photo: Photo, reference: tuple[Photo, Face]) -> None:
     with pytest.raises(UsageError, match=LISTENER):
-        restore(photo, FACES, Listening(), selected={0}, reference=known(reference, FakeEmbedder("judge")))
+        restore(Subject(photo, FACES, {0}), Listening(), reference=known(reference, FakeEmbedder("judge")))

@@ -10,6 +10,7 @@ import pytest
 
 from facestudio.faces.align import align
 from facestudio.faces.face import FFHQ_256, AlignedFace, similarity
+from facestudio.faces.judging import Judges
 from facestudio.faces.paste import paste
 from facestudio.faces.regraining import measured, regrained
 from facestudio.faces.tone import LUMA
@@ -17,6 +18,7 @@ from facestudio.photo import Photo
 from facestudio.pipeline import restore
 from facestudio.recipe import Recipe
 from facestudio.results import Result
+from facestudio.subject import Subject
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, picture
 
 SIZE = 520, 560
@@ -158,8 +160,10 @@ class Smooth(SlowRestorer):
         return aligned.with_pixels(cv2.GaussianBlur(aligned.pixels, (0, 0), 3))
 
 
-def restored(photo: Photo, **settings: object) -> Result:
-    return restore(photo, (FACE,), Smooth(), embedders=[FakeEmbedder()], **settings)  # type: ignore[arg-type,list-item]
+def restored(photo: Photo, photo_grain: str = "") -> Result:
+    return restore(
+        Subject(photo, (FACE,)), Smooth(), Recipe("", "", photo_grain=photo_grain), judges=Judges([FakeEmbedder()])
+    )  # type: ignore[arg-type,list-item]
 
 
 def test_the_pipeline_lays_it_only_when_asked_to_says_so_and_measures_what_is_shown() -> None:

@@ -16,11 +16,11 @@ import pytest
 from facestudio import batch, renewing
 from facestudio.anonymize_settings import Settings, complete
 from facestudio.anonymized import ADDED, AGAIN, HIDDEN, LEFT, NOT_A_FACE, Anonymized, AnonymizedFace
-from facestudio.anonymizing import anonymize
 from facestudio.checkpoints import checkpoint
 from facestudio.ensemble import Ensemble
 from facestudio.errors import FaceStudioError, UsageError
 from facestudio.faces.face import Face
+from facestudio.faces.judging import Judges
 from facestudio.journal import DAMAGED, DONE, Journal
 from facestudio.methods.base import load_method
 from facestudio.photo import Photo
@@ -30,9 +30,11 @@ from facestudio.recipe import Recipe
 from facestudio.renewing import bring_back, renew, settle
 from facestudio.report_tables import write_tables
 from facestudio.reporting import ReportFile, read_records, renew_record, report_of, write_records
-from facestudio.reviewing import Decision, again, faces_of
+from facestudio.reviewing import Decision, Finished, again, faces_of
 from facestudio.secret import Secret
 from facestudio.studio import Studio
+from facestudio.trying import Resort
+from tests.asking import anonymized
 from tests.batches import run_batch
 from tests.fakes import FakeEmbedder, picture, write_picture
 from tests.unit.test_anonymizing import FACES, NOBODY, Eyes, Stubborn, Stuck, changed_near, method
@@ -64,12 +66,15 @@ def review(
             else load_method(checkpoint(id), "cpu")
         )
 
-    return again(of, record, decision, methods, hiding=method("solid"), **settings)
+    resort = Resort(settings.pop("tries", 4), settings.pop("fallback"), method("solid"))
+    judges = Judges(settings.pop("embedders"), settings.pop("panel", None))
+    finished = Finished(of, record, settings.pop("shown", None))
+    return again(finished, decision, methods, resort, judges, settings.pop("detector"), **settings)
 
 
 def done(of: Photo, anonymizer: Any, faces: Any = FACES[:2], **settings: Any) -> Anonymized:
     settings = {"detector": NOBODY, "embedders": [FakeEmbedder()], "fallback": method("solid"), **settings}
-    return anonymize(of, faces, anonymizer, **settings)
+    return anonymized(of, faces, anonymizer, **settings)
 
 
 def face(result: Anonymized, index: int) -> AnonymizedFace:

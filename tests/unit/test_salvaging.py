@@ -14,12 +14,14 @@ from PIL import Image
 from facestudio import pipeline
 from facestudio.cli.main import run
 from facestudio.errors import DamagedPhoto, NoFaceFound, UnreadablePhoto, UsageError
+from facestudio.faces.judging import Judges
 from facestudio.metadata import read_recipe
 from facestudio.outcomes import Outcome
 from facestudio.photo import Photo
 from facestudio.recipe import Recipe
 from facestudio.salvaging import Damage, words_of
 from facestudio.studio import Studio
+from facestudio.subject import Subject
 from tests.fakes import FakeEmbedder, SlowRestorer, face_at, picture
 
 FACES = (face_at(60, 70, 90), face_at(160, 150, 90))  # of the second only the upper half is read
@@ -163,7 +165,7 @@ def damaged(tmp_path: Path) -> Photo:
 def test_faces_that_were_not_read_whole_are_left_and_the_rest_stays_as_it_is(tmp_path: Path) -> None:
     photo = damaged(tmp_path)
     assert photo.damage is not None
-    result = pipeline.restore(photo, FACES, SlowRestorer(), embedders=[FakeEmbedder()])
+    result = pipeline.restore(Subject(photo, FACES), SlowRestorer(), judges=Judges([FakeEmbedder()]))
     assert [face.status for face in result.faces] == ["restored", "skipped"]
     (note,) = result.faces[1].notes
     assert "of this face could not be read, so it was not restored." in note and not result.faces[0].notes
@@ -177,7 +179,7 @@ def test_faces_that_were_not_read_whole_are_left_and_the_rest_stays_as_it_is(tmp
 def test_a_chosen_face_is_restored_as_far_as_it_was_read(tmp_path: Path) -> None:
     photo = damaged(tmp_path)
     assert photo.damage is not None
-    result = pipeline.restore(photo, FACES, SlowRestorer(), selected={1})
+    result = pipeline.restore(Subject(photo, FACES, {1}), SlowRestorer())
     assert result.faces[1].status == "restored" and any("and that stays as it is" in n for n in result.faces[1].notes)
     unread = photo.damage.unread
     assert np.array_equal(result.after.pixels[unread], photo.pixels[unread])
@@ -188,7 +190,7 @@ def test_a_chosen_face_is_restored_as_far_as_it_was_read(tmp_path: Path) -> None
 
 def test_when_no_face_was_read_whole_that_is_said(tmp_path: Path) -> None:
     with pytest.raises(NoFaceFound, match="could not be read"):
-        pipeline.restore(damaged(tmp_path), FACES[1:], SlowRestorer())
+        pipeline.restore(Subject(damaged(tmp_path), FACES[1:]), SlowRestorer())
 
 
 def test_what_was_salvaged_is_not_anonymized(tmp_path: Path) -> None:

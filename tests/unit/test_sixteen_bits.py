@@ -26,8 +26,9 @@ from facestudio.outcomes import Outcome
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
 from facestudio.recipe import Recipe
-from facestudio.reviewing import Decision
+from facestudio.reviewing import Decision, Finished
 from facestudio.studio import Studio
+from facestudio.subject import Subject
 from tests.deep_files import ARTIST, deepened, read_deep, write_deep
 from tests.end2end.hostile_corpus import srgb_profile
 from tests.fakes import FakeDetector, FakeEmbedder, SlowRestorer, face_at, picture
@@ -140,7 +141,7 @@ def test_what_is_read_back_is_the_result_that_was_measured(tmp_path: Path) -> No
     for suffix in ("png", "tif"):
         for kind in ("grey", "rgb", "rgb alpha"):
             photo = Photo.open(write_deep(tmp_path / f"a.{suffix}", scan(kind)))
-            after = restore(photo, (FACE,), SlowRestorer()).after
+            after = restore(Subject(photo, (FACE,)), SlowRestorer()).after
             again = Photo.open(after.save(tmp_path / f"b.{suffix}", overwrite=True))
             assert np.array_equal(again.pixels, after.pixels) and again.bits == 16
 
@@ -357,9 +358,9 @@ def test_in_a_review_what_was_hidden_stays_so_and_what_is_put_back_has_all_its_b
     path = first.after.save(tmp_path / "b.tif", metadata_policy="strip")
     record = json.loads(json.dumps(Outcome(tmp_path / "a.tif", path, first.status, None, 1.0, result=first).record()))
     shown = Photo.open(path)
-    kept = studio.anonymize_again(photo, record, None, shown=shown)
+    kept = studio.anonymize_again(Finished(photo, record, shown))
     found = read_deep(kept.after.save(tmp_path / "c.tif", metadata_policy="strip"))
     where = changed(samples, found)
     assert where[110:130, 100:120].mean() > 0.9 and np.array_equal(found[where] & 255, found[where] >> 8)
-    none = studio.anonymize_again(photo, record, Decision(NOT_A_FACE, 0), shown=shown)
+    none = studio.anonymize_again(Finished(photo, record, shown), Decision(NOT_A_FACE, 0))
     assert np.array_equal(read_deep(none.after.save(tmp_path / "d.tif", metadata_policy="strip")), samples)

@@ -14,6 +14,7 @@ from facestudio.checkpoints import checkpoint
 from facestudio.errors import CheckpointMissing
 from facestudio.faces.face import Identity
 from facestudio.faces.identity import Embedder
+from facestudio.generating import Commission
 from facestudio.importing import import_files
 from facestudio.photo import Photo
 from facestudio.progress import Cancelled, Progress
@@ -100,7 +101,7 @@ def test_whom_a_method_listens_to_need_not_be_calibrated_but_be_here(
     with pytest.raises(
         CheckpointMissing, match="painter follows the person in a photo through the recogniser tiny"
     ) as caught:
-        studio.generate(Recipe("painter-weights", "painter", {}, 0), 1, (photo, FACES[0]))
+        studio.generate(Recipe("painter-weights", "painter", {}, 0), Commission(1, (photo, FACES[0])))
     assert caught.value.hint == "Get it under File > Weights, or with `facestudio weights get tiny`."
     torch.save(published.network(published.BACKBONE).state_dict(), tmp_path / "tiny.ckpt")
     import_files(checkpoint("tiny"), [tmp_path / "tiny.ckpt"], Progress())
@@ -136,17 +137,17 @@ class Drawing(Judged):
 def test_a_draft_is_drawn_quickly_and_measured_by_nobody() -> None:
     studio = Drawing()
     recipe = Recipe("texture-weights", "texture", {"steps": 9}, 4)
-    (draft,) = studio.generate(recipe, 1, draft=True).portraits
+    (draft,) = studio.generate(recipe, Commission(1, draft=True)).portraits
     assert draft.face is None and not draft.identities and not any(judge.seen for judge in studio.judges)
     assert draft.recipe.options == {"steps": 1} and draft.recipe.person == Drawn(4)
-    (fine,) = studio.generate(recipe, 1).portraits
+    (fine,) = studio.generate(recipe, Commission(1)).portraits
     assert fine.recipe.options == {"steps": 9} and set(fine.identities) == {"one", "two"}
     assert np.array_equal(fine.photo.pixels, draft.photo.pixels), "the same person and seed"
 
 
 def test_pictures_are_compared_with_each_other() -> None:
     studio = Drawing()
-    gallery = studio.generate(Recipe("texture-weights", "texture", {}, 4), 3)
+    gallery = studio.generate(Recipe("texture-weights", "texture", {}, 4), Commission(3))
     studio.texture.embedder = "two"
     one, two = studio.alike(gallery.portraits, "texture-weights")
     assert (one.told, two.told) == (False, True) and one.cosines.shape == (3, 3)

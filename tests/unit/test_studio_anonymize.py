@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from facestudio.anonymize_settings import Effort
 from facestudio.errors import UsageError
 from facestudio.faces.face import Face
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.studio import Studio
+from facestudio.trying import Choice
 from tests.fakes import FakeDetector, FakeEmbedder, face_at, picture
 
 FACES = (face_at(80, 90, 110), face_at(220, 100, 90, 10), face_at(340, 90, 80))
@@ -48,9 +50,9 @@ def test_the_block_comes_first_and_is_what_is_fallen_back_to(photo: Photo, studi
     offered = studio.anonymize_checkpoints()
     assert offered[0].id == "solid" and {entry.goal for entry in offered} == {"change"}
     weak = Recipe("blur", "blur", {"radius": 1.0})
-    result = studio.anonymize(photo, FACES, weak, {0}, tries=1)
+    result = studio.anonymize(photo, FACES, weak, Choice({0}), effort=Effort(1))
     assert [face.status for face in result.faces] == ["fallback", "skipped", "skipped"]
-    assert studio.anonymize(photo, FACES, weak, {0}, tries=1, fallback=None).status == "needs review"
+    assert studio.anonymize(photo, FACES, weak, Choice({0}), effort=Effort(1, None)).status == "needs review"
     assert studio.anonymize(photo, FACES, Recipe("solid", "solid")).status == "verified"
 
 
@@ -64,7 +66,7 @@ def test_only_what_hides_faces_can_be_fallen_back_to(
 ) -> None:
     monkeypatch.setattr(studio, "_method", lambda checkpoint_id: object())
     with pytest.raises(UsageError, match="does not hide faces"):
-        studio.anonymize(photo, FACES, Recipe("solid", "solid"), fallback="other")
+        studio.anonymize(photo, FACES, Recipe("solid", "solid"), effort=Effort(fallback="other"))
 
 
 def test_faces_to_hide_are_looked_for_from_a_lower_score_on(photo: Photo, studio: Studio) -> None:

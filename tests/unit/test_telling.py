@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from facestudio.anonymized import Anonymized, AnonymizedFace
-from facestudio.anonymizing import anonymize
 from facestudio.casting import Cast, Pseudonym
 from facestudio.checkpoints import checkpoint
 from facestudio.faces.face import AlignedFace, Identity
@@ -18,6 +17,7 @@ from facestudio.methods.base import load_method
 from facestudio.options import option
 from facestudio.photo import Photo
 from facestudio.progress import Progress
+from tests.asking import anonymized
 from tests.fakes import FakeDetector, FakeEmbedder, face_at, picture
 from tests.unit.test_casting import PEOPLE, Told
 
@@ -58,16 +58,8 @@ def some() -> list[Pseudonym]:
 
 
 def done(photo: Photo, method: Any, cast: Cast | None, faces: int = 1, tries: int = 4) -> Anonymized:
-    return anonymize(
-        photo,
-        FACES[:faces],
-        method,
-        detector=FakeDetector(()),  # type: ignore[arg-type]
-        embedders=[FakeEmbedder("judge")],  # type: ignore[list-item]
-        fallback=load_method(checkpoint("solid"), "cpu"),
-        tries=tries,
-        cast=cast,
-    )
+    solid, judges = load_method(checkpoint("solid"), "cpu"), [FakeEmbedder("judge")]
+    return anonymized(photo, FACES[:faces], method, FakeDetector(()), judges, fallback=solid, tries=tries, cast=cast)
 
 
 def only(result: Anonymized) -> AnonymizedFace:

@@ -19,6 +19,7 @@ from facestudio.networks.estimator import EstimatorUNet
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
 from facestudio.progress import Cancelled, Progress, Update
+from facestudio.subject import Subject
 from facestudio.together import groups, overlap
 from tests.fakes import SlowRestorer, face_at, photo_of, picture
 
@@ -60,7 +61,7 @@ def test_boxes_that_overlap_never_go_together_and_keep_their_order() -> None:
 def test_faces_apart_are_restored_in_one_call_with_the_same_result(photo: Photo) -> None:
     together, alone = Together(), SlowRestorer()
     assert isinstance(together, Batched) and not isinstance(alone, Batched)
-    found, wanted = restore(photo, FACES, together), restore(photo, FACES, alone)
+    found, wanted = restore(Subject(photo, FACES), together), restore(Subject(photo, FACES), alone)
     assert together.calls == [3], "the last overlaps the third, and is alone"
     assert sorted(together.seeds) == sorted(alone.seeds)
     assert np.array_equal(found.after.pixels, wanted.after.pixels)
@@ -71,7 +72,7 @@ def test_faces_apart_are_restored_in_one_call_with_the_same_result(photo: Photo)
 
 def test_what_fails_together_is_tried_face_by_face(photo: Photo) -> None:
     restorer = Together(refuses=True, fails=[1])
-    result = restore(photo, FACES, restorer)
+    result = restore(Subject(photo, FACES), restorer)
     assert restorer.calls == [3]
     assert [face.status for face in result.faces] == ["restored", "failed", "restored", "restored"]
 
@@ -80,12 +81,12 @@ def test_a_call_for_several_can_be_stopped_and_reports(photo: Photo) -> None:
     updates: list[Update] = []
     progress = Progress(updates.append, every=0)
     restorer = Together(steps=3)
-    restore(photo, FACES, restorer, progress=progress)
+    restore(Subject(photo, FACES), restorer, progress=progress)
     shares = [update.fraction for update in updates]
     assert shares == sorted(shares) and len(set(shares)) > 8
     stopped = Progress(lambda update: stopped.cancel() if restorer.finished == 5 else None, every=0)
     with pytest.raises(Cancelled):
-        restore(photo, FACES, restorer, progress=stopped)
+        restore(Subject(photo, FACES), restorer, progress=stopped)
 
 
 def test_quick_makes_of_several_what_it_makes_of_each() -> None:
