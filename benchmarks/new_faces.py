@@ -110,19 +110,17 @@ def draw(root: Path, cache: Path, count: int, people: int) -> dict[str, Any]:
     chosen = grid.held_out_faces(faces, count)
     points = data.landmarks5([faces.rows[i] for i in chosen])
     options = method.Options()
-    takes, options = options.takes, replace(options, takes=1)
+    takes = options.takes
     seen: dict[str, list[Any]] = {name: [] for name in ("moved", "teacher", *(judge.id for judge in judges))}
     for place, labelled in zip(Progress().track(chosen, "Drawing"), points, strict=True):
         photo = Photo.from_pixels(faces.pixels[place])
         face = studio.detect(photo, unsure=True)[0]
         crop = align(photo, face, method.template)
-        before = method._features(crop.pixels)
         drawn = method.people.draw_apart(people, noise_seed(crop.pixels, 0), others=[method.who(crop)])
         for number, person in enumerate(drawn):
-            for take in range(takes):
-                made = method.becoming(person)(crop, options, Progress(), 100 * number + take)
-                after = paste(photo, made, mask=method.mask(options))
-                seen["moved"].append(np.linalg.norm(method._features(made.pixels) - before, axis=1).mean())
+            for take in method.becoming(person).takes(crop, options, Progress(), number):
+                after = paste(photo, take.crop, mask=method.mask(options))
+                seen["moved"].append(take.moved)
                 seen["teacher"].append(teacher.embed_faces(after.pixels[None], labelled[None])[0])
                 for judge in judges:
                     seen[judge.id].append(judge.embed(after.pixels, face.landmarks).embedding)

@@ -5,6 +5,7 @@ Separate from `anonymizing`, which leads all faces of a photo side by side and l
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import NamedTuple
 
@@ -19,7 +20,7 @@ from facestudio.faces.panel import Panel
 from facestudio.faces.paste import covered, paste, touched
 from facestudio.faces.tone import colourless, in_tone, without_colour
 from facestudio.faces.verifying import Finding, Said, Verifier
-from facestudio.methods.base import Replacing, Take, Taking
+from facestudio.methods.base import Replacing, Taking
 from facestudio.newcomers import FAR, RULE, Likeness, View, Views
 from facestudio.photo import Photo
 from facestudio.progress import Progress
@@ -106,8 +107,8 @@ class Course:
         return photo.with_pixels(np.where(where[..., None], self.shown.pixels, photo.pixels))
 
     def made(self, before: AlignedFace, progress: Progress) -> AlignedFace:
-        """What this step makes of the crop `before`, or made of it earlier: of several takes that which moved least of those that
-        are apart from other new faces, else the one that is least like them."""
+        """What this step makes of the crop `before`, or made of it earlier: of several takes that which moved least; where it is
+        too like other new faces, the next that is not, and that no judge knows either, else the one that is least like them."""
         step = self.step
         self._likeness = Likeness()
         if self.shown is not None:
@@ -115,19 +116,35 @@ class Course:
         method = self._cast.told(step.method, self.index, before, step.seed, step.another)
         self._person = "" if step.obscurer is not None else self._cast.token(self.index)
         if not isinstance(method, Taking):
-            takes = [Take(method(before, step.options, progress, step.seed), 0.0)]
-        else:
-            takes = sorted(method.takes(before, step.options, progress, step.seed), key=lambda take: take.moved)
-        if not isinstance(step.method, Replacing) or self._cast.alone(self.index):
-            return self._toned(takes[0].crop, before)
-        found: list[tuple[AlignedFace, Likeness]] = []
-        for take in takes:
-            crop = self._toned(take.crop, before)
-            found.append((crop, self._cast.likeness(self.index, self._views(crop.pixels, self._marks(crop), progress))))
-            if not found[-1][1].too_alike:
+            return self._among([self._toned(method(before, step.options, progress, step.seed), before)], progress)
+        takes = sorted(method.takes(before, step.options, progress, step.seed), key=lambda take: take.moved)
+        return self._among((self._toned(take.crop, before) for take in takes), progress)
+
+    def _among(self, crops: Iterable[AlignedFace], progress: Progress) -> AlignedFace:
+        """The one of `crops`, which moved least first, that is shown, as of `made`; `_likeness` is then its. No more of them are
+        made than have to be looked at."""
+        first: AlignedFace | None = None
+        best: tuple[AlignedFace, Likeness] | None = None
+        compared = isinstance(self.step.method, Replacing) and not self._cast.alone(self.index)
+        for crop in crops:
+            first = crop if first is None else first
+            marks = self._marks(crop)
+            if not self._verifier.changed(self.index, crop.pixels, marks, progress):
+                if best is None:
+                    break  # a further one would have moved more
+                continue
+            found = Likeness()
+            if compared:
+                found = self._cast.likeness(self.index, self._views(crop.pixels, marks, progress))
+            if best is None or found.order < best[1].order:
+                best = crop, found
+            if not found.too_alike:
                 break
-        best, self._likeness = min(found, key=lambda one: one[1].order)
-        return best
+        assert first is not None
+        if best is None:
+            return first
+        self._likeness = best[1]
+        return best[0]
 
     def offer(self, made: AlignedFace, said: Said) -> None:
         """No judge knows what was `made`, so it may be shown."""

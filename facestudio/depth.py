@@ -68,7 +68,7 @@ def grey_and_alpha(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None] |
     """Grey and alpha (H, W) uint16 of a decoded TIFF that holds two channels of 16 bits, as `formats.open_image` opens it, whose
     mode shows the bytes of both; None of any other `image`. The second channel may be something else than alpha, then it is None.
     Grey that was multiplied by alpha is divided by it."""
-    tags = getattr(image, "tag_v2", {})
+    tags: Any = getattr(image, "tag_v2", {})
     if image.mode != "RGBA" or tags.get(258) != (16, 16):
         return None
     native = image.use_load_libtiff  # type: ignore[attr-defined]

@@ -120,6 +120,24 @@ class Verifier:
                 said[index][judge.id] = verdict(cosine, judge.checkpoint, far=self._far, goal="change")
         return said
 
+    def changed(self, index: int, pixels: np.ndarray, landmarks: np.ndarray, progress: Progress) -> bool:
+        """Whether each judge that has a say on the face `index`, with `landmarks` (5, 2) in `pixels`, calls it changed.
+
+        The others are not asked any more when one does not. `look` says what a judge that fails here has against it.
+        """
+        for judge in self.judges:
+            if not self._has_say(judge, index) or judge.id in self.troubles:
+                continue
+            progress.check()
+            try:
+                before = self._known_to(judge, progress)[index]
+                cosine = similarity(before, judge.embed(pixels, landmarks))
+                if not verdict(cosine, judge.checkpoint, far=self._far, goal="change").success:
+                    return False
+            except FaceStudioError:
+                return False
+        return True
+
     def identities(
         self, pixels: np.ndarray, landmarks: Mapping[int, np.ndarray], progress: Progress
     ) -> dict[int, list[tuple[Embedder, Identity]]]:

@@ -7,8 +7,9 @@ import torch inside their functions only, so that their Options can be shown and
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -169,10 +170,18 @@ class Replacing(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """One of several pictures of the same new face: the `crop`, and how far, in pixels of it, the features `moved` on average."""
+    """One of several pictures of the same new face, and how far, in pixels of it, the features `moved` on average.
 
-    crop: AlignedFace
+    `made`: the crop, or what finishes it when it is asked for.
+    """
+
+    made: AlignedFace | Callable[[], AlignedFace]
     moved: float
+
+    @cached_property
+    def crop(self) -> AlignedFace:
+        """The picture; errors as of an Anonymizer."""
+        return self.made if isinstance(self.made, AlignedFace) else self.made()
 
 
 @runtime_checkable
@@ -180,7 +189,10 @@ class Taking(Protocol):
     """An Anonymizer that may draw a face several times, and leaves it to the caller which picture is kept."""
 
     def takes(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> Sequence[Take]:
-        """All pictures, in the order they were drawn; a call gives the one of them whose features moved least."""
+        """All pictures, in the order they were drawn; a call gives the one of them whose features moved least.
+
+        What is not drawn in the same calls is done when the crop is asked for, as the caller may not need all of them.
+        """
         ...
 
 

@@ -9,8 +9,9 @@ trained for this, so pose and expression are held by the landmarks alone.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
@@ -101,10 +102,17 @@ class Parts(NamedTuple):
 
 
 class _Scene(NamedTuple):
-    """A crop that is worked on: its `latents` (1, C, h, w), and how much of each pixel the new face covers, `skin` (S, S)."""
+    """A crop that is worked on, and what is told of it.
+
+    Attributes:
+        aligned: the crop. latents: (1, C, h, w), as the prior deals in them. points: (68, 2), where its features are; lines: the
+            same as the prior is told it, (1, S, h, w). skin: how much of each pixel the new face covers, (S, S).
+    """
 
     aligned: AlignedFace
     latents: Tensor
+    points: np.ndarray
+    lines: Tensor
     skin: np.ndarray
 
     def laid(self, found: Tensor) -> np.ndarray:
@@ -175,7 +183,8 @@ class Redraw:
         return min(self.takes(aligned, options, progress, seed), key=lambda take: take.moved).crop
 
     def takes(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> list[Take]:
-        """As often as the options say, each time from other noise; of a single one it is not measured how far it moved."""
+        """As many as the options say, drawn in the same calls of the prior, each from other noise; of a single one it is not
+        measured how far it moved. Of "lcm" each is pushed away when it is asked for."""
         import torch
 
         from facestudio.diffusion.difface import Sampling
@@ -184,62 +193,96 @@ class Redraw:
         check_size(self.id, self.template, aligned)
         chance = noise_seed(aligned.pixels, seed)
         new = self._person or self.people.draw_apart(1, chance, others=[self.who(aligned)])[0]
-        levels = schedule(self._prior)
-        sampling = Sampling(round(len(levels) * options.change), options.steps, options.sampler)
+        sampling = Sampling(round(len(schedule(self._prior)) * options.change), options.steps, options.sampler)
+        chances = [chance, *(noise_seed(aligned.pixels, chance + take) for take in range(1, options.takes))]
+        # what a consistency model draws before its last step is dissolved again, so pushing it would be for nothing
+        late = options.guide if options.sampler == "lcm" else 0.0
+        with enough_memory(), torch.inference_mode():
+            scene = self._scene(aligned, options)
+            if options.guide > 0 and not late:
+                parts = [self._latents(scene, new, options, sampling, [one], progress) for one in chances]
+                latents = torch.cat(parts)
+            else:
+                latents = self._latents(scene, new, options, sampling, chances, progress)
+            made = [aligned.with_pixels(one) for one in self._pictures(scene, latents)]
+        moved = [self._moved(scene, one) for one in made] if len(made) > 1 else [0.0]
+
+        def finished(place: int) -> AlignedFace:
+            away = self._away(scene, latents[place, None], late, chances[place], progress)
+            return made[place] if away is None else aligned.with_pixels(self._pictures(scene, away)[0])
+
+        return [Take(partial(finished, place) if late else made[place], moved[place]) for place in range(len(made))]
+
+    def _scene(self, aligned: AlignedFace, options: Any) -> _Scene:
         points = self._features(aligned.pixels)
         skin = self.mask(options)
         if options.hair:
             skin = skin * (1 - fringe(aligned.pixels, points, skin))
-        with enough_memory(), torch.inference_mode():
-            latents = self._autoencoder.latents(to_tensor(aligned.pixels).to(self._device))
-            scene = _Scene(aligned, latents * self._prior.loud[:, None, None], skin)
-            denoise = self._denoiser(new, options, self._lines(points), scene.latents)
-            chances = [chance, *(noise_seed(aligned.pixels, chance + take) for take in range(1, options.takes))]
-            made = [
-                self._take(scene, denoise, sampling, options.guide, one, progress)
-                for one in progress.track(chances, "Drawing")
-            ]
-        if len(made) == 1:
-            return [Take(made[0], 0.0)]
-        return [Take(one, float(np.linalg.norm(self._features(one.pixels) - points, axis=1).mean())) for one in made]
+        latents = self._autoencoder.latents(to_tensor(aligned.pixels).to(self._device)) * self._loud
+        return _Scene(aligned, latents, points, self._lines(points), skin)
 
-    def _take(
-        self, scene: _Scene, denoise: Denoiser, sampling: Sampling, guide: float, chance: int, progress: Progress
-    ) -> AlignedFace:
-        """One picture of what `denoise` says is in `scene`; `chance` is the noise's seed."""
+    @property
+    def _loud(self) -> Tensor:
+        loud: Tensor = self._prior.loud[:, None, None]
+        return loud
+
+    def _latents(
+        self,
+        scene: _Scene,
+        new: Identity,
+        options: Any,
+        sampling: Sampling,
+        chances: Sequence[int],
+        progress: Progress,
+    ) -> Tensor:
+        """`new` drawn in `scene` once for each of `chances`, the noise's seeds, (B, C, h, w); where it is pushed away meanwhile,
+        one at a time."""
         from facestudio.diffusion.difface import noises, refine
         from facestudio.diffusion.latents import schedule
 
-        levels = schedule(self._prior)
-        original = to_tensor(scene.aligned.pixels).to(self._device)
-        loud = self._prior.loud[:, None, None]
-        if guide > 0:
+        levels, count = schedule(self._prior), len(chances)
+        denoise = self._denoiser(new, options, scene, count)
+        if options.guide > 0 and options.sampler != "lcm":
             asked = levels.kept(sampling.places(levels))
-            denoise = self._guided(denoise, asked, guide, scene, chance, progress)
+            denoise = self._guided(denoise, asked, options.guide, scene, chances[0], progress)
 
         def shown(x: Tensor) -> np.ndarray:
-            return scene.laid(held(self._autoencoder.pixels(x / loud), original, LIGHT, scene.skin))
+            return self._pictures(scene, x[:1])[0]
 
-        noise = noises([chance], tuple(scene.latents.shape[1:]), self._device)
+        noise = noises(chances, tuple(scene.latents.shape[1:]), self._device)
         more: dict[str, Any] = {"schedule": levels, "clamp": None, "progress": progress, "show": shown}
-        return scene.aligned.with_pixels(shown(refine(denoise, scene.latents, sampling, noise, **more)))
+        return refine(denoise, scene.latents.expand(count, -1, -1, -1), sampling, noise, **more)
 
-    def _denoiser(self, new: Identity, options: Any, lines: Tensor, known: Tensor) -> Denoiser:
-        """What tells the noise of a latent (1, C, h, w) that, outside of the face, is `known`, and inside is to be `new`."""
+    def _pictures(self, scene: _Scene, latents: Tensor) -> list[np.ndarray]:
+        """The pixels (S, S, 3) that `latents` (B, C, h, w) come to in `scene`."""
+        import torch
+
+        with enough_memory(), torch.inference_mode():
+            original = to_tensor(scene.aligned.pixels).to(self._device)
+            found = held(self._autoencoder.pixels(latents / self._loud), original, LIGHT, scene.skin)
+            return [scene.laid(one[None]) for one in found]
+
+    def _moved(self, scene: _Scene, made: AlignedFace) -> float:
+        """By how many pixels the features are elsewhere than they were, on average."""
+        return float(np.linalg.norm(self._features(made.pixels) - scene.points, axis=1).mean())
+
+    def _denoiser(self, new: Identity, options: Any, scene: _Scene, count: int) -> Denoiser:
+        """What tells the noise of `count` latents that, outside of the face, are those of `scene`, and inside are to be `new`."""
         import torch
 
         from facestudio.diffusion.latents import denoiser
         from facestudio.diffusion.sampling import told
 
-        drawn = _drawn(known)
+        known, drawn = scene.latents, _drawn(scene.latents)
         who = torch.from_numpy(np.array(new.embedding, np.float32))[None].to(self._device)
         prior, guidance, strict = self._prior, options.guidance, options.lines
         if options.sampler == "lcm":
             if self._few_steps is None:
                 raise CheckpointMissing(f"{self.checkpoint.id} has no consistency model here, which lcm needs.")
             prior, guidance, strict = self._few_steps(guidance, strict), 1.0, 0.0  # which it has learned
-        asked, who = self._asked(prior, who, options, lines, known, drawn)
-        tell = told(asked, who, 1, guidance, lines, self._device, strict)
+        asked, who = self._asked(prior, who, options, scene.lines, known, drawn)
+        lines = scene.lines.expand(count, -1, -1, -1)
+        tell = told(asked, who, count, guidance, lines, self._device, strict)
         return denoiser(self._prior, tell, lambda clean: torch.lerp(known, clean, drawn))
 
     def _asked(
@@ -252,15 +295,31 @@ class Redraw:
         self, denoise: Denoiser, levels: Schedule, strength: float, scene: _Scene, seed: int, progress: Progress
     ) -> Denoiser:
         """`denoise`, which is asked at `levels`, led away from who the face in `scene` is; `strength` is 0..1."""
+        from facestudio.diffusion.guiding import Push, guided
+
+        shown, oracles = self._shown_to(scene), self._oracles(scene)
+        push = Push(rate=RATE * strength)
+        return guided(denoise, levels, shown, oracles, _drawn(scene.latents), push, seed, progress)
+
+    def _away(self, scene: _Scene, latents: Tensor, strength: float, seed: int, progress: Progress) -> Tensor | None:
+        """`latents` (1, C, h, w) led away from who the face in `scene` is; None where the listener does not know it."""
         import torch
 
-        from facestudio.diffusion.guiding import Push, guided
+        from facestudio.diffusion.guiding import Push, pushed
+
+        with enough_memory():
+            shown, oracles = self._shown_to(scene), self._oracles(scene)
+            chance = torch.Generator().manual_seed(seed)
+            return pushed(latents, shown, oracles, _drawn(scene.latents), Push(rate=RATE * strength), chance, progress)
+
+    def _shown_to(self, scene: _Scene) -> Callable[[Tensor], Tensor]:
+        """What makes of latents (1, C, h, w) the picture (1, 3, S, S) that those see who are pushed away from, with gradients."""
+        import torch
 
         with torch.inference_mode(False):  # what was made for inference could take part in no gradient
             original = to_tensor(scene.aligned.pixels).to(self._device)
             weight = torch.from_numpy(scene.skin).to(self._device)
-            oracles = [self._oracle(one, scene.aligned) for one in self._guides()]
-        loud = self._prior.loud[:, None, None]
+            loud = self._loud.clone()
 
         def shown(x: Tensor) -> Tensor:
             found = self._autoencoder.pixels(x / loud)
@@ -268,8 +327,13 @@ class Redraw:
                 light = held(found, original, LIGHT, scene.skin) - found
             return torch.lerp(original, found + light, weight)
 
-        push = Push(rate=RATE * strength)
-        return guided(denoise, levels, shown, oracles, _drawn(scene.latents), push, seed, progress)
+        return shown
+
+    def _oracles(self, scene: _Scene) -> list[Oracle]:
+        import torch
+
+        with torch.inference_mode(False):
+            return [self._oracle(one, scene.aligned) for one in self._guides()]
 
     def _oracle(self, embedder: Embedder, aligned: AlignedFace) -> Oracle:
         """What says whether the face in `aligned` is still known to `embedder`, by the threshold that verifying goes by."""

@@ -212,32 +212,24 @@ def test_of_several_takes_the_one_is_kept_whose_features_moved_least(method: Red
     hook = method._prior.register_forward_hook(lambda module, given, told: asked.append(len(given[0])))
     once, four = (watched(face, replace(options, takes=takes), Progress(), 7) for takes in (1, 4))
     hook.remove()
-    assert len(asked) == 2 + 4 * 2
+    assert asked == [3, 3, 4 * 3, 4 * 3], "all takes are drawn in the same calls"
     assert moved(four) < moved(once), "the first take is one of the four, and seldom the best"
     assert distance(four, watched(face, replace(options, takes=4), Progress(), 7)) == 0
     plain, same = (method(face, replace(options, takes=takes), Progress(), 7) for takes in (1, 3))
-    assert distance(plain, same) == 0, "where no difference is seen the first one stays"
+    assert distance(plain, same) < 0.05, "where no difference is seen the first one stays, but for rounding"
 
 
-def test_it_stops_between_two_takes(method: Redraw) -> None:
-    progress, calls = Progress(), []
-
-    def asked(*_: Any) -> None:
-        calls.append(1)
-        if len(calls) == 4:
-            progress.cancel()
-
-    hook = method._prior.register_forward_hook(asked)
-    with pytest.raises(Cancelled):
-        method(crop(), Options(steps=3, takes=3), progress, 7)
-    hook.remove()
-    assert len(calls) == 4
+def test_each_take_has_noise_of_its_own_which_is_the_same_however_many_there_are(method: Redraw) -> None:
+    face, options = crop(), Options(steps=2, change=1.0)
+    three, two, one = (method.takes(face, replace(options, takes=takes), Progress(), 7) for takes in (3, 2, 1))
+    assert min(distance(three[0].crop, three[place].crop) for place in (1, 2)) > 0.5
+    for other in (two, one):
+        for place, take in enumerate(other):
+            assert distance(take.crop, three[place].crop) < 0.05, "but for rounding"
 
 
-def test_a_consistency_model_is_asked_once_a_step(method: Redraw) -> None:
-    face, options = crop(), Options(steps=2, change=1.0, sampler="lcm")
-    with pytest.raises(CheckpointMissing, match="no consistency model"):
-        method(face, options, Progress(), 7)
+def consistent(method: Redraw) -> tuple[Redraw, FewSteps, list[tuple[float, float]]]:
+    """`method` with a consistency model, that model, and the guidances that it is asked for."""
     asked: list[tuple[float, float]] = []
     few = FewSteps(method._prior, ConsistencyUpdate(TINY, 2, 2.0))
 
@@ -246,7 +238,33 @@ def test_a_consistency_model_is_asked_once_a_step(method: Redraw) -> None:
         return few.at(guidance, lines)
 
     others = (method._listener, method._finder, method.people)
-    quick = type(method)(method.checkpoint, Parts(method._prior, method._autoencoder, *others, few_steps))
+    made = type(method)(method.checkpoint, Parts(method._prior, method._autoencoder, *others, few_steps))
+    return made, few, asked
+
+
+def test_a_take_of_a_consistency_model_is_pushed_away_when_it_is_asked_for(method: Redraw) -> None:
+    told, face = seeing(consistent(method)[0], stranger=0.0), crop()
+    options = Options(steps=2, change=1.0, sampler="lcm", takes=3)
+    looks: list[bool] = []
+    told._listener.network.register_forward_hook(lambda *_: looks.append(torch.is_grad_enabled()))
+    pushed = told.takes(face, replace(options, guide=1.0), Progress(), 7)
+    assert not any(looks), "nobody may need them"
+    plain = told.takes(face, options, Progress(), 7)
+    assert [take.moved for take in pushed] == [take.moved for take in plain]
+    who = told.who(face).embedding
+    alike = [float(who @ told.who(takes[1].crop).embedding) for takes in (plain, pushed)]
+    assert alike[1] < alike[0] - 0.02 and any(looks)
+    mask = method.mask(options)
+    assert np.array_equal(pushed[1].crop.pixels[mask == 0], face.pixels[mask == 0]), "around the face nothing moves"
+    again = told.takes(face, replace(options, guide=1.0), Progress(), 7)[1]
+    assert distance(again.crop, pushed[1].crop) == 0, "whether others were asked for does not matter"
+
+
+def test_a_consistency_model_is_asked_once_a_step(method: Redraw) -> None:
+    face, options = crop(), Options(steps=2, change=1.0, sampler="lcm")
+    with pytest.raises(CheckpointMissing, match="no consistency model"):
+        method(face, options, Progress(), 7)
+    quick, few, asked = consistent(method)
     calls: list[int] = []
     few.prior.register_forward_hook(lambda module, given, told: calls.append(len(given[0])))
     made = quick(face, options, Progress(), 7)
