@@ -7,9 +7,9 @@ what it sees in the damaged face, and is no part of the loss.
 The network was grown: it had one block a level for the first 144,000 images. What was added says nothing at first, so it went on
 from where it was.
 
-An identity term, the CASIA teacher's (as in GFPGAN, Wang et al. 2021), for some of the faces, judges them through a blur:
-judged as they are, in the third version of the weights, it cost PSNR. Small faces (training/small.py), which count at a quarter of
-the size, can be asked for; they cost PSNR too. Validation asks the MS1M teacher, whose gradients take no part in training, so that the figure is not circular.
+An identity term, the CASIA teacher's (as in GFPGAN, Wang et al. 2021), for some of the faces, judged through a blur, and small
+faces (training/small.py), which count at a quarter of the size, can be asked for; the third version of the weights had both,
+without the blur, and both cost PSNR. Validation asks the MS1M teacher, whose gradients take no part in training, so that the figure is not circular.
 Embedder A, which judges in the product, was distilled from both, so that its readout of this restorer may flatter a little.
 """
 
@@ -66,8 +66,8 @@ class Recipe:
         "MobileFaceNet trained on CASIA-WebFace"
     )
     gradient_weight = 0.5
-    identity_weight = 0.4  # of the identity term
-    judged = 6  # faces of a batch, the last ones, whose identity counts
+    identity_weight = 0.0  # of the identity term
+    judged = 3  # faces of a batch, the last ones, whose identity counts
     softness = 2.5  # standard deviation in px of the blur through which they are judged; as they are, they got patterns
     small_ones = 0  # faces of a batch, the last ones, that are small
     varied = True  # whether most of the faces are made others (training/variation.py)
