@@ -9,8 +9,9 @@ from where it was.
 
 An identity term, the CASIA teacher's (as in GFPGAN, Wang et al. 2021), for some of the faces, judged through a blur, and small
 faces (training/small.py), which count at a quarter of the size, can be asked for; the third version of the weights had both,
-without the blur, and both cost PSNR. Validation asks the MS1M teacher, whose gradients take no part in training, so that the figure is not circular.
-Embedder A, which judges in the product, was distilled from both, so that its readout of this restorer may flatter a little.
+without the blur, and both cost PSNR. Validation asks the MS1M teacher, whose gradients take no part in training, so that the
+figure is not circular. Embedder A, which judges in the product, was distilled from both, so that its readout of this restorer may
+flatter a little.
 """
 
 from __future__ import annotations
