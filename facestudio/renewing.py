@@ -59,47 +59,75 @@ class Standing:
         return hashlib.sha256(self.content).hexdigest() if self.content is not None else "", self.entry
 
 
-Told = Callable[[Standing | None, Trace], None]
+@dataclass(frozen=True, eq=False)
+class Books:
+    """What a run keeps on its photos: the `journal`, not open, and the `report`, with a table and a page made of it."""
+
+    journal: Journal
+    report: Path
+
+    def check(self) -> None:
+        """UsageError when something else lies where the report or its pages go: before anything is another."""
+        check_report(self.report)
+        check_tables(*tables_of(self.report))
+
+    def line(self, name: str) -> dict[str, Any] | None:
+        """What the report says of the photo that it calls `name`."""
+        if not self.report.is_file():
+            return None
+        return next((one for one in read_records(self.report) if one.get("input") == name), None)
+
+    def say(self, record: dict[str, Any]) -> None:
+        """Let the report and its pages say this of its photo."""
+        renew_record(self.report, record)
+        write_tables(self.report)
+
+
+@dataclass(frozen=True, eq=False)
+class Undo:
+    """Who keeps how a result stood before, to bring it back.
+
+    Attributes:
+        told: of that, None when its file is larger than `most` bytes or cannot be read; and what is there now.
+    """
+
+    told: Callable[[Standing | None, Trace], None]
+    most: int = 0
 
 
 def renew(
     item: Item,
     work: Work,
-    journal: Journal,
+    books: Books,
     writing: batch.Writing,
     *,
-    report: Path | None = None,
-    progress: Progress | None = None,
+    undo: Undo | None = None,
     reading: Callable[[Path], Photo] = Photo.open,
-    told: Told | None = None,
-    most: int = 0,
+    progress: Progress | None = None,
 ) -> batch.Outcome:
     """Do `work` on the photo of `item` and put what it makes in the place of the earlier result.
 
     Args:
         work: is given the photo, and the earlier result when it is as it was written, else None. reading: opens both.
-        journal: of the run, by the settings of that run; not open. writing: as of the run; what is there is replaced.
-        report: its line of this photo is replaced, and the table and the page beside it are made anew.
-        told: of how it stood before, None when its file is larger than `most` bytes or cannot be read, and what is there now.
+        books: of the run, by the settings of that run; the report's line of this photo is replaced.
+        writing: as of the run; what is there is replaced.
 
     UsageError when the journal knows the result by other settings or of another photo; what the work raises passes through, and
     then all stays as it was. So it does when the new result must not be written and an earlier one is there.
     """
-    _check(report)
+    books.check()
+    journal = books.journal
     with journal:
         known = journal.state(item.source, item.target)
+        _check_same(item, known)
         # it is also done where there was none to write, and what lies there then is of another run
         written = known == DONE and journal.record(item.source)["output"] is not None
-        before = _standing(item, journal, report, most) if told is not None else None
+        before = _standing(item, books, undo.most) if undo is not None else None
         settings = journal.record(item.source).get("settings") if known == DONE else None
-    if known in (CHANGED, OTHER):
-        why = "its photo is another one by now" if known == CHANGED else "it was made by other settings"
-        raise UsageError(f"{item.target.name} cannot be gone on with: {why}.", hint="Anonymize the photo again.")
-    there = os.path.lexists(item.target)
+    there, claim = os.path.lexists(item.target), _Claim(books, item)
 
     def checked(photo: Photo, progress: Progress) -> Result:
-        earlier = reading(item.target) if written else None
-        result = work(photo, earlier, progress)
+        result = work(photo, reading(item.target) if written else None, progress)
         if there and not result.writable:
             raise FaceStudioError(
                 f"It was not verified, so the earlier result stays. {result.error or ''}".strip(),
@@ -109,7 +137,6 @@ def renew(
         return result
 
     made: list[batch.Outcome] = []
-    claim = _Claim(report, item, journal)
     try:
         batch.run(
             Plan((item,)),
@@ -129,31 +156,37 @@ def renew(
         with journal:
             claim.renew()
         raise FaceStudioError(outcome.error or "The photo could not be done again.", hint=outcome.hint)
-    if report is not None:
-        renew_record(report, outcome.record())
-        write_tables(report)
+    books.say(outcome.record())
     with journal:
         journal.end_again(item.source)
-        if told is not None:
-            told(before, (_sha256(item.target), journal.entry(item.source)))
+        if undo is not None:
+            undo.told(before, (_sha256(item.target), journal.entry(item.source)))
     return outcome
 
 
-def bring_back(item: Item, standing: Standing, trace: Trace, journal: Journal, report: Path | None = None) -> Standing:
-    """Let the result of `item`, what the `journal` (not open) knows of it and its line of the `report` stand as they did.
+def _check_same(item: Item, known: str) -> None:
+    """UsageError when the result of `item`, which is `known` to the journal, is of other settings or of another photo."""
+    if known in (CHANGED, OTHER):
+        why = "its photo is another one by now" if known == CHANGED else "it was made by other settings"
+        raise UsageError(f"{item.target.name} cannot be gone on with: {why}.", hint="Anonymize the photo again.")
+
+
+def bring_back(item: Item, standing: Standing, trace: Trace, books: Books) -> Standing:
+    """Let the result of `item`, what the journal knows of it and its line of the report stand as they did.
 
     Returns how they stood until now. UsageError when the result or its entry is not what the `trace` says, as somebody else
     changed it since; UnwritableOutput when the file cannot be put or taken away.
     """
-    _check(report)
+    books.check()
+    journal = books.journal
     with journal:
-        now = _standing(item, journal, report)
+        now = _standing(item, books)
         if now is None or now.trace != trace:
             raise UsageError(
                 f"{shown(item.target)} is not as that decision left it, so it cannot be taken back.",
                 hint="Look at the photo as it is now, and decide anew.",
             )
-        claim = _Claim(report, item, journal)
+        claim = _Claim(books, item)
         claim.withdraw()
         try:
             if standing.content is None or standing.content == now.content:
@@ -165,39 +198,39 @@ def bring_back(item: Item, standing: Standing, trace: Trace, journal: Journal, r
         except FaceStudioError:
             claim.renew()
             raise
-    if report is not None and report.is_file():
+    if books.report.is_file():
         if standing.record is not None:
-            renew_record(report, standing.record)
+            books.say(standing.record)
         else:
-            write_records(report, [one for one in read_records(report) if one.get("input") != _input(item)])
-        write_tables(report)
+            write_records(books.report, [one for one in read_records(books.report) if one.get("input") != _input(item)])
+            write_tables(books.report)
     with journal:
         journal.end_again(item.source)
     return now
 
 
-def settle(journal: Journal, report: Path | None = None) -> None:
-    """Where Face Studio ended while a photo was done again, let the `journal` (not open) and its line of the `report` say what is
-    true: of the earlier result where that is still in place, of the new one where that is, else that a person must look.
+def settle(books: Books) -> None:
+    """Where Face Studio ended while a photo was done again, let the journal and its line of the report say what is true: of the
+    earlier result where that is still in place, of the new one where that is, else that a person must look.
 
     Does no work on photos; a journal that is not there is not made. Errors as of `bring_back`.
     """
+    journal = books.journal
     if not journal.path.exists():
         return
     with journal:
         begun = journal.begun_again()
-        if begun and report is not None:
-            _check(report)
+        if begun:
+            books.check()
         renewed = False
         for source, name, earlier in begun:
             record = _truth(source, earlier, journal)
-            if report is not None and report.is_file():
-                line = next((one for one in read_records(report) if one.get("input") == name), {})
-                if line.get("error") == _BETWEEN:  # else a run has said it since
-                    renew_record(report, {**line, **record, "input": name})
-                    renewed = True
-        if renewed and report is not None:
-            write_tables(report)
+            line = books.line(name) or {}
+            if line.get("error") == _BETWEEN:  # else a run has said it since
+                renew_record(books.report, {**line, **record, "input": name})
+                renewed = True
+        if renewed:
+            write_tables(books.report)
         for source, _, _ in begun:
             journal.end_again(source)
 
@@ -222,39 +255,25 @@ def _is_there(entry: Entry) -> bool:
 
 
 class _Claim:
-    """What a `report` says of the photo of `item` while its result becomes another one: nothing, so that a crash in between
-    leaves no line that calls verified what is not any more. The `journal`, open, keeps how it stood, for `settle`."""
+    """What the report says of the photo of `item` while its result becomes another one: nothing, so that a crash in between
+    leaves no line that calls verified what is not any more. The journal, open, keeps how it stood, for `settle`."""
 
-    def __init__(self, report: Path | None, item: Item, journal: Journal) -> None:
-        self._report, self._item, self._input, self._journal = report, item, _input(item), journal
+    def __init__(self, books: Books, item: Item) -> None:
+        self._books, self._item = books, item
         self._record: dict[str, Any] | None = None
 
     def withdraw(self) -> None:
         """Say that it is being done again."""
-        self._journal.begin_again(self._item.source, self._input)
-        if self._report is None or not self._report.is_file():
-            return
-        self._record = next((one for one in read_records(self._report) if one.get("input") == self._input), None)
+        self._books.journal.begin_again(self._item.source, _input(self._item))
+        self._record = self._books.line(_input(self._item))
         if self._record is not None:
-            self._say({**self._record, "status": batch.FAILED, "error": _BETWEEN, "faces": []})
+            self._books.say({**self._record, "status": batch.FAILED, "error": _BETWEEN, "faces": []})
 
     def renew(self) -> None:
         """Say again what was said, as the result is as it was."""
         if self._record is not None:
-            self._say(self._record)
-        self._journal.end_again(self._item.source)
-
-    def _say(self, record: dict[str, Any]) -> None:
-        assert self._report is not None
-        renew_record(self._report, record)
-        write_tables(self._report)
-
-
-def _check(report: Path | None) -> None:
-    """UsageError when something else lies where the report or its pages go: before anything is another."""
-    if report is not None:
-        check_report(report)
-        check_tables(*tables_of(report))
+            self._books.say(self._record)
+        self._books.journal.end_again(self._item.source)
 
 
 def _write(item: Item, standing: Standing, content: bytes, journal: Journal) -> None:
@@ -280,7 +299,7 @@ def _remove(target: Path) -> None:
         ) from error
 
 
-def _standing(item: Item, journal: Journal, report: Path | None, most: int | None = None) -> Standing | None:
+def _standing(item: Item, books: Books, most: int | None = None) -> Standing | None:
     """How the result of `item` stands; None when its file is larger than `most` bytes (None: any), or is none to be read."""
     content, changed_ns = None, 0
     if os.path.lexists(item.target):
@@ -291,10 +310,7 @@ def _standing(item: Item, journal: Journal, report: Path | None, most: int | Non
             content, changed_ns = item.target.read_bytes(), status.st_mtime_ns
         except OSError:
             return None
-    record = None
-    if report is not None and report.is_file():
-        record = next((one for one in read_records(report) if one.get("input") == _input(item)), None)
-    return Standing(content, changed_ns, journal.entry(item.source), record)
+    return Standing(content, changed_ns, books.journal.entry(item.source), books.line(_input(item)))
 
 
 def _input(item: Item) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from facestudio import checkpoints as store
 from facestudio import device as devices
 from facestudio.anonymize_settings import HIDING, Effort
+from facestudio.checkpoints import Checkpoint
 from facestudio.doctor import Finding, examine
 from facestudio.errors import CheckpointMissing, NoFaceFound, UsageError
 from facestudio.faces.face import Face, Identity
@@ -472,15 +473,10 @@ class Studio(Offers):
         tables.check_targets(out)
         moved = self._moving(method, recipe.sliders, real=False) if recipe.sliders else method
         painter = Painter(moved, space, detector, judges, options, order, self.far, self._reading(method))
-        used = {PEOPLE, DETECTOR, LANDMARKS, *method.checkpoint.uses.values(), *([SLIDERS] if recipe.sliders else ())}
-        entries = [method.checkpoint, *(judge.checkpoint for judge in judges)]
-        entries += [entry for entry in self.checkpoints() if entry.id in used]
-        settings = asking.settings_of(recipe, options, order, self.far, writing.suffix, asking.rule_at(out)) | {
-            "apart_below": space.strangers,
-            "weights": {entry.id: " ".join(file.sha256[:16] for file in entry.files.values()) for entry in entries},
-        }
-        if own := own_marks(judge.checkpoint for judge in judges):
-            settings["own_judges"] = list(own)
+        settings = asking.settings_of(recipe, options, order, self.far, writing.suffix, asking.rule_at(out))
+        judging = [judge.checkpoint for judge in judges]
+        entries = [method.checkpoint, *judging, *self._standing_on(method.checkpoint, recipe)]
+        settings |= asking.settings_by_weights(space.strangers, entries, own_marks(judging))
         titles = {judge.id: judge.checkpoint.title for judge in judges}
         drawn = running.run(
             out,
@@ -494,6 +490,11 @@ class Studio(Offers):
             done=done,
         )
         return drawn, page.write_report(out, progress)
+
+    def _standing_on(self, checkpoint: Checkpoint, recipe: Recipe) -> list[Checkpoint]:
+        """The other checkpoints that decide what the pictures of a dataset are like."""
+        used = {PEOPLE, DETECTOR, LANDMARKS, *checkpoint.uses.values(), *([SLIDERS] if recipe.sliders else ())}
+        return [entry for entry in self.checkpoints() if entry.id in used]
 
     def dataset_at(self, out: Path, recipe: Recipe, order: Order, suffix: str = ".png") -> Place:
         """What is in the folder `out`, before `populate` starts or continues there; does not import torch, writes nothing."""
@@ -511,7 +512,9 @@ class Studio(Offers):
         self, photo: Photo, faces: Sequence[Face], progress: Progress | None = None
     ) -> tuple[dict[str, Identity], ...]:
         """Who each of `faces` is to each embedder, by the embedder's id; an embedder is called once, with all faces."""
-        return self._judges().identities(photo, faces, progress)
+        from facestudio.faces.judging import Judges
+
+        return Judges(self._embedders()).identities(photo, faces, progress)
 
     def calibrate(self, checkpoint_id: str, folder: Path | str, progress: Progress | None = None) -> Calibrated:
         """Calibrate a published recogniser on the photos in `folder`, which has one subfolder per person, so that it can judge.

@@ -66,7 +66,7 @@ from facestudio.photo import Photo
 from facestudio.planning import Plan, numbered, survey
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
-from facestudio.renewing import settle
+from facestudio.renewing import Books, settle
 from facestudio.report_tables import check_apart, check_tables, tables_of, write_tables
 from facestudio.reporting import report_of
 from facestudio.results import Result
@@ -146,7 +146,7 @@ def anonymize(
     )
     journal = Journal(output, settings.to_text())
     if resume:
-        settle(journal, report_of(output))
+        settle(Books(journal, report_of(output)))
     ensemble = Ensemble(studio, entry.id, secret, similar)
 
     def work(photo: Photo, progress: Progress) -> Result:

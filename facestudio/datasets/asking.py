@@ -6,11 +6,12 @@ Command line and window ask the same here, before they make anybody wait. Import
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from facestudio.checkpoints import Checkpoint
 from facestudio.datasets.doubles import RULE, SETTING, Rule
 from facestudio.datasets.places import check_free, settings_at
 from facestudio.datasets.running import Shard
@@ -53,6 +54,17 @@ def settings_of(
     }
     known |= {SETTING: asdict(rule)} if order.apart else {}
     return known | ({"sliders": dict(recipe.sliders)} if recipe.sliders else {})
+
+
+def settings_by_weights(strangers: float, entries: Iterable[Checkpoint], own: Sequence[str]) -> dict[str, Any]:
+    """Those of the settings in each record that the weights say.
+
+    Args:
+        strangers: the cosine below which two people are apart. entries: all checkpoints that decide what the pictures are like.
+        own: the judges that the user calibrated, as `judges.own_marks` says them.
+    """
+    weights = {entry.id: " ".join(file.sha256[:16] for file in entry.files.values()) for entry in entries}
+    return {"apart_below": strangers, "weights": weights} | ({"own_judges": list(own)} if own else {})
 
 
 def apart_at(out: Path) -> bool:

@@ -133,12 +133,12 @@ def list_rows(studio: Studio, given: Sequence[Path], out: Path, asked: Asked, pr
     """A row for each photo of `given` and each thing left out; what earlier runs into `out` did is in them. Where a crash left
     the report without that, it is said there, too."""
     from facestudio.journal import Journal
-    from facestudio.renewing import settle
+    from facestudio.renewing import Books, settle
 
     planned = survey(given, out)
     settings = known_settings(studio, asked, out)
     with suppress(UnwritableOutput, UsageError):  # then the report goes on saying what it does
-        settle(Journal(out, settings.to_text()), report_of(out))
+        settle(Books(Journal(out, settings.to_text()), report_of(out)))
     roots = [path for path in given if os.path.isdir(path)]
     if asked.names is not None:
         planned = numbered(planned, out, asked.names, write=False)

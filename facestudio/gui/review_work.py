@@ -124,7 +124,7 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
     from facestudio.faces.duplicates import known_as
     from facestudio.faces.missed import filling
     from facestudio.journal import Journal
-    from facestudio.renewing import renew
+    from facestudio.renewing import Books, Undo, renew
     from facestudio.reviewing import Decision, Finished
 
     settings, record, recipe = _settings_of(row), row.record, wish.recipe
@@ -164,13 +164,11 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
             outcome = renew(
                 row.item,
                 work,
-                Journal(out, row.settings),
+                Books(Journal(out, row.settings), report_of(out)),
                 writing_of(settings),
-                report=report_of(out),
-                progress=progress,
+                undo=Undo(told, most),
                 reading=studio.open,
-                told=told,
-                most=most,
+                progress=progress,
             )
             result = outcome.result
             assert result is not None
@@ -187,12 +185,13 @@ def decide(studio: Studio, row: Row, out: Path, wish: Wish, known: Known, most: 
 def turn_back(studio: Studio, row: Row, out: Path, step: Step, known: Known, progress: Progress) -> Decided:
     """Bring back how the result of `row` stood before a decision, or after one that was taken back; errors as of `bring_back`."""
     from facestudio.journal import Journal
-    from facestudio.renewing import bring_back
+    from facestudio.renewing import Books, bring_back
 
     assert step.row.item is not None
     with progress.step("Bringing it back"):
         pass  # from here on it is not stopped any more
-    stood = bring_back(step.row.item, step.standing, step.trace, Journal(out, step.row.settings), report_of(out))
+    books = Books(Journal(out, step.row.settings), report_of(out))
+    stood = bring_back(step.row.item, step.standing, step.trace, books)
     other = Step(step.how, row, stood, step.standing.trace)
     back = replace(step.row, doubt=row.doubt)
     try:

@@ -27,7 +27,7 @@ from facestudio.photo import Photo
 from facestudio.planning import Item, Plan, survey
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
-from facestudio.renewing import bring_back, renew, settle
+from facestudio.renewing import Books, Undo, bring_back, renew, settle
 from facestudio.report_tables import write_tables
 from facestudio.reporting import ReportFile, read_records, renew_record, report_of, write_records
 from facestudio.reviewing import Decision, Finished, again, faces_of
@@ -355,9 +355,9 @@ def renewed(run: tuple[Item, Settings, Path], decision: Decision, **more: Any) -
         assert shown is not None
         return review(photo, record, decision, shown=shown, progress=progress, **LAX | more)
 
-    how = {name: more.pop(name) for name in ("told", "most") if name in more}
+    undo = Undo(more.pop("told"), more.pop("most", 0)) if "told" in more else None
     writing, journal = batch.Writing(metadata="strip"), Journal(out, settings.to_text())
-    return renew(item, work, journal, writing, report=report_of(out), **how)
+    return renew(item, work, Books(journal, report_of(out)), writing, undo=undo)
 
 
 @pytest.mark.parametrize("back", [False, True])
@@ -385,7 +385,7 @@ def test_a_crash_in_between_leaves_no_line_that_claims_what_is_not_there_any_mor
     with pytest.raises(Crash):
         if back:
             ((standing, trace),) = stood
-            bring_back(item, standing, trace, Journal(out, settings.to_text()), report_of(out))
+            bring_back(item, standing, trace, Books(Journal(out, settings.to_text()), report_of(out)))
         else:
             renewed(run, Decision(NOT_A_FACE, 0))
     assert item.target.read_bytes() != before, "the result is another one"
@@ -426,7 +426,7 @@ def crashed(run: tuple[Item, Settings, Path], moment: str, stood: list[Any]) -> 
         instead(os, "replace", lambda _, target: "entered" if target == item.target else "")
         instead(renewing, "renew_record", lambda *_: "named" if next(reports) == 2 else "")
         for standing, trace in stood:
-            bring_back(item, standing, trace, Journal(out, settings.to_text()), report_of(out))
+            bring_back(item, standing, trace, Books(Journal(out, settings.to_text()), report_of(out)))
         renewed(run, Decision(HIDDEN, 0))
 
 
@@ -443,7 +443,7 @@ def test_after_a_crash_while_a_photo_is_done_again_what_is_true_is_said_without_
     crashed(run, moment, stood)
     assert "being done again" in line_of(run)["error"]
     assert (item.target.read_bytes() != before) == (moment == "named")
-    settle(journal, report_of(out))
+    settle(Books(journal, report_of(out)))
     with journal:
         assert journal.state(item.source, item.target) == DONE
         assert journal.record(item.source)["faces"] == line_of(run)["faces"]
@@ -452,7 +452,7 @@ def test_after_a_crash_while_a_photo_is_done_again_what_is_true_is_said_without_
     assert line_of(run)["faces"][0].get("decisions", []) == ([HIDDEN] if hidden else [])
     assert "being done again" not in report_of(out).with_suffix(".html").read_text()
     as_it_is = report_of(out).read_bytes()
-    settle(journal, report_of(out))
+    settle(Books(journal, report_of(out)))
     assert report_of(out).read_bytes() == as_it_is, "that is said once"
 
 
@@ -461,7 +461,7 @@ def test_after_a_crash_and_a_change_by_somebody_a_person_must_look(run: tuple[It
     journal = Journal(out, settings.to_text())
     crashed(run, "entered", [])
     item.target.write_bytes(item.target.read_bytes() + b"more")
-    settle(journal, report_of(out))
+    settle(Books(journal, report_of(out)))
     assert line_of(run)["status"] == "needs review"
     assert "neither the earlier result nor the new one" in line_of(run)["error"]
     with journal:
@@ -472,7 +472,7 @@ def test_after_a_crash_what_is_taken_away_is_to_be_made(run: tuple[Item, Setting
     item, settings, out = run
     crashed(run, "said", [])
     item.target.unlink()
-    settle(Journal(out, settings.to_text()), report_of(out))
+    settle(Books(Journal(out, settings.to_text()), report_of(out)))
     assert line_of(run)["status"] == "failed" and "its result is not there" in line_of(run)["error"]
 
 
@@ -517,9 +517,9 @@ def test_a_decision_is_taken_back_exactly_and_taken_again(run: tuple[Item, Setti
     third = everything(run)
     journal = Journal(out, settings.to_text())
     (before, trace), (between, last) = changes
-    redo_last = bring_back(item, between, last, journal, report_of(out))
+    redo_last = bring_back(item, between, last, Books(journal, report_of(out)))
     second = everything(run)
-    redo_first = bring_back(item, before, trace, journal, report_of(out))
+    redo_first = bring_back(item, before, trace, Books(journal, report_of(out)))
     assert everything(run) == first != second != third
     assert set(first) == {
         "a.png",
@@ -528,9 +528,9 @@ def test_a_decision_is_taken_back_exactly_and_taken_again(run: tuple[Item, Setti
         "state",
         *(f"out-report.{end}" for end in ("csv", "html", "jsonl")),
     }
-    bring_back(item, redo_first, before.trace, journal, report_of(out))
+    bring_back(item, redo_first, before.trace, Books(journal, report_of(out)))
     assert everything(run) == second
-    bring_back(item, redo_last, between.trace, journal, report_of(out))
+    bring_back(item, redo_last, between.trace, Books(journal, report_of(out)))
     assert everything(run) == third
 
 
@@ -548,11 +548,11 @@ def test_what_was_not_written_before_is_taken_away_again(run: tuple[Item, Settin
     def work(photo: Photo, shown: Photo | None, progress: Progress) -> Anonymized:
         return review(photo, record, Decision(HIDDEN, 0), shown=shown, **LAX)
 
-    told = {"told": lambda *change: changes.append(change), "most": 10**9}
-    renew(item, work, Journal(out, settings.to_text()), batch.Writing(), report=report_of(out), **told)
+    undo = Undo(lambda *change: changes.append(change), 10**9)
+    renew(item, work, Books(Journal(out, settings.to_text()), report_of(out)), batch.Writing(), undo=undo)
     ((before, trace),) = changes
     assert item.target.exists() and before.content is None
-    bring_back(item, before, trace, Journal(out, settings.to_text()), report_of(out))
+    bring_back(item, before, trace, Books(Journal(out, settings.to_text()), report_of(out)))
     assert everything(run) == first and not item.target.exists()
 
 
@@ -570,7 +570,7 @@ def test_what_somebody_changed_since_is_not_taken_back(run: tuple[Item, Settings
             journal.write(item.source, {"status": "verified"}, item.target, "0" * 64)
     now, ((before, trace),) = everything(run), changes
     with pytest.raises(UsageError, match="not as that decision left it"):
-        bring_back(item, before, trace, Journal(out, settings.to_text()), report_of(out))
+        bring_back(item, before, trace, Books(Journal(out, settings.to_text()), report_of(out)))
     assert everything(run) == now
 
 
@@ -587,10 +587,10 @@ def test_where_a_report_cannot_be_made_all_stays_as_it_was(run: tuple[Item, Sett
         return review(photo, record, Decision(HIDDEN, 1), shown=shown, **LAX)
 
     with pytest.raises(UsageError, match="is not a report and would be overwritten"):
-        renew(item, work, Journal(out, settings.to_text()), batch.Writing(), report=report_of(out))
+        renew(item, work, Books(Journal(out, settings.to_text()), report_of(out)), batch.Writing())
     assert everything(run) == now
     with pytest.raises(UsageError, match="is not a report and would be overwritten"):
-        bring_back(item, before, trace, Journal(out, settings.to_text()), report_of(out))
+        bring_back(item, before, trace, Books(Journal(out, settings.to_text()), report_of(out)))
     assert everything(run) == now
 
 
@@ -611,7 +611,7 @@ def test_who_stops_when_the_result_is_written_still_has_it_reported(run: tuple[I
         progress.cancel()
         return result
 
-    renew(item, work, Journal(out, settings.to_text()), batch.Writing(), report=report_of(out), progress=progress)
+    renew(item, work, Books(Journal(out, settings.to_text()), report_of(out)), batch.Writing(), progress=progress)
     assert next(read_records(report_of(out)))["faces"][0]["decisions"] == [HIDDEN]
 
 
@@ -625,7 +625,7 @@ def test_what_is_left_stands_in_table_and_page(run: tuple[Item, Settings, Path])
     def work(photo: Photo, shown: Photo | None, progress: Progress) -> Anonymized:
         return review(photo, record, Decision(LEFT, 2), shown=shown, **LAX)
 
-    outcome = renew(item, work, Journal(out, run[1].to_text()), batch.Writing(), report=report_of(out))
+    outcome = renew(item, work, Books(Journal(out, run[1].to_text()), report_of(out)), batch.Writing())
     assert outcome.status == LEFT
     page = report_of(out).with_suffix(".html").read_text()
     assert "Left as they are by a person, unverified" in page
@@ -663,7 +663,7 @@ def test_what_another_run_left_there_is_not_taken_for_the_result(run: tuple[Item
         return review(photo, record, Decision(HIDDEN, 0), shown=shown, fallback=None)
 
     with pytest.raises(FaceStudioError, match="earlier result stays"):
-        renew(item, work, Journal(out, weak.to_text()), batch.Writing(), report=report_of(out))
+        renew(item, work, Books(Journal(out, weak.to_text()), report_of(out)), batch.Writing())
     assert given == [None]
 
     album: list[Path] = []
