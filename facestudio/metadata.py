@@ -125,22 +125,14 @@ def for_output(
     if format in WITHOUT_XMP:
         return _for_simple(metadata, format, recipe, created, generative)
     settings: dict[str, Any] = {}
-    losses = []
-    if metadata.exif:
-        block = exif.mended(previews.blanked(metadata.exif), *size)
-        if block is None:
-            losses.append("Its EXIF data is damaged and is left out.")
-        elif format == "JPEG" and len(block) > _LONGEST_JPEG_EXIF:
-            losses.append("Its EXIF data is too long for a JPEG file and is left out.")
-        else:
-            settings["exif"] = b"Exif\x00\x00" + block
+    block, losses = _exif_block(metadata.exif, format, size)
+    if block is not None:
+        settings["exif"] = block
     marks = recipe is not None or created or (not keep and mark is not None)
     packet = xmp.marked(metadata.xmp, recipe, created, generative) if marks else xmp.mended(metadata.xmp)
     if packet and format == "JPEG" and len(packet) > _LONGEST_JPEG_XMP:
         losses.append("Its XMP data is too long for a JPEG file and is left out.")
-        packet = xmp.marked(None, recipe, created, generative) if marks else None
-        if packet and len(packet) > _LONGEST_JPEG_XMP:
-            packet = xmp.marked(None, None, created, generative)
+        packet = _short_mark(recipe, created, generative) if marks else None
     if packet:
         settings["xmp"] = packet
     captions, lost = _captions(metadata.iptc, format)
@@ -157,6 +149,24 @@ def for_output(
     if texts and format == "PNG":
         settings["texts"] = texts
     return Written(settings, tuple(losses))
+
+
+def _exif_block(block: bytes | None, format: str, size: tuple[int, int]) -> tuple[bytes | None, list[str]]:
+    """The EXIF data as a file of `format` holds it, None without any, and what is lost of it."""
+    if not block:
+        return None, []
+    mended = exif.mended(previews.blanked(block), *size)
+    if mended is None:
+        return None, ["Its EXIF data is damaged and is left out."]
+    if format == "JPEG" and len(mended) > _LONGEST_JPEG_EXIF:
+        return None, ["Its EXIF data is too long for a JPEG file and is left out."]
+    return b"Exif\x00\x00" + mended, []
+
+
+def _short_mark(recipe: str | None, created: bool, generative: bool) -> bytes:
+    """The XMP data that say how the picture was made, and no more; without the recipe where that is too long for a JPEG file."""
+    packet = xmp.marked(None, recipe, created, generative)
+    return xmp.marked(None, None, created, generative) if len(packet) > _LONGEST_JPEG_XMP else packet
 
 
 def read_recipe(path: Path | str) -> str | None:
