@@ -21,16 +21,16 @@ def schedule(prior: Any) -> Schedule:
 
 
 def denoiser(
-    prior: Any, tell: Callable[[Tensor, Tensor], Tensor], lead: Callable[[Tensor], Tensor] = lambda clean: clean
+    prior: Any, predict: Callable[[Tensor, Tensor], Tensor], lead: Callable[[Tensor], Tensor] = lambda clean: clean
 ) -> Denoiser:
-    """What tells the noise in latents (B, C, h, w), of which `tell` tells v, as of `sampling.told`.
+    """What tells the noise in latents (B, C, h, w), of which `predict` predicts v, as of `sampling.predictor`.
 
     `lead` makes of each clean guess what the steps are to lead to instead, as in Choi et al., "ILVR", ICCV 2021.
     """
 
     def denoise(x: Tensor, time: Tensor) -> Tensor:
         alpha = prior.alphas_cumprod[time][:, None, None, None]
-        clean = lead(alpha.sqrt() * x - (1 - alpha).sqrt() * tell(x, time))
+        clean = lead(alpha.sqrt() * x - (1 - alpha).sqrt() * predict(x, time))
         noise: Tensor = (x - alpha.sqrt() * clean) / (1 - alpha).sqrt()
         return noise
 

@@ -73,15 +73,15 @@ def draw(
     Cancelled when `progress` is told to stop, between two steps.
     """
     progress = progress or Progress()
-    tell = told(prior, identity, len(start), guidance, sketch, start.device, lines)
+    predict = predictor(prior, identity, len(start), guidance, sketch, start.device, lines)
     if push is not None:
-        tell = pushed(prior, tell, push, identity is not None)
+        predict = pushed(prior, predict, push, identity is not None)
     latents = start * steps.init_noise_sigma
     alphas = steps.alphas_cumprod
     more = {"generator": _further(seeds, start)} if isinstance(steps, LCMScheduler) else {}
     at = {int(steps.timesteps[place]) for place in led([float(alphas[int(time)]) for time in steps.timesteps])}
     for time in progress.track(list(steps.timesteps), "Denoising"):
-        guess = tell(steps.scale_model_input(latents, time), time.expand(len(latents)).to(latents.device))
+        guess = predict(steps.scale_model_input(latents, time), time.expand(len(latents)).to(latents.device))
         alpha, kind = float(alphas[int(time)]), steps.config.prediction_type
         if lead is not None and int(time) in at:
             guess = leading(latents, lead(clean(latents, guess, alpha, kind)), alpha, kind)
@@ -106,7 +106,7 @@ def leading(noisy: Tensor, wanted: Tensor, alpha: float, kind: str) -> Tensor:
     return (alpha**0.5 * noisy - wanted) / (1 - alpha) ** 0.5
 
 
-def told(
+def predictor(
     prior: Prior,
     identity: Tensor | None,
     count: int,
@@ -115,7 +115,7 @@ def told(
     device: str | torch.device = "cpu",
     lines: float = 0.0,
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """What tells v (B, C, h, w) of `count` noisy latents at timesteps (B,), once the prior has been told who and where.
+    """What predicts v (B, C, h, w) of `count` noisy latents at timesteps (B,), once the prior is told who and where.
 
     The arguments as of `draw`; `identity` may also be one for all, (1, D). With `lines` there are two guidances, of the person
     and of the sketch, each beside what the prior says with both (as in Brooks et al., "InstructPix2Pix", CVPR 2023).
@@ -142,15 +142,15 @@ def told(
 
 
 def pushed(
-    prior: Any, tell: Callable[[Tensor, Tensor], Tensor], push: Tensor, known: bool
+    prior: Any, predict: Callable[[Tensor, Tensor], Tensor], push: Tensor, known: bool
 ) -> Callable[[Tensor, Tensor], Tensor]:
-    """`tell` of a networks/prior.py that has learned of faces whose middle is `push` (B, C, h, w) away: what a linear guess
+    """`predict` of a networks/prior.py that has learned of faces whose middle is `push` (B, C, h, w) away: what a linear guess
     (networks/gaussian.py) then says differently is added to what the network says, so that noise decides and detail follows."""
 
     def farther(noisy: Tensor, time: Tensor) -> Tensor:
         alpha = prior.alphas_cumprod[time]
         clean = prior.linear.pushed(push, alpha, int(known))
-        return tell(noisy, time) - clean / (1 - alpha[:, None, None, None]).sqrt()
+        return predict(noisy, time) - clean / (1 - alpha[:, None, None, None]).sqrt()
 
     return farther
 

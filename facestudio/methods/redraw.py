@@ -271,7 +271,7 @@ class Redraw:
         import torch
 
         from facestudio.diffusion.latents import denoiser
-        from facestudio.diffusion.sampling import told
+        from facestudio.diffusion.sampling import predictor
 
         known, drawn = scene.latents, _drawn(scene.latents)
         who = torch.from_numpy(np.array(new.embedding, np.float32))[None].to(self._device)
@@ -282,8 +282,8 @@ class Redraw:
             prior, guidance, strict = self._few_steps(guidance, strict), 1.0, 0.0  # which it has learned
         asked, who = self._asked(prior, who, options, scene.lines, known, drawn)
         lines = scene.lines.expand(count, -1, -1, -1)
-        tell = told(asked, who, count, guidance, lines, self._device, strict)
-        return denoiser(self._prior, tell, lambda clean: torch.lerp(known, clean, drawn))
+        predict = predictor(asked, who, count, guidance, lines, self._device, strict)
+        return denoiser(self._prior, predict, lambda clean: torch.lerp(known, clean, drawn))
 
     def _asked(
         self, prior: Any, who: Tensor, options: Any, lines: Tensor, known: Tensor, drawn: Tensor

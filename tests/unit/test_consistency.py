@@ -15,7 +15,7 @@ from torch import Tensor
 
 from facestudio.checkpoints import checkpoint, load_manifest
 from facestudio.diffusion import sampling
-from facestudio.diffusion.sampling import told
+from facestudio.diffusion.sampling import predictor
 from facestudio.errors import CheckpointMismatch, UsageError
 from facestudio.faces.face import Identity
 from facestudio.methods.arc2face import DRAFT, QUICKEST, Arc2Face
@@ -67,7 +67,7 @@ def test_guidance_is_exact_where_the_prior_is_the_linear_guess(prior: FacePrior)
     quick = FewSteps(plain, ConsistencyUpdate(**CONFIG)).at(3.5)
     x, time = noisy(), torch.tensor([999, 500, 20])
     with torch.inference_mode():
-        twice = told(plain, people(3), 3, 3.5)(x, time)
+        twice = predictor(plain, people(3), 3, 3.5)(x, time)
         once = quick(x, time, quick.conditioning(people(3), torch.ones(3, dtype=torch.bool)))
         assert torch.allclose(once, twice, atol=1e-3 * float(twice.std()))
         conditioning = quick.conditioning(people(3), torch.zeros(3, dtype=torch.bool))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from facestudio.diffusion.sampling import draw, noise, scheduler, told
+from facestudio.diffusion.sampling import draw, noise, predictor, scheduler
 from facestudio.faces.sketch import sketch
 from facestudio.networks.gaussian import GaussianGuess
 from facestudio.networks.prior import FacePrior
@@ -175,11 +175,11 @@ def test_person_and_sketch_are_followed_as_strictly_as_asked(prior: FacePrior) -
         no_person = prior(x, time, prior.conditioning(people(2), nobody), lines)
         no_lines = prior(x, time, prior.conditioning(people(2), known))
         wanted = both + 2 * (both - no_person) + 1.5 * (both - no_lines)
-        assert torch.allclose(told(prior, people(2), 2, 3.0, lines, lines=1.5)(x, time), wanted, atol=1e-4)
+        assert torch.allclose(predictor(prior, people(2), 2, 3.0, lines, lines=1.5)(x, time), wanted, atol=1e-4)
         wanted = both + 1.5 * (both - no_lines)
-        assert torch.allclose(told(prior, people(2), 2, 1.0, lines, lines=1.5)(x, time), wanted, atol=1e-4)
+        assert torch.allclose(predictor(prior, people(2), 2, 1.0, lines, lines=1.5)(x, time), wanted, atol=1e-4)
         nowhere = no_lines + 2 * (no_lines - prior(x, time, prior.conditioning(people(2), nobody)))
-        assert torch.allclose(told(prior, people(2), 2, 3.0, None, lines=1.5)(x, time), nowhere, atol=1e-4)
+        assert torch.allclose(predictor(prior, people(2), 2, 3.0, None, lines=1.5)(x, time), nowhere, atol=1e-4)
 
 
 @pytest.fixture

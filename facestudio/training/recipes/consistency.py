@@ -136,11 +136,11 @@ class Recipe(Standing):
         who, shown = (None if one is None else one.to(device) for one in (identities, sketch))
         points, times = [], []
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16_pays(device)):
-            tell = sampling.told(self.prior, who, len(x), guidance, shown, device, lines)
+            predict = sampling.predictor(self.prior, who, len(x), guidance, shown, device, lines)
             for time in solver.timesteps:
                 points.append(x.cpu())
                 times.append(time.cpu())
-                guess = tell(x, time.expand(len(x)).to(device)).float()
+                guess = predict(x, time.expand(len(x)).to(device)).float()
                 x = solver.step(guess, time, x).prev_sample
         return points, times, x.cpu()
 

@@ -23,7 +23,7 @@ from torch.nn import functional
 from facestudio import checkpoints
 from facestudio.diffusion.difface import Sampling, noises, refine
 from facestudio.diffusion.latents import denoiser, schedule
-from facestudio.diffusion.sampling import told
+from facestudio.diffusion.sampling import predictor
 from facestudio.faces.calibration import threshold_at
 from facestudio.methods.obscuring import area_mask
 from facestudio.networks.decouple import Code, Decoupler, HoldingPrior, leak, surprise
@@ -290,7 +290,7 @@ class Recipe(Standing):
             ("held", HoldingPrior(prior, network.holder, said), told_who),
             ("free", prior, who),
         ):
-            faces = self.redrawn(told(holding, person, len(clean), 3.0, lines, device), clean).cpu()
+            faces = self.redrawn(predictor(holding, person, len(clean), 3.0, lines, device), clean).cpu()
             landmarks = [features(self.finder, x) for x in (faces, before)]
             alike = (outside(faces) * outside(before)).sum(1)
             figures |= {
