@@ -308,7 +308,7 @@ class Studio(Offers):
         pseudonyms: Mapping[int, Iterator[Pseudonym]] | None = None,
         newcomers: Newcomers | None = None,
         *,
-        similar: bool = True,
+        similar: bool = False,
     ) -> Cast:
         """A cast of one photo; `pseudonyms`, `newcomers`: as of a Cast. With `similar` the other faces become people who are like
         them in apparent age and gender presentation, as far as that can be told; errors as of `album`."""

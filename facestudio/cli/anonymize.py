@@ -124,12 +124,7 @@ def anonymize(
     asked = _Faces(studio, parse_faces(faces), [parse_box(text) for text in box or ()], screen)
     planned = survey(photos, output, format)
     check_boxes(asked.boxes, len(planned.items))
-    report = report or report_of(output)
-    if _is_inside(report, output):
-        raise UsageError(f"The report {report} names the originals; keep it apart from {output}.")
-    tables = tables_of(report)
-    check_tables(*tables)
-    check_apart(report, names, key)
+    report = _report(report, output, names, key)
     check_engine(engine, workers, asked.boxes)
     check_people(studio, entry.id, output, consistent=consistent, similar=similar, key=key, resume=resume)
     if names is not None:
@@ -184,7 +179,7 @@ def anonymize(
     screen.say(_summary(outcomes, teller.attention))
     if teller.methods & {"blur", "pixelate"}:
         screen.say(_PARTLY)
-    screen.say("Report: " + ", ".join(map(str, [report, *tables])))
+    screen.say("Report: " + ", ".join(map(str, [report, *tables_of(report)])))
     return 1 if teller.attention else 0
 
 
@@ -258,6 +253,17 @@ def _keep_report(report: Path, planned: Plan, output: Path) -> None:
             f"{output} already holds the results of {count(taken, 'photo')}, listed in {report}.",
             hint="Use --resume to continue that run, --overwrite to replace its results, or name another --report.",
         )
+
+
+def _report(given: Path | None, output: Path, names: Path | None, key: Path | None) -> Path:
+    """Where the report goes, and its table and page beside it; UsageError when it would lie among the results, or something else
+    is in one of these places."""
+    report = given or report_of(output)
+    if _is_inside(report, output):
+        raise UsageError(f"The report {report} names the originals; keep it apart from {output}.")
+    check_tables(*tables_of(report))
+    check_apart(report, names, key)
+    return report
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
