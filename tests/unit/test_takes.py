@@ -33,7 +33,7 @@ class Finishing(Drawing):
 
     def __init__(self, *shows: Sequence[int], moved: Sequence[float] = (1.0, 2.0, 3.0)) -> None:
         super().__init__(*shows)
-        self.finished: list[int] = []
+        self.completed: list[int] = []
         self._moved = moved
 
     def takes(self, aligned: AlignedFace, options: Any, progress: Progress, seed: int) -> list[Take]:
@@ -44,7 +44,7 @@ class Finishing(Drawing):
         ]
 
     def _finish(self, aligned: AlignedFace, number: int) -> AlignedFace:
-        self.finished.append(number)
+        self.completed.append(number)
         return aligned if number == SAME else aligned.with_pixels(face(number))
 
 
@@ -76,21 +76,21 @@ def shows(crop: AlignedFace, number: int) -> bool:
 
 def test_the_take_that_moved_least_is_finished_and_no_other() -> None:
     method = Finishing((1, 2, 3), moved=(3.0, 1.0, 2.0))
-    assert shows(made(method), 2) and method.finished == [2]
+    assert shows(made(method), 2) and method.completed == [2]
 
 
 def test_where_a_judge_knows_that_one_no_other_is_finished() -> None:
     """Another one would have moved more; the next try changes more instead."""
     method = Finishing((SAME, 2, 3))
-    assert not shows(made(method), 2) and method.finished == [SAME]
+    assert not shows(made(method), 2) and method.completed == [SAME]
 
 
 def test_like_another_new_face_the_next_is_finished_that_no_judge_knows() -> None:
     method = Finishing((1, SAME, 3))
-    assert shows(made(method, others=[1]), 3) and method.finished == [1, SAME, 3]
+    assert shows(made(method, others=[1]), 3) and method.completed == [1, SAME, 3]
     method = Finishing((1, SAME, 3))
     assert shows(made(method, others=[1, 3]), 1), "both are too alike: the first of them"
-    assert method.finished == [1, SAME, 3]
+    assert method.completed == [1, SAME, 3]
 
 
 def test_the_second_judge_is_asked_only_about_what_the_first_does_not_know() -> None:
