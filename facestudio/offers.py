@@ -60,9 +60,13 @@ class Offers(Loaded):
         there is nothing."""
         from facestudio.faces import sliders
 
-        entry = store.load_manifest().get(SLIDERS)
-        fitting = entry is not None and entry.here and entry.uses.get("prior") == checkpoint_id
-        return sliders.offered(entry) if fitting and entry is not None else ()
+        known = store.load_manifest()
+        moves, entry = known.get(SLIDERS), known.get(checkpoint_id)
+        if moves is None or not moves.here or entry is None:
+            return ()
+        if moves.uses.get("prior") == checkpoint_id:
+            return sliders.offered(moves)
+        return sliders.offered(entry) if entry.uses.get("sliders") == SLIDERS else ()
 
     def pose_weights(self, checkpoint_id: str) -> Checkpoint | None:
         """The weights, here or not, with which a checkpoint's method can be shown a pose picture; None where it cannot."""

@@ -1,7 +1,8 @@
 """A synthesizer whose faces are moved by sliders: the person, where the features are, and the light.
 
 It stands in front of another one and changes what that is asked for. Unless only the light moves, or it is said where the
-features are, each face is drawn twice: first as it is, so that its own features are found, then moved, with these moved or held.
+features are, each face is drawn twice: first as it is, so that its own features are found, then moved, with these moved or held;
+but once where the other one can say itself where it would draw them.
 Held, because a moved person without them looks elsewhere, or falls apart when several sliders are moved.
 """
 
@@ -10,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -23,6 +24,15 @@ from facestudio.methods.crops import features
 from facestudio.progress import Progress
 
 KNOWN = 256  # landmarks of first drawings that are kept
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """A Synthesizer that knows where it will draw the features of a face."""
+
+    def landmarks(self, wish: Wish, seed: int, options: Any) -> np.ndarray:
+        """The 68 landmarks (68, 2) float32 of that picture, in pixels of the template."""
+        ...
 
 
 class Moving:
@@ -60,6 +70,9 @@ class Moving:
 
     def _found(self, wishes: Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress) -> list[Wish]:
         """`wishes` with the landmarks of faces as they are drawn, which the template frames, where they have none."""
+        if isinstance(self._synthesizer, Placing):
+            placed = zip(wishes, seeds, strict=True)
+            return [replace(wish, landmarks=self._synthesizer.landmarks(wish, seed, options)) for wish, seed in placed]
         keys = [self._key(wish, seed, options) for wish, seed in zip(wishes, seeds, strict=True)]
         landmarks = [
             self._known.get(key) if wish.landmarks is None else wish.landmarks
