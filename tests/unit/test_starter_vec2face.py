@@ -24,7 +24,7 @@ from facestudio.offers import Offers
 from facestudio.progress import Cancelled, Progress
 from facestudio.training import looks, loop
 from facestudio.training.recipes.landmarks import mirrored_order
-from facestudio.training.recipes.vec2face import Critic, Recipe
+from facestudio.training.recipes.vec2face import Critic, Discriminator, Recipe, versus
 from tests.fakes import fake_checkpoint
 
 SHAPES, PICTURES, LATENT = 6, 5, (4, 8, 8)
@@ -268,7 +268,26 @@ def test_training_lessens_the_error_and_ends_with_a_discriminator(recipe: Recipe
     assert network.network.coarse[0].weight.grad is None, "the linear path stays"
 
 
-def test_what_ships_is_of_the_published_class_and_small() -> None:
+def test_the_maker_and_its_judge_learn_from_losses_of_their_own() -> None:
+    torch.manual_seed(0)
+    judge, truth = Discriminator(3), torch.randn(4, 3, 16, 16)
+    made = torch.randn(6, 3, 16, 16, requires_grad=True)
+    for place, (to_made, to_judge) in enumerate([(True, False), (False, True), (False, True)]):
+        loss = versus(judge, made, truth)[place]
+        made.grad = judge.layers[0].weight.grad = None
+        loss.backward()
+        assert (made.grad is not None) == to_made
+        assert (judge.layers[0].weight.grad is not None) == to_judge
+    optimizer = torch.optim.Adam(judge.parameters(), 2e-3)
+    for _ in range(20):
+        _, loss, _ = versus(judge, made + 1, truth)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert versus(judge, made + 1, truth)[0].item() > 1 > loss.item(), "what is made is seen through"
+
+
+def test_the_small_form_is_small_enough_to_ship() -> None:
     network = networks.Vec2Face(**Recipe.config)
     assert sum(value.numel() for value in network.state_dict().values()) * 2 < 7.5e6
     assert network.drawn == (16, 16, 16)
