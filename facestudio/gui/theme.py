@@ -15,6 +15,7 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
 from facestudio import paths
+from facestudio.gui.text_size import sheet_scaled
 
 SYSTEM, LIGHT, DARK = "system", "light", "dark"
 CHOICES = (SYSTEM, LIGHT, DARK)
@@ -108,7 +109,7 @@ class Theme(QObject):
         app = QApplication.instance()
         assert isinstance(app, QApplication)
         app.setPalette(self._palette())
-        app.setStyleSheet(sheet_of(name))
+        app.setStyleSheet(sheet_scaled(sheet_of(name)))
         self.changed.emit()
 
     def _palette(self) -> QPalette:

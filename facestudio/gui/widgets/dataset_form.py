@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from facestudio.datasets.running import Shard
 from facestudio.gui.populating import Populating
+from facestudio.gui.text_size import scaled
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.fold import Fold
 from facestudio.gui.widgets.seed_box import SeedBox
@@ -47,7 +48,7 @@ class DatasetForm(QWidget):
         self.people = _number(1, MOST_PEOPLE, "People")
         self.pictures = _number(1, MOST_PICTURES, "Pictures of each")
         self.seed = SeedBox()
-        self.seed.setFixedWidth(SEED)
+        self.seed.setFixedWidth(scaled(SEED))
         self.seed.setAccessibleName("Seed")
         self.seed.setToolTip("The same seed, number and settings draw the same people on every machine")
         self.dice = QToolButton()
@@ -63,7 +64,7 @@ class DatasetForm(QWidget):
         self.vary = QDoubleSpinBox()
         self.vary.setRange(0.0, 0.5)
         self.vary.setSingleStep(0.01)
-        self.vary.setFixedWidth(NUMBER)
+        self.vary.setFixedWidth(scaled(NUMBER))
         self.vary.setAccessibleName("Vary each person")
         self.vary.setToolTip("How much a person's looks vary, as 1 - cosine: 0 is always exactly the same face")
         self.tries = _number(1, 100, "Tries per picture")
@@ -219,7 +220,7 @@ def _label(text: str, name: str) -> QLabel:
 def _number(least: int, most: int, name: str) -> QSpinBox:
     box = QSpinBox()
     box.setRange(least, most)
-    box.setFixedWidth(NUMBER)
+    box.setFixedWidth(scaled(NUMBER))
     box.setAccessibleName(name)
     return box
 

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWi
 from facestudio.formats import WORDS
 from facestudio.gui.session import Session
 from facestudio.gui.theme import Theme
+from facestudio.gui.widgets.elided_label import ElidedLabel
 
 ICON = 72
 
@@ -27,10 +28,12 @@ class DropZone(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self._session, self._theme = session, theme
         self._icon = QLabel()
-        self.title = QLabel("Drop a photo here")
+        self.title = ElidedLabel()  # the name of what is opened may be long
+        self.title.setText("Drop a photo here")
         self.title.setObjectName("dropTitle")
         self.text = QLabel(f"{WORDS},\none photo, several, or a folder. Ctrl+V pastes a picture.")
         self.text.setObjectName("dropText")
+        self.text.setWordWrap(True)
         choose = QPushButton("Open a photo…")
         choose.setObjectName("primary")
         choose.clicked.connect(self.open_asked)
@@ -45,6 +48,7 @@ class DropZone(QWidget):
         buttons.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setSpacing(12)
+        layout.setContentsMargins(40, 40, 40, 40)
         layout.addStretch(1)
         for label in (self._icon, self.title, self.text):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QHBoxLayout, QLabel, QToolButto
 
 from facestudio.faces.calibration import same_chance
 from facestudio.faces.panel import UNJUDGED, Summary
+from facestudio.gui.text_size import widened
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.gauge import Gauge, tone
 
@@ -72,7 +73,7 @@ class FaceChip(QFrame):
     ) -> None:
         super().__init__(parent)
         self.setObjectName("faceChip")
-        self.setFixedWidth(CHIP)
+        self.setFixedWidth(widened(CHIP))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.index = index
         self._theme, self._before = theme, crop
@@ -118,7 +119,7 @@ class FaceChip(QFrame):
         self.remove: QToolButton | None = None
         if added:
             self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
-            self.remove = self._corner(CHIP - BUTTON - 5, "Remove this face (Del)", f"Remove face {index + 1}")
+            self.remove = self._corner(widened(CHIP) - BUTTON - 5, "Remove this face (Del)", f"Remove face {index + 1}")
             self.remove.clicked.connect(self._remove)
         theme.changed.connect(self._draw)
         self.show_result(None, None)
@@ -137,7 +138,11 @@ class FaceChip(QFrame):
     def needed_height(self) -> int:
         """The height at which nothing on it is cut."""
         layout = self.layout()
-        return max(layout.totalHeightForWidth(CHIP), layout.totalMinimumSize().height()) if layout else 0
+        for label in self.findChildren(QLabel):
+            label.ensurePolished()  # else it is measured in another size
+        if layout is not None:
+            layout.invalidate()
+        return max(layout.totalHeightForWidth(widened(CHIP)), layout.totalMinimumSize().height()) if layout else 0
 
     def show_ticked(self, on: bool) -> None:
         """Show whether this face is ticked."""
@@ -162,7 +167,7 @@ class FaceChip(QFrame):
         note = result.notes[0] if result and result.notes else ""
         crowded = bool(cosines) and summary is not None and summary.words == UNJUDGED
         self.note.setVisible(bool(note) and not crowded)  # the tooltip has all notes
-        self.note.setText(self.note.fontMetrics().elidedText(note, Qt.TextElideMode.ElideRight, CHIP - 24))
+        self.note.setText(self.note.fontMetrics().elidedText(note, Qt.TextElideMode.ElideRight, widened(CHIP) - 24))
         judged = summary is not None and summary.words != UNJUDGED
         self.chance.setText(f"{summary.chance:.0%} same" if summary and judged else "")
         if result is None or result.status == "skipped":

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 )
 
 from facestudio.gui.session import FINDING, Session
+from facestudio.gui.text_size import widened
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.face_chip import CROP, FaceChip
 
@@ -52,7 +53,7 @@ class FaceStrip(QWidget):
         self.add.setToolTip("Draw a box around a face that was missed (F4)")
         self.add.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         self.add.setIconSize(QSize(28, 28))
-        self.add.setFixedSize(ADD, CROP + 16)
+        self.add.setFixedSize(widened(ADD), widened(CROP + 16))
         for button in (self.offer, self.add):
             button.clicked.connect(self.add_asked)
         nobody = QWidget()

@@ -9,6 +9,7 @@ from PySide6.QtGui import QIcon, QImage, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPushButton, QVBoxLayout, QWidget
 
 from facestudio.gui.session import Session
+from facestudio.gui.text_size import widened
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.names import NamesDelegate
 
@@ -28,7 +29,7 @@ class FilesList(QWidget):
         super().__init__(parent)
         self.setObjectName("filesPanel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setMinimumWidth(150)
+        self.setMinimumWidth(widened(150))
         self._session, self._theme = session, theme
         self.title = QLabel()
         self.title.setObjectName("section")

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QRadioButton, QSpi
 
 from facestudio.generating import MOST
 from facestudio.gui.generating import GENERATING, UNTOLD, Making
+from facestudio.gui.text_size import scaled
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.fold import Fold
 from facestudio.gui.widgets.options_form import OptionRow
@@ -73,7 +74,7 @@ class GeneratePanel(WorkPanel):
         self.count.setRange(1, MOST)
         self.count.setValue(making.count)
         self.count.lineEdit().setTextMargins(6, 0, 6, 0)
-        self.count.setFixedWidth(COUNT)
+        self.count.setFixedWidth(scaled(COUNT))
         self.count.setAccessibleName("How many pictures")
         self.count.setToolTip(f"How many pictures are drawn, 1 to {MOST}")
         self.count.valueChanged.connect(making.set_count)

@@ -10,6 +10,7 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from facestudio.gui.session import Session
+from facestudio.gui.text_size import scaled
 from facestudio.gui.theme import Theme
 
 PATIENCE = 250  # ms in which nothing is announced
@@ -32,7 +33,7 @@ class OpeningCover(QWidget):
         self.bar = QProgressBar()
         self.bar.setRange(0, 0)  # how long is not known
         self.bar.setTextVisible(False)
-        self.bar.setFixedWidth(BAR)
+        self.bar.setFixedWidth(scaled(BAR))
         self.about = QLabel()
         self.about.setObjectName("dialogHint")
         self.about.setTextFormat(Qt.TextFormat.PlainText)

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from facestudio.gui.text_size import scaled
 from facestudio.gui.workplace import Workplace
 from facestudio.options import OptionField
 
@@ -115,7 +116,7 @@ class OptionRow(QWidget):
             )
             spin.setSingleStep(self._step())
         spin.lineEdit().setTextMargins(6, 0, 6, 0)
-        spin.setFixedWidth(76)
+        spin.setFixedWidth(scaled(76))
         spin.setAlignment(Qt.AlignmentFlag.AlignRight)
         spin.valueChanged.connect(self._changed)
         return spin

@@ -31,6 +31,7 @@ from facestudio.faces.panel import UNJUDGED
 from facestudio.gui.anonymize_rows import FAILED, FALLBACK, LEFT_OUT, MEANINGS, NOBODY, ORDER, TONES, VERIFIED, Row
 from facestudio.gui.anonymize_thumbnails import Thumbnails
 from facestudio.gui.anonymizing import Anonymizing
+from facestudio.gui.text_size import widened
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.status_filter import ALL
 from facestudio.report_facts import is_unjudged
@@ -270,7 +271,7 @@ class PhotoTable(QTableView):
         lines, header = self.verticalHeader(), self.horizontalHeader()
         lines.hide()
         lines.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        lines.setDefaultSectionSize(LINE)
+        lines.setDefaultSectionSize(widened(LINE))
         header.setHighlightSections(False)
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)  # as they were opened, until a column is clicked
         header.setSortIndicatorClearable(True)
@@ -282,11 +283,13 @@ class PhotoTable(QTableView):
 
     def _share_width(self) -> None:
         """Let the other columns give way to the reason where it has little room, so that it need not be scrolled for."""
-        usual = sum(most for most, _ in WIDTHS.values())
-        spare = sum(most - least for most, least in WIDTHS.values())
+        of_text = {column: (widened(most), widened(least)) for column, (most, least) in WIDTHS.items()}
+        widths = {**of_text, **{column: WIDTHS[column] for column in (BEFORE, AFTER)}}
+        usual = sum(most for most, _ in widths.values())
+        spare = sum(most - least for most, least in widths.values())
         lacking = min(max(usual + REASON_WIDTH - self.viewport().width(), 0), spare)
         self._sharing = True
-        for column, (most, least) in WIDTHS.items():
+        for column, (most, least) in widths.items():
             self.setColumnWidth(column, most - round((most - least) * lacking / spare))
         self._sharing = False
 

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QToolButton, QVBoxLayout, QWi
 from facestudio.faces.panel import UNJUDGED, between_photos
 from facestudio.gui.casting import PINS, A, B
 from facestudio.gui.generating import Making
+from facestudio.gui.text_size import scaled
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.gauge import ROW, Gauge, tone
 from facestudio.whom import Drawn
@@ -97,7 +98,7 @@ class PortraitReadout(QWidget):
         self._draw()
 
     def minimumSizeHint(self) -> QSize:
-        return QSize(NARROWEST, HEIGHT)
+        return QSize(NARROWEST, scaled(HEIGHT))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -121,7 +122,7 @@ class PortraitReadout(QWidget):
 
     def _take_height(self) -> None:
         lines = len(self.cosines) if self._narrow else 0
-        self.setFixedHeight(HEIGHT + lines * ROW + (6 if lines else 0))
+        self.setFixedHeight(scaled(HEIGHT + lines * ROW) + (6 if lines else 0))
 
     @Slot()
     def _draw(self) -> None:
@@ -173,7 +174,7 @@ class PortraitReadout(QWidget):
             label = QLabel(self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideMiddle, COSINE))
             label.setToolTip(words)
             label.setObjectName("chipInfo")
-            label.setFixedHeight(ROW)
+            label.setFixedHeight(scaled(ROW))
             column.addWidget(label)
             self.cosines.append(label)
         old = self._figures.itemAtPosition(0, 1)

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollA
 
 from facestudio.gui.anonymize_rows import TONES
 from facestudio.gui.reviewing import Review
+from facestudio.gui.text_size import scaled
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.anonymize_boxes import PathLabel
 from facestudio.gui.widgets.review_card import ReviewCard
@@ -82,7 +83,7 @@ class ReviewPage(QWidget):
         self.add = QPushButton("Add a face\nby hand")
         self.add.setObjectName("addFace")
         self.add.setToolTip("Drag a box around a face that was missed (F4)")
-        self.add.setFixedSize(ADD, CARDS - 32)
+        self.add.setFixedSize(scaled(ADD), scaled(CARDS - 32))
         self.add.clicked.connect(self.draw_box)
         self._row = QWidget()
         self._row.setObjectName("chipRow")
@@ -96,7 +97,7 @@ class ReviewPage(QWidget):
         scroll.setWidgetResizable(True)
         scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self._row)
-        scroll.setFixedHeight(CARDS)
+        scroll.setFixedHeight(scaled(CARDS))
         self._scroll = scroll
         strip = QWidget()
         strip.setObjectName("faceStrip")

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, Slot
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
 
 from facestudio.gui.generating import Making
+from facestudio.gui.text_size import widened
 from facestudio.gui.widgets.slider_rows import SliderRow, SliderRows
 
 WIDTH = 230  # px, unless somebody drags its edge
@@ -22,7 +23,7 @@ class SlidersColumn(QWidget):
         super().__init__(parent)
         self.setObjectName("sidePanel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setMinimumWidth(NARROWEST)
+        self.setMinimumWidth(widened(NARROWEST))
         self._making = making
         self._all = SliderRows(making)
         heading = QLabel("SLIDERS")

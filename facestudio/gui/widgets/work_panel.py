@@ -6,7 +6,7 @@ puts the sections into their order. What few people change is folded away, as lo
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, QSize, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, QObject, QSignalBlocker, QSize, Qt, QTimer, Slot
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from facestudio.gui.text_size import scaled, widened
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.fold import Fold
 from facestudio.gui.widgets.job_bar import JobBar
@@ -28,6 +29,7 @@ from facestudio.gui.workplace import Workplace
 from facestudio.methods.base import method_title
 
 SIDE = 300
+MOST = 560  # px that the panel takes at least, however large the text is
 
 
 class WorkPanel(QWidget):
@@ -46,7 +48,7 @@ class WorkPanel(QWidget):
         super().__init__(parent)
         self.setObjectName("sidePanel")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-        self.setMinimumWidth(SIDE - 50)
+        self.setMinimumWidth(widened(SIDE - 50))
         self._workplace, self._theme, self._icon, self._lack = session, theme, icon, lack
         self.method, self.checkpoint = QComboBox(), QComboBox()
         self.method.setAccessibleName("Method")
@@ -73,8 +75,9 @@ class WorkPanel(QWidget):
         row.setSpacing(6)
         row.addWidget(self.seed, 1)
         row.addWidget(self.dice)
-        content = QWidget()
+        content = self._content = QWidget()
         content.setObjectName("sideContent")
+        content.installEventFilter(self)
         self._column = QVBoxLayout(content)
         self._column.setContentsMargins(16, 14, 16, 14)
         self._column.setSpacing(8)
@@ -98,7 +101,7 @@ class WorkPanel(QWidget):
         self.foot = QStackedWidget()
         self.foot.addWidget(idle)
         self.foot.addWidget(self.job_bar)
-        self.foot.setFixedHeight(70)
+        self.foot.setFixedHeight(scaled(70))
         foot = QVBoxLayout()
         foot.setContentsMargins(16, 8, 16, 12)
         foot.addWidget(self.foot)
@@ -112,6 +115,14 @@ class WorkPanel(QWidget):
         session.seed_changed.connect(self._show_seed)
         theme.changed.connect(self._draw)
         self._draw()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self._content and event.type() == QEvent.Type.LayoutRequest:
+            wide = self._content.minimumSizeHint().width() + self._scroll.verticalScrollBar().sizeHint().width()
+            self.setMinimumWidth(
+                min(max(widened(SIDE - 50), wide), MOST)
+            )  # nothing scrolls sideways, so nothing is cut off
+        return False
 
     def add_section(self, title: str, *widgets: QWidget) -> QWidget:
         """Put a titled section below those that are there, and return it."""

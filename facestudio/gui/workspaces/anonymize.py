@@ -27,6 +27,7 @@ from facestudio.gui.anonymize_rows import DOUBTS, FAILED, REVIEW, Row
 from facestudio.gui.anonymize_thumbnails import Thumbnails
 from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.reviewing import Review
+from facestudio.gui.text_size import widened
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.anonymize_panel import AnonymizePanel
 from facestudio.gui.widgets.drop_zone import paths_in
@@ -75,7 +76,7 @@ class AnonymizeWorkspace(QSplitter):
         for index, stretch in enumerate((1, 0)):
             self.setStretchFactor(index, stretch)
             self.setCollapsible(index, False)
-        self.setSizes([1110, SIDE])
+        self.setSizes([1110, widened(SIDE)])
         self._connect()
         self.refresh()
 

@@ -24,6 +24,7 @@ from facestudio.gui.actions import Actions
 from facestudio.gui.casting import A, B
 from facestudio.gui.generating import Making
 from facestudio.gui.runs import Picture, Run
+from facestudio.gui.text_size import widened
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.distributions import DistributionsDialog
 from facestudio.gui.widgets.elided_label import ElidedLabel
@@ -103,7 +104,7 @@ class GenerateWorkspace(QSplitter):
         for index, stretch in enumerate((0, 1, 0)):
             self.setStretchFactor(index, stretch)
             self.setCollapsible(index, False)
-        self.setSizes([SIDE, 1110 - WIDTH, WIDTH])
+        self.setSizes([widened(SIDE), 1110 - WIDTH, widened(WIDTH)])
         self._connect()
         self._show_sliders()
         self.refresh()

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from facestudio.faces.components import Explanation
 from facestudio.gui.session import Session
+from facestudio.gui.text_size import widened
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.brush import Brush
 from facestudio.gui.widgets.drop_zone import DropZone
@@ -59,7 +60,7 @@ class RestoreWorkspace(QSplitter):
         for index, stretch in enumerate((0, 1, 0)):
             self.setStretchFactor(index, stretch)
             self.setCollapsible(index, False)
-        self.setSizes([210, 900, SIDE])
+        self.setSizes([widened(210), 900, widened(SIDE)])
         self.viewer.original_changed.connect(self._show_original)
         self.viewer.face_clicked.connect(self.strip.bring)
         self.viewer.drawing.begun.connect(self.toast.hide)  # what to do with a box stands there
