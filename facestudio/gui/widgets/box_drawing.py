@@ -12,10 +12,10 @@ from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPainterPath
 from PySide6.QtWidgets import QWidget
 
 from facestudio.gui.theme import Theme
-from facestudio.gui.widgets.painting import paint_outline, paint_pill, rounded
+from facestudio.gui.widgets.painting import paint_hint, paint_outline, rounded
 from facestudio.gui.widgets.view import View
 
-SHADE, GROUND = QColor(0, 0, 0, 90), QColor(0, 0, 0, 205)
+SHADE = QColor(0, 0, 0, 90)
 HINTS = (
     "Drag a box around the missed face, or press an arrow key.  Esc cancels.",
     "Drag a box around the missed face.  Esc cancels.",
@@ -209,12 +209,4 @@ class BoxDrawing(QWidget):
             if not box.isEmpty():
                 paint_outline(painter, rounded(box), accent, 2.0, Qt.PenStyle.SolidLine)
             painter.restore()
-        self._paint_hint(painter)
-
-    def _paint_hint(self, painter: QPainter) -> None:
-        """What to do, at the lower edge and as long as there is room for."""
-        metrics, hints = self.fontMetrics(), KEY_HINTS if self._by_keys else HINTS
-        words = next((w for w in hints if metrics.horizontalAdvance(w) + 48 <= self.width()), hints[-1])
-        width = metrics.horizontalAdvance(words) + 32
-        painter.setFont(self.font())
-        paint_pill(painter, QRectF((self.width() - width) / 2, self.height() - 48, width, 32), words, GROUND)
+        paint_hint(painter, self, KEY_HINTS if self._by_keys else HINTS)

@@ -8,14 +8,13 @@ is marked.
 from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QObject, QPointF, QRectF, Qt, Signal, Slot
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from facestudio.gui.marking import ERASER, Marking
-from facestudio.gui.widgets.painting import SHADOW, WHITE, paint_pill
+from facestudio.gui.widgets.painting import SHADOW, WHITE, paint_hint
 from facestudio.gui.widgets.viewer import Viewer
 
-GROUND = QColor(0, 0, 0, 205)
 NEAR = 0.5  # widget units; points that are nearer than that are one
 LEAST = 3.0  # widget units that the circle is wide at least, so that it is seen
 HINTS = {
@@ -146,8 +145,4 @@ class Brush(QWidget):
                 style = Qt.PenStyle.DashLine if erases and colour is WHITE else Qt.PenStyle.SolidLine
                 painter.setPen(QPen(colour, width, style))
                 painter.drawEllipse(self._at, radius, radius)
-        metrics = self.fontMetrics()
-        words = next((w for w in HINTS[erases] if metrics.horizontalAdvance(w) + 48 <= self.width()), HINTS[erases][-1])
-        width = metrics.horizontalAdvance(words) + 32
-        painter.setFont(self.font())
-        paint_pill(painter, QRectF((self.width() - width) / 2, self.height() - 48, width, 32), words, GROUND)
+        paint_hint(painter, self, HINTS[erases])

@@ -5,13 +5,17 @@ Plain functions of a painter and a place, separate from the viewer, which decide
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPainterPath, QPen
+from PySide6.QtWidgets import QWidget
 
 from facestudio.gui.theme import Theme
 
 PREVIEW = 168
 SHADOW, DARK, WHITE = QColor(0, 0, 0, 100), QColor(0, 0, 0, 165), QColor(255, 255, 255)
+HINT = QColor(0, 0, 0, 205)
 
 
 def paint_pill(painter: QPainter, where: QRectF, words: str, colour: QColor) -> None:
@@ -22,6 +26,16 @@ def paint_pill(painter: QPainter, where: QRectF, words: str, colour: QColor) -> 
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(WHITE)
     painter.drawText(where, Qt.AlignmentFlag.AlignCenter, words)
+
+
+def paint_hint(painter: QPainter, over: QWidget, hints: Sequence[str]) -> None:
+    """What can be done, at the lower edge of the widget `over`: the first of the `hints` for which there is room, or the last."""
+    metrics = over.fontMetrics()
+    words = next((hint for hint in hints if metrics.horizontalAdvance(hint) + 48 <= over.width()), hints[-1])
+    width, height = metrics.horizontalAdvance(words) + 32, metrics.height() + 18
+    painter.setFont(over.font())
+    place = QRectF((over.width() - width) / 2, over.height() - 16 - height, width, height)
+    paint_pill(painter, place, words, HINT)
 
 
 def tag_place(words: str, pane: QRectF, font: QFont, *, left: bool) -> QRectF:
