@@ -102,7 +102,6 @@ class JobQueue(QObject):
         super().__init__(parent)
         self._pool = ThreadPoolExecutor(lanes, thread_name_prefix=name)
         self._live: dict[Job, Future[None]] = {}
-        self._told: dict[Job, Future[None]] = {}  # whose outcome was told; the worker may still be leaving them
         self._closed = False
 
     @property
@@ -139,11 +138,7 @@ class JobQueue(QObject):
 
     @Slot(object)
     def _forget(self, job: Job) -> None:
-        """Delete jobs that were told, but none that a worker has not left yet: it is still inside of the signal then."""
-        if job not in self._live:  # it never had a worker
-            job.deleteLater()
-            return
-        self._told[job] = self._live.pop(job)
-        for left in [told for told, future in self._told.items() if future.done()]:
-            del self._told[left]
-            left.deleteLater()
+        future = self._live.pop(job, None)
+        if future is not None:
+            wait([future])  # the worker may still be inside of the signal that led here, with nothing left to do
+        job.deleteLater()

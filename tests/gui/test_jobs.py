@@ -129,6 +129,7 @@ def test_shutting_down_does_not_wait_for_work_that_hears_nothing(qapp: object) -
     assert not queue.shutdown(0.1)
     assert time.monotonic() - began < 20
     gate.set()
+    assert queue.shutdown(30.0), "a queue must not go before its worker has"
 
 
 def test_finished_jobs_are_forgotten(qtbot: QtBot, queue: JobQueue) -> None:
