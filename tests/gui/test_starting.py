@@ -60,7 +60,10 @@ from PySide6.QtWidgets import QApplication
 import facestudio.gui.app as app
 from facestudio.gui.main_window import MainWindow
 
+begun = threading.Event()
+
 def find(progress):
+    begun.set()
     CODE_OF_WORK
     return ()
 
@@ -146,7 +149,7 @@ def test_a_copied_picture_outlives_its_window_and_the_program(tmp_path: Path) ->
     ids=["stops", "does not stop"],
 )
 def test_closing_at_work_joins_the_thread_or_leaves_it_behind(tmp_path: Path, work: str, joined: bool) -> None:
-    code = AT_WORK.replace("CODE_OF_WORK", work).replace("READY", "window().session.doing")
+    code = AT_WORK.replace("CODE_OF_WORK", work).replace("READY", "begun.is_set()")
     started = time.monotonic()
     done = run(code, str(draw(tmp_path / "two people.jpg")), "60" if joined else "1")
     assert done.returncode == 0, done.stderr

@@ -19,6 +19,7 @@ from facestudio.methods.arc2face import Options
 from facestudio.options import options_of
 from facestudio.recipe import Recipe
 from facestudio.whom import Between, Drawn
+from tests.asking import asked
 from tests.fakes import FakeEmbedder, write_picture
 from tests.people import Choosy, Texture, space
 from tests.unit.test_generating import made
@@ -30,7 +31,7 @@ JUDGES: list[Any] = [FakeEmbedder("fake"), FakeEmbedder("one")]
 def gallery() -> Gallery:
     of = space()
     of.embedder = "fake"
-    return made(3, Texture(blank=[6]), space=_without_known(of), detector=Choosy(), seed=5, embedders=JUDGES)
+    return made(3, Texture(blank=[6]), space=_without_known(of), detector=Choosy(), recipe=asked(5), embedders=JUDGES)
 
 
 def _without_known(of: Any) -> Any:
