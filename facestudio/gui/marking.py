@@ -117,7 +117,7 @@ class Marking(QObject):
         if not self._session.mending.strength:
             self._session.mending.choose(CAREFUL)
             self._session.notified.emit(
-                "Scratches will now be mended carefully; choose another way under “Scratches and specks”.", None
+                "Scratches will now be mended carefully; choose another way under “Scratches”.", None
             )
 
     @property
