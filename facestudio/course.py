@@ -123,9 +123,10 @@ class Course:
     def _among(self, crops: Iterable[AlignedFace], progress: Progress) -> AlignedFace:
         """The one of `crops`, which moved least first, that is shown, as of `made`; `_likeness` is then its. No more of them are
         made than have to be looked at."""
+        if not isinstance(self.step.method, Replacing) or self._cast.alone(self.index):
+            return next(iter(crops))  # there is nobody to be apart from
         first: AlignedFace | None = None
         best: tuple[AlignedFace, Likeness] | None = None
-        compared = isinstance(self.step.method, Replacing) and not self._cast.alone(self.index)
         for crop in crops:
             first = crop if first is None else first
             marks = self._marks(crop)
@@ -133,9 +134,7 @@ class Course:
                 if best is None:
                     break  # a further one would have moved more
                 continue
-            found = Likeness()
-            if compared:
-                found = self._cast.likeness(self.index, self._views(crop.pixels, marks, progress))
+            found = self._cast.likeness(self.index, self._views(crop.pixels, marks, progress))
             if best is None or found.order < best[1].order:
                 best = crop, found
             if not found.too_alike:

@@ -95,10 +95,15 @@ def test_like_another_new_face_the_next_is_finished_that_no_judge_knows() -> Non
 
 def test_the_second_judge_is_asked_only_about_what_the_first_does_not_know() -> None:
     judges = FakeEmbedder("judge"), FakeEmbedder("second")
-    made(Finishing((SAME, 2, 3)), judges=judges)
+    made(Finishing((SAME, 2, 3)), others=[9], judges=judges)
     assert len(judges[0].seen) == 2 and not judges[1].seen, "the face before and the take"
-    made(Finishing((1, 2, 3)), judges=judges)
-    assert len(judges[1].seen) == 2
+    made(Finishing((1, 2, 3)), others=[9], judges=judges)
+    assert judges[1].seen
+
+
+def test_where_nobody_is_to_be_apart_from_no_judge_is_asked_before_the_look() -> None:
+    judge = FakeEmbedder("judge")
+    assert shows(made(Finishing((1, 2, 3)), judges=[judge]), 1) and not judge.seen
 
 
 def test_what_finishing_a_take_cannot_do_is_an_error_of_the_try() -> None:
