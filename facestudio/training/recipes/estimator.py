@@ -1,4 +1,4 @@
-"""Recipe of `starter-estimator`: degraded 256 px crop to clean, L1 plus a gradient loss (DifFace's first stage).
+"""Recipe of `starter-estimator`: degraded 256 px crop to clean, PSNR plus an L1 loss of gradients (DifFace's first stage).
 
 Most faces are damaged as photos mostly are (training/degradation.py), and bent, tinted or joined of two (training/variation.py),
 since the few photographs are learned by heart before the network is done. Embedder A looks on (networks/onlooker.py): it says
@@ -6,6 +6,9 @@ what it sees in the damaged face, and is no part of the loss.
 
 The network was grown: it had one block a level for the first 144,000 images. What was added says nothing at first, so it went on
 from where it was.
+
+The pixels' loss is PSNR itself, as in HINet (Chen et al., CVPRW 2021): beside L1, which DifFace has and which this had for its
+first 204,000 images, as many images gained twice as much, the identity's cosine too (docs/benchmarks/starter.md).
 
 An identity term, the CASIA teacher's (as in GFPGAN, Wang et al. 2021), for some of the faces, judged through a blur, and small
 faces (training/small.py), which count at a quarter of the size, can be asked for; the third version of the weights had both,
@@ -35,6 +38,7 @@ from facestudio.training.loop import Settings
 from facestudio.training.oracles import Recogniser
 
 EMBEDDER = "starter-embedder-a"
+EQUAL = 1e-5  # squared error below which faces are the same, pixels in -1 to 1
 
 
 class Recipe:
@@ -45,11 +49,11 @@ class Recipe:
     conditioned_on = (EMBEDDER,)
     settings = Settings(
         batch=12,
-        lr=3e-4,
-        muon=8e-4,
-        warmup=50,
+        lr=2e-4,
+        muon=5e-4,
+        warmup=30,
         outer=("head", "tail", "places", "told", "seen"),
-        ema=0.9995,
+        ema=0.998,
         weight_decay=0.0,
         cooldown=1.0,
         validate_minutes=20,
@@ -67,6 +71,7 @@ class Recipe:
         "MobileFaceNet trained on CASIA-WebFace"
     )
     gradient_weight = 0.5
+    pixel_weight = 0.05  # of the mean logarithm of a face's squared error
     identity_weight = 0.0  # of the identity term
     judged = 3  # faces of a batch, the last ones, whose identity counts
     softness = 2.5  # standard deviation in px of the blur through which they are judged; as they are, they got patterns
@@ -154,9 +159,10 @@ class Recipe:
         return loss, terms
 
     def apart(self, guess: Tensor, clean: Tensor) -> Tensor:
-        """L1 of pixels and of their gradients."""
+        """How far PSNR is from that of equal faces, up to a constant, and L1 of the gradients."""
         edges = sum(functional.l1_loss(a, b) for a, b in zip(gradients(guess), gradients(clean), strict=True))
-        return functional.l1_loss(guess, clean) + self.gradient_weight * edges
+        squared = (guess - clean).square().mean((1, 2, 3))
+        return self.pixel_weight * torch.log(squared + EQUAL).mean() + self.gradient_weight * edges
 
     @cached_property
     def who(self) -> Recogniser:
