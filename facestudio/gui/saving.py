@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facestudio import keeping
 from facestudio.errors import UnwritableOutput
-from facestudio.files import shown
+from facestudio.files import same_file, shown
 from facestudio.formats import SUFFIXES, format_of, mistyped
 from facestudio.gui.history import Step
 from facestudio.gui.runs import Picture
@@ -61,7 +61,7 @@ def already(known: Path) -> str:
 
 def save_as(step: Step, target: Path, source: Path | None, overwrite: bool = True, metadata: str = KEEP) -> Path:
     """Save as `target`, unless it is the original; the user has agreed to replace it if it exists, or not to `overwrite`."""
-    if source is not None and _same(target, source):
+    if source is not None and same_file(target, source):
         raise UnwritableOutput(
             "The original photo is never written over.", hint="Choose another name or another folder for the result."
         )
@@ -77,7 +77,7 @@ def save_turned(
         assert source is not None  # else there is nothing beside which it could be
         names = (beside(source, number, TURNED) for number in range(1, TRIES))
         target, overwrite = next((name for name in names if not name.exists()), beside(source, TRIES, TURNED)), False
-    if source is not None and _same(target, source):
+    if source is not None and same_file(target, source):
         raise UnwritableOutput("The original photo is never written over.", hint="Choose another name or folder.")
     photo.save(target, overwrite=overwrite, metadata_policy=metadata)
     return photo, target, _said(photo, target, metadata)
@@ -111,13 +111,6 @@ def _said(photo: Photo, path: Path, metadata: str) -> str:
     return ". ".join((f"Saved as {shown(path)}", *(sentence.removesuffix(".") for sentence in lost if sentence)))
 
 
-def _same(a: Path, b: Path) -> bool:
-    try:
-        return a.samefile(b)
-    except OSError:  # one of them does not exist
-        return a.resolve() == b.resolve()
-
-
 def picture_name(picture: Picture, number: int = 1) -> str:
     """The `number`-th name for a made picture: face-000007.png, face-000007_2.png and so on, as the commands name them."""
     tail = "" if number == 1 else f"_{number}"
@@ -142,7 +135,7 @@ def plan(
     targets = tuple((picture, folder / picture_name(picture)) for picture in pictures)
     taken = frozenset(path for _, path in targets if any(map(os.path.lexists, _files(path, extras))))
     for path in taken:
-        if source is not None and _same(path, source):
+        if source is not None and same_file(path, source):
             raise UnwritableOutput(f"{path.name} is the photo that is drawn from.", hint="Choose another folder.")
     return Plan(key, targets, taken, extras)
 
@@ -188,6 +181,6 @@ def save_picture_as(
     key: object, picture: Picture, target: Path, source: Path | None, progress: Progress
 ) -> tuple[object, list[Path], bool]:
     """Save one picture as `target`, which the user has agreed to replace if it exists, unless it is drawn from."""
-    if source is not None and _same(target, source):
+    if source is not None and same_file(target, source):
         raise UnwritableOutput(f"{target.name} is the photo that is drawn from.", hint="Choose another name.")
     return key, [picture.portrait.photo.save(target, recipe=picture.portrait.recipe, overwrite=True)], False
