@@ -7,6 +7,7 @@ checkpoints. Every latent has noise of its own seed, so that it does not depend 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -40,51 +41,66 @@ def noise(seeds: Sequence[int], shape: tuple[int, int, int]) -> Tensor:
     return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
+@dataclass(frozen=True)
+class Conditions:
+    """What the prior is told, and how strictly it is followed.
+
+    `identity`: (B, D) unit embeddings, or (1, D) for all, or None for anybody. `guidance`: 1 takes the prior's word; above, away
+    from what it says without the identity. `sketch`: (B, S, h, w) or None; see networks/prior.py. `lines`: 0 takes the prior's
+    word on the sketch; above, away from what it says without one. What nothing is told of has no guidance either.
+    """
+
+    identity: Tensor | None = None
+    guidance: float = 2.0
+    sketch: Tensor | None = None
+    lines: float = 0.0
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Where steps are to lead instead: `wanted` makes it of the clean guesses (B, C, h, w), at those of the steps that `among`
+    names by their places, of the shares of signal that they have; at every one unless told."""
+
+    wanted: Callable[[Tensor], Tensor]
+    among: Callable[[Sequence[float]], Sequence[int]] = lambda alphas: range(len(alphas))
+
+
 @torch.inference_mode()
 def draw(
     prior: Prior,
     steps: Any,
     start: Tensor,
-    identity: Tensor | None,
-    guidance: float = 2.0,
-    sketch: Tensor | None = None,
+    conditions: Conditions,
     progress: Progress | None = None,
     seen: Callable[[Tensor], Any] | None = None,
     seeds: Sequence[int] = (),
     push: Tensor | None = None,
-    lines: float = 0.0,
-    lead: Callable[[Tensor], Tensor] | None = None,
-    led: Callable[[Sequence[float]], Sequence[int]] = lambda alphas: range(len(alphas)),
+    lead: Lead | None = None,
 ) -> Tensor:
     """Latents (B, C, h, w) of mean 0 and variance 1.
 
     Args:
         steps: a scheduler whose timesteps are set; start: (B, C, h, w) standard normal noise.
-        identity: (B, D) unit embeddings, or None for anybody.
-        guidance: 1 takes the prior's word; above, away from what it says without the identity. Without one it has no effect.
-        sketch: (B, S, h, w) or None; see networks/prior.py.
         seen: turns the latents (B, C, h, w) as the prior guesses them so far into a preview for `progress`.
         seeds: those of the `start`, for "lcm", which draws more noise after each step.
         push: (B, C, h, w), how far the middle of what is drawn is moved, for our own prior; None moves nothing.
-        lines: 0 takes the prior's word on the sketch; above, away from what it says without one. Without one it has no effect.
-        lead: makes of the clean guesses (B, C, h, w) what the step is to lead to instead; at the levels that `led` chooses by the
-            shares of signal that they have.
 
     Cancelled when `progress` is told to stop, between two steps.
     """
     progress = progress or Progress()
-    predict = predictor(prior, identity, len(start), guidance, sketch, start.device, lines)
+    predict = predictor(prior, conditions, len(start), start.device)
     if push is not None:
-        predict = pushed(prior, predict, push, identity is not None)
+        predict = pushed(prior, predict, push, conditions.identity is not None)
     latents = start * steps.init_noise_sigma
     alphas = steps.alphas_cumprod
     more = {"generator": _further(seeds, start)} if isinstance(steps, LCMScheduler) else {}
-    at = {int(steps.timesteps[place]) for place in led([float(alphas[int(time)]) for time in steps.timesteps])}
+    places = lead.among([float(alphas[int(time)]) for time in steps.timesteps]) if lead else ()
+    led = {int(steps.timesteps[place]) for place in places}
     for time in progress.track(list(steps.timesteps), "Denoising"):
         guess = predict(steps.scale_model_input(latents, time), time.expand(len(latents)).to(latents.device))
         alpha, kind = float(alphas[int(time)]), steps.config.prediction_type
-        if lead is not None and int(time) in at:
-            guess = leading(latents, lead(clean(latents, guess, alpha, kind)), alpha, kind)
+        if lead is not None and int(time) in led:
+            guess = leading(latents, lead.wanted(clean(latents, guess, alpha, kind)), alpha, kind)
         if seen is not None:
             progress.preview(partial(_preview, seen, clean(latents, guess, alpha, kind)))
         latents = steps.step(guess, time, latents, **more).prev_sample
@@ -107,29 +123,24 @@ def leading(noisy: Tensor, wanted: Tensor, alpha: float, kind: str) -> Tensor:
 
 
 def predictor(
-    prior: Prior,
-    identity: Tensor | None,
-    count: int,
-    guidance: float = 2.0,
-    sketch: Tensor | None = None,
-    device: str | torch.device = "cpu",
-    lines: float = 0.0,
+    prior: Prior, conditions: Conditions, count: int, device: str | torch.device = "cpu"
 ) -> Callable[[Tensor, Tensor], Tensor]:
     """What predicts v (B, C, h, w) of `count` noisy latents at timesteps (B,), once the prior is told who and where.
 
-    The arguments as of `draw`; `identity` may also be one for all, (1, D). With `lines` there are two guidances, of the person
-    and of the sketch, each beside what the prior says with both (as in Brooks et al., "InstructPix2Pix", CVPR 2023).
+    With `lines` there are two guidances, of the person and of the sketch, each beside what the prior says with both (as in Brooks
+    et al., "InstructPix2Pix", CVPR 2023).
     """
+    identity, sketch = conditions.identity, conditions.sketch
     known = torch.full((count,), identity is not None, device=device)
     who = torch.zeros(count, prior.dimensions, device=device) if identity is None else identity.expand(count, -1)
     conditioning, seen = [prior.conditioning(who, known)], [sketch]
     weights = [1.0]
-    if identity is not None and guidance != 1:
+    if identity is not None and conditions.guidance != 1:
         conditioning, seen = [*conditioning, prior.conditioning(who, ~known)], [*seen, sketch]
-        weights = [guidance, 1 - guidance]
-    if sketch is not None and lines:
+        weights = [conditions.guidance, 1 - conditions.guidance]
+    if sketch is not None and conditions.lines:
         conditioning, seen = [*conditioning, conditioning[0]], [*seen, torch.zeros_like(sketch)]
-        weights = [weights[0] + lines, *weights[1:], -lines]
+        weights = [weights[0] + conditions.lines, *weights[1:], -conditions.lines]
     words = torch.cat(conditioning)
     sketches = None if sketch is None else torch.cat([one for one in seen if one is not None])
 

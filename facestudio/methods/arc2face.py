@@ -33,6 +33,8 @@ from facestudio.progress import Progress
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from facestudio.diffusion.sampling import Lead
+
 PREVIEW = 128  # pixels of a face in a preview
 DRAFT = 3  # steps of a draft
 QUICKEST = 2  # the same of a consistency model
@@ -81,14 +83,14 @@ class Arc2Face:
         return replace(options, steps=min(options.steps, DRAFT), sampler=sampler)
 
     def _draw(self, options: Any, progress: Progress, items: list[tuple[Wish, int]]) -> list[np.ndarray]:
-        from facestudio.diffusion.sampling import draw, noise, scheduler
+        from facestudio.diffusion.sampling import Conditions, draw, noise, scheduler
 
         carrier = self._carrier
         wishes, seeds = [wish for wish, _ in items], [seed for _, seed in items]
         start = noise(seeds, carrier.latent).to(self._device)
-        who, lines = self._who(wishes, seeds), self._lines(wishes, options)
-        prior, guidance = self._prior(options, lines), options.guidance
-        strict = 0.0 if lines is None else getattr(options, "lines", 0.0)
+        who, sketch = self._who(wishes, seeds), self._lines(wishes, options)
+        prior, guidance = self._prior(options, sketch), options.guidance
+        strict = 0.0 if sketch is None else getattr(options, "lines", 0.0)
         sampler = options.sampler
         if sampler == "lcm" and carrier.few_steps is not None:
             # it has learned both guidances, and where the prior's own way ends: on that it stays without new noise
@@ -97,27 +99,30 @@ class Arc2Face:
         steps.set_timesteps(options.steps)
         push = self._push(wishes)
         seen = self._sheet if options.steps > DRAFT else None  # a preview takes as long as one of so few steps
-        more = self._lead(items, options, progress)
-        latents = draw(prior, steps, start, who, guidance, lines, progress, seen, seeds, push, strict, **more)
+        lead = self._lead(items, options, progress)
+        latents = draw(
+            prior, steps, start, Conditions(who, guidance, sketch, strict), progress, seen, seeds, push, lead
+        )
         return list(self._pixels(latents))
 
-    def _lead(self, items: list[tuple[Wish, int]], options: Any, progress: Progress) -> dict[str, Any]:
-        """What leads the faces nearer to their people, as `draw` takes it; nothing where nobody is led."""
+    def _lead(self, items: list[tuple[Wish, int]], options: Any, progress: Progress) -> Lead | None:
+        """What leads the faces nearer to their people; None where nobody is led."""
         import torch
 
+        from facestudio.diffusion import sampling
         from facestudio.diffusion.nearing import Pull, nearer
 
         led = [wish.identity is not None for wish, _ in items]
         if options.sampler == "lcm" or not getattr(options, "nearer", 0) or not any(led):
-            return {}
+            return None
         pull = Pull(rate=RATE * options.nearer)
         oracles = [self._oracle(wish.identity) if leads else None for (wish, _), leads in zip(items, led, strict=True)]
         chances = [torch.Generator().manual_seed(seed) for _, seed in items]
 
-        def lead(latents: Tensor) -> Tensor:
+        def wanted(latents: Tensor) -> Tensor:
             return nearer(latents, self._carrier.decode, oracles, pull.rate, chances, progress)
 
-        return {"lead": lead, "led": pull.among}
+        return sampling.Lead(wanted, pull.among)
 
     def _oracle(self, identity: Any) -> Any:
         """What knows the person, for diffusion/nearing.py."""

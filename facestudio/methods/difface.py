@@ -223,12 +223,12 @@ class LatentDifFace:
         import torch
 
         from facestudio.diffusion.latents import denoiser
-        from facestudio.diffusion.sampling import predictor
+        from facestudio.diffusion.sampling import Conditions, predictor
 
         who = None
         if self._identity is not None:
             who = torch.from_numpy(np.array(self._identity.embedding, np.float32))[None].to(self._device)
-        predict = predictor(self._prior, who, 1, options.guidance, device=self._device)
+        predict = predictor(self._prior, Conditions(who, options.guidance), 1, self._device)
 
         def lead(clean: Tensor) -> Tensor:
             kept: Tensor = self._autoencoder.latents(held(self._faces(clean), guess, options.hold)) * self._loud

@@ -271,7 +271,7 @@ class Redraw:
         import torch
 
         from facestudio.diffusion.latents import denoiser
-        from facestudio.diffusion.sampling import predictor
+        from facestudio.diffusion.sampling import Conditions, predictor
 
         known, drawn = scene.latents, _drawn(scene.latents)
         who = torch.from_numpy(np.array(new.embedding, np.float32))[None].to(self._device)
@@ -281,8 +281,8 @@ class Redraw:
                 raise CheckpointMissing(f"{self.checkpoint.id} has no consistency model here, which lcm needs.")
             prior, guidance, strict = self._few_steps(guidance, strict), 1.0, 0.0  # which it has learned
         asked, who = self._asked(prior, who, options, scene.lines, known, drawn)
-        lines = scene.lines.expand(count, -1, -1, -1)
-        predict = predictor(asked, who, count, guidance, lines, self._device, strict)
+        sketch = scene.lines.expand(count, -1, -1, -1)
+        predict = predictor(asked, Conditions(who, guidance, sketch, strict), count, self._device)
         return denoiser(self._prior, predict, lambda clean: torch.lerp(known, clean, drawn))
 
     def _asked(

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from facestudio.diffusion.sampling import draw, scheduler
+from facestudio.diffusion.sampling import Conditions, draw, scheduler
 from facestudio.networks.arc2face import SCHEDULE, Arc2FacePrior, IdentityEncoder, control, denoiser, prompt
 
 NETWORKS: dict[str, Callable[..., nn.Module]] = {
@@ -135,7 +135,7 @@ def test_the_published_trajectory(
     steps.set_timesteps(count)
     assert torch.equal(steps.timesteps, expected[f"{name}{count}_timesteps"])
     teller = Teller()
-    last = draw(teller, steps, expected["x_T"], None, seeds=[0])
+    last = draw(teller, steps, expected["x_T"], Conditions(), seeds=[0])
     found = torch.stack([*teller.states[1:], last])
     states = expected[f"{name}{count}_states"]
     assert (found - (states if name == "dpm" else states[:, 0])).abs().max() <= 1e-4

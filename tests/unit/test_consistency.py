@@ -15,7 +15,7 @@ from torch import Tensor
 
 from facestudio.checkpoints import checkpoint, load_manifest
 from facestudio.diffusion import sampling
-from facestudio.diffusion.sampling import predictor
+from facestudio.diffusion.sampling import Conditions, predictor
 from facestudio.errors import CheckpointMismatch, UsageError
 from facestudio.faces.face import Identity
 from facestudio.methods.arc2face import DRAFT, QUICKEST, Arc2Face
@@ -67,7 +67,7 @@ def test_guidance_is_exact_where_the_prior_is_the_linear_guess(prior: FacePrior)
     quick = FewSteps(plain, ConsistencyUpdate(**CONFIG)).at(3.5)
     x, time = noisy(), torch.tensor([999, 500, 20])
     with torch.inference_mode():
-        twice = predictor(plain, people(3), 3, 3.5)(x, time)
+        twice = predictor(plain, Conditions(people(3), 3.5), 3)(x, time)
         once = quick(x, time, quick.conditioning(people(3), torch.ones(3, dtype=torch.bool)))
         assert torch.allclose(once, twice, atol=1e-3 * float(twice.std()))
         conditioning = quick.conditioning(people(3), torch.zeros(3, dtype=torch.bool))
@@ -205,7 +205,7 @@ def test_validation_draws_every_portion_from_the_beginning(recipe: Recipe, monke
     for steps, found in zip((1, 2, 4), drawn[1::2], strict=True):
         fresh = sampling.scheduler("ddim", SCHEDULE)
         fresh.set_timesteps(steps)
-        alone = draw(quick, fresh, sampling.noise([9002], (4, 16, 16)), who, 1.0)
+        alone = draw(quick, fresh, sampling.noise([9002], (4, 16, 16)), Conditions(who, 1.0))
         assert torch.allclose(found, alone, atol=1e-4), steps
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from facestudio.checkpoints import Checkpoint, checkpoint
 from facestudio.diffusion.difface import refine
 from facestudio.diffusion.latents import denoiser, schedule
-from facestudio.diffusion.sampling import predictor
+from facestudio.diffusion.sampling import Conditions, predictor
 from facestudio.errors import CheckpointMismatch
 from facestudio.faces.face import FFHQ_256, FFHQ_512, AlignedFace, Identity
 from facestudio.methods.base import Guided, Restorer, method_class, method_name, method_title
@@ -122,7 +122,7 @@ def test_the_noise_that_the_priors_v_means_leads_back_to_the_answer(method: Late
     knowing: Any = Knowing()
     sampling = LatentOptions(realism=0.6, steps=6, sampler=sampler, eta=0.0).sampling()
     noise = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(6))
-    denoise = denoiser(knowing, predictor(knowing, None, 1))
+    denoise = denoiser(knowing, predictor(knowing, Conditions(), 1))
     found = refine(denoise, torch.zeros(1, 4, 16, 16), sampling, lambda: noise, schedule(knowing), None)
     assert torch.allclose(found, knowing.answer, atol=0.02)
 
@@ -167,7 +167,7 @@ def test_what_every_step_leads_to_may_be_changed(method: LatentDifFace) -> None:
         return (x - (1 - share).sqrt() * noise) / share.sqrt()
 
     with torch.inference_mode():
-        predict = predictor(prior, None, 1)
+        predict = predictor(prior, Conditions(), 1)
         free, led = denoiser(prior, predict)(x, time), denoiser(prior, predict, lambda guess: guess + 2)(x, time)
     assert torch.allclose(clean(led), clean(free) + 2, atol=1e-4)
 

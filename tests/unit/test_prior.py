@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from facestudio.diffusion.sampling import draw, noise, predictor, scheduler
+from facestudio.diffusion.sampling import Conditions, draw, noise, predictor, scheduler
 from facestudio.faces.sketch import sketch
 from facestudio.networks.gaussian import GaussianGuess
 from facestudio.networks.prior import FacePrior
@@ -130,7 +130,7 @@ def test_drawing_depends_on_each_seed_alone(prior: FacePrior, name: str) -> None
 
     def drawn(seeds: list[int], who: torch.Tensor | None, guidance: float = 2.0) -> torch.Tensor:
         steps.set_timesteps(4)
-        return draw(prior, steps, noise(seeds, (4, 16, 16)), who, guidance)
+        return draw(prior, steps, noise(seeds, (4, 16, 16)), Conditions(who, guidance))
 
     who = people(2)
     both = drawn([5, 6], who)
@@ -155,7 +155,7 @@ def test_ddim_follows_v(prior: FacePrior) -> None:
     for name in ("ddim", "dpm"):
         steps = scheduler(name, dict(schedule().config))
         steps.set_timesteps(8)
-        found = draw(Oracle(**TINY), steps, noise([3], (4, 16, 16)), None)
+        found = draw(Oracle(**TINY), steps, noise([3], (4, 16, 16)), Conditions())
         assert torch.allclose(found, Oracle.answer, atol=0.02)
 
 
@@ -164,7 +164,7 @@ def test_drawing_stops_when_asked(prior: FacePrior) -> None:
     steps.set_timesteps(50)
     progress = Progress(lambda update: progress.cancel(), every=0)
     with pytest.raises(Cancelled):
-        draw(prior, steps, noise([3], (4, 16, 16)), None, progress=progress)
+        draw(prior, steps, noise([3], (4, 16, 16)), Conditions(), progress=progress)
 
 
 def test_person_and_sketch_are_followed_as_strictly_as_asked(prior: FacePrior) -> None:
@@ -175,11 +175,11 @@ def test_person_and_sketch_are_followed_as_strictly_as_asked(prior: FacePrior) -
         no_person = prior(x, time, prior.conditioning(people(2), nobody), lines)
         no_lines = prior(x, time, prior.conditioning(people(2), known))
         wanted = both + 2 * (both - no_person) + 1.5 * (both - no_lines)
-        assert torch.allclose(predictor(prior, people(2), 2, 3.0, lines, lines=1.5)(x, time), wanted, atol=1e-4)
+        assert torch.allclose(predictor(prior, Conditions(people(2), 3.0, lines, 1.5), 2)(x, time), wanted, atol=1e-4)
         wanted = both + 1.5 * (both - no_lines)
-        assert torch.allclose(predictor(prior, people(2), 2, 1.0, lines, lines=1.5)(x, time), wanted, atol=1e-4)
+        assert torch.allclose(predictor(prior, Conditions(people(2), 1.0, lines, 1.5), 2)(x, time), wanted, atol=1e-4)
         nowhere = no_lines + 2 * (no_lines - prior(x, time, prior.conditioning(people(2), nobody)))
-        assert torch.allclose(predictor(prior, people(2), 2, 3.0, None, lines=1.5)(x, time), nowhere, atol=1e-4)
+        assert torch.allclose(predictor(prior, Conditions(people(2), 3.0, None, 1.5), 2)(x, time), nowhere, atol=1e-4)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from facestudio.checkpoints import checkpoint, load_manifest
-from facestudio.diffusion.sampling import draw, noise, scheduler
+from facestudio.diffusion.sampling import Conditions, draw, noise, scheduler
 from facestudio.errors import CheckpointMismatch, UsageError
 from facestudio.faces.align import transform
 from facestudio.faces.face import FFHQ_256, Face, Identity, similarity
@@ -184,7 +184,7 @@ def test_what_is_drawn_is_as_far_as_its_middle_was_pushed(prior: FacePrior) -> N
     for given in (None, push):
         steps = scheduler("ddim", SCHEDULE)
         steps.set_timesteps(50)
-        found.append(draw(prior, steps, noise([5], (4, 16, 16)), None, push=given))
+        found.append(draw(prior, steps, noise([5], (4, 16, 16)), Conditions(), push=given))
     assert torch.allclose(found[1] - found[0], push, atol=0.1 * float(push.std()))
 
 

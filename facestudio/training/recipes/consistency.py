@@ -136,7 +136,7 @@ class Recipe(Standing):
         who, shown = (None if one is None else one.to(device) for one in (identities, sketch))
         points, times = [], []
         with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16_pays(device)):
-            predict = sampling.predictor(self.prior, who, len(x), guidance, shown, device, lines)
+            predict = sampling.predictor(self.prior, sampling.Conditions(who, guidance, shown, lines), len(x), device)
             for time in solver.timesteps:
                 points.append(x.cpu())
                 times.append(time.cpu())
@@ -185,7 +185,7 @@ class Recipe(Standing):
                 solver = sampling.scheduler("ddim", SCHEDULE)  # as the product: on along the way, without new noise
                 solver.set_timesteps(steps)
                 start, who = sampling.noise(some, self.latent), identities[n : n + PORTION]
-                parts.append(sampling.draw(quick, solver, start.to(device), who.to(device), 1.0))
+                parts.append(sampling.draw(quick, solver, start.to(device), sampling.Conditions(who.to(device), 1.0)))
             made[f"steps_{steps}"] = torch.cat(parts).cpu()
             figures[f"error_{steps}"] = functional.mse_loss(made[f"steps_{steps}"], ends).item()
         figures["error_prior_3"] = functional.mse_loss(made["prior_3"], ends).item()

@@ -23,7 +23,7 @@ from torch.nn import functional
 from facestudio import checkpoints
 from facestudio.diffusion.difface import Sampling, noises, refine
 from facestudio.diffusion.latents import denoiser, schedule
-from facestudio.diffusion.sampling import predictor
+from facestudio.diffusion.sampling import Conditions, predictor
 from facestudio.faces.calibration import threshold_at
 from facestudio.methods.obscuring import area_mask
 from facestudio.networks.decouple import Code, Decoupler, HoldingPrior, leak, surprise
@@ -290,7 +290,8 @@ class Recipe(Standing):
             ("held", HoldingPrior(prior, network.holder, said), told_who),
             ("free", prior, who),
         ):
-            faces = self.redrawn(predictor(holding, person, len(clean), 3.0, lines, device), clean).cpu()
+            predict = predictor(holding, Conditions(person, 3.0, lines), len(clean), device)
+            faces = self.redrawn(predict, clean).cpu()
             landmarks = [features(self.finder, x) for x in (faces, before)]
             alike = (outside(faces) * outside(before)).sum(1)
             figures |= {
