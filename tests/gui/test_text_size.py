@@ -12,6 +12,7 @@ from pytestqt.qtbot import QtBot
 
 from facestudio.gui.main_window import MainWindow
 from facestudio.gui.text_size import scaled, sheet_scaled, times, widened
+from tests.gui.anonymizing import opened
 from tests.gui.conftest import draw, open_photo, restore
 
 
@@ -67,6 +68,27 @@ def test_nothing_in_the_panels_is_cut_off_where_text_is_large(
         if show is not None:
             show()
         qtbot.waitUntil(lambda panel=panel: panel.isVisible() and not cut(panel))
+
+
+@pytest.mark.usefixtures("large_text")
+@pytest.mark.parametrize("width", [1100, 1600])
+def test_the_heads_of_the_table_are_not_cut_off_where_text_is_large(
+    qtbot: QtBot, make_window: Callable[[], MainWindow], tmp_path: Path, width: int
+) -> None:
+    window = make_window()
+    window.resize(width, 805)
+    window.workspaces.show_anonymize()
+    opened(qtbot, window, *(draw(tmp_path / f"{name}.png") for name in "ab"))
+    table = window.anonymize.table
+    header = table.horizontalHeader()
+    qtbot.waitUntil(lambda: table.isVisible() and table.width() > 0)
+    heads = {
+        str(table.photos.headerData(column, Qt.Orientation.Horizontal)): column for column in range(header.count())
+    }
+    assert "Worst\nsimilarity" in heads
+    words = header.fontMetrics()
+    cut_off = [head for head, column in heads.items() if header.sectionSize(column) < words.size(0, head).width() + 8]
+    assert not cut_off
 
 
 def test_a_long_name_that_is_opened_leaves_the_window_as_it_is(

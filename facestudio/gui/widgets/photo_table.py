@@ -31,7 +31,7 @@ from facestudio.faces.panel import UNJUDGED
 from facestudio.gui.anonymize_rows import FAILED, FALLBACK, LEFT_OUT, MEANINGS, NOBODY, ORDER, TONES, VERIFIED, Row
 from facestudio.gui.anonymize_thumbnails import Thumbnails
 from facestudio.gui.anonymizing import Anonymizing
-from facestudio.gui.text_size import widened
+from facestudio.gui.text_size import times, widened
 from facestudio.gui.theme import Theme
 from facestudio.gui.widgets.status_filter import ALL
 from facestudio.report_facts import is_unjudged
@@ -52,8 +52,14 @@ THUMB, LINE, ICON = QSize(72, 54), 64, 24
 # px of the columns before the reason: as they are where there is room, and at least; what the reason has at least then
 WIDTHS = {BEFORE: (88, 80), AFTER: (88, 80), NAME: (190, 96), FACES: (66, 56), WORST: (130, 64), STATUS: (118, 98)}
 REASON_WIDTH = 260
+PADDING = 8  # px beside the words of a head
 SETTLE = 80  # ms after scrolling until thumbnails are asked for
 Index = QModelIndex | QPersistentModelIndex
+
+
+def head(column: int) -> str:
+    """What stands over `column`; one word a line where text is large, so that there is room for what is below."""
+    return HEADS[column] if times() == 1 else HEADS[column].replace(" ", "\n")
 
 
 class PhotoModel(QAbstractTableModel):
@@ -78,7 +84,7 @@ class PhotoModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return HEADS[section]
+            return head(section)
         return HELP.get(section) if role == Qt.ItemDataRole.ToolTipRole else None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -285,6 +291,13 @@ class PhotoTable(QTableView):
         """Let the other columns give way to the reason where it has little room, so that it need not be scrolled for."""
         of_text = {column: (widened(most), widened(least)) for column, (most, least) in WIDTHS.items()}
         widths = {**of_text, **{column: WIDTHS[column] for column in (BEFORE, AFTER)}}
+        if times() > 1:
+            words = self.horizontalHeader().fontMetrics()
+            heads = {column: words.size(0, head(column)).width() + 2 * PADDING for column in widths}
+            widths = {
+                column: (max(most, heads[column]), max(least, heads[column]))
+                for column, (most, least) in widths.items()
+            }
         usual = sum(most for most, _ in widths.values())
         spare = sum(most - least for most, least in widths.values())
         lacking = min(max(usual + REASON_WIDTH - self.viewport().width(), 0), spare)
