@@ -24,15 +24,13 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow
 
 from facestudio.errors import DamagedPhoto
-from facestudio.files import whole
 from facestudio.formats import supported_suffix
-from facestudio.gui import window_settings
+from facestudio.gui import standing, window_settings
 from facestudio.gui.actions import ANONYMIZE, GENERATE, RESTORE, Actions
 from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.devices import Devices
 from facestudio.gui.dialogs import Dialogs
 from facestudio.gui.errors import show_error
-from facestudio.gui.following import made_with
 from facestudio.gui.generating import Making
 from facestudio.gui.leaving import Leaving
 from facestudio.gui.mark_actions import MarkActions
@@ -51,7 +49,6 @@ from facestudio.gui.workspaces.generate import GenerateWorkspace
 from facestudio.gui.workspaces.restore import RestoreWorkspace
 from facestudio.gui.workspaces.switch import Workspaces
 from facestudio.metadata import saved_words
-from facestudio.quarters import words as words_of
 
 
 class MainWindow(QMainWindow):
@@ -412,38 +409,9 @@ class MainWindow(QMainWindow):
     @Slot()
     def refresh(self) -> None:
         """Show what can be done now, and what is open."""
-        session = self.session
-        opened, history, doing = session.opened, session.history, session.doing
-        source = opened.source if opened else None
-        there = opened is not None
-        self.commands.enable(
-            {
-                "save": session.results.can_save,
-                "save_as": session.results.can_save,
-                "copy": there,
-                "undo": history.can_undo and not doing,
-                "redo": history.can_redo and not doing,
-                "restore": not session.obstacle,
-                "restore_all": not session.restoring_all.obstacle,
-                "stop": (bool(doing) and not session.stopping)
-                or self.viewer.drawing.active
-                or bool(session.opening or session.marking.tool),
-                "add_face": session.can_add,
-                **dict.fromkeys(("turn_left", "turn_right"), session.turning.possible),
-                "figures": bool(session.judged),
-                "compare": bool(session.faces) and not doing,
-                "find_faces": there and not doing and not history.can_undo and not history.can_redo,
-                "tick_all": bool(session.faces),
-                "tick_none": bool(session.faces),
-                "previous": session.files.neighbour(source, -1) is not None,
-                "next": session.files.neighbour(source, 1) is not None,
-                **dict.fromkeys(("fit", "actual", "zoom_in", "zoom_out"), there),
-                "original": history.current is not None,
-                "reset_options": bool(session.offer and session.offer.options),
-                **self.workspace.states,
-                **self.marks.states,
-            }
-        )
+        session, opened = self.session, self.session.opened
+        drawing = self.viewer.drawing.active
+        self.commands.enable({**standing.possible(session, drawing), **self.workspace.states, **self.marks.states})
         self.recent_menu.menuAction().setVisible(self.workspaces.place == RESTORE)
         if self.workspaces.place != RESTORE:
             title, unsaved, about = self.workspaces.words
@@ -452,23 +420,9 @@ class MainWindow(QMainWindow):
             self._about_photo.setText(about)
             self._about_zoom.clear()
             return
-        name = whole(source) if source is not None else opened.name if opened else ""
-        self.setWindowTitle(f"{name}[*] - {APP}" if opened else APP)
+        self.setWindowTitle(f"{standing.name_of(opened)}[*] - {APP}" if opened else APP)
         self.setWindowModified(session.history.unsaved)
-        if session.opening:
-            self._about_photo.setText(f"Opening {session.opening}…")
-        elif opened is not None:
-            width, height = opened.photo.size
-            size, step = f"{width} × {height}", history.current
-            if opened.photo.turn:
-                size += f", turned by {words_of(opened.photo.turn)}"
-            if step is not None and step.times > 1:
-                size += f", enlarged to {width * step.times} × {height * step.times}"
-            made = (made_with(step, session.offers or ()),) if step is not None else ()
-            words = (name, size, opened.photo.format, *made, *opened.photo.notes)
-            self._about_photo.setText("   ".join(words))
-        else:
-            self._about_photo.setText("Photos stay on this computer.")
+        self._about_photo.setText(standing.words(session))
         self._show_zoom()
 
     # ---- keys and first frame
