@@ -136,3 +136,10 @@ def test_small_faces_count_small_and_the_last_ones_for_who_they_are(recipe: Reci
     other = clean.clone()
     other[2] = clean[0]
     assert recipe.compared(other, clean)[1]["apart"] > 0.1
+
+
+def test_a_decibel_counts_alike_on_faces_that_are_hard_and_easy(recipe: Recipe) -> None:
+    clean = torch.zeros(1, 3, 32, 32)
+    right, easy, hard, harder = (float(recipe.apart(clean + off, clean)) for off in (0.0, 0.1, 0.2, 0.4))
+    assert right == 0 and easy > 0
+    assert hard - easy == pytest.approx(harder - hard, rel=0.01), "the error is doubled either time"

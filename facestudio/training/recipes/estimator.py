@@ -38,7 +38,7 @@ from facestudio.training.loop import Settings
 from facestudio.training.oracles import Recogniser
 
 EMBEDDER = "starter-embedder-a"
-EQUAL = 1e-5  # squared error below which faces are the same, pixels in -1 to 1
+EQUAL = 1e-5  # a squared error below it, of pixels in -1 to 1, counts next to nothing
 
 
 class Recipe:
@@ -159,10 +159,10 @@ class Recipe:
         return loss, terms
 
     def apart(self, guess: Tensor, clean: Tensor) -> Tensor:
-        """How far PSNR is from that of equal faces, up to a constant, and L1 of the gradients."""
+        """How far PSNR is from that of equal faces, and L1 of the gradients; 0 for equal faces."""
         edges = sum(functional.l1_loss(a, b) for a, b in zip(gradients(guess), gradients(clean), strict=True))
         squared = (guess - clean).square().mean((1, 2, 3))
-        return self.pixel_weight * torch.log(squared + EQUAL).mean() + self.gradient_weight * edges
+        return self.pixel_weight * torch.log1p(squared / EQUAL).mean() + self.gradient_weight * edges
 
     @cached_property
     def who(self) -> Recogniser:
