@@ -25,7 +25,7 @@ from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow
 
 from facestudio.errors import DamagedPhoto
 from facestudio.formats import supported_suffix
-from facestudio.gui import standing, window_settings
+from facestudio.gui import photo_state, window_settings
 from facestudio.gui.actions import ANONYMIZE, GENERATE, RESTORE, Actions
 from facestudio.gui.anonymizing import Anonymizing
 from facestudio.gui.devices import Devices
@@ -411,7 +411,7 @@ class MainWindow(QMainWindow):
         """Show what can be done now, and what is open."""
         session, opened = self.session, self.session.opened
         drawing = self.viewer.drawing.active
-        self.commands.enable({**standing.possible(session, drawing), **self.workspace.states, **self.marks.states})
+        self.commands.enable({**photo_state.possible(session, drawing), **self.workspace.states, **self.marks.states})
         self.recent_menu.menuAction().setVisible(self.workspaces.place == RESTORE)
         if self.workspaces.place != RESTORE:
             title, unsaved, about = self.workspaces.words
@@ -420,9 +420,9 @@ class MainWindow(QMainWindow):
             self._about_photo.setText(about)
             self._about_zoom.clear()
             return
-        self.setWindowTitle(f"{standing.name_of(opened)}[*] - {APP}" if opened else APP)
+        self.setWindowTitle(f"{photo_state.name_of(opened)}[*] - {APP}" if opened else APP)
         self.setWindowModified(session.history.unsaved)
-        self._about_photo.setText(standing.words(session))
+        self._about_photo.setText(photo_state.words(session))
         self._show_zoom()
 
     # ---- keys and first frame
