@@ -7,7 +7,7 @@ bytes are patched. Knows the TIFF structure of a block of bytes and nothing else
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from PIL import ExifTags, Image, TiffImagePlugin
@@ -64,12 +64,10 @@ def mended(block: bytes, width: int, height: int) -> bytes | None:
     None when `block` is not EXIF or is damaged. A preview that a maker hides in its own notes is for `previews` to find.
     """
     data = bytearray(block.removeprefix(_PREFIX))
-    order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
+    order = _order(data)
     if order is None:
         return None
     try:
-        if struct.unpack_from(f"{order}H", data, 2)[0] != 42:
-            return None
         first = struct.unpack_from(f"{order}I", data, 4)[0]
         sizes = {_WIDTH: width, _HEIGHT: height, _PIXEL_WIDTH: width, _PIXEL_HEIGHT: height}
         others: list[int] = []
@@ -80,15 +78,42 @@ def mended(block: bytes, width: int, height: int) -> bytes | None:
                 _put(data, order, entry, sizes[entry.tag])
             elif entry.tag == _SUB_IFDS:
                 others += _numbers(data, order, entry)
-            elif entry.tag == _EXIF_IFD:
-                for inner in _entries(data, order, struct.unpack_from(f"{order}I", data, entry.value_at)[0]):
-                    if inner.tag in sizes:
-                        _put(data, order, inner, sizes[inner.tag])
+        for inner in _shot(data, order):
+            if inner.tag in sizes:
+                _put(data, order, inner, sizes[inner.tag])
         for place in others:
             _blank_pictures(data, order, place)
         _drop_thumbnail(data, order, first)
     except struct.error:
         return None
+    return bytes(data)
+
+
+def numbers(block: bytes, tags: Collection[int]) -> dict[int, tuple[int, ...]]:
+    """Those of `tags` in the directory of how the photo was taken that hold whole numbers, with them; none of a damaged block."""
+    data, order = bytearray(block), _order(block)
+    if order is None:
+        return {}
+    found = {}
+    try:
+        for entry in _shot(data, order):
+            if entry.tag in tags and entry.type in (3, 4):
+                found[entry.tag] = _numbers(data, order, entry)
+    except struct.error:
+        return {}
+    return found
+
+
+def with_numbers(block: bytes, values: Mapping[int, Sequence[int]]) -> bytes:
+    """`block` with other `values` in entries that `numbers` found in it, as many as were there; none is larger than fits."""
+    data, order = bytearray(block), _order(block)
+    if order is None or not values:
+        return block
+    for entry in _shot(data, order):
+        if entry.tag in values and entry.type in (3, 4):
+            largest, kind = (0xFFFF, "H") if entry.type == 3 else (0xFFFFFFFF, "I")
+            kept = [min(max(value, 0), largest) for value in values[entry.tag]]
+            struct.pack_into(f"{order}{entry.count}{kind}", data, entry.value_at, *kept)
     return bytes(data)
 
 
@@ -144,6 +169,19 @@ def _descriptive(exif: Image.Exif) -> Image.Exif:
         if found := exif.get_ifd(directory):
             chosen[directory] = dict(found)
     return chosen
+
+
+def _order(data: bytes | bytearray) -> str | None:
+    """How `struct` calls the byte order of a block; None when it is none."""
+    order = {b"II": "<", b"MM": ">"}.get(bytes(data[:2]))
+    return order if order and bytes(data[2:4]) == struct.pack(f"{order}H", 42) else None
+
+
+def _shot(data: bytearray, order: str) -> Iterator[_Entry]:
+    """The entries of the directory that says how the photo was taken."""
+    for entry in _entries(data, order, struct.unpack_from(f"{order}I", data, 4)[0]):
+        if entry.tag == _EXIF_IFD:
+            yield from _entries(data, order, struct.unpack_from(f"{order}I", data, entry.value_at)[0])
 
 
 def _entries(data: bytearray, order: str, at: int) -> Iterator[_Entry]:

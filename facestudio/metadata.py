@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from facestudio import exif, iptc, previews, regions, xmp
+from facestudio import exif, exif_places, iptc, previews, regions, xmp
 from facestudio.errors import UnreadablePhoto
 from facestudio.files import open_regular, shown
 from facestudio.formats import DECODER_ERRORS, WITHOUT_XMP, open_image
@@ -34,10 +34,11 @@ class Metadata:
     """What a file said about its photo.
 
     Attributes:
-        exif: the block, beginning with its TIFF header; xmp: the packet, with faces that are marked in it where they are in the
-            upright pixels; None where there was none.
+        exif: the block, beginning with its TIFF header; xmp: the packet. Both with what they mark in the photo where it is in
+            the upright pixels; None where there was none.
         iptc: the block of captions; None where there was none.
         orientation: 1..8, how the stored pixels had to be turned; they are upright by now.
+        size: width and height of the upright photo of which this is said; None when no file said it.
         dpi: of a print. comment: of a JPEG or GIF. texts: a PNG's text chunks.
     """
 
@@ -45,6 +46,7 @@ class Metadata:
     xmp: bytes | None = None
     iptc: bytes | None = None
     orientation: int = 1
+    size: tuple[int, int] | None = None
     dpi: tuple[float, float] | None = None
     comment: bytes | None = None
     texts: tuple[tuple[str, str], ...] = ()
@@ -54,8 +56,12 @@ class Metadata:
         turn with it, and how many pixels an inch of its height has is then of its width. The pixels are upright as they are, so
         `orientation` stays."""
         dpi = (self.dpi[1], self.dpi[0]) if degrees in (90, 270) and self.dpi is not None else self.dpi
-        packet = None if self.xmp is None else xmp.laid(self.xmp, regions.AS_TURNED[degrees], size, False)
-        return replace(self, dpi=dpi, xmp=packet)
+        as_turned = regions.AS_TURNED[degrees]
+        packet = None if self.xmp is None else xmp.laid(self.xmp, as_turned, size, False)
+        if self.size is None:
+            return replace(self, dpi=dpi, xmp=packet)
+        block = None if self.exif is None else exif_places.laid(self.exif, as_turned, self.size)
+        return replace(self, dpi=dpi, xmp=packet, exif=block, size=self.size[::-1] if as_turned >= 5 else self.size)
 
     def without_marked_faces(self) -> Metadata:
         """The same, but no faces are marked in it: of a photo that shows others there."""
@@ -77,11 +83,14 @@ def collect(image: Image.Image, format: str, turned: int = 1) -> Metadata:
     """
     info, packet, orientation = image.info, _xmp(image), _orientation(image)
     size = image.size[::-1] if turned >= 5 else image.size
+    asked = turned if turned != 1 else orientation
+    block = _exif(image, format)
     return Metadata(
-        exif=_exif(image, format),
-        xmp=None if packet is None else xmp.laid(packet, turned if turned != 1 else orientation, size),
+        exif=None if block is None else exif_places.laid(block, asked, size),
+        xmp=None if packet is None else xmp.laid(packet, asked, size),
         iptc=_iptc(image, format),
         orientation=orientation,
+        size=size[::-1] if asked >= 5 else size,
         dpi=_dpi(info.get("dpi")) if _says_resolution(image) else None,
         comment=_comment(info.get("comment")),
         texts=_texts(image) if format == "PNG" else (),
@@ -125,7 +134,10 @@ def for_output(
     if format in WITHOUT_XMP:
         return _for_simple(metadata, format, recipe, created, generative)
     settings: dict[str, Any] = {}
-    block, losses = _exif_block(metadata.exif, format, size)
+    block = metadata.exif
+    if block and metadata.size is not None:
+        block = exif_places.enlarged(block, metadata.size, size)
+    block, losses = _exif_block(block, format, size)
     if block is not None:
         settings["exif"] = block
     marks = recipe is not None or created or (not keep and mark is not None)

@@ -105,7 +105,7 @@ def _apply_to_mwg(regions: ET.Element, orientation: int) -> bool:
         x, y = _number(_get(element, _X)), _number(_get(element, _Y))
         if x is None or y is None or _get(element, _UNIT) not in (None, "normalized"):  # the guidelines know no other
             continue
-        x, y = _moved(x, y, orientation)
+        x, y = turned_place(x, y, orientation)
         _put(element, _X, _written(x))
         _put(element, _Y, _written(y))
         if _PLACES[orientation][0]:
@@ -121,7 +121,7 @@ def _apply_to_rectangle(element: ET.Element, orientation: int) -> bool:
     if len(numbers) != 4 or len(known) != 4:
         return False
     left, top, width, height = known
-    x, y = _moved(left + width / 2, top + height / 2, orientation)
+    x, y = turned_place(left + width / 2, top + height / 2, orientation)
     if _PLACES[orientation][0]:
         width, height = height, width
     _put(element, _RECTANGLE, ", ".join(map(_written, (x - width / 2, y - height / 2, width, height))))
@@ -138,7 +138,7 @@ def _apply_to_boundary(boundary: ET.Element, orientation: int, stored: tuple[int
             continue
         width, height = _number(_get(element, _ACROSS)), _number(_get(element, _DOWN))
         half = (0.0, 0.0) if width is None or height is None else (width / 2, height / 2)
-        x, y = _moved(x + half[0], y + half[1], orientation)
+        x, y = turned_place(x + half[0], y + half[1], orientation)
         half = half[::-1] if across else half
         _put(element, _LEFT, _written(x - half[0]))
         _put(element, _TOP, _written(y - half[1]))
@@ -160,7 +160,8 @@ def _is_upright(regions: ET.Element, stored: tuple[int, int]) -> bool:
     return False
 
 
-def _moved(x: float, y: float, orientation: int) -> tuple[float, float]:
+def turned_place(x: float, y: float, orientation: int) -> tuple[float, float]:
+    """Where EXIF's `orientation` (2..8) moves a place in fractions of the photo, (0, 0) its upper left corner."""
     across, from_right, from_below = _PLACES[orientation]
     if across:
         x, y = y, x

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import ExifTags, Image, PngImagePlugin
 
 from facestudio import exif, xmp
 from facestudio.errors import UnreadablePhoto
@@ -380,3 +380,47 @@ def test_a_preview_in_a_comment_is_not_kept(tmp_path: Path, comment: bytes) -> N
         assert comment[:40] not in photo.save(tmp_path / f"a.{suffix}").read_bytes()
         said = opened(format, comment=b"taken by a friend")
         assert b"taken by a friend" in said.save(tmp_path / f"b.{suffix}").read_bytes()
+
+
+# ---- places that EXIF names
+
+
+def where_bright(pixels: np.ndarray) -> tuple[int, int, int, int]:
+    """The middle (x, y), width and height of what is white."""
+    rows, columns = np.nonzero(pixels.min(axis=2) > 200)
+    height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+    return int(columns.min() + width // 2), int(rows.min() + height // 2), int(width), int(height)
+
+
+def says_where(pixels: np.ndarray, orientation: int, endian: str) -> bytes:
+    x, y, width, height = where_bright(pixels)
+    block = Image.Exif()
+    block.endian = endian
+    block[0x0112] = orientation
+    block[ExifTags.IFD.Exif] = {0x9214: (x, y, width, height), 0xA214: (x, y)}
+    return block.tobytes()
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize(("degrees", "times"), [(0, 1), (90, 1), (180, 2), (270, 4)])
+def test_where_the_subject_is_stays_true(tmp_path: Path, orientation: int, degrees: int, times: int) -> None:
+    upright = np.full((40, 60, 3), 30, np.uint8)
+    upright[10:15, 30:39] = 255
+    stored = stored_as(upright, orientation)
+    said = says_where(stored, orientation, "<>"[orientation % 2])
+    photo = opened("PNG", Image.fromarray(stored), exif=said).turned(degrees).enlarged(times)
+    with Image.open(photo.save(tmp_path / "a.png", recipe=RECIPE)) as image:
+        found = image.getexif().get_ifd(ExifTags.IFD.Exif)
+        x, y, width, height = where_bright(np.asarray(image.convert("RGB")))
+    assert found[0x9214][:2] == found[0xA214]
+    assert found[0xA214] == (pytest.approx(x, abs=times), pytest.approx(y, abs=times))
+    assert found[0x9214][2:] == (pytest.approx(width, abs=times), pytest.approx(height, abs=times))
+
+
+def test_a_subject_without_a_size_or_with_a_diameter_stays_true_and_a_wrong_one_does_no_harm(tmp_path: Path) -> None:
+    for place, wanted in (((5, 3), (59 - 3, 5)), ((5, 3, 9), (59 - 3, 5, 9)), ((5,), 5), ((65535, 3), (59 - 3, 65535))):
+        block = Image.Exif()
+        block[ExifTags.IFD.Exif] = {0x9214: place}
+        photo = opened("PNG", Image.fromarray(drawing(40, 60)), exif=block.tobytes()).turned(90)
+        with Image.open(photo.save(tmp_path / "a.png", overwrite=True)) as image:
+            assert image.getexif().get_ifd(ExifTags.IFD.Exif)[0x9214] == wanted
