@@ -71,6 +71,7 @@ class FaceStrip(QWidget):
         self._chips.addWidget(self.add, 0, Qt.AlignmentFlag.AlignTop)
         self._chips.addStretch(1)
         self._scroll = QScrollArea()
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it can be reached
         self._scroll.setObjectName("chipScroll")
         self._scroll.setWidgetResizable(True)
         self._scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -112,7 +112,7 @@ class LargePicture(QWidget):
         self.later.setEnabled(current is not None and current + 1 < count)
         if current is not None or self._making.running is None:
             self._coming = None
-        self.setAccessibleName(self._tag())
+        self.setAccessibleName(self._tag() or "No picture yet")
         self.update()
 
     def _tag(self) -> str:

@@ -92,6 +92,7 @@ class ReviewPage(QWidget):
         self._line.setSpacing(10)
         self._line.addStretch(1)
         scroll = QScrollArea()
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it can be reached
         scroll.setObjectName("chipScroll")
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setWidgetResizable(True)

@@ -39,6 +39,7 @@ class SlidersColumn(QWidget):
         rows.addWidget(self._all)
         rows.addStretch(1)
         scroll = QScrollArea()
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it can be reached
         scroll.setObjectName("sideScroll")
         scroll.setWidgetResizable(True)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -82,6 +82,7 @@ class WorkPanel(QWidget):
         self._column.setContentsMargins(16, 14, 16, 14)
         self._column.setSpacing(8)
         self._scroll = QScrollArea()
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it can be reached
         self._scroll.setObjectName("sideScroll")
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
