@@ -30,6 +30,7 @@ class ShortcutsDialog(QDialog):
         self.setWindowTitle("Keyboard shortcuts")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.search = QLineEdit()
+        self.search.setAccessibleName("Search the shortcuts")
         self.search.setPlaceholderText("Search for an action or a key")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._filter)

@@ -137,6 +137,7 @@ class WeightsDialog(QDialog):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.source.setTextFormat(Qt.TextFormat.RichText)
         self.source.setOpenExternalLinks(True)
+        self.source.setAccessibleName("Where it comes from")
         self.source.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
