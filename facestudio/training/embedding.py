@@ -1,7 +1,7 @@
 """What the recipes of the embedders share: crops and how they are disturbed, targets, distillation, validation.
 
-`EmbedderRecipe` is everything but the loss; `Distilled` adds the loss of a network that one teacher teaches, and, if a
-margin is chosen, who the people are. Separate from `identity_data`, which reads faces and asks the teachers.
+`EmbedderRecipe` is everything but the loss; `distilling` adds that of a network that one teacher teaches. Separate from
+`identity_data`, which reads faces and asks the teachers.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ from torch.nn import functional
 from facestudio.faces import calibrating
 from facestudio.training import data, metrics
 from facestudio.training.degradation import Degradation, degrade
-from facestudio.training.identity_data import STEP, IdentityFaces, all_crops, asked, identity_faces
-from facestudio.training.loop import Settings, Taught, record
-from facestudio.training.losses import NOBODY, Adaptive, Margin, MarginHead, UnifiedNegatives
+from facestudio.training.identity_data import IdentityFaces, all_crops, asked, identity_faces
+from facestudio.training.loop import Settings
+from facestudio.training.losses import NOBODY
 from facestudio.training.mixtures import Mixtures, mixtures
-from facestudio.training.whitening import whitening
 
 CHANNELS = 128  # of one teacher's maps and embedding
 WILD = "celeba_wild"  # large faces of few people: what the bars are stated for
-WHITENED = 1500  # training faces that say how strong each direction of the embeddings is
 CALIBRATING = (WILD, "celeba_small")  # with the small ones, of many more people
 
 
@@ -72,27 +70,6 @@ def margin_classes(identity: np.ndarray, training: np.ndarray, least: int = 2) -
     return labels, len(classes)
 
 
-def corrected(features: Tensor, projection: nn.Conv2d, truth: Tensor, columns: slice) -> Tensor:
-    """`features` (B, W, H, X) moved as little as possible, so that `projection` makes `truth` of their `columns`.
-
-    Args:
-        projection: a 1x1 convolution to C <= W channels, of full rank; truth: (B, C, H, x), x columns.
-
-    What the projection does not see is left as it is, and only through that do gradients pass. Computed in float32.
-    """
-    with torch.autocast(features.device.type, enabled=False):
-        features = features.float()
-        matrix = projection.weight.detach().float().flatten(1)
-        bias = 0 if projection.bias is None else projection.bias.detach()[:, None, None]
-        gram = matrix @ matrix.T
-        ridge = 1e-3 * gram.diagonal().mean() * torch.eye(len(gram), device=gram.device)
-        back = torch.linalg.solve(gram + ridge, matrix)
-        guess = torch.einsum("bwhx,cw->bchx", features[..., columns], matrix) + bias
-        moved = features.clone()
-        moved[..., columns] = features[..., columns] + torch.einsum("bchx,cw->bwhx", truth - guess, back)
-        return moved
-
-
 class EmbedderRecipe:
     """Crops, disturbances, targets and validation of an embedder; `loss` and the class attributes are the recipe's own.
 
@@ -116,6 +93,7 @@ class EmbedderRecipe:
     relation_weight = 10.0
     mixed_share = 0.0  # of the batch: faces made of two; for recipes of one teacher
     mixed_count = 60_000
+    mixed_seed = 32  # another one for each version of the weights: other faces
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.root, self.cache = root, cache
@@ -133,7 +111,9 @@ class EmbedderRecipe:
 
     @cached_property
     def mixed(self) -> Mixtures:
-        return mixtures(self.root, self.cache, self.teachers[0], self.crops, self.training, self.mixed_count)
+        return mixtures(
+            self.root, self.cache, self.teachers[0], self.crops, self.training, self.mixed_count, self.mixed_seed
+        )
 
     def answers(self, rows: np.ndarray) -> np.ndarray:
         """What the recipe's teachers say of `rows` of the tables: unit vectors (n, 128 a teacher) float32."""
@@ -277,101 +257,3 @@ def calibrated(found: np.ndarray, identity: np.ndarray, source: np.ndarray) -> d
         else:
             figures[f"calibration.{name}"] = value
     return figures
-
-
-class Distilled(EmbedderRecipe):
-    """A network in parts (`early` to stride 8, `late`, `head`, all on maps) that one teacher teaches, map by map.
-
-    The teacher's maps are matched through linear projections that do not ship. In the beginning half of the samples go
-    on with features that were corrected by the teacher's map at stride 8, so that the later half of the network need
-    not wait for the first; this share falls to nothing. With a `margin`, the people of the training split are classes
-    besides, whose centres begin at the mean of the teacher's embeddings; the margin comes as the handing over goes,
-    because it slows a network down that knows no faces yet.
-
-    With an `exit_weight` the head also learns to read the features at stride 8, and through it the first half learns
-    without the second. For networks whose `head` takes both maps.
-    """
-
-    columns = slice(None)  # of our maps that the teacher sees
-    late_columns = slice(None)  # of the cached maps at stride 16 that the teacher has
-    margin: Margin | Adaptive | None = None
-    negatives: UnifiedNegatives | None = None
-    margin_weight = 0.05
-    exit_weight = 0.0
-
-    def bare(self) -> nn.Module:
-        """The network that ships."""
-        raise NotImplementedError
-
-    def projections(self) -> tuple[nn.Conv2d, nn.Conv2d]:
-        """From the network's maps at strides 8 (1x1, from at least as many channels) and 16 to the teacher's."""
-        raise NotImplementedError
-
-    def network(self) -> Taught:
-        middle, late = self.projections()
-        # otherwise some directions would be corrected by huge steps; untrained features deviate by about 2
-        nn.init.orthogonal_(middle.weight, gain=0.5)
-        heads: dict[str, nn.Module] = {"middle": middle, "late": late}
-        if self.margin is not None:
-            heads["margin"] = MarginHead(self.margin, self.centres(), self.negatives, self.settings.seed)
-        return Taught(self.bare(), nn.ModuleDict(heads))
-
-    def fold(self, network: nn.Module, matrix: Tensor) -> None:
-        """Make the embeddings of the `network` that ships what they are times `matrix` (D, D)."""
-        raise NotImplementedError
-
-    def finish(self, folder: Path) -> tuple[Path, dict[str, Any]]:
-        """Whiten the averaged weights of the run in `folder`, which stay there as they are, for what ships; (the folder inside
-        it of those, their validation)."""
-        saved = torch.load(folder / "last.pt", map_location="cpu", weights_only=True)
-        network = self.network()
-        network.load_state_dict(saved["average"])
-        network.eval()
-        few = min(WHITENED, len(self.training))
-        some = np.sort(np.random.default_rng(0).choice(self.training, few, replace=False))
-        self.fold(network.network, whitening(self.embed(network.network, self.crops[some], torch.device("cpu"))))
-        finished = folder / "finished"
-        finished.mkdir(exist_ok=True)
-        torch.save({**saved, "average": network.state_dict()}, finished / "last.pt")
-        figures = self.validate(network.network, torch.device("cpu"))
-        record(finished / "validation.csv", {**saved["state"], **figures})
-        return finished, figures
-
-    def centres(self) -> Tensor:
-        """(classes, 512): the mean of what the teacher says of each class's faces."""
-        labelled = np.flatnonzero(self.labels != NOBODY)
-        sums = np.zeros((self.classes, CHANNELS * len(self.teachers)), np.float32)
-        np.add.at(sums, self.labels[labelled], self.answers(2 * labelled) + self.answers(2 * labelled + 1))
-        return functional.normalize(torch.from_numpy(sums), dim=1) @ self.isometry
-
-    def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        assert isinstance(network, Taught)
-        student, heads = network.network, network.heads
-        middle = batch["middle"][..., self.columns].float().div_(STEP)
-        late = batch["late"][..., self.late_columns].float().div_(STEP)
-        weight = batch["weight"]
-        features = student.early(batch["crops"])
-        guess = heads["middle"](features[..., self.columns])
-        error_middle = unexplained(guess, middle, weight)
-        first = features
-        taught = self.taught(weight)
-        if taught is not None:
-            better = corrected(features, heads["middle"], middle, self.columns)
-            features = torch.where(taught[:, None, None, None], better.to(features.dtype), features)
-        tail = student.late(features)
-        error_late = unexplained(heads["late"](tail[..., self.columns]), late, weight)
-        # one call for both: the statistics of its batch normalisations are then the same in training and afterwards
-        raw = student.head(torch.cat([tail, first]) if self.exit_weight else tail)
-        exit, raw = raw[len(tail) :], raw[: len(tail)]
-        loss, terms, embedding = self.like_the_teachers(raw, batch["target"])
-        loss = loss + self.map_weight * (error_middle + error_late)
-        terms = {"middle": error_middle.item(), "late": error_late.item(), **terms}
-        if self.exit_weight:
-            early = (1 - functional.cosine_similarity(exit.float(), batch["target"])).mean()
-            loss = loss + self.exit_weight * self.embedding_weight * early
-            terms["exit"] = 1 - early.item()
-        if "margin" in heads:
-            margin = heads["margin"](embedding, batch["label"], batch["person"])
-            loss = loss + self.margin_weight * min(1.0, self.images_seen / self.forced_until) * margin
-            terms["margin"] = margin.item()
-        return loss, terms

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from facestudio.training import data, teachers
+from facestudio.training.precision import bfloat16_pays
 
 log = logging.getLogger(__name__)
 MS1M_TAPS = ("/features/features.11/Add_output_0", "/features/features.14/Add_output_0")
@@ -156,8 +157,10 @@ class Teacher:
             first, middle, late = self.network(images)
             return first, middle, late
         x = torch.from_numpy((images[:, :, 8:104].astype(np.float32) - 127.5) / 128).permute(0, 3, 1, 2)
-        with torch.inference_mode():
+        halved = bfloat16_pays(torch.device("cpu"))  # three times as fast, and what it loses is less than the levels do
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=halved):
             raw, maps = self.network(x.contiguous(memory_format=torch.channels_last))
+        raw, maps = raw.float(), [part.float() for part in maps]
         wide = [np.zeros((len(images), 128, side, side), np.float32) for side in (14, 7)]
         for part, seen, columns in zip(wide, maps[1:3], self.seen, strict=True):
             part[..., columns] = seen.numpy()

@@ -119,6 +119,8 @@ def train(
         state = saved["state"]
         log.info("resumed at step %d (%.1f minutes so far)", state["step"], state["minutes"])
     elif start is not None and fill(shipped(network), start.weights, settings.added):
+        if hasattr(recipe, "begin"):
+            recipe.begin(network)
         average.load_state_dict(network.state_dict())
         state = dict(start.state)
         log.info("goes on from %s (%.1f minutes so far)", start.weights.name, state["minutes"])

@@ -61,10 +61,17 @@ def mix(first: np.ndarray, second: np.ndarray, random: np.random.Generator) -> n
 
 
 def mixtures(
-    root: Path, cache: Path, teacher: str, crops: np.ndarray, training: np.ndarray, count: int, batch: int = 32
+    root: Path,
+    cache: Path,
+    teacher: str,
+    crops: np.ndarray,
+    training: np.ndarray,
+    count: int,
+    seed: int,
+    batch: int = 32,
 ) -> Mixtures:
     """`count` mixtures of the faces `training` of `crops`, with what `teacher` ("ms1m", "casia") says; made on the first call."""
-    folder = cache / f"mixtures-{teacher}-{count}"
+    folder = cache / f"mixtures-{teacher}-{count}-{seed}"
     shapes = {
         "crops": (np.uint8, (112, 112, 3)),
         "embedding": (np.float32, (128,)),
@@ -78,7 +85,7 @@ def mixtures(
                 for name, (dtype, shape) in shapes.items()
             }
             asked = Teacher(teacher, root, probe_of(crops))
-            random = np.random.default_rng(31)
+            random = np.random.default_rng(seed)
             for start in range(0, count, batch):
                 rows = slice(start, min(start + batch, count))
                 for row in range(rows.start, rows.stop):

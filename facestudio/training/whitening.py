@@ -44,3 +44,14 @@ def fold(linear: nn.Linear, matrix: Tensor, norm: nn.BatchNorm1d | None = None) 
             tensor.fill_(value)
     linear.weight.copy_(matrix.double().T @ weight)
     linear.bias.copy_(matrix.double().T @ bias)
+
+
+@torch.no_grad()
+def settle(norm: nn.BatchNorm1d, values: Tensor) -> None:
+    """Make `norm`, which does nothing after `fold`, do nothing in training either, of batches like `values` (N, D)."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    variance, mean = torch.var_mean(values.float(), dim=0)
+    norm.running_mean.copy_(mean)
+    norm.bias.copy_(mean)
+    norm.running_var.copy_(variance)
+    norm.weight.copy_((variance + norm.eps).sqrt())

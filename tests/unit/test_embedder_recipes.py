@@ -6,6 +6,7 @@ import csv
 import importlib
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -20,12 +21,13 @@ from facestudio.checkpoints import load_manifest
 from facestudio.errors import UsageError
 from facestudio.faces.loading import load_network
 from facestudio.training import data, export
-from facestudio.training.embedding import corrected, isometry, margin_classes, unexplained
+from facestudio.training.distilling import corrected
+from facestudio.training.embedding import isometry, margin_classes, unexplained
 from facestudio.training.identity_data import asked
 from facestudio.training.loop import Settings, Taught, shipped, train
 from facestudio.training.losses import NOBODY, ArcFace, ElasticFace, UnifiedNegatives
 from facestudio.training.margins import MARGINS, choose
-from facestudio.training.whitening import whitening
+from facestudio.training.whitening import settle, whitening
 
 TINY: dict[str, dict[str, Any]] = {
     "embedder_a": {"widths": [4, 8, 8, 12], "blocks": [1, 1, 1], "bottleneck": 256, "features": 16, "dimensions": 512},
@@ -298,3 +300,30 @@ def test_isometries_keep_cosines_and_differ_by_seed() -> None:
     first, second = isometry(128, 512, 8), isometry(128, 512, 9)
     assert torch.allclose(first @ first.T, torch.eye(128), atol=1e-5)
     assert not torch.allclose(first, second)
+
+
+@pytest.mark.parametrize("name", ["embedder_b", "embedder_c"])
+def test_what_does_not_ship_is_found_again(name: str, packed: tuple[Path, Path]) -> None:
+    torch.manual_seed(0)
+    recipe = made(name, packed, degraded_share=0.0, moved_share=0.0, margin=None, forced_until=1)
+    recipe.images_seen = 1
+    shapes = recipe.faces.middle.shape, recipe.faces.late.shape
+    recipe.faces = replace(recipe.faces, middle=np.full(shapes[0], 30, np.int8), late=np.full(shapes[1], -15, np.int8))
+    network = recipe.network()
+    recipe.fold(network.network, whitening(np.random.default_rng(0).standard_normal((64, 512)), power=1.0))
+    batch = recipe.batch(np.random.default_rng(3))
+    with torch.no_grad():
+        before = recipe.loss(network.eval(), batch)[1]
+        recipe.begin(network)
+        after = recipe.loss(network.eval(), batch)[1]
+    assert after["cosine"] > max(0.3, before["cosine"])
+    assert after["middle"] < 0.05 < before["middle"] and after["late"] < 0.05 < before["late"]
+
+
+def test_a_normalisation_that_is_settled_takes_nothing_away() -> None:
+    values = 3 + torch.randn(64, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.1, 1, 2, 5, 0.5])
+    norm = nn.BatchNorm1d(5)
+    assert not torch.allclose(norm.train()(values), values, atol=0.1)
+    settle(norm, values)
+    assert torch.allclose(norm.eval()(values), values, atol=1e-3)
+    assert torch.allclose(norm.train()(values), values, atol=0.1)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from facestudio.training import mixtures as module
-from facestudio.training.embedding import Distilled
+from facestudio.training.distilling import Distilled
 from facestudio.training.loop import Settings
 from facestudio.training.losses import NOBODY
 from facestudio.training.mixtures import mix, mixtures, recoloured
@@ -60,7 +60,7 @@ def test_mixtures_are_of_training_faces_and_made_once(tmp_path: Path, monkeypatc
     monkeypatch.setattr(module, "Teacher", Asked)
     crops = np.stack([flat(20 * n, 20 * n, 20 * n, spread=8) for n in range(8)])
     crops[4:] = [255, 0, 0]  # held out, and to be told by its colour
-    made = mixtures(tmp_path, tmp_path, "ms1m", crops, np.arange(4), 40)
+    made = mixtures(tmp_path, tmp_path, "ms1m", crops, np.arange(4), 40, seed=5)
     assert made.crops.shape == (40, 112, 112, 3) and made.middle.shape == (40, 128, 14, 14)
     assert made.late.shape == (40, 128, 7, 7)
     assert np.ptp(made.crops.mean((1, 2)), axis=1).max() < 8  # all grey
@@ -69,8 +69,10 @@ def test_mixtures_are_of_training_faces_and_made_once(tmp_path: Path, monkeypatc
     assert len(np.unique(made.crops.reshape(40, -1), axis=0)) == 40
 
     monkeypatch.setattr(module, "Teacher", None)
-    again = mixtures(tmp_path, tmp_path, "ms1m", crops, np.arange(4), 40)
+    again = mixtures(tmp_path, tmp_path, "ms1m", crops, np.arange(4), 40, seed=5)
     assert np.array_equal(again.crops, made.crops)
+    with pytest.raises(TypeError):  # others have to be made first
+        mixtures(tmp_path, tmp_path, "ms1m", crops, np.arange(4), 40, seed=6)
 
 
 def test_half_of_a_batch_are_mixtures_that_are_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from facestudio.networks.iresnet import IResNet
-from facestudio.training.embedding import CHANNELS, Distilled
-from facestudio.training.loop import Settings
+from facestudio.training import metrics
+from facestudio.training.distilling import Distilled
+from facestudio.training.embedding import CHANNELS
+from facestudio.training.loop import Settings, Taught
 from facestudio.training.losses import CosFace
-from facestudio.training.whitening import fold
+from facestudio.training.whitening import fold, settle
 
 
 class Recipe(Distilled):
@@ -59,3 +62,14 @@ class Recipe(Distilled):
     def fold(self, network: nn.Module, matrix: Tensor) -> None:
         assert isinstance(network, IResNet)
         fold(network.fc, matrix, network.features)
+
+    def begin(self, network: Taught) -> None:
+        """That too; and the last normalisation, which `finish` emptied, takes nothing away when it gets batches again."""
+        super().begin(network)
+        student = network.network
+        assert isinstance(student, IResNet)
+        device = next(student.parameters()).device
+        faces = self.crops[self.training[:: max(1, len(self.training) // 1000)]]
+        portions = [metrics.tensor(faces[start : start + 64]).to(device) for start in range(0, len(faces), 64)]
+        with torch.no_grad():
+            settle(student.features, torch.cat([student(portion) for portion in portions]))

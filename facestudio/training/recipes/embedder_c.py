@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from facestudio.networks.vit import FaceTransformer
-from facestudio.training.embedding import CHANNELS, Distilled
+from facestudio.training.distilling import Distilled
+from facestudio.training.embedding import CHANNELS
 from facestudio.training.loop import Settings
 from facestudio.training.whitening import fold
 
