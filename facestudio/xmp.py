@@ -53,7 +53,7 @@ def _name(prefix: str, local: str) -> str:
 _RDF, _DESCRIPTION, _ABOUT = _name("rdf", "RDF"), _name("rdf", "Description"), _name("rdf", "about")
 _SOURCE_TYPE, _RECIPE = _name("Iptc4xmpExt", "DigitalSourceType"), _name("facestudio", "Recipe")
 _OURS = frozenset({_SOURCE_TYPE, _RECIPE, _name("Iptc4xmpExt", "digitalSourceType")})
-# true before the restoration and not after it: thumbnails, sizes, and pointers to parts that are not written again
+# true before the restoration and not after it: thumbnails, sizes, places by pixels (EXIF itself has those, moved), and pointers to parts that are not written again
 _STALE = {
     _name("xmp", "Thumbnails"),
     _name("xmpNote", "HasExtendedXMP"),
@@ -61,6 +61,8 @@ _STALE = {
     _name("tiff", "ImageLength"),
     _name("exif", "PixelXDimension"),
     _name("exif", "PixelYDimension"),
+    _name("exif", "SubjectArea"),
+    _name("exif", "SubjectLocation"),
     _name("tiff", "Orientation"),
 }
 _STALE_NAMESPACES = tuple(f"{{{_NAMESPACES[prefix]}}}" for prefix in ("hdrgm", "Container", "GCamera"))
