@@ -53,7 +53,8 @@ def _name(prefix: str, local: str) -> str:
 _RDF, _DESCRIPTION, _ABOUT = _name("rdf", "RDF"), _name("rdf", "Description"), _name("rdf", "about")
 _SOURCE_TYPE, _RECIPE = _name("Iptc4xmpExt", "DigitalSourceType"), _name("facestudio", "Recipe")
 _OURS = frozenset({_SOURCE_TYPE, _RECIPE, _name("Iptc4xmpExt", "digitalSourceType")})
-# true before the restoration and not after it: thumbnails, sizes, places by pixels (EXIF itself has those, moved), and pointers to parts that are not written again
+# true before the restoration and not after it: thumbnails, sizes, places by pixels (EXIF itself has those, moved), and pointers
+# to parts that are not written again
 _STALE = {
     _name("xmp", "Thumbnails"),
     _name("xmpNote", "HasExtendedXMP"),
