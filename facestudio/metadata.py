@@ -133,26 +133,24 @@ def for_output(
         metadata = _technical(metadata) if policy == "technical" else Metadata()
     if format in WITHOUT_XMP:
         return _for_simple(metadata, format, recipe, created, generative)
-    settings: dict[str, Any] = {}
-    block = metadata.exif
-    if block and metadata.size is not None:
-        block = exif_places.enlarged(block, metadata.size, size)
-    block, losses = _exif_block(block, format, size)
-    if block is not None:
-        settings["exif"] = block
+    block, losses = _exif_block(metadata, format, size)
     marks = recipe is not None or created or (not keep and mark is not None)
-    packet = xmp.marked(metadata.xmp, recipe, created, generative) if marks else xmp.mended(metadata.xmp)
-    if packet and format == "JPEG" and len(packet) > _LONGEST_JPEG_XMP:
-        losses.append("Its XMP data is too long for a JPEG file and is left out.")
-        packet = _short_mark(recipe, created, generative) if marks else None
-    if packet:
-        settings["xmp"] = packet
+    packet, lost = _xmp_packet(metadata.xmp, format, recipe, created, generative, marks)
+    losses += lost
     captions, lost = _captions(metadata.iptc, format)
     losses += lost
     if format == "TIFF":
-        settings = _for_tiff(settings.get("exif"), packet, captions)
-    elif captions and format == "JPEG":
-        settings["extra"] = iptc.jpeg_segment(captions)
+        settings = _for_tiff(block, packet, captions)
+    else:
+        settings = {name: content for name, content in (("exif", block), ("xmp", packet)) if content}
+        if captions and format == "JPEG":
+            settings["extra"] = iptc.jpeg_segment(captions)
+    return Written(settings | _beside(metadata, format, captions), losses)
+
+
+def _beside(metadata: Metadata, format: str, captions: bytes | None) -> dict[str, Any]:
+    """What a file of `format` holds in places of its own: the resolution in print, a comment, texts; a PNG its captions too."""
+    settings: dict[str, Any] = {}
     if metadata.dpi and format in ("JPEG", "PNG", "TIFF"):
         settings["dpi"] = metadata.dpi
     if metadata.comment and format == "JPEG" and len(metadata.comment) <= _LONGEST_JPEG_COMMENT:
@@ -160,19 +158,33 @@ def for_output(
     texts = (*metadata.texts, *(((iptc.PNG_KEY, iptc.png_text(captions)),) if captions else ()))
     if texts and format == "PNG":
         settings["texts"] = texts
-    return Written(settings, tuple(losses))
+    return settings
 
 
-def _exif_block(block: bytes | None, format: str, size: tuple[int, int]) -> tuple[bytes | None, list[str]]:
-    """The EXIF data as a file of `format` holds it, None without any, and what is lost of it."""
+def _xmp_packet(
+    packet: bytes | None, format: str, recipe: str | None, created: bool, generative: bool, marks: bool
+) -> tuple[bytes | None, tuple[str, ...]]:
+    """The XMP data for a file of `format`, with our `marks` or as they were, and a sentence when they do not fit."""
+    packet = xmp.marked(packet, recipe, created, generative) if marks else xmp.mended(packet)
+    if not packet or format != "JPEG" or len(packet) <= _LONGEST_JPEG_XMP:
+        return packet, ()
+    short = _short_mark(recipe, created, generative) if marks else None
+    return short, ("Its XMP data is too long for a JPEG file and is left out.",)
+
+
+def _exif_block(metadata: Metadata, format: str, size: tuple[int, int]) -> tuple[bytes | None, tuple[str, ...]]:
+    """The EXIF data as a file of `format` holds it, None without any, and a sentence when they cannot be kept."""
+    block = metadata.exif
     if not block:
-        return None, []
+        return None, ()
+    if metadata.size is not None:
+        block = exif_places.enlarged(block, metadata.size, size)
     mended = exif.mended(previews.blanked(block), *size)
     if mended is None:
-        return None, ["Its EXIF data is damaged and is left out."]
+        return None, ("Its EXIF data is damaged and is left out.",)
     if format == "JPEG" and len(mended) > _LONGEST_JPEG_EXIF:
-        return None, ["Its EXIF data is too long for a JPEG file and is left out."]
-    return b"Exif\x00\x00" + mended, []
+        return None, ("Its EXIF data is too long for a JPEG file and is left out.",)
+    return b"Exif\x00\x00" + mended, ()
 
 
 def _short_mark(recipe: str | None, created: bool, generative: bool) -> bytes:
