@@ -23,6 +23,7 @@ from facestudio.training.optimizers import Optimizer
 from facestudio.training.precision import bfloat16_pays
 
 log = logging.getLogger(__name__)
+LOGGED = 100  # steps
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,96 @@ class TrainingRecipe(Protocol):
     def validate(self, network: nn.Module, device: torch.device) -> dict[str, Any]: ...
 
 
+class Run:
+    """A training in a folder: the network, its average, the optimiser, and how far it is.
+
+    Args:
+        folder: of `last.pt`, from which it resumes when that is there, and of the logs.
+        start: weights to go on from otherwise, if any fit.
+    """
+
+    def __init__(self, recipe: TrainingRecipe, folder: Path, device: torch.device, start: Start | None = None) -> None:
+        self.recipe, self.folder, self.device = recipe, folder, device
+        settings = recipe.settings
+        torch.manual_seed(settings.seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.network = recipe.network().to(memory_format=torch.channels_last).to(device)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self.optimizer = Optimizer(self.network, settings.lr, settings.weight_decay, settings.muon, settings.outer)
+        self.state: dict[str, Any] = {"step": 0, "images": 0, "minutes": 0.0}
+        self.halved = bfloat16_pays(device)
+        self._sums: dict[str, float] = {}
+        self._counted = 0
+        if self.last.exists():
+            self._resume()
+        elif start is not None and fill(shipped(self.network), start.weights, settings.added):
+            if hasattr(recipe, "begin"):
+                recipe.begin(self.network)
+            self.average.load_state_dict(self.network.state_dict())
+            self.state = dict(start.state)
+            log.info("goes on from %s (%.1f minutes so far)", start.weights.name, self.state["minutes"])
+
+    @property
+    def last(self) -> Path:
+        return self.folder / "last.pt"
+
+    def _resume(self) -> None:
+        saved = torch.load(self.last, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(saved["network"])
+        self.average.load_state_dict(saved["average"])
+        self.optimizer.load_state_dict(saved["optimizer"])
+        self.state = saved["state"]
+        log.info("resumed at step %d (%.1f minutes so far)", self.state["step"], self.state["minutes"])
+
+    def step(self, batch: dict[str, Tensor], rate: float) -> None:
+        """Learn a batch at `rate` times the rates that the recipe sets."""
+        settings, state = self.recipe.settings, self.state
+        batch = {key: value.to(self.device, non_blocking=True) for key, value in batch.items()}
+        self.optimizer.scale(rate)
+        self.network.train()
+        self.recipe.images_seen = state["images"]
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.halved):
+            loss, terms = self.recipe.loss(self.network, batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        update(self.average, self.network, min(settings.ema, (1 + state["step"]) / (10 + state["step"])))
+        state["step"] += 1
+        state["images"] += len(next(iter(batch.values())))
+        for key, value in {"loss": float(loss.detach()), **terms}.items():
+            self._sums[key] = self._sums.get(key, 0.0) + value
+        self._counted += 1
+
+    def report(self, rate: float) -> None:
+        """Write what the last LOGGED steps came to, once there are so many."""
+        if self._counted >= LOGGED:
+            means = {key: value / self._counted for key, value in self._sums.items()}
+            record(self.folder / "log.csv", {**self.state, "lr": self.recipe.settings.lr * rate, **means})
+            self._sums, self._counted = {}, 0
+
+    def save(self) -> None:
+        """Write the resumable state beside `last`, then replace it."""
+        whole = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "state": self.state,
+            "settings": asdict(self.recipe.settings),
+            "config": self.recipe.config,
+        }
+        partial = self.last.with_suffix(".part")
+        torch.save(whole, partial)
+        os.replace(partial, self.last)
+
+    def validate(self) -> dict[str, Any]:
+        """The figures of the averaged weights, which are written down too."""
+        figures = self.recipe.validate(shipped(self.average), self.device)
+        record(self.folder / "validation.csv", {**self.state, **figures})
+        return figures
+
+
 def train(
     recipe: TrainingRecipe, folder: Path, minutes: float, device: str = "auto", start: Start | None = None
 ) -> dict[str, Any]:
@@ -104,78 +195,39 @@ def train(
     """
     settings = recipe.settings
     target = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
-    torch.manual_seed(settings.seed)
-    folder.mkdir(parents=True, exist_ok=True)
-    network = recipe.network().to(memory_format=torch.channels_last).to(target)  # type: ignore[call-overload]
-    average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizer = Optimizer(network, settings.lr, settings.weight_decay, settings.muon, settings.outer)
-    state: dict[str, Any] = {"step": 0, "images": 0, "minutes": 0.0}
-    last = folder / "last.pt"
-    if last.exists():
-        saved = torch.load(last, map_location=target, weights_only=True)
-        network.load_state_dict(saved["network"])
-        average.load_state_dict(saved["average"])
-        optimizer.load_state_dict(saved["optimizer"])
-        state = saved["state"]
-        log.info("resumed at step %d (%.1f minutes so far)", state["step"], state["minutes"])
-    elif start is not None and fill(shipped(network), start.weights, settings.added):
-        if hasattr(recipe, "begin"):
-            recipe.begin(network)
-        average.load_state_dict(network.state_dict())
-        state = dict(start.state)
-        log.info("goes on from %s (%.1f minutes so far)", start.weights.name, state["minutes"])
-    halved = bfloat16_pays(target)
-    log.info("computes in %s", "bfloat16" if halved else "float32")
-    warm = 0
-    batches = recipe.batches(settings.seed + state["step"])
+    run = Run(recipe, folder, target, start)
+    log.info("computes in %s", "bfloat16" if run.halved else "float32")
+    batches = recipe.batches(settings.seed + run.state["step"])
     began = previous = saved_at = validated_at = time.monotonic()
-    figures: dict[str, Any] = {}
-    sums: dict[str, float] = {}
-    counted = 0
-    whole = state["minutes"] + minutes
+    whole = run.state["minutes"] + minutes
+    warm = 0
     while (elapsed := (previous - began) / 60) < minutes:
-        batch = {key: value.to(target, non_blocking=True) for key, value in next(batches).items()}
         warm += 1
-        scale = min(1.0, warm / settings.warmup)
-        if settings.cooldown:
-            scale *= min(1.0, max(0.01, (1 - elapsed / minutes) / settings.cooldown))
-        optimizer.scale(scale)
-        network.train()
-        recipe.images_seen = state["images"]
-        recipe.share_seen = state["minutes"] / whole
-        with torch.autocast(target.type, torch.bfloat16, enabled=halved):
-            loss, terms = recipe.loss(network, batch)
-        optimizer.zero_grad()
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(network.parameters(), settings.clip)
-        if torch.isfinite(norm):
-            optimizer.step()
-        update(average, network, min(settings.ema, (1 + state["step"]) / (10 + state["step"])))
-        state["step"] += 1
-        state["images"] += len(next(iter(batch.values())))
-        for key, value in {"loss": float(loss.detach()), **terms}.items():
-            sums[key] = sums.get(key, 0.0) + value
-        counted += 1
+        rate = rate_at(settings, warm, elapsed / minutes)
+        recipe.share_seen = run.state["minutes"] / whole
+        run.step(next(batches), rate)
         now = time.monotonic()
-        state["minutes"] += (now - previous) / 60
+        run.state["minutes"] += (now - previous) / 60
         previous = now
-        if counted >= 100:
-            record(
-                folder / "log.csv", {**state, "lr": settings.lr * scale, **{k: v / counted for k, v in sums.items()}}
-            )
-            sums, counted = {}, 0
+        run.report(rate)
         if now - saved_at > 60 * settings.save_minutes:
-            save(last, network, average, optimizer, state, recipe)
+            run.save()
             saved_at = time.monotonic()
         if now - validated_at > 60 * settings.validate_minutes:
-            figures = recipe.validate(shipped(average), target)
-            record(folder / "validation.csv", {**state, **figures})
+            run.validate()
             previous = validated_at = time.monotonic()
-    save(last, network, average, optimizer, state, recipe)
-    figures = recipe.validate(shipped(average), target)
-    record(folder / "validation.csv", {**state, **figures})
-    save(last, network, average, optimizer, state, recipe)  # again: a recipe may measure what its network must know
+    run.save()
+    figures = run.validate()
+    run.save()  # again: a recipe may measure what its network must know
     return figures
+
+
+def rate_at(settings: Settings, step: int, share: float) -> float:
+    """What the rates are multiplied by at the `step` (from 1) of this session, with a `share` (0..1) of its minutes over: they
+    rise over `warmup` steps and fall to a hundredth over the last `cooldown` of the minutes."""
+    rising = min(1.0, step / settings.warmup)
+    falling = min(1.0, max(0.01, (1 - share) / settings.cooldown)) if settings.cooldown else 1.0
+    return rising * falling
 
 
 def fill(network: nn.Module, weights: Path, added: tuple[str, ...] = ()) -> bool:
@@ -224,25 +276,6 @@ def update(average: nn.Module, network: nn.Module, decay: float) -> None:
             mine.lerp_(theirs.to(mine.dtype), 1 - decay)
         else:
             mine.copy_(theirs)
-
-
-def save(
-    path: Path, network: nn.Module, average: nn.Module, optimizer: Any, state: dict, recipe: TrainingRecipe
-) -> None:
-    """Write the resumable state beside `path`, then replace it."""
-    partial = path.with_suffix(".part")
-    torch.save(
-        {
-            "network": network.state_dict(),
-            "average": average.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "state": state,
-            "settings": asdict(recipe.settings),
-            "config": recipe.config,
-        },
-        partial,
-    )
-    os.replace(partial, path)
 
 
 def record(path: Path, row: dict[str, Any]) -> None:
