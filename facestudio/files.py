@@ -19,7 +19,7 @@ from typing import IO, Any
 from facestudio.errors import DiskFull, UnreadablePhoto, UnwritableOutput
 
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EINVAL}
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _LONGEST_NAME = 60
 
 
@@ -171,7 +171,7 @@ def write_beside(
     except FileExistsError as error:
         raise UnwritableOutput(f"{name} exists already.", hint="Choose another name, or allow overwriting.") from error
     except (OSError, ValueError) as error:
-        full = getattr(error, "errno", None) in _FULL
+        full = getattr(error, "errno", None) in FULL
         raise (DiskFull if full else UnwritableOutput)(*_why_unwritable(target, name, error)) from error
     finally:
         _remove(beside)
@@ -280,7 +280,7 @@ def _why_unwritable(target: Path, name: str, error: OSError | ValueError) -> tup
         return f"{name} cannot be written: there is no folder {folder}.", "Make the folder, or choose another one."
     if code in (errno.EACCES, errno.EPERM, errno.EROFS):
         return f"{name} cannot be written: the folder {folder} does not allow it.", "Choose another folder."
-    if code in _FULL:
+    if code in FULL:
         return f"{name} cannot be written: the disk is full.", "Free some space, or choose another disk."
     if code == errno.ENAMETOOLONG:
         return f"The name {name} is too long for this folder.", "Choose a shorter name."

@@ -5,7 +5,6 @@ Separate because every command writes one, whatever it does with photos. Knows n
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
@@ -14,8 +13,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from facestudio.errors import DiskFull, UnwritableOutput, UsageError
-from facestudio.files import real, write_beside
+from facestudio.files import FULL, real, write_beside
 from facestudio.formats import supported_suffix
+
+_BEGINNINGS = (b'{"input": ', b'{"damage": ')  # of the lines of reports, whatever command writes them
 
 
 class ReportFile:
@@ -64,14 +65,16 @@ class ReportFile:
 
     def _unwritable(self, error: OSError) -> UnwritableOutput:
         words = f"The report {self._path} cannot be written: {error.strerror}."
-        kind = DiskFull if error.errno == errno.ENOSPC else UnwritableOutput
+        kind = DiskFull if error.errno in FULL else UnwritableOutput
         return kind(words, hint="Choose another file for the report.")
 
 
 def report_of(output: Path) -> Path:
     """The place of the report on a run's `output`: beside the results and not among them, because it names the originals."""
     place = Path(os.path.abspath(output))
-    return place.with_name(f"{place.stem if place.suffix and not place.is_dir() else place.name}-report.jsonl")
+    # a folder such as scans.2024 is called by its whole name before it is made, too: else the next run would look elsewhere
+    single = supported_suffix(place) and not os.path.isdir(place)
+    return place.with_name(f"{place.stem if single else place.name}-report.jsonl")
 
 
 def renew_record(path: Path, record: dict[str, Any]) -> None:
@@ -93,16 +96,22 @@ def write_records(path: Path, records: Iterable[dict[str, Any]]) -> None:
 
 
 def check_report(path: Path) -> None:
-    """UsageError when `path` is a file with something in it that no report begins with."""
+    """UsageError when `path` is a file with something in it that no report begins with; UnwritableOutput when nobody can tell."""
     if os.path.isfile(path):
-        with path.open("rb") as file:
-            if file.read(1) not in (b"", b"{"):
-                raise UsageError(f"The file {path} is not a report and would be overwritten; choose another name.")
+        try:
+            with path.open("rb") as file:
+                beginning = file.read(max(map(len, _BEGINNINGS)))
+        except OSError as error:
+            words = f"The file {path} cannot be read, so it may be something else than a report: {error.strerror}."
+            raise UnwritableOutput(words, hint="Choose another file for the report.") from error
+        # a crash may have cut the first line off
+        if not any(known.startswith(beginning[: len(known)]) for known in _BEGINNINGS):
+            raise UsageError(f"The file {path} is not a report and would be overwritten; choose another name.")
 
 
 def read_records(path: Path) -> Iterator[dict[str, Any]]:
     """The objects of a report; a line that a crash cut off is left out."""
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8", errors="replace") as file:  # a report is ASCII, but this may be anything
         for line in file:
             with suppress(ValueError):
                 record = json.loads(line)

@@ -68,7 +68,7 @@ from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.renewing import Books, settle
 from facestudio.report_tables import check_apart, check_tables, tables_of, write_tables
-from facestudio.reporting import report_of
+from facestudio.reporting import check_report, report_of
 from facestudio.results import Result
 from facestudio.studio import Studio
 
@@ -261,6 +261,7 @@ def _report(given: Path | None, output: Path, names: Path | None, key: Path | No
     report = given or report_of(output)
     if _is_inside(report, output):
         raise UsageError(f"The report {report} names the originals; keep it apart from {output}.")
+    check_report(report)
     check_tables(*tables_of(report))
     check_apart(report, names, key)
     return report

@@ -236,6 +236,16 @@ def test_wrong_usage_is_one_sentence_and_nothing_is_written(
     assert [path.name for path in tmp_path.iterdir()] == ["friend.png"]
 
 
+def test_a_file_that_is_no_report_stops_the_run_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, other = telling(tmp_path / "friend.png"), tmp_path / "scan.pdf"
+    other.write_bytes(b"%PDF-1.7 \xff\xfe")
+    code = run(["anonymize", str(photo), "-o", str(tmp_path / "out"), "--method", "blur", "--report", str(other)])
+    assert code == 2 and "scan.pdf is not a report" in capsys.readouterr().err
+    assert {path.name for path in tmp_path.iterdir()} == {"friend.png", "scan.pdf"}
+
+
 def test_a_face_becomes_somebody_elses_or_is_hidden(tmp_path: Path) -> None:
     photo, out = tmp_path / "in" / "one.png", tmp_path / "out"
     photo.parent.mkdir()

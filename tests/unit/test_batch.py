@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 
 from facestudio import batch
-from facestudio.errors import NoFaceFound, UnwritableOutput, UsageError
+from facestudio.errors import DiskFull, NoFaceFound, UnwritableOutput, UsageError
 from facestudio.faces.judging import Judges
 from facestudio.journal import Journal
 from facestudio.photo import Photo
 from facestudio.pipeline import restore
 from facestudio.planning import as_written
 from facestudio.progress import Cancelled, Progress
+from facestudio.reporting import ReportFile, report_of
 from facestudio.results import Result
 from facestudio.subject import Subject
 from tests.batches import run_batch
@@ -210,7 +211,41 @@ def test_a_report_that_would_hit_a_photo_or_cannot_be_written_is_refused(album: 
     with pytest.raises(UsageError, match="would be overwritten"):
         run_batch([album], tmp_path / "out", work, report=notes)
     assert notes.read_text() == "not a report"
+    own = tmp_path / "own.json"
+    own.write_text('{"mine": "and nowhere else"}')
+    with pytest.raises(UsageError, match="would be overwritten"):
+        run_batch([album], tmp_path / "out", work, report=own)
+    assert own.read_text() == '{"mine": "and nowhere else"}'
     assert not (tmp_path / "out").exists()
+
+
+def test_a_report_is_called_by_the_whole_name_of_its_folder_before_that_is_made_too(tmp_path: Path) -> None:
+    out = tmp_path / "scans.2024"
+    before = report_of(out)
+    out.mkdir()
+    assert before == report_of(out) == tmp_path / "scans.2024-report.jsonl"
+    assert report_of(tmp_path / "one.png") == tmp_path / "one-report.jsonl"
+
+
+def test_a_report_goes_on_when_there_is_room_again_whether_the_disk_was_full_or_a_quota_spent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for code in (errno.ENOSPC, errno.EDQUOT):
+        with ReportFile(tmp_path / "run.jsonl") as report:
+            assert report._file is not None
+            full = SimpleNamespace(
+                seek=report._file.seek, truncate=report._file.truncate, close=report._file.close, write=_raising(code)
+            )
+            monkeypatch.setattr(report, "_file", full)
+            with pytest.raises(DiskFull):
+                report.write({"input": "a"})
+
+
+def _raising(code: int) -> Any:
+    def write(data: bytes) -> int:
+        raise OSError(code, os.strerror(code))
+
+    return write
 
 
 def test_cancel_keeps_what_was_finished(album: Path, tmp_path: Path) -> None:
