@@ -152,6 +152,10 @@ class Album:
         persons = {index: self._drawn[group][0] for index, group in self._groups(seen).items()}
         return None if seen is None else (seen.faces, seen.chosen), persons
 
+    def content(self, path: Path) -> str:
+        """The `content_hash` of the photo that was seen in the file `path`; "" when none was."""
+        return self._contents[path][1] if path in self._contents else ""
+
     def finished(self, result: Result) -> None:
         """From now on the people in `result`, which was written, stay whom they became."""
         seen = self._photos.get(result.before.content_hash)

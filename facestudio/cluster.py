@@ -65,13 +65,17 @@ class Job:
 @dataclass(frozen=True, eq=False)
 class Task:
     """One photo: its file, the `name` that its result will have, its faces and which are chosen if that is known already, whom
-    they become, and those that a person insists on."""
+    they become, and those that a person insists on.
+
+    `content`: hash of the photo that its faces and persons were seen in; of a file that is another photo by then neither holds.
+    """
 
     source: Path
     name: str
     found: Found | None = None
     persons: Mapping[int, Pseudonym] = field(default_factory=dict)
     insisted: tuple[Insisted, ...] = ()
+    content: str = ""
 
 
 class Worker:
@@ -92,13 +96,14 @@ class Worker:
         job, settings, progress = self._job, self._job.settings, Progress()
         try:
             photo = self._studio.open(task.source)
-            if task.found is not None:
+            as_seen = photo.content_hash == task.content
+            if task.found is not None and as_seen:
                 faces, chosen = task.found
             else:
                 faces = self._studio.detect(photo, progress, unsure=True)
                 chosen = set(job.selected) if job.selected is not None and faces else None
             faces, choice = with_insisted(faces, task.insisted, Choice(chosen, settings.leave))
-            persons = {index: iter((person,)) for index, person in task.persons.items()}
+            persons = {index: iter((person,)) for index, person in task.persons.items()} if as_seen else {}
             known = self._newcomers
             cast = self._studio.cast(settings.recipe.checkpoint, persons, known, similar=settings.similar)
             result = self._studio.anonymize(

@@ -30,6 +30,7 @@ def many(job: Job, workers: int | None, ensemble: Ensemble) -> Cluster:
     def task(item: Item) -> Task:
         album = ensemble.album
         found, persons = (None, {}) if album is None else album.told(item.source)
-        return Task(item.source, item.target.name, found, persons, ensemble.insisted(item.source))
+        content = "" if album is None else album.content(item.source)
+        return Task(item.source, item.target.name, found, persons, ensemble.insisted(item.source), content)
 
     return Cluster(job, task, workers)

@@ -157,11 +157,21 @@ def test_faces_and_persons_that_are_known_go_with_the_task(photos: Path, worker:
     worker._studio._method = lambda checkpoint: method  # type: ignore[method-assign]
     worker._job = Job(Settings(Recipe("x", "slow"), fallback=NO_FALLBACK))
     somebody = Pseudonym("token", method.people.draw(3))
-    task = Task(photos / "0.png", "0.png", (FACES, {1}), {1: somebody})
+    seen = Photo.open(photos / "0.png").content_hash
+    task = Task(photos / "0.png", "0.png", (FACES, {1}), {1: somebody}, content=seen)
     made = worker.make(pickle.loads(pickle.dumps(task)))
     assert isinstance(made, batch.Made)
     assert [getattr(face, "person", None) for face in made.result.faces] == ["", "token"]
     assert np.array_equal(method.persons[0].embedding, somebody.identity.embedding)
+
+
+def test_a_file_that_is_another_photo_than_was_looked_at_is_looked_at_anew(photos: Path, worker: Worker) -> None:
+    seen = Photo.open(photos / "0.png").content_hash
+    task = Task(photos / "0.png", "0.png", ((), None), content=seen)  # nobody was on it
+    write_picture(photos / "0.png", picture(190, 300, FACES, seed=9))
+    made = worker.make(pickle.loads(pickle.dumps(task)))
+    assert isinstance(made, batch.Made)
+    assert [face.status for face in made.result.faces] == ["verified", "verified"]
 
 
 def test_an_error_comes_back_with_its_hint(tmp_path: Path, worker: Worker) -> None:
