@@ -26,7 +26,7 @@ from facestudio.formats import DECODER_ERRORS, open_image
 from facestudio.journal import CHANGED, DAMAGED, DONE, FAILED, OTHER, UNKNOWN, Journal, sha256_of, stamp_of
 from facestudio.outcomes import LEFT_OUT, LEFT_OVER, Outcome
 from facestudio.photo import SUFFIXES
-from facestudio.planning import UNNUMBERED, Item, Plan, find_photos, plan, suffix_of, survey
+from facestudio.planning import UNNUMBERED, Item, Plan, find_photos, is_number, plan, suffix_of, survey
 from facestudio.reporting import ReportFile
 from facestudio.results import Result
 from facestudio.runs import Audience, Earlier, Elsewhere, Here, Made, Reported, Work, Writing
@@ -132,15 +132,18 @@ class _Run:
         inputs = self._sources | {real(path) for path in self._inputs}
         numbers = any(item.label for item in self._planned.items)
         targets = {real(item.target) for item in self._planned.items}
+        left: list[Outcome] = []
         for source, target, record, sound in self._journal.results():
             if real(source) in inputs or real(target) in targets:
                 continue
             why = "The photo is no longer among the inputs; its result is from an earlier run"
             why += "." if sound else ", and its file is no longer as that run wrote it."
             # as the report of that run called the photo; where photos have numbers, no name comes in by one of before
-            name = UNNUMBERED if numbers and os.sep in record["input"] else record["input"]
+            name = UNNUMBERED if numbers and not is_number(record["input"]) else record["input"]
             earlier = record | {"input": name, "output": str(target), "kept": why}
-            yield Outcome(source, target, LEFT_OVER, why, 0.0, label=name, earlier=earlier)
+            left.append(Outcome(source, target, LEFT_OVER, why, 0.0, label=name, earlier=earlier))
+        # the journal goes by the names of the photos: in that order numbers would tell of them
+        yield from sorted(left, key=lambda outcome: outcome.label) if numbers else left
 
     def _here(self, here: Here) -> Generator[Outcome, None, None]:
         """Do one photo after the other."""

@@ -279,6 +279,11 @@ def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = 
     return Plan(tuple(items), tuple(_unnamed(left, called) for left in plan.left_out))
 
 
+def is_number(name: str) -> bool:
+    """Whether a report's `name` of a photo is one of those that `numbered` gives, and no file's."""
+    return len(name) >= 6 and name.isascii() and name.isdigit()
+
+
 def _unnamed(left: LeftOut, called: dict[str, str]) -> LeftOut:
     """`left` without any name: it has no number, and the photo that its reason names is `called` by its own, if it has one."""
     reason = left.reason

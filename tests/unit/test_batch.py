@@ -370,6 +370,22 @@ def test_results_whose_photos_are_no_longer_among_the_inputs_are_reported(album:
     assert "no longer as that run wrote it" in next(one.error or "" for one in again if one.source.name == "a.png")
 
 
+def test_left_over_results_tell_nothing_of_names_where_photos_have_numbers(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.chdir(album)
+    run_batch([Path("a.png")], out, work, journal=Journal(out, "s"))  # named without any folder
+    items = [batch.Item(album / name, out / f"{n}.png", n) for name, n in (("b.png", "000009"), ("c.png", "000002"))]
+    for item in items:
+        shot(item.source)
+    run_batch([album], out, work, planned=batch.Plan(tuple(items)), journal=Journal(out, "s"))
+    now = batch.Plan((batch.Item(album / "summer" / "b.jpg", out / "000001.jpg", "000001"),))
+    outcomes = run_batch([album / "summer"], out, work, planned=now, journal=Journal(out, "s"), left_over=())
+    told = [outcome.record()["input"] for outcome in outcomes if outcome.status == batch.LEFT_OVER]
+    assert told == ["000002", "000009", "without a number"]
+
+
 def test_a_file_is_believed_by_its_hash_and_not_because_it_exists(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     resumed(album, out)
