@@ -179,7 +179,19 @@ def survey(inputs: Sequence[Path], out: Path, format: str | None = None) -> Plan
         raise UsageError(f"There is no photo in {' or '.join(str(path) for path in inputs)}{among}.")
     if suffix:
         items = [replace(item, target=_with_suffix(item.target, suffix)) for item in items]
+    _check_apart(items, inputs)
     return Plan(tuple(items), tuple(left_out))
+
+
+def _check_apart(items: Sequence[Item], inputs: Sequence[Path]) -> None:
+    """UsageError when a result would lie among the photos of an input folder, where the next run would take it for one: through
+    a link in the output folder, or because a folder in an input folder is called as that is."""
+    folders = {real(path): path for path in inputs if os.path.isdir(path)}
+    for folder in dict.fromkeys(item.target.parent for item in items):
+        place = real(folder)
+        for known, path in folders.items():
+            if place.is_relative_to(known):
+                raise UsageError(f"Results would lie in {folder}, which is inside the input folder {path}.", hint=ANOTHER)
 
 
 def _each_once(items: Sequence[Item]) -> tuple[list[Item], list[LeftOut]]:

@@ -122,6 +122,22 @@ def test_out_inside_of_an_input_is_refused_and_nothing_is_written(album: Path) -
     assert not (album.parent / "r.jsonl").exists()
 
 
+def test_no_result_lies_among_the_photos(album: Path, tmp_path: Path) -> None:
+    """Neither where a folder in the folder is called as that is, nor through a link: the next run would take it for a photo."""
+    inner = album / album.name
+    inner.mkdir()
+    shot(inner / "deep.png")
+    with pytest.raises(UsageError, match="which is inside the input folder"):
+        batch.survey([album], album.parent)
+    out = tmp_path / "elsewhere"
+    out.mkdir()
+    (out / album.name).symlink_to(album / "summer")
+    with pytest.raises(UsageError, match="which is inside the input folder"):
+        batch.survey([album], out)
+    (out / album.name).unlink()
+    assert batch.survey([album], out).items
+
+
 def test_an_existing_output_is_an_error_without_overwrite(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     old = shot(out / "a.png", 77).read_bytes()
