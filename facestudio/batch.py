@@ -24,7 +24,7 @@ from facestudio.errors import DiskFull, FaceStudioError, NoFaceFound, Unwritable
 from facestudio.files import hidden_name, real, same_file, shown, write_beside
 from facestudio.formats import DECODER_ERRORS, open_image
 from facestudio.journal import CHANGED, DAMAGED, DONE, FAILED, OTHER, UNKNOWN, Journal, sha256_of, stamp_of
-from facestudio.outcomes import LEFT_OUT, LEFT_OVER, Outcome
+from facestudio.outcomes import LEFT_OUT, LEFT_OVER, NOT_REACHED, Outcome
 from facestudio.photo import SUFFIXES
 from facestudio.planning import UNNUMBERED, Item, Plan, find_photos, is_number, plan, suffix_of, survey
 from facestudio.reporting import ReportFile
@@ -108,6 +108,34 @@ class _Run:
     def outcomes(self) -> list[Outcome]:
         """Do it."""
         outcomes: list[Outcome] = []
+        try:
+            self._do(outcomes)
+        except BaseException:
+            self._report_missing({outcome.source for outcome in outcomes})
+            raise
+        return outcomes
+
+    def _report_missing(self, told: set[Path]) -> None:
+        """Let the report name the photos that were not `told` of: else it would look like that of a run which had no more."""
+        for item in self._planned.items:
+            if item.source not in told:
+                words = "The run was stopped before it came to this photo."
+                if self._has_earlier(item):
+                    words += " The result of an earlier run is there and was not checked."
+                with suppress(FaceStudioError):
+                    self._report.write(Outcome(item.source, None, NOT_REACHED, words, 0.0, label=item.label).record())
+
+    def _has_earlier(self, item: Item) -> bool:
+        """Whether the run that this one continues wrote a result of `item`; whether that is still there is not looked at."""
+        if self._journal is None or not self._resume:
+            return False
+        try:
+            return bool(self._journal.record(item.source)["output"])
+        except (KeyError, FaceStudioError):
+            return False
+
+    def _do(self, outcomes: list[Outcome]) -> None:
+        """Do every photo, and tell of it in `outcomes` too."""
         faces = 0
         self._clear()
         for left in self._planned.left_out:
@@ -123,7 +151,6 @@ class _Run:
                 self._tell(outcome, outcomes)
         for outcome in self._left():
             self._tell(outcome, outcomes)
-        return outcomes
 
     def _left(self) -> Iterator[Outcome]:
         """Results of earlier runs whose photos are no longer among the inputs."""

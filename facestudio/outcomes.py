@@ -16,6 +16,7 @@ from facestudio.results import FaceResult, Result
 
 LEFT_OUT = "left out"
 LEFT_OVER = "no longer among the inputs"
+NOT_REACHED = "not reached"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Outcome:
 
     Attributes:
         status: "ok", "partial" (some faces failed), "failed" or "skipped" (no face in it), or another one of the work's;
-            "left out" of what was no photo to do, "no longer among the inputs" of an earlier run's result.
+            "left out" of what was no photo to do, "no longer among the inputs" of an earlier run's result, "not reached" of a
+            photo that a run did not come to before it was stopped.
         output: the file written, None when none was.
         result: the pipeline's result, when it came to one.
         label: what the report calls the photo instead of its path. earlier: the record of a run before, whose result was kept.

@@ -191,7 +191,9 @@ def _check_apart(items: Sequence[Item], inputs: Sequence[Path]) -> None:
         place = real(folder)
         for known, path in folders.items():
             if place.is_relative_to(known):
-                raise UsageError(f"Results would lie in {folder}, which is inside the input folder {path}.", hint=ANOTHER)
+                raise UsageError(
+                    f"Results would lie in {folder}, which is inside the input folder {path}.", hint=ANOTHER
+                )
 
 
 def _each_once(items: Sequence[Item]) -> tuple[list[Item], list[LeftOut]]:

@@ -16,6 +16,7 @@ from typing import Any
 from facestudio.errors import UsageError
 from facestudio.faces.figures import beside
 from facestudio.files import real, shown
+from facestudio.outcomes import NOT_REACHED
 from facestudio.pages import BEGINNING, check_ours, escaped, harmless, page, write_text
 from facestudio.report_facts import faces_said, is_unjudged, judged, made_by, set_so, tries_before
 from facestudio.reporting import read_records
@@ -85,8 +86,10 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
     count = Counter(record["status"] for record in records)
     faces = faces_said(records)
     head = ["Photo", "Status", "Face", "Shown by", "Tries", *judges, "Remark"]
+    missing = count[NOT_REACHED]
     parts = [
         f"<p>Photos: {escaped(', '.join(f'{number} {status}' for status, number in sorted(count.items())))}</p>",
+        *((f"<p><strong>{escaped(_stopped(missing))}</strong></p>",) if missing else ()),
         *((f"<p>Faces: {escaped(faces)}</p>",) if faces else ()),
         *(f"<p>{escaped(sentence)}</p>" for sentence in (*made_by(records), *set_so(records))),
         f"<p>{_ONLY_FOUND}</p>",
@@ -122,6 +125,14 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
     parts += [_page_row(row, judges) for row in rows]
     parts.append("</tbody></table>")
     return write_text(target, page(title, "\n".join(parts)))
+
+
+def _stopped(missing: int) -> str:
+    one = missing == 1
+    return (
+        f"The run was stopped before it came to {missing} photo{'' if one else 's'}: this report does not say whether "
+        f"{'it has' if one else 'they have'} been changed."
+    )
 
 
 def _list(heading: str, lines: Mapping[str, Any]) -> str:

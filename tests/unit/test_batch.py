@@ -270,7 +270,26 @@ def test_cancel_keeps_what_was_finished(album: Path, tmp_path: Path) -> None:
         report = tmp_path / "r.jsonl"
         run_batch([album], tmp_path / "out", work, progress=progress, report=report, done=lambda _: progress.cancel())
     assert written(tmp_path / "out") == {"a.png"}
-    assert list(records(tmp_path / "r.jsonl")) == ["a.png"]
+    told = records(tmp_path / "r.jsonl")
+    assert told["a.png"]["status"] == "ok"
+    others = {name: record for name, record in told.items() if name != "a.png"}
+    assert len(others) == len(batch.survey([album], tmp_path / "out").items) - 1
+    assert {record["status"] for record in others.values()} == {"not reached"}
+    assert {record["error"] for record in others.values()} == {"The run was stopped before it came to this photo."}
+
+
+def test_of_what_a_continued_run_did_not_reach_the_report_says_that_an_earlier_result_was_not_checked(
+    album: Path, tmp_path: Path
+) -> None:
+    out, report, progress = tmp_path / "out", tmp_path / "r.jsonl", Progress()
+    resumed(album, out)
+    with pytest.raises(Cancelled):
+        resumed(album, out, progress=progress, done=lambda _: progress.cancel(), report=report)
+    missing = [record for record in records(report).values() if record["status"] == "not reached"]
+    assert missing and all(
+        "was not checked" in record["error"] for record in missing if record["input"].endswith("b.jpg")
+    )
+    assert len(records(report)) == len(batch.survey([album], out).items)
 
 
 def test_a_partial_result_is_written_and_says_so(tmp_path: Path) -> None:
