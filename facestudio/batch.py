@@ -24,9 +24,10 @@ from facestudio.errors import DiskFull, FaceStudioError, NoFaceFound, Unwritable
 from facestudio.files import hidden_name, real, same_file, shown, write_beside
 from facestudio.formats import DECODER_ERRORS, open_image
 from facestudio.journal import CHANGED, DAMAGED, DONE, FAILED, OTHER, UNKNOWN, Journal, sha256_of, stamp_of
+from facestudio.numbering import UNNUMBERED, is_number
 from facestudio.outcomes import LEFT_OUT, LEFT_OVER, NOT_REACHED, Outcome
 from facestudio.photo import SUFFIXES
-from facestudio.planning import UNNUMBERED, Item, Plan, find_photos, is_number, plan, suffix_of, survey
+from facestudio.planning import Item, Plan, find_photos, plan, suffix_of, survey
 from facestudio.reporting import ReportFile
 from facestudio.results import Result
 from facestudio.runs import Audience, Earlier, Elsewhere, Here, Made, Reported, Work, Writing

@@ -9,25 +9,18 @@ out; a file given by name is always tried.
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
 import os
-import random
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO
 
 from facestudio.errors import UnwritableOutput, UsageError
-from facestudio.files import real, shown, write_beside
+from facestudio.files import real, shown
 from facestudio.formats import SUFFIXES, mistyped, supported_suffix
 from facestudio.progress import Progress
 
-_HEADER = ["number", "photo"]
 ANOTHER = "Choose another folder for the results."
-UNNUMBERED = "without a number"  # what a report calls whatever has none, where photos have numbers for names
 
 
 class FolderPath(Path):
@@ -254,58 +247,6 @@ def _what(path: Path) -> str:
     return "a file"
 
 
-def numbered(plan: Plan, out: Path, mapping: Path, draw: random.Random | None = None, write: bool = True) -> Plan:
-    """`plan` with numbers for names, in one folder, and `mapping` (CSV), which says which number is which photo.
-
-    The mapping is written before anything else, and photos that it has already keep their numbers, so that a run can go on. New
-    ones get numbers in an order that tells nothing, and photos are done in the order of their numbers, because the lines of a
-    report and the times of the results would tell that of the names. Without `write` new ones get none, stay without a label,
-    and all keep their order. UsageError when the mapping would lie in the folder `out` or is something else.
-    """
-    if is_file_name(out):
-        raise UsageError("Numbered results need a folder as output.")
-    if real(mapping).is_relative_to(real(out)):
-        raise UsageError(
-            f"The mapping {mapping} must not be inside the folder of the results, {out}; keep it somewhere else."
-        )
-    if supported_suffix(mapping):
-        raise UsageError(f"The mapping {mapping} looks like a photo; give it another name, such as names.csv.")
-    numbers = _read_mapping(mapping)
-    sources = [str(real(item.source)) for item in plan.items]
-    new = [source for source in sources if source not in numbers] if write else []
-    following = range(max(numbers.values(), default=0) + 1, max(numbers.values(), default=0) + 1 + len(new))
-    order = list(following)
-    (draw or random.SystemRandom()).shuffle(order)
-    numbers.update(zip(new, order, strict=True))
-    if new:
-        _write_mapping(mapping, numbers)
-    items, labels = [], {}
-    for item, source in zip(plan.items, sources, strict=True):
-        if source not in numbers:
-            items.append(replace(item, label=""))
-            continue
-        label = labels[str(item.source)] = f"{numbers[source]:06d}"
-        suffix = item.target.suffix.lower() if supported_suffix(item.target) else ""
-        items.append(Item(item.source, out / f"{label}{suffix}", label))
-    if write:
-        items.sort(key=lambda item: int(item.label))
-    called = {str(item.source): labels.get(str(item.source), "another photo") for item in plan.items}
-    return Plan(tuple(items), tuple(_unnamed(left, called) for left in plan.left_out))
-
-
-def is_number(name: str) -> bool:
-    """Whether a report's `name` of a photo is one of those that `numbered` gives, and no file's."""
-    return len(name) >= 6 and name.isascii() and name.isdigit()
-
-
-def _unnamed(left: LeftOut, called: dict[str, str]) -> LeftOut:
-    """`left` without any name: it has no number, and the photo that its reason names is `called` by its own, if it has one."""
-    reason = left.reason
-    for name in sorted(called, key=len, reverse=True):
-        reason = reason.replace(name, called[name])
-    return LeftOut(left.path, reason, UNNUMBERED)
-
-
 def suffix_of(format: str | None) -> str:
     """The file suffix of a format's name such as "png" or "JPEG", "" for None; UsageError when it is not known."""
     if format is None:
@@ -319,36 +260,3 @@ def suffix_of(format: str | None) -> str:
 def _with_suffix(target: Path, suffix: str) -> Path:
     """`target` with a photo's suffix replaced; the end of a name such as "scan.2024" is no suffix and stays."""
     return target.with_suffix(suffix) if supported_suffix(target) else target.with_name(target.name + suffix)
-
-
-def _read_mapping(mapping: Path) -> dict[str, int]:
-    """The numbers by the photos' paths; empty when there is no such file yet."""
-    try:
-        with mapping.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-            rows = list(csv.reader(file))
-        if rows[:1] != [_HEADER]:
-            raise ValueError
-        return {source: int(number) for number, source in rows[1:]}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, csv.Error) as error:
-        raise UsageError(f"The file {shown(mapping)} is no mapping of names; choose another one.") from error
-
-
-def _write_mapping(mapping: Path, numbers: dict[str, int]) -> None:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(_HEADER)
-    writer.writerows((f"{number:06d}", source) for source, number in sorted(numbers.items(), key=lambda each: each[1]))
-    content = text.getvalue().encode("utf-8", "surrogateescape")
-    try:
-        rights = stat.S_IMODE(os.stat(mapping).st_mode)
-    except OSError:
-        rights = 0o600  # it undoes the numbers, as a key does; whoever gives it others goes on having it so
-
-    def write(file: IO[bytes]) -> None:
-        file.write(content)
-        if hasattr(os, "fchmod"):
-            os.fchmod(file.fileno(), rights)
-
-    write_beside(mapping, write, overwrite=True)

@@ -62,8 +62,9 @@ from facestudio.journal import Journal
 from facestudio.judges import ALL
 from facestudio.metadata import POLICIES
 from facestudio.methods.base import method_class, method_name
+from facestudio.numbering import numbered
 from facestudio.photo import Photo
-from facestudio.planning import Plan, numbered, survey
+from facestudio.planning import Plan, survey
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
 from facestudio.renewing import Books, settle

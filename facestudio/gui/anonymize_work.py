@@ -19,7 +19,8 @@ from facestudio.errors import FaceStudioError, UnwritableOutput, UsageError
 from facestudio.files import make_folder
 from facestudio.gui.anonymize_rows import Row
 from facestudio.gui.qimage import fitted
-from facestudio.planning import Item, LeftOut, Plan, numbered, survey
+from facestudio.numbering import numbered
+from facestudio.planning import Item, LeftOut, Plan, survey
 from facestudio.progress import Progress
 from facestudio.reporting import read_records, report_of, write_records
 from facestudio.secret import Secret, check_place, open_key

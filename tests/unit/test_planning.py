@@ -7,11 +7,13 @@ import os
 import pickle
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from facestudio.errors import UsageError
-from facestudio.planning import FolderPath, as_written, numbered, survey
+from facestudio.numbering import numbered
+from facestudio.planning import FolderPath, as_written, survey
 from tests.fakes import picture, write_picture
 
 
@@ -92,6 +94,27 @@ def test_numbers_stay_when_a_run_goes_on_and_new_photos_get_new_ones(album: Path
     assert {source: again[source] for source in first} == first
     assert again[album / "000.png"] == "000004"
     assert os.name != "posix" or mapping.stat().st_mode & 0o777 == 0o640, "who gave it to others still does"
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_two_runs_that_begin_together_agree_on_the_numbers(album: Path, tmp_path: Path, begun: bool) -> None:
+    out, mapping = tmp_path / "out", tmp_path / "names.csv"
+    photos = [item.source for item in survey([album], out).items]
+    if begun:
+        numbered(survey(photos[:1], out), out, mapping)
+    others: list[dict[Path, str]] = []
+
+    class Late(random.Random):
+        """Draws while another run has finished doing so."""
+
+        def shuffle(self, x: Any) -> None:
+            if not others:
+                plan = numbered(survey([album], tmp_path / "b"), tmp_path / "b", mapping, random.Random(5))
+                others.append({item.source: item.label for item in plan.items})
+            super().shuffle(x)
+
+    mine = {item.source: item.label for item in numbered(survey([album], out), out, mapping, Late(4)).items}
+    assert mine == others[0] and sorted(mapping_of(mapping).values()) == sorted(mine.values())
 
 
 def test_a_mapping_beside_the_photos_or_over_something_else_is_refused(album: Path, tmp_path: Path) -> None:
