@@ -16,6 +16,7 @@ from facestudio.casting import Cast, Chosen
 from facestudio.faces.align import align, transform
 from facestudio.faces.calibration import threshold_at
 from facestudio.faces.face import AlignedFace, Face
+from facestudio.faces.figures import percent_short
 from facestudio.faces.panel import Panel
 from facestudio.faces.paste import covered, paste, touched
 from facestudio.faces.tone import colourless, in_tone, without_colour
@@ -267,6 +268,6 @@ class Course:
             notes.append(f"Nothing of it is left: what is said of it is of what lies around it. {finding.obstacle}")
         elif finding.unknown_after and finding.quality is not None:
             notes.append(
-                f"Nobody can be recognised in it any more ({finding.quality[1]:.0%}, {finding.gate:.0%} is needed)."
+                f"Nobody can be recognised in it any more ({percent_short(finding.quality[1])}, {finding.gate:.0%} is needed)."
             )
         return tuple(notes)

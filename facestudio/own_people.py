@@ -25,6 +25,7 @@ from facestudio.faces import calibrating
 from facestudio.faces.calibration import threshold_at
 from facestudio.faces.detect import Detector
 from facestudio.faces.face import Face
+from facestudio.faces.figures import percent_short
 from facestudio.faces.identity import Embedder
 from facestudio.faces.panel import Panel
 from facestudio.files import shown
@@ -245,7 +246,9 @@ def _usable_faces(photo: Photo, detector: Detector, panel: Panel | None, progres
     if panel is not None:
         (quality,) = panel.quality(photo.pixels, faces[0].landmarks[None], progress)
         if quality < panel.gate:
-            raise _Unusable(f"The face is too poor to be recognised ({quality:.0%}, {panel.gate:.0%} is needed).")
+            raise _Unusable(
+                f"The face is too poor to be recognised ({percent_short(quality)}, {panel.gate:.0%} is needed)."
+            )
     return faces
 
 

@@ -1,9 +1,11 @@
-"""Cosines beside their limits, in as many digits as it takes to see on which side of them they are.
+"""Figures beside their limits, so that one sees on which side of them they are: cosines, and what falls short of what is needed.
 
 Separate because reports, sentences and the window show them, and all must say what the verdict says. Knows no recogniser.
 """
 
 from __future__ import annotations
+
+import math
 
 FEWEST, MOST = 2, 5  # digits behind the point; a report's lines hold five
 
@@ -19,3 +21,13 @@ def beside(cosine: float, *limits: float) -> tuple[str, ...]:
         if all((first < other) == (cosine < limit) for other, limit in zip(others, limits, strict=True)):
             break
     return tuple(f"{number:.{digits}f}" for number in numbers)
+
+
+def percent_short(share: float) -> str:
+    """A `share` (0..1) that is below what is needed, in whole percents, rounded down: 0.2996 of 30 % is 29 %, not 30 %."""
+    return f"{math.floor(100 * share + 1e-6)}%"
+
+
+def px_short(length: float) -> str:
+    """A length in px that is below what is needed, in whole ones, rounded down."""
+    return f"{math.floor(length)} px"

@@ -16,6 +16,7 @@ import numpy as np
 
 from facestudio.checkpoints import Checkpoint
 from facestudio.faces.calibration import same_chance, shown, threshold_at
+from facestudio.faces.figures import percent_short, px_short
 from facestudio.faces.identity import CHANGED, LENIENT_FAR, SAME, UNCERTAIN, Embedder, Verdict
 from facestudio.faces.quality import Quality
 from facestudio.progress import Progress
@@ -79,15 +80,26 @@ class Summary:
         """One sentence for people."""
         if self.words == UNJUDGED and self.eyes is not None:
             return (
-                f"Cannot be judged: both faces are too small to be told from strangers ({max(self.eyes):.0f} px between the "
+                f"Cannot be judged: both faces are too small to be told from strangers ({px_short(max(self.eyes))} between the "
                 f"eyes, {SMALLEST_EYES:.0f} px are needed in one of them)."
             )
         if self.words == UNJUDGED:
             assert self.quality is not None
             low = [side for side, q in zip(self.sides, self.quality, strict=True) if q < self.gate]
             which = "both faces are" if len(low) == 2 else f"{low[0]} is"
-            return f"Cannot be judged: {which} too poor to be recognised ({min(self.quality):.0%}, {self.gate:.0%} is needed)."
+            measured = f"{percent_short(min(self.quality))}, {self.gate:.0%} is needed"
+            return f"Cannot be judged: {which} too poor to be recognised ({measured})."
         return f"{self.words.capitalize()} ({same_chance(self.probability)}); {self.agreement}."
+
+    @property
+    def lack(self) -> str:
+        """What the faces lack that cannot be judged, in a few words; "" when they can."""
+        if self.words != UNJUDGED:
+            return ""
+        if self.eyes is not None:
+            return f"too small: {px_short(max(self.eyes))} between the eyes, {SMALLEST_EYES:.0f} px are needed"
+        poorer = percent_short(min(self.quality or (0.0,)))
+        return f"too poor: recognisable at {poorer}, {self.gate:.0%} is needed"
 
     @property
     def agreement(self) -> str:

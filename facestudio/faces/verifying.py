@@ -14,7 +14,7 @@ import numpy as np
 
 from facestudio.errors import FaceStudioError
 from facestudio.faces.face import Face, Identity, similarity
-from facestudio.faces.figures import beside
+from facestudio.faces.figures import beside, percent_short
 from facestudio.faces.identity import Embedder, Verdict, verdict
 from facestudio.faces.panel import Panel, Summary, summarise
 from facestudio.progress import Progress
@@ -185,8 +185,8 @@ class Verifier:
     def _obstacle(self, looks: Mapping[str, Said], known: bool, before: float | None, gate: float) -> str:
         if not known and before is not None:
             return (
-                f"It was too poor to be recognised before ({before:.0%}, {gate:.0%} is needed), so nobody can tell whether "
-                "it is changed."
+                f"It was too poor to be recognised before ({percent_short(before)}, {gate:.0%} is needed), so nobody can tell "
+                "whether it is changed."
             )
         missed = [
             (one.cosine - one.changed_below, look, one)

@@ -1,10 +1,10 @@
-"""Cosines beside their limits."""
+"""Figures beside their limits."""
 
 from __future__ import annotations
 
 import pytest
 
-from facestudio.faces.figures import beside
+from facestudio.faces.figures import beside, percent_short, px_short
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,8 @@ from facestudio.faces.figures import beside
 )
 def test_what_is_below_a_limit_is_seen_to_be(numbers: tuple[float, ...], shown: tuple[str, ...]) -> None:
     assert beside(*numbers) == shown
+
+
+def test_what_falls_short_does_not_look_as_if_it_were_enough() -> None:
+    assert [percent_short(share) for share in (0.0, 0.2996, 0.29)] == ["0%", "29%", "29%"]
+    assert [px_short(length) for length in (5.4, 6.97)] == ["5 px", "6 px"]

@@ -68,6 +68,10 @@ def test_two_faces_that_are_both_tiny_are_not_said_to_be_one_person() -> None:
         "Cannot be judged: both faces are too small to be told from strangers (6 px between the eyes, 7 px are needed in one "
         "of them)."
     )
+    assert tiny.lack == "too small: 6 px between the eyes, 7 px are needed", (
+        "and not that they are poor, which they are not"
+    )
+    assert of(0.95, 0.95, 0.95, eyes=(5.4, 6.96)).lack == tiny.lack, "what is too little does not look like enough"
     assert of(0.95, 0.95, 0.95, eyes=(5.4, 11.0)).words == "same person"  # with a larger one strangers are told as ever
     assert of(0.0, 0.0, 0.0, eyes=(5.4, 6.2)).words == "changed"
 

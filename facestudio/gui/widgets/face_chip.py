@@ -239,9 +239,7 @@ def _short(words: str) -> str:
 
 def _why(summary: Summary) -> str:
     """What stands under the words on a chip: who agrees, or what the face lacks."""
-    if summary.words != UNJUDGED:
-        return summary.agreement.replace(" recognisers", "")
-    return f"too poor: recognisable at {min(summary.quality or (0.0,)):.0%}, {summary.gate:.0%} is needed"
+    return summary.lack or summary.agreement.replace(" recognisers", "")
 
 
 def both(summary: Summary, to_reference: Mapping[str, float]) -> str:
