@@ -100,10 +100,12 @@ def shots(seed: int, count: int, who: Who | None = None, vary: float = 0.0) -> t
 def walk(one: Who, other: Who, count: int, seed: int) -> tuple[Shot, ...]:
     """`count` pictures from `one` to `other`, both included, in equal steps, all of one `seed`: only the person changes.
 
-    UsageError for fewer than two, and where one of them is anybody, who is nowhere.
+    UsageError for fewer than two, where both are the same, and where one of them is anybody, who is nowhere.
     """
     if count < 2:
         raise UsageError(f"A walk needs at least two pictures, not {count}.")
+    if one == other:
+        raise UsageError("A walk leads from one person to another, but both are the same.")
     for who in (one, other):
         if isinstance(who, Anybody):
             raise UsageError("A walk cannot begin or end at a person who was drawn freely.")

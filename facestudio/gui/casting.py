@@ -78,9 +78,18 @@ class Casting(QObject):
     def set_steps(self, steps: int) -> None:
         self.steps = steps
 
-    def way(self) -> tuple[Shot, ...]:
-        """The pictures from the one pin to the other, of the first one's seed; none while a pin is lacking."""
+    @property
+    def wayless(self) -> str:
+        """Why no way leads from the one pin to the other, in a sentence; "" when one does."""
         if len(self.pins) < len(PINS):
+            return "Pin two pictures first."
+        if self.pins[A].who == self.pins[B].who:
+            return "A and B show the same person: pin a picture of somebody else."
+        return ""
+
+    def way(self) -> tuple[Shot, ...]:
+        """The pictures from the one pin to the other, of the first one's seed; none while there is no way."""
+        if self.wayless:
             return ()
         return walk(self.pins[A].who, self.pins[B].who, self.steps, self.pins[A].seed)
 

@@ -179,8 +179,14 @@ def test_a_walk_leads_from_pin_to_pin(window: MainWindow, page: GenerateWorkspac
     assert not page.panel.pins.walk.isEnabled()
     click(page, 0)
     QTest.keyClick(window, Qt.Key.Key_A, CONTROL | ALT)
+    QTest.mouseClick(page.readout.pins[B], LEFT)
+    box = page.panel.pins
+    assert (
+        not box.walk.isEnabled() and box.hint.text() == "A and B show the same person: pin a picture of somebody else."
+    )
     QTest.keyClick(page.large, Qt.Key.Key_End)
     QTest.mouseClick(page.readout.pins[B], LEFT)
+    assert box.walk.isEnabled() and not box.hint.isVisibleTo(box)
     assert page.panel.pins.places[A].accessibleName() == "A: person 7, seed 7"
     page.panel.pins.steps.setValue(5)
     page.making.sliding.set_value("age", 0.5)  # which neither pin has

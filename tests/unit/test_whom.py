@@ -65,6 +65,8 @@ def test_a_walk_goes_from_one_to_the_other_with_one_seed() -> None:
         walk(Drawn(1), Drawn(2), 1, 0)
     with pytest.raises(UsageError, match="drawn freely"):
         walk(Drawn(1), Anybody(), 3, 0)
+    with pytest.raises(UsageError, match="both are the same"):
+        walk(Drawn(1), Drawn(1), 3, 0)
 
 
 def test_people_of_people_have_an_end() -> None:

@@ -76,7 +76,7 @@ class PinsBox(QWidget):
                 place.setPixmap(pixmap)
                 place.setAccessibleName(f"{name}: {pin.who}, seed {pin.seed}")
         self.walk.setEnabled(self._making.ready_to_walk)
-        why = "" if len(pins) == len(PINS) else " Pin two pictures first."
-        self.walk.setToolTip(f"Draw the people between A and B, in the pose of A (Ctrl+Alt+W).{why}")
-        self.hint.setText(HINT)
-        self.hint.setVisible(len(pins) < len(PINS))
+        why = self._making.casting.wayless
+        self.walk.setToolTip(f"Draw the people between A and B, in the pose of A (Ctrl+Alt+W). {why}".rstrip())
+        self.hint.setText(HINT if len(pins) < len(PINS) else why)
+        self.hint.setVisible(bool(why))
