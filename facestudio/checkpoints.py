@@ -14,6 +14,7 @@ from __future__ import annotations
 import pickle
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,7 +68,11 @@ def checkpoint(id: str) -> Checkpoint:
     """The checkpoint called `id` of the program's manifest; CheckpointMissing when there is none."""
     known = _known()
     if id not in known:
-        raise CheckpointMissing(f"There are no weights called {id}.", hint=f"Available: {', '.join(known) or 'none'}.")
+        near = get_close_matches(id, known, 1)
+        hint = f"Did you mean {near[0]}? `facestudio weights list` shows all." if near else None
+        raise CheckpointMissing(
+            f"There are no weights called {id}.", hint=hint or f"Available: {', '.join(known) or 'none'}."
+        )
     found: Checkpoint = pickle.loads(known[id])
     return found
 

@@ -97,7 +97,8 @@ def test_verify_asked_about_one_that_is_not_here_says_so(server: Server, capsys:
     assert said(capsys, "verify")[0] == ""
     assert said(capsys, "verify", "pair", code=1)[0] == "pair: missing\n"
     assert json.loads(said(capsys, "verify", "pair", "--json", code=1)[0]) == [{"id": "pair", "state": "missing"}]
-    assert "There are no weights called nothing." in said(capsys, "verify", "nothing", code=1)[1]
+    assert "There are no weights called nothing. Available: " in said(capsys, "verify", "nothing", code=1)[1]
+    assert "There are no weights called pairs. Did you mean pair?" in said(capsys, "verify", "pairs", code=1)[1]
 
 
 def test_import_tells_what_is_still_missing(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
