@@ -14,6 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import unicodedata
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
@@ -102,7 +103,7 @@ class _Run:
         self._journal, self._resume, self._inputs = earlier.journal, earlier.resume, earlier.left_over
         self._audience, self._progress = audience, audience.progress
         self._sources = {real(item.source) for item in planned.items}
-        self._taken: set[Path] = set()
+        self._taken: dict[str, set[Path]] = {}  # where results went, by `_regardless` of their names
         self._full = False  # whether the last result had no room
         self._stamps: dict[Path, tuple[int, int]] = {}  # of photos before they are read
 
@@ -177,7 +178,7 @@ class _Run:
         """Do one photo after the other."""
         for item in self._planned.items:
             yield self._one(item, here)
-            self._taken.add(real(item.target))
+            self._take(item.target)
 
     def _there(self, elsewhere: Elsewhere) -> Generator[Outcome, None, None]:
         """First what is kept or refused, then what the other processes make of the rest."""
@@ -193,10 +194,19 @@ class _Run:
                 kept = self._given_up(item, reason)
             if kept is not None:
                 yield kept
-            self._taken.add(real(item.target))
+            self._take(item.target)
         with closing(elsewhere.made([item for item, _ in todo], self._progress)) as stream:
             for number, made in stream:
                 yield self._placed(*todo[number], made)
+
+    def _take(self, target: Path) -> None:
+        """From now on nothing else of this run is written to `target`."""
+        self._taken.setdefault(_regardless(target), set()).add(real(target))
+
+    def _is_taken(self, target: Path) -> bool:
+        """Whether a result of this run is at `target`, perhaps by another spelling, where the file system takes both for one."""
+        alike = self._taken.get(_regardless(target), set())
+        return real(target) in alike or (os.path.lexists(target) and any(same_file(target, one) for one in alike))
 
     def _tell(self, outcome: Outcome, outcomes: list[Outcome]) -> None:
         outcome = self._by_settings(outcome)
@@ -292,7 +302,7 @@ class _Run:
             raise UnwritableOutput(
                 f"The result of {item.source.name} would replace an input.", hint="Choose another folder."
             )
-        if real(item.target) in self._taken:
+        if self._is_taken(item.target):
             raise UnwritableOutput(
                 f"Another input of this run is already written to {item.target}.",
                 hint=(
@@ -396,6 +406,11 @@ class _Run:
                     raise
                 self._audience.waiting(full)
                 self._progress.wait(PATIENCE)
+
+
+def _regardless(path: Path) -> str:
+    """`path` as file systems see it that ignore case and how letters are composed."""
+    return unicodedata.normalize("NFC", str(real(path)).casefold())
 
 
 def _read_back(file: IO[bytes], expected: tuple[int, int], target: Path) -> None:

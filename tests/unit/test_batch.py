@@ -175,6 +175,22 @@ def test_two_inputs_with_one_output_do_not_overwrite_each_other(tmp_path: Path) 
     assert "Another input" in (second.error or "")
 
 
+@pytest.mark.parametrize(("first", "second"), [("a.png", "A.PNG"), ("\u00fc.png", "u\u0308.png")])
+def test_where_two_names_are_one_file_the_second_input_does_not_replace_the_result_of_the_first(
+    tmp_path: Path, first: str, second: str
+) -> None:
+    inputs, out = [shot(tmp_path / "x" / first), shot(tmp_path / "y" / second, 9)], tmp_path / "out"
+
+    def other_name(outcome: batch.Outcome) -> None:
+        """What a file system does that ignores case, or how letters are composed."""
+        if outcome.source == inputs[0] and not (out / second).exists():
+            os.link(out / first, out / second)
+
+    made, refused = run_batch(inputs, out, work, writing=batch.Writing(overwrite=True), done=other_name)
+    assert (made.status, refused.status) == ("ok", "failed") and "Another input" in (refused.error or "")
+    assert (out / second).samefile(out / first)
+
+
 def test_one_photo_may_name_its_file_and_a_format(tmp_path: Path) -> None:
     a = shot(tmp_path / "a.png")
     (named,) = run_batch([a], tmp_path / "new" / "better.jpg", work)
