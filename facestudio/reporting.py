@@ -16,7 +16,7 @@ from facestudio.errors import DiskFull, UnwritableOutput, UsageError
 from facestudio.files import FULL, real, write_beside
 from facestudio.formats import supported_suffix
 
-_BEGINNINGS = (b'{"input": ', b'{"damage": ')  # of the lines of reports, whatever command writes them
+_BEGINNINGS = (b'{"input":', b'{"damage":')  # of the lines of reports, whatever command writes them
 
 
 class ReportFile:
