@@ -121,7 +121,7 @@ class _Run:
         """Let the report name the photos that were not `told` of: else it would look like that of a run which had no more."""
         for item in self._planned.items:
             if item.source not in told:
-                words = "The run was stopped before it came to this photo."
+                words = "The run was stopped before this photo was done."
                 if self._has_earlier(item):
                     words += " The result of an earlier run is there and was not checked."
                 with suppress(FaceStudioError):

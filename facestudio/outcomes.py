@@ -26,7 +26,7 @@ class Outcome:
     Attributes:
         status: "ok", "partial" (some faces failed), "failed" or "skipped" (no face in it), or another one of the work's;
             "left out" of what was no photo to do, "no longer among the inputs" of an earlier run's result, "not reached" of a
-            photo that a run did not come to before it was stopped.
+            photo that was not done when the run was stopped.
         output: the file written, None when none was.
         result: the pipeline's result, when it came to one.
         label: what the report calls the photo instead of its path. earlier: the record of a run before, whose result was kept.

@@ -128,11 +128,8 @@ def write_page(report: Path, target: Path, title: str = "Anonymized photos") -> 
 
 
 def _stopped(missing: int) -> str:
-    one = missing == 1
-    return (
-        f"The run was stopped before it came to {missing} photo{'' if one else 's'}: this report does not say whether "
-        f"{'it has' if one else 'they have'} been changed."
-    )
+    photos, they = ("1 photo was", "it has") if missing == 1 else (f"{missing} photos were", "they have")
+    return f"The run was stopped before {photos} done: this report does not say whether {they} been changed."
 
 
 def _list(heading: str, lines: Mapping[str, Any]) -> str:

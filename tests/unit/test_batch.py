@@ -291,7 +291,7 @@ def test_cancel_keeps_what_was_finished(album: Path, tmp_path: Path) -> None:
     others = {name: record for name, record in told.items() if name != "a.png"}
     assert len(others) == len(batch.survey([album], tmp_path / "out").items) - 1
     assert {record["status"] for record in others.values()} == {"not reached"}
-    assert {record["error"] for record in others.values()} == {"The run was stopped before it came to this photo."}
+    assert {record["error"] for record in others.values()} == {"The run was stopped before this photo was done."}
 
 
 def test_of_what_a_continued_run_did_not_reach_the_report_says_that_an_earlier_result_was_not_checked(

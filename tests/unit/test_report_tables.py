@@ -266,12 +266,12 @@ def test_they_are_written_anew_but_never_over_something_else(report: Path, tmp_p
 
 
 def test_a_run_that_was_stopped_says_that_it_is_not_all(tmp_path: Path) -> None:
-    path, why = tmp_path / "report.jsonl", "The run was stopped before it came to this photo."
+    path, why = tmp_path / "report.jsonl", "The run was stopped before this photo was done."
     missing = [line(name, "not reached", (), error=why, output=None) for name in ("b.jpg", "c.jpg")]
     path.write_text("".join(json.dumps(each) + "\n" for each in (line("a.jpg"), *missing)), encoding="utf-8")
     page = write_page(path, tmp_path / "page.html").read_text(encoding="utf-8")
     assert "2 not reached, 1 verified" in page
-    assert "stopped before it came to 2 photos: this report does not say whether they have been changed" in page
+    assert "stopped before 2 photos were done: this report does not say whether they have been changed" in page
     with write_table(path, tmp_path / "report.csv").open(newline="", encoding="utf-8") as file:
         assert [row["remark"] for row in csv.DictReader(file)][1:] == [why, why]
     path.write_text(json.dumps(line("a.jpg")) + "\n", encoding="utf-8")
