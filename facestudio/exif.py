@@ -109,8 +109,10 @@ def with_numbers(block: bytes, values: Mapping[int, Sequence[int]]) -> bytes:
     data, order = bytearray(block), _order(block)
     if order is None or not values:
         return block
-    for entry in _shot(data, order):
-        if entry.tag in values and entry.type in (3, 4):
+    entries = list(_shot(data, order))  # all first: in a damaged block a value may lie on an entry
+    for entry in entries:
+        # the same tag may come twice, with another count
+        if entry.tag in values and entry.type in (3, 4) and entry.count == len(values[entry.tag]):
             largest, kind = (0xFFFF, "H") if entry.type == 3 else (0xFFFFFFFF, "I")
             kept = [min(max(value, 0), largest) for value in values[entry.tag]]
             struct.pack_into(f"{order}{entry.count}{kind}", data, entry.value_at, *kept)

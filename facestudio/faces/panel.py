@@ -98,8 +98,8 @@ class Summary:
             return ""
         if self.eyes is not None:
             return f"too small: {px_short(max(self.eyes))} between the eyes, {SMALLEST_EYES:.0f} px are needed"
-        poorer = percent_short(min(self.quality or (0.0,)))
-        return f"too poor: recognisable at {poorer}, {self.gate:.0%} is needed"
+        assert self.quality is not None
+        return f"too poor: recognisable at {percent_short(min(self.quality))}, {self.gate:.0%} is needed"
 
     @property
     def agreement(self) -> str:

@@ -425,3 +425,21 @@ def test_a_subject_without_a_size_or_with_a_diameter_stays_true_and_a_wrong_one_
         photo = opened("PNG", Image.fromarray(drawing(40, 60)), exif=block.tobytes()).turned(90)
         with Image.open(photo.save(tmp_path / "a.png", overwrite=True)) as image:
             assert image.getexif().get_ifd(ExifTags.IFD.Exif)[0x9214] == wanted
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_a_place_that_comes_twice_or_lies_on_another_entry_does_no_harm(order: str) -> None:
+    def block(*entries: tuple[int, int, bytes]) -> bytes:
+        first = struct.pack(f"{order}HHHIII", 1, 0x8769, 4, 1, 26, 0)
+        inner = b"".join(struct.pack(f"{order}HHI", tag, 3, count) + value for tag, count, value in entries)
+        end = struct.pack(f"{order}I", 0) + b"\0" * 32
+        start = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", 8)
+        return start + first + struct.pack(f"{order}H", len(entries)) + inner + end
+
+    pair, on_the_next = struct.pack(f"{order}HH", 5, 3), struct.pack(f"{order}I", 26 + 2 + 12)
+    for damaged in (
+        block((0x9214, 4, on_the_next), (0x9214, 2, pair)),
+        block((0x9214, 4, on_the_next), (0xA214, 2, pair)),
+    ):
+        photo = opened("PNG", Image.fromarray(drawing(40, 60)), exif=b"Exif\0\0" + damaged)
+        assert photo.turned(90).enlarged(2).size == (120, 80)
