@@ -104,6 +104,7 @@ class _Run:
         self._audience, self._progress = audience, audience.progress
         self._sources = {real(item.source) for item in planned.items}
         self._taken: dict[str, set[Path]] = {}  # where results went, by `_regardless` of their names
+        self._untold: Outcome | None = None  # what is done, and not in the report yet
         self._full = False  # whether the last result had no room
         self._stamps: dict[Path, tuple[int, int]] = {}  # of photos before they are read
 
@@ -113,7 +114,12 @@ class _Run:
         try:
             self._do(outcomes)
         except BaseException:
-            self._report_missing({outcome.source for outcome in outcomes})
+            told = {outcome.source for outcome in outcomes}
+            if self._untold is not None:
+                told.add(self._untold.source)
+                with suppress(FaceStudioError):
+                    self._report.write(self._untold.record())
+            self._report_missing(told)
             raise
         return outcomes
 
@@ -209,12 +215,13 @@ class _Run:
         return real(target) in alike or (os.path.lexists(target) and any(same_file(target, one) for one in alike))
 
     def _tell(self, outcome: Outcome, outcomes: list[Outcome]) -> None:
-        outcome = self._by_settings(outcome)
+        outcome = self._untold = self._by_settings(outcome)
         record = outcome.record()
         self._when_there_is_room(lambda: self._report.write(record))
-        self._audience.done(outcome)
+        self._untold = None
         # a result holds two whole photos: those of a large folder would not fit into memory
         outcomes.append(replace(outcome, result=None))
+        self._audience.done(outcome)
 
     def _by_settings(self, outcome: Outcome) -> Outcome:
         """`outcome` with the settings of the run, unless it was left out or kept."""

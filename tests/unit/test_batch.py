@@ -308,6 +308,27 @@ def test_of_what_a_continued_run_did_not_reach_the_report_says_that_an_earlier_r
     assert len(records(report)) == len(batch.survey([album], out).items)
 
 
+def test_a_run_that_is_stopped_while_its_report_has_no_room_does_not_deny_what_was_done(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    progress, full, write = Progress(), [True], ReportFile.write
+
+    def crowded(report: ReportFile, record: dict[str, Any]) -> None:
+        if full and record["status"] == "ok":
+            raise DiskFull("The disk is full.")
+        write(report, record)
+
+    def waiting(disk: DiskFull) -> None:
+        full.clear()
+        progress.cancel()
+
+    monkeypatch.setattr(ReportFile, "write", crowded)
+    report = tmp_path / "r.jsonl"
+    with pytest.raises(Cancelled):
+        run_batch([album], tmp_path / "out", work, progress=progress, report=report, waiting=waiting)
+    assert written(tmp_path / "out") == {"a.png"} and records(report)["a.png"]["status"] == "ok"
+
+
 def test_a_partial_result_is_written_and_says_so(tmp_path: Path) -> None:
     a = write_picture(tmp_path / "a.png", picture(130, 300, [FACE, face_at(220, 60, 90)]))
 
