@@ -149,10 +149,7 @@ class Arc2Face:
 
     def _lines(self, wishes: list[Wish], options: Any) -> Tensor | None:
         """The sketches (B, C, h, w) that the prior sees, zeros where nothing is given; None when nothing is given at all."""
-        import torch
-        from torch.nn import functional
-
-        from facestudio.networks.prior import FINER
+        from facestudio.networks.prior import FINER, unshuffled
 
         if all(wish.landmarks is None for wish in wishes):
             return None
@@ -163,7 +160,7 @@ class Arc2Face:
                 drawn[id(wish.landmarks)] = sketch(wish.landmarks, self.template.size, side)
         blank = np.zeros_like(next(iter(drawn.values())))
         sketches = np.stack([drawn.get(id(wish.landmarks), blank) for wish in wishes])
-        return functional.pixel_unshuffle(torch.from_numpy(sketches).permute(0, 3, 1, 2), FINER).to(self._device)
+        return unshuffled(sketches).to(self._device)
 
     def _push(self, wishes: list[Wish]) -> Tensor | None:
         """How far the latents are pushed (B, C, h, w); None when none is."""

@@ -365,15 +365,11 @@ class Redraw:
 
     def _lines(self, points: np.ndarray) -> Tensor:
         """Where the features are, as the prior is told it (1, S, h, w)."""
-        import torch
-        from torch.nn import functional
-
-        from facestudio.networks.prior import FINER
+        from facestudio.networks.prior import FINER, unshuffled
 
         side = self.template.size
         count = side // self._autoencoder.side * FINER
-        drawn = torch.from_numpy(sketch(points, side, count)).permute(2, 0, 1)[None]
-        return functional.pixel_unshuffle(drawn, FINER).to(self._device)
+        return unshuffled(sketch(points, side, count)[None]).to(self._device)
 
 
 def _drawn(known: Tensor) -> Tensor:

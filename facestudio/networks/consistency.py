@@ -71,6 +71,14 @@ class ConsistencyUpdate(nn.Module):
         return v - (guidance - 1)[:, None, None, None] * apart / (1 - alpha)[:, None, None, None].sqrt()
 
 
+def merged(prior: FacePrior, learned: ConsistencyUpdate) -> FacePrior:
+    """A copy of `prior` into which what was `learned` is merged; tables that nothing changes are shared."""
+    shared = {id(buffer): buffer for buffer in prior.buffers()}
+    changed = copy.deepcopy(prior, shared)
+    learned.update.merge(changed)
+    return changed
+
+
 class FewSteps(nn.Module):
     """The consistency model that `learned` makes of a `prior`, at one `guidance` of the person and of the sketch's `lines`; asked
     as the prior is.
@@ -80,9 +88,7 @@ class FewSteps(nn.Module):
 
     def __init__(self, prior: FacePrior, learned: ConsistencyUpdate, guidance: float = 2.0, lines: float = 0.0) -> None:
         super().__init__()
-        shared = {id(buffer): buffer for buffer in prior.buffers()}
-        self.prior = copy.deepcopy(prior, shared)
-        learned.update.merge(self.prior)
+        self.prior = merged(prior, learned)
         self.learned, self.guidance, self.lines = learned, guidance, lines
         self.dimensions, self.linear = prior.dimensions, prior.linear
         self.alphas_cumprod, self.loud = prior.alphas_cumprod, prior.loud

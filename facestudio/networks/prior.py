@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
+from torch.nn import functional
 
 from facestudio.networks.gaussian import GaussianGuess
 
@@ -26,6 +28,11 @@ SCHEDULE: dict[str, Any] = {
     "clip_sample": False,
     "timestep_spacing": "trailing",
 }
+
+
+def unshuffled(lines: np.ndarray) -> Tensor:
+    """The sketch (B, S, h, w) that a prior is told, of `lines` (B, 4h, 4w, kinds) float32 (faces/sketch.py)."""
+    return functional.pixel_unshuffle(torch.from_numpy(lines).permute(0, 3, 1, 2), FINER)
 
 
 class FacePrior(nn.Module):

@@ -17,13 +17,12 @@ import numpy as np
 import torch
 from diffusers import DDIMScheduler
 from torch import Tensor, nn
-from torch.nn import functional
 
 from facestudio import checkpoints
 from facestudio.faces.loading import fill_network, load_network
 from facestudio.faces.sketch import sketch
 from facestudio.networks.autoencoder import FaceAutoencoder
-from facestudio.networks.prior import FINER, SCHEDULE, FacePrior
+from facestudio.networks.prior import SCHEDULE, FacePrior, unshuffled
 from facestudio.training import data, metrics, teachers
 from facestudio.training.loop import Settings
 from facestudio.training.recipes.landmarks import mirrored_order
@@ -185,7 +184,7 @@ class Recipe:
             points = self.landmarks[index]
             points = (points * [-1, 1] + [255, 0])[self.order] if flip else points
             drawn.append(sketch(points) if show else np.zeros((64, 64, 4), np.float32))
-        return functional.pixel_unshuffle(torch.from_numpy(np.stack(drawn)).permute(0, 3, 1, 2), FINER)
+        return unshuffled(np.stack(drawn))
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         error = self.errors(network, batch)
