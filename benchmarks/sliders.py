@@ -1,8 +1,10 @@
 """What each slider changes of a made face, what it changes besides, and whether it stays the same person.
 
     python benchmarks/sliders.py --root ../shared --people 50 --pictures FOLDER [--sheets FOLDER]
+    python benchmarks/sliders.py --weights starter-vec2face --people 40 --pictures ANOTHER_FOLDER
     python benchmarks/sliders.py --draft
 
+With `--weights`, or `--run` for a training that does not ship yet, another method than the prior's is measured.
 The people are those of seeds 0, 1, ... of the identity space. Each is drawn as it is, and with every slider at both ends, from
 one and the same noise; the pictures are kept in FOLDER, so that several processes can share the work (`--of 0/2`, `--of 1/2`)
 and measuring can be repeated. Judges:
@@ -24,7 +26,7 @@ import time
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -32,6 +34,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.sheets import sheet, write
+from benchmarks.vec2face import of_run
 from facestudio import checkpoints, device
 from facestudio.faces.align import align
 from facestudio.faces.calibration import threshold_at
@@ -43,7 +46,7 @@ from facestudio.faces.sliders import CATALOGUE, Sliders
 from facestudio.generating import Commission
 from facestudio.loaded import PEOPLE, SLIDERS
 from facestudio.methods.base import Wish
-from facestudio.methods.moving import Moving
+from facestudio.methods.moving import Moving, Placing
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.recipe import Recipe
@@ -147,21 +150,31 @@ class Judges:
         return {name: main @ weight + bias for name, (weight, bias) in self.weights.items()}
 
 
-def drawn(studio: Studio, seed: int, steps: int, guidance: float, names: Sequence[str], folder: Path) -> np.ndarray:
+class Drawn(NamedTuple):
+    """What draws and how, the sliders that are moved, and where the pictures are kept."""
+
+    method: Any
+    options: Any
+    names: Sequence[str]
+    folder: Path
+
+
+def drawn(studio: Studio, seed: int, asked: Drawn) -> np.ndarray:
     """The person of `seed` as it is, and with each slider of `names` at both ends, (1 + 2 S, 256, 256, 3); kept in `folder`."""
+    method, options, names, folder = asked
     target = folder / f"person-{seed:03}.npz"
     kept = dict(np.load(target)) if target.exists() else {}
     wanted = ["base", *(f"{name}{end:+.0f}" for name in names for end in ENDS)]
     if not set(wanted) <= set(kept):
         known = checkpoints.load_manifest()
-        method, finder = studio._synthesizer(PRIOR), studio._finder()
-        space = IdentitySpace.load(known[PEOPLE], known)
-        sliders, options = Sliders.load(known[SLIDERS], known), method.Options(guidance=guidance, steps=steps)
+        finder, space = studio._finder(), IdentitySpace.load(known[PEOPLE], known)
+        sliders = Sliders.load(known[SLIDERS], known)
         wish = Wish(space.draw(seed))
         if "base" not in kept:
             (kept["base"],) = method(wish, [seed], options, Progress())
         # what the first of two drawings would find
-        held = Wish(wish.identity, finder.find(kept["base"], WHOLE))
+        placing = isinstance(method, Placing)
+        held = wish if placing else Wish(wish.identity, finder.find(kept["base"], WHOLE))
         for name in names:
             for end in ENDS:
                 if f"{name}{end:+.0f}" in kept:
@@ -178,20 +191,11 @@ def drawn(studio: Studio, seed: int, steps: int, guidance: float, names: Sequenc
     return np.stack([kept[name] for name in wanted])
 
 
-def seen(
-    studio: Studio,
-    features: Features,
-    persons: Persons,
-    seed: int,
-    steps: int,
-    guidance: float,
-    names: Sequence[str],
-    folder: Path,
-) -> dict[str, np.ndarray]:
+def seen(studio: Studio, features: Features, persons: Persons, seed: int, asked: Drawn) -> dict[str, np.ndarray]:
     """What is seen in the pictures `drawn`: "features", "value NAME", "cosine JUDGE", each (1 + 2 S, ...); kept beside them."""
-    target = folder / f"seen-{seed:03}.npz"
+    target = asked.folder / f"seen-{seed:03}.npz"
     if not target.exists():
-        pictures = drawn(studio, seed, steps, guidance, names, folder)
+        pictures = drawn(studio, seed, asked)
         values = {f"value {name}": value for name, value in measured(studio, pictures).items()}
         cosines = {f"cosine {name}": value for name, value in persons(pictures).items()}
         partial = target.with_suffix(f".{os.getpid()}.part.npz")
@@ -216,9 +220,9 @@ def measured(studio: Studio, pictures: np.ndarray) -> dict[str, np.ndarray]:
 class Persons:
     """Whether a moved face is still its person: by embedders B and C, and the MS1M teacher where it is."""
 
-    def __init__(self, studio: Studio, root: Path, cache: Path) -> None:
+    def __init__(self, studio: Studio, listener: str, root: Path, cache: Path) -> None:
         self.studio = studio
-        self.embedders = [one for one in studio._embedders() if one.id != studio._synthesizer(PRIOR).embedder]
+        self.embedders = [one for one in studio._embedders() if one.id != listener]
         self.thresholds = {one.id: threshold_at(one.checkpoint.calibration, KEPT, one.id) for one in self.embedders}
         self.teacher: teachers.Ms1m | None = None
         if (root / "teachers" / "identity_ms1m_mobilefacenet.onnx").exists():
@@ -280,6 +284,8 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument("--pictures", type=Path, default=Path("benchmark-output/sliders"))
     parser.add_argument("--people", type=int, default=50)
+    parser.add_argument("--weights", default=PRIOR)
+    parser.add_argument("--run", type=Path, help="a training's folder of starter-vec2face, instead of weights")
     parser.add_argument("--steps", type=int, default=8)
     parser.add_argument("--guidance", type=float, default=2.0)
     parser.add_argument("--of", default="", metavar="I/N", help="only draw and judge, of every N people the Ith")
@@ -292,15 +298,20 @@ def main() -> None:
         return
     studio = Studio()
     names = [slider.id for slider in CATALOGUE]
-    options = (arguments.steps, arguments.guidance, names, arguments.pictures)
-    features, persons = Features(), Persons(studio, arguments.root, arguments.cache)
+    method: Any = of_run(arguments.run) if arguments.run else studio._synthesizer(arguments.weights)
+    of_prior = arguments.weights == PRIOR and not arguments.run
+    settings = {"guidance": arguments.guidance, "steps": arguments.steps} if of_prior else {}
+    asked = Drawn(method, method.Options(**settings), names, arguments.pictures)
+    features, persons = Features(), Persons(studio, method.embedder, arguments.root, arguments.cache)
     if arguments.of:
         place, count = map(int, arguments.of.split("/"))
         for seed in range(place, arguments.people, count):
-            seen(studio, features, persons, seed, *options)
+            seen(studio, features, persons, seed, asked)
         return
     judges = Judges(arguments.root, arguments.cache, features)
-    about = f"{arguments.people} people, {arguments.steps} steps, guidance {arguments.guidance:g}"
+    about = ", ".join(
+        [f"{arguments.people} people", method.id, *(f"{name} {value:g}" for name, value in settings.items())]
+    )
     say(f"{device.describe(device.resolve('auto'))}; {about}")
     say("\n| judge | balanced accuracy | area under the curve |\n|---|---|---|")
     for name, (accuracy, area) in judges.accuracy.items():
@@ -309,7 +320,7 @@ def main() -> None:
     values: dict[str, list[np.ndarray]] = {}
     cosines: dict[str, list[np.ndarray]] = {}
     for seed in range(arguments.people):
-        found = seen(studio, features, persons, seed, *options)
+        found = seen(studio, features, persons, seed, asked)
         for name, value in judges(found["features"].astype(np.float32)).items():
             values.setdefault(name, []).append(value)
         for name, value in found.items():
@@ -317,7 +328,7 @@ def main() -> None:
             if of:
                 {"value": values, "cosine": cosines}[kind].setdefault(of, []).append(value)
         if arguments.sheets and seed % 10 == 9:
-            some = [drawn(studio, one, *options) for one in range(seed - 9, seed + 1)]
+            some = [drawn(studio, one, asked) for one in range(seed - 9, seed + 1)]
             write(arguments.sheets / f"sliders-{seed // 10}.png", sheet(np.concatenate(some), 1 + 2 * len(names)))
     tables = {name: np.stack(value) for name, value in values.items()}  # (people, 1 + 2 S)
     alike = {name: np.stack(value) for name, value in cosines.items()}

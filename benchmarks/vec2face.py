@@ -27,13 +27,14 @@ from benchmarks.speed import commit, processor
 from facestudio import checkpoints
 from facestudio.checkpoints import Checkpoint
 from facestudio.faces.calibration import threshold_at
-from facestudio.faces.face import ARCFACE_112, Face
+from facestudio.faces.face import FFHQ_256, Face
+from facestudio.faces.loading import load_network
 from facestudio.faces.people import IdentitySpace
 from facestudio.faces.sliders import Sliders
 from facestudio.loaded import PEOPLE, SLIDERS
+from facestudio.methods.at_once import AtOnce
 from facestudio.methods.base import Wish
 from facestudio.methods.moving import Moving
-from facestudio.methods.vec2face import StarterVec2Face
 from facestudio.photo import Photo
 from facestudio.progress import Progress
 from facestudio.studio import Studio
@@ -42,20 +43,19 @@ from facestudio.training import data, teachers
 METHOD, FAR = "starter-vec2face", 1e-3
 
 
-def of_run(folder: Path) -> StarterVec2Face:
+def of_run(folder: Path) -> AtOnce:
     """The method with the averaged weights of a training in `folder`."""
-    from facestudio.networks.vec2face import Vec2Face
-    from facestudio.training.loop import shipped_state
+    from facestudio.networks.at_once import AtOnce as Network
     from facestudio.training.recipes.vec2face import Recipe
 
     saved = torch.load(folder / "last.pt", map_location="cpu", weights_only=True)
-    network = Vec2Face(**saved["config"])
-    network.load_state_dict(shipped_state(saved["average"]))
-    from facestudio.faces.loading import load_network
-
-    autoencoder = load_network(checkpoints.checkpoint(Recipe.uses["autoencoder"]), "cpu")
+    network = Network(**saved["config"])
+    network.load_state_dict(saved["average"])
+    prior, autoencoder = (
+        load_network(checkpoints.checkpoint(Recipe.uses[role]), "cpu") for role in ("prior", "autoencoder")
+    )
     entry = Checkpoint(METHOD, METHOD, "none", "starter", Recipe.method, "create")
-    return StarterVec2Face(replace(entry, conditioned_on=Recipe.conditioned_on), network.eval(), autoencoder)
+    return AtOnce(replace(entry, conditioned_on=Recipe.conditioned_on), network.eval(), prior, autoencoder)
 
 
 def seconds(work: Any, times: int = 9) -> float:
@@ -162,9 +162,9 @@ def of_photos(studio: Studio, method: Any, options: Any, asked: Any, say: Any) -
         made = method(
             Wish(listener.embed(photo, landmarks[index])), [1000 * number, 1000 * number + 1], options, Progress()
         )
-        shown += [teachers.crop112(photo, landmarks[index]), *made]
+        shown += [photo, *made]
         for pixels in made:
-            face = Face((0, 0, 112, 112), ARCFACE_112.points)  # type: ignore[arg-type]
+            face = Face((0, 0, 256, 256), FFHQ_256.points)  # type: ignore[arg-type]
             for one in judges:
                 both = one.embed(photo, landmarks[index]), one.embed(pixels, face.landmarks)
                 cosines.setdefault(one.id, []).append(float(both[0].embedding @ both[1].embedding))

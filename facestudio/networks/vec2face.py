@@ -3,11 +3,6 @@
 Paper: Wu et al., "Vec2Face: Scaling Face Dataset Generation with Loosely Constrained Vectors", ICLR 2025, and its successor
 Vec2Face+; sources HaiyuWu/Vec2Face (MIT) and HaiyuWu/Vec2Face_plus (no licence file); no code taken. Attribute names are the
 published state-dict keys. What differs: each vector may have a mask rate of its own, and nothing random is drawn in here.
-
-Our own weights are of a small form of it (`looks`, `latent`, `coarse`). A vector says who somebody is and hardly how they look
-just then, so that what is left open would be averaged, which is blur: this form is told that too, in a few numbers that a seed
-draws. It draws latents of our autoencoder, which learned what skin and hair are like. And a linear path runs beside the network,
-so that this only learns what the best linear answer lacks.
 """
 
 from __future__ import annotations
@@ -20,8 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facestudio.networks.vqgan import Upsample, normalisation
-
-LIGHTS = 2  # sliders of light
 
 
 class Masks:
@@ -161,12 +154,9 @@ class Middle(nn.Module):
 
 
 class ImageDecoder(nn.Module):
-    """Maps (B, `channels`, h, w) to (B, `outputs`, S h, S w); `widths` are those of the levels, the last one first.
+    """Maps (B, `channels`, h, w) to pictures (B, 3, 16h, 16w); `widths` are those of the levels, the last one first."""
 
-    Each level but the last doubles the size; of pictures there are 3 outputs.
-    """
-
-    def __init__(self, channels: int, widths: Sequence[int], blocks: int, outputs: int = 3) -> None:
+    def __init__(self, channels: int, widths: Sequence[int], blocks: int) -> None:
         super().__init__()
         self.conv_in = nn.Conv2d(channels, widths[-1], 3, padding=1)
         self.mid = Middle(widths[-1])
@@ -175,56 +165,13 @@ class ImageDecoder(nn.Module):
             Level(entering[n], width, blocks, last=n == 0) for n, width in enumerate(widths)
         )  # run from the last to the first
         self.norm_out = normalisation(widths[0])
-        self.conv_out = nn.Conv2d(widths[0], outputs, 3, padding=1)
+        self.conv_out = nn.Conv2d(widths[0], 3, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.mid(self.conv_in(x))
         for level in reversed(self.up):
             x = level(x)
         return self.conv_out(functional.silu(self.norm_out(x)))
-
-
-class Looks(nn.Module):
-    """How somebody looks just then, in numbers that are about normal and do not depend, linearly, on who it is.
-
-    The first say where the features are, the others how the picture is lit and what else is coarse in it.
-
-    Args:
-        dimensions: length D of an identity; shapes, pictures: how many there are of each kind.
-        anybody: main directions of identities that are kept; push: numbers of a latent of our own prior, in which light moves.
-    """
-
-    POINTS = 68
-
-    def __init__(self, dimensions: int, shapes: int, pictures: int, anybody: int = 32, push: int = 4096) -> None:
-        super().__init__()
-        self.count = shapes + pictures
-        self.shape = nn.Buffer(torch.zeros(shapes, 2 * self.POINTS))  # of landmarks (in px of the face) less their mean
-        self.usual = nn.Buffer(torch.zeros(2 * self.POINTS))
-        self.expected = nn.Buffer(torch.zeros(shapes, dimensions))  # of a unit identity less the middle
-        self.lights = nn.Buffer(
-            torch.zeros(LIGHTS, push)
-        )  # what to multiply a push with to know how much of each it is
-        self.lit = nn.Buffer(torch.zeros(pictures, LIGHTS))
-        self.middle = nn.Buffer(torch.zeros(dimensions))
-        self.anybody = nn.Buffer(torch.zeros(anybody, dimensions))  # main directions, as long as people deviate in them
-
-    def shapes(self, landmarks: Tensor, identities: Tensor) -> Tensor:
-        """Those (B, shapes) of faces whose `landmarks` (B, 68, 2) and unit `identities` (B, D) are known."""
-        seen = (landmarks.flatten(1) - self.usual) @ self.shape.T
-        return seen - (identities - self.middle) @ self.expected.T
-
-    def light(self, push: Tensor) -> Tensor:
-        """What a `push` (B, C, h, w) of our own prior's latent adds to the pictures (B, pictures), as far as it is light."""
-        added: Tensor = push.flatten(1) @ self.lights.T @ self.lit.T
-        return added
-
-    def landmarks(self, looks: Tensor, identities: Tensor) -> Tensor:
-        """The `landmarks` (B, 68, 2) whose shapes `looks` (B, L) begin with, as far as these say them."""
-        seen = looks[:, : len(self.shape)] + (identities - self.middle) @ self.expected.T
-        # the rows are orthogonal
-        placed: Tensor = self.usual + seen @ (self.shape / self.shape.square().sum(1, keepdim=True))
-        return placed.unflatten(1, (self.POINTS, 2))
 
 
 class Vec2Face(nn.Module):
@@ -237,9 +184,6 @@ class Vec2Face(nn.Module):
         mask_ratio_min, mask_ratio_max, mask_ratio_mu, mask_ratio_std: which rates it is to be asked with: of a normal
             distribution with this mean and deviation between these bounds. The least one is always dropped.
         lora_r, lora_alpha: rank of the corrections that Vec2Face+ has for poses, 0 for none, and their weight times it.
-        looks: for the small form, how many numbers say where features are, and what else is coarse; they follow the vector.
-        latent: channels of the latents that it draws, 0 for pictures; side: of the map that the image decoder starts from.
-        coarse: rank of the linear path, 0 for none; length: of the vectors, on average.
     """
 
     def __init__(
@@ -261,38 +205,21 @@ class Vec2Face(nn.Module):
         mask_ratio_std: float = 0.25,
         lora_r: int = 0,
         lora_alpha: float = 32.0,
-        looks: Sequence[int] = (),
-        latent: int = 0,
-        side: int = 7,
-        coarse: int = 0,
-        length: float = 22.0,
     ) -> None:
         super().__init__()
-        self.looks = Looks(rep_dim, *looks) if looks else None
-        self.length = length
-        told = rep_dim + (self.looks.count if self.looks is not None else 0)
         self.rates = (mask_ratio_mu, mask_ratio_std, mask_ratio_min, mask_ratio_max)
-        self.dimensions, self.side = rep_dim, side
+        self.dimensions, self.side = rep_dim, 7
         self.places = self.side**2
         self.decoder_pos_embed_learned = nn.Parameter(torch.zeros(1, 1 + self.places, embed_dim))
         self.token_emb = Places(1 + self.places, embed_dim)
-        self.latent_prior_proj_f = nn.Linear(told, embed_dim)
+        self.latent_prior_proj_f = nn.Linear(rep_dim, embed_dim)
         self.feature_token = nn.Linear(1, self.places)
-        self.im_decoder = ImageDecoder(z_channels, [ch * multiple for multiple in ch_mult], num_res_blocks, latent or 3)
+        # this and patch_embed are in the published file, and take no part in anything
+        self.center_token = nn.Linear(embed_dim, self.places)
+        self.im_decoder = ImageDecoder(z_channels, [ch * multiple for multiple in ch_mult], num_res_blocks)
         self.im_decoder_proj = nn.Linear(embed_dim, z_channels)
-        if not looks:
-            # these are in the published file, and take no part in anything
-            self.center_token = nn.Linear(embed_dim, self.places)
-            self.patch_embed = nn.Module()
-            self.patch_embed.proj = nn.Conv2d(3, embed_dim, 16, stride=16)
-        self.drawn = (latent or 3, *(side << len(ch_mult) - 1,) * 2)
-        self.coarse = (
-            nn.Sequential(nn.Linear(told, coarse, bias=False), nn.Linear(coarse, math.prod(self.drawn)))
-            if coarse
-            else None
-        )
-        if latent:
-            self.loud = nn.Buffer(torch.ones(latent))  # how much each channel of a latent shows in the picture
+        self.patch_embed = nn.Module()
+        self.patch_embed.proj = nn.Conv2d(3, embed_dim, 16, stride=16)
         self.blocks = nn.ModuleList(Block(embed_dim, num_heads, mlp_ratio) for _ in range(depth))
         self.norm = nn.LayerNorm(embed_dim, eps=1e-6)
         self.decoder_embed = nn.Linear(embed_dim, embed_dim)
@@ -339,17 +266,10 @@ class Vec2Face(nn.Module):
         """Faces (B, 3, 112, 112) RGB of about [-1, 1] of `vectors` (B, D), which are as long as the recogniser makes them.
 
         `noise` (B, 49), uniform, and the `rate`, or one a vector (B,), decide what is hidden; `pose` as PoseEncoder tells it.
-        In the small form looks follow the vectors (B, D + L), and latents (B, C, h, w) come out, `loud` times the autoencoder's.
         """
         masks = self.masks(noise, rate)
         faces: Tensor = self.im_decoder(self.decode(self.encode(vectors, masks), masks, pose))
-        return faces if self.coarse is None else faces + self.linear(vectors)
-
-    def linear(self, vectors: Tensor) -> Tensor:
-        """What the linear path draws, as `forward`."""
-        assert self.coarse is not None
-        drawn: Tensor = self.coarse(vectors).float().unflatten(1, self.drawn)
-        return drawn
+        return faces
 
 
 class PoseEncoder(nn.Module):

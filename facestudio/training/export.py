@@ -30,7 +30,7 @@ TITLES = {
     "starter-sliders": "Starter sliders: what can be changed of a made face",
     "starter-decouple": "Starter decouple",
     "starter-dictionary": "Starter DFDNet",
-    "starter-vec2face": "Starter Vec2Face: small (112 px), at once",
+    "starter-vec2face": "Starter faces at once (256 px)",
     "starter-panel": "Starter panel: all embedders together, and how recognisable a face is",
 }
 ADDED = ("conditioned_on", "uses")  # written only where there is something to say

@@ -17,11 +17,14 @@ from safetensors.torch import save_file
 
 from facestudio import paths, xmp
 from facestudio.cli.main import run
+from facestudio.faces.face import FFHQ_256, Face
+from facestudio.faces.pose import pose_of_68
 from facestudio.metadata import read_recipe
 from facestudio.networks.autoencoder import FaceAutoencoder
 from facestudio.networks.prior import FacePrior
 from facestudio.networks.sliders import Moves
 from facestudio.recipe import Recipe
+from facestudio.studio import Studio
 from facestudio.training.export import dump
 from facestudio.whom import Anybody, Between, Drawn, Near
 from tests.unit.test_prior import TINY
@@ -300,3 +303,21 @@ def test_a_face_that_is_led_nearer_is_more_like_the_person_by_who_took_no_part(p
         found.append(face["similarity"])
     assert set(found[0]) == set(found[1]) == {"starter-embedder-b", "starter-embedder-c"}
     assert all(found[1][judge] > found[0][judge] + 0.03 for judge in found[0])
+
+
+def test_the_weights_that_draw_at_once_know_whom_they_are_told_and_turn_heads(portrait: Path, tmp_path: Path) -> None:
+    given = ["--checkpoint", "starter-vec2face", "--quiet", "--seed", "5", "--from", str(portrait)]
+    reports, finder, yaws = [], Studio()._finder(), []
+    for name, more in (("one", []), ("again", []), ("turned", ["--slider", "yaw=1"])):
+        reports.append(tmp_path / f"{name}.jsonl")
+        out = tmp_path / name
+        assert run(["generate", "--count", "2", "--report", str(reports[-1]), "-o", str(out), *given, *more]) == 0
+        pictures = [np.array(Image.open(path)) for path in sorted(out.iterdir())]
+        assert [one.shape for one in pictures] == [(256, 256, 3)] * 2 and (pictures[0] != pictures[1]).any()
+        whole = Face((0, 0, 256, 256), FFHQ_256.points)  # type: ignore[arg-type]
+        yaws.append([pose_of_68(finder.find(one, whole))[0] for one in pictures])
+    assert yaws[0] == yaws[1] and all(turned > plain + 5 for turned, plain in zip(yaws[2], yaws[0], strict=True))
+    for line in reports[0].read_text().splitlines():
+        (face,) = json.loads(line)["faces"]
+        assert set(face["similarity"]) == {"starter-embedder-b", "starter-embedder-c"}
+        assert min(face["similarity"].values()) > 0.1, "a stranger is near 0"

@@ -43,6 +43,7 @@ def command(*arguments: str) -> subprocess.CompletedProcess[str]:
         "populating",
         "datasets.page",
         "methods.arc2face",
+        "methods.at_once",
         "methods.vec2face",
         "methods.difface",
         "methods.dfdnet",

@@ -10,7 +10,7 @@ import torch
 
 from facestudio.faces.face import Identity
 from facestudio.methods.base import Synthesizer, Wish
-from facestudio.methods.vec2face import Vec2Face, _rate
+from facestudio.methods.vec2face import LENGTH, Vec2Face, _rate
 from facestudio.networks import vec2face as networks
 from facestudio.photo import to_tensor
 from facestudio.progress import Cancelled, Progress
@@ -58,12 +58,12 @@ def test_each_seed_alone_decides_what_is_left_open(method: Vec2Face) -> None:
 
 
 def test_a_person_is_a_direction_of_the_recognisers_length(method: Vec2Face) -> None:
-    who, length = Identity(np.arange(16.0) - 7, "listener"), method._network.length
+    who = Identity(np.arange(16.0) - 7, "listener")
     for variety in (0.0, 0.3):
         method(Wish(who), [1, 2], method.Options(variety=variety), Progress())
         vectors = method._network.seen[0].numpy()
-        assert np.allclose(np.linalg.norm(vectors, axis=1), length, atol=1e-3)
-        cosines = vectors @ who.embedding / length
+        assert np.allclose(np.linalg.norm(vectors, axis=1), LENGTH, atol=1e-3)
+        cosines = vectors @ who.embedding / LENGTH
         assert np.allclose(cosines, 1) if not variety else (cosines > 0.95).all() and (cosines < 1).all()
     with pytest.raises(ValueError, match="understands listener"):
         method(Wish(Identity(who.embedding, "another")), [1], method.Options(), Progress())

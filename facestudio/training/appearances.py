@@ -1,4 +1,4 @@
-"""The looks of faces, for the small form of Vec2Face: fitted, by least squares and principal components, before the training.
+"""The appearances of faces, for networks/at_once.py: fitted, by least squares and principal components, before the training.
 
 Each number is what is left of landmarks, or of a latent, once what the identity says of them is taken away, of deviation 1. So
 they can be drawn for anybody.
@@ -13,13 +13,13 @@ import torch
 
 from facestudio import checkpoints
 from facestudio.faces.loading import fill_network
+from facestudio.networks.at_once import AtOnce
 from facestudio.networks.sliders import Moves
-from facestudio.networks.vec2face import Vec2Face
 
 SLIDERS = "starter-sliders"
 LIGHT = ("brightness", "side")
-OF_WHO, OF_LOOKS = 0.5, 0.01  # penalties, of the inputs' variance: a person has few pictures, a look many
-FARTHEST = 3.5  # deviations, beyond which a look is that far
+OF_WHO, OF_APPEARANCE = 0.5, 0.01  # penalties, of the inputs' variance: a person has few pictures, an appearance many
+FARTHEST = 3.5  # deviations, beyond which a number of it counts as that far
 
 
 def solved(told: np.ndarray, found: np.ndarray, penalty: np.ndarray) -> np.ndarray:
@@ -30,16 +30,21 @@ def solved(told: np.ndarray, found: np.ndarray, penalty: np.ndarray) -> np.ndarr
 
 
 def main_directions(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first principal directions (count, M) of `values` (N, M), of mean 0, and the deviations (count,) along them."""
+    """The first principal directions (count, M) of `values` (N, M), of mean 0, and the deviations (count,) along them.
+
+    Which way each points is the same on every machine, so that what one learned of them another can go on with.
+    """
     torch.manual_seed(0)
     wide = min(count + 32, *values.shape)
     _, sizes, axes = torch.svd_lowrank(torch.from_numpy(np.ascontiguousarray(values, np.float32)), wide, niter=4)
     deviations = (sizes / len(values) ** 0.5).clamp(min=1e-6)
-    return axes.T[:count].numpy(), deviations[:count].numpy()
+    rows = axes.T[:count].numpy()
+    forward = np.sign(rows @ np.random.default_rng(0).standard_normal(rows.shape[1]))
+    return (rows * forward[:, None]).astype(np.float32), deviations[:count].numpy()
 
 
 class Fitted:
-    """Looks of all faces and of their mirror images, `looks` (2N, L), those of one face together; and the linear path.
+    """Appearances of all faces and of their mirror images, `appearance` (2N, L), those of one face together; and the linear path.
 
     Args:
         identities (N, D) unit, landmarks (N, 68, 2), latents (2N, C, h, w): of all faces; of latents, a face's mirror image
@@ -64,7 +69,7 @@ class Fitted:
     ) -> None:
         shapes, pictures = counts
         rows = np.concatenate([2 * training, 2 * training + 1])
-        self.loud, self.length = loud, length
+        self.length = length
         self.middle = identities[training].mean(0)
         who = length * np.repeat(identities - self.middle, 2, 0)
         varied = float(who[rows].var(0).mean())
@@ -83,15 +88,15 @@ class Fitted:
         self.bias = seen[rows].mean(0)
         seen -= self.bias
         told = np.concatenate([who, where], 1)
-        penalty = np.concatenate([of_who, np.full(shapes, OF_LOOKS)])
+        penalty = np.concatenate([of_who, np.full(shapes, OF_APPEARANCE)])
         rest = seen - told @ solved(told[rows], seen[rows], penalty)
         axes, sizes = main_directions(rest[rows], pictures)
         self.picture = axes / sizes[:, None]
         light = (rest @ self.picture.T).clip(-FARTHEST, FARTHEST)
-        self.looks = np.concatenate([where, light], 1).astype(np.float32)
-        told = np.concatenate([who, self.looks], 1)
+        self.appearance = np.concatenate([where, light], 1).astype(np.float32)
+        told = np.concatenate([who, self.appearance], 1)
         mean = told[rows].mean(0)
-        penalty = np.concatenate([of_who, np.full(shapes + pictures, OF_LOOKS)])
+        penalty = np.concatenate([of_who, np.full(shapes + pictures, OF_APPEARANCE)])
         wholly = solved(told[rows] - mean, seen[rows], penalty)
         axes, _ = main_directions((told[rows] - mean) @ wholly, rank)
         self.inward, self.outward = (wholly @ axes.T).T, axes.T
@@ -104,20 +109,18 @@ class Fitted:
         axes, sizes = main_directions(who[rows] / length, 32)
         self.anybody = axes * sizes[:, None]
 
-    def fill(self, network: Vec2Face) -> None:
+    def fill(self, network: AtOnce) -> None:
         """Let `network` know what was fitted."""
-        assert network.looks is not None and network.coarse is not None
-        looks = network.looks
+        appearance = network.appearance
         lights, lit = self.light()
         pairs = (
-            (looks.shape, self.shape),
-            (looks.usual, self.usual),
-            (looks.expected, self.expected),
-            (looks.middle, self.middle),
-            (looks.anybody[: len(self.anybody)], self.anybody),
-            (looks.lights, lights),
-            (looks.lit, lit),
-            (network.loud, self.loud),
+            (appearance.shape, self.shape),
+            (appearance.usual, self.usual),
+            (appearance.expected, self.expected),
+            (appearance.middle, self.middle),
+            (appearance.anybody[: len(self.anybody)], self.anybody),
+            (appearance.lights, lights),
+            (appearance.lit, lit),
             (network.coarse[0].weight, self.inward),
             (network.coarse[1].weight, self.outward),
             (network.coarse[1].bias, self.bias),
@@ -128,7 +131,7 @@ class Fitted:
 
     @torch.no_grad()
     def light(self) -> tuple[np.ndarray, np.ndarray]:
-        """How much of each slider of light (2, C * h * w) a push of latents is, and what that adds to looks (P, 2)."""
+        """How much of each slider of light (2, C * h * w) a push of latents is, and what that adds to appearances (P, 2)."""
         moves: Moves = fill_network(checkpoints.checkpoint(SLIDERS)).float()  # type: ignore[assignment]
         pushes = moves.push[[moves.names.index(name) for name in LIGHT]].flatten(1)
         return torch.linalg.pinv(pushes).T.numpy(), self.picture @ pushes.T.numpy()
