@@ -55,7 +55,7 @@ class Options:
 class AtOnce:
     """The loaded method: its `network`, the `prior` that it asks, and an `autoencoder`, on `device`."""
 
-    id = "at-once"
+    id = "at_once"
     goal = "create"
     template = FFHQ_256
     Options: type[Any] = Options

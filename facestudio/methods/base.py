@@ -34,7 +34,7 @@ _SPELLED = {
     "lafr": "LAFR",
     "restoreformer": "RestoreFormer",
     "vec2face": "Vec2Face",
-    "at-once": "At once",
+    "at_once": "At once",
 }
 
 

@@ -73,7 +73,7 @@ def method() -> AtOnce:
     appearance.usual.copy_(128 + 40 * torch.randn(136, generator=torch.Generator().manual_seed(2)))
     for each in (appearance.expected, appearance.lights, appearance.lit, appearance.anybody):
         each.normal_()
-    entry = fake_checkpoint("at-once", goal="create", conditioned_on=("listener",))
+    entry = fake_checkpoint("at_once", goal="create", conditioned_on=("listener",))
     return AtOnce(entry, network, speaking_prior(), Squares())
 
 
@@ -306,7 +306,7 @@ def test_what_is_trained_is_what_the_method_draws(recipe: Recipe) -> None:
     asked = told(recipe)
     lines = recipe.sketches(asked)
     trained = recipe._drawn(network, asked, lines, torch.device("cpu"))
-    entry = fake_checkpoint("at-once", goal="create", conditioned_on=("listener",))
+    entry = fake_checkpoint("at_once", goal="create", conditioned_on=("listener",))
     used = AtOnce(entry, network, recipe.prior, Squares())
     with torch.inference_mode():
         assert torch.allclose(network(used._prior, asked, lines), trained, atol=1e-3 * float(trained.std()))
