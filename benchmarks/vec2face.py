@@ -74,6 +74,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path("../shared"))
     parser.add_argument("--cache", type=Path, default=Path("runs/cache"))
     parser.add_argument("--run", type=Path)
+    parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--people", type=int, default=24)
     parser.add_argument("--each", type=int, default=4)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
@@ -82,7 +83,7 @@ def main() -> None:
     say = Console(soft_wrap=True, highlight=False).print
     studio = Studio()
     method: Any = of_run(asked.run) if asked.run else studio._synthesizer(METHOD)
-    options = method.Options()
+    options = method.Options(guidance=asked.guidance)
     known = checkpoints.load_manifest()
     space = IdentitySpace.load(known[PEOPLE], known)
     say(f"{datetime.date.today()}, {commit()}, {processor()}")

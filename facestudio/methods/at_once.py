@@ -20,6 +20,7 @@ from facestudio.faces.face import FFHQ_256
 from facestudio.faces.loading import load_network, load_used, refuse_others
 from facestudio.faces.sketch import sketch
 from facestudio.methods.base import Wish, wishes_of
+from facestudio.methods.usual_options import guidance_option
 from facestudio.options import PHOTO, option
 from facestudio.photo import to_pixels
 from facestudio.progress import Progress
@@ -35,6 +36,11 @@ FARTHEST = 3.5  # deviations that a number of the appearance may be from the mid
 class Options:
     """What a person may choose."""
 
+    guidance: float = guidance_option(
+        3.0,
+        "How strictly the pictures follow the person (guidance): higher makes people less like one another, and from about "
+        "5 on harder in contrast.",
+    )
     appearance: float = option(
         0.7,
         title="Varied appearance",
@@ -105,7 +111,7 @@ class AtOnce:
         points = [self.landmarks(wish, seed, options) for wish, seed in items]
         lines = unshuffled(np.stack([sketch(one, self.template.size, side) for one in points])).to(self._device)
         with torch.inference_mode():
-            latents = self._network(self._prior, told, lines)
+            latents = self._network(self._prior, told, lines, guidance=options.guidance)
             return list(to_pixels(self._autoencoder.pixels(latents / self._prior.loud[:, None, None])))
 
     def _told(self, wish: Wish, seed: int, options: Any) -> np.ndarray:

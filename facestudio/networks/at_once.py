@@ -113,16 +113,23 @@ class AtOnce(nn.Module):
         return alpha.sqrt() * self.linear(told) + (1 - alpha).sqrt() * self.noise
 
     def forward(
-        self, prior: FacePrior, told: Tensor, sketch: Tensor, predict: Callable[..., Tensor] | None = None
+        self,
+        prior: FacePrior,
+        told: Tensor,
+        sketch: Tensor,
+        predict: Callable[..., Tensor] | None = None,
+        guidance: float | None = None,
     ) -> Tensor:
         """Latents (B, C, h, w), times the prior's `loud`, of what is `told` (B, D + L); the `sketch` (B, S, h, w) is of its
-        `landmarks`. `predict` is asked in the place of a `prior` into which the update is not merged."""
+        `landmarks`. `predict` is asked in the place of a `prior` into which the update is not merged; `guidance` says how
+        strictly the person is followed, None for as strictly as it was taught."""
         noisy = self.begun(prior, told)
         alpha = prior.alphas_cumprod[self.time]
         time = torch.full((len(told),), self.time, device=told.device)
         known = torch.ones(len(told), dtype=torch.bool, device=told.device)
         conditioning = prior.conditioning(told[:, : self.dimensions] / self.length, known)
-        strict = torch.full((len(told),), self.guidance, device=told.device)
+        followed = self.guidance if guidance is None else guidance
+        strict = torch.full((len(told),), float(followed), device=told.device)
         sketch = sketch * (1 + self.lines)
         v = self.learned.v(prior, noisy, time, conditioning, strict, sketch, predict)
         return alpha.sqrt() * noisy - (1 - alpha).sqrt() * v.float()

@@ -96,6 +96,16 @@ def test_a_person_looks_otherwise_with_each_seed_and_the_same_with_one(method: A
         drawn(method, Wish(Identity(WHO.embedding, "another")), 3)
 
 
+def test_a_person_is_followed_more_strictly_when_asked(method: AtOnce) -> None:
+    linear = method._prior.linear
+    linear.accent.normal_(std=0.3)
+    linear.axes.copy_(torch.linalg.qr(torch.randn(linear.axes[0].shape))[0])
+    usual, same, more = (drawn(method, Wish(WHO), 3, guidance=value)[0].astype(float) for value in (3.0, 3.0, 5.0))
+    less = drawn(method, Wish(WHO), 3, guidance=1.0)[0].astype(float)
+    assert np.array_equal(usual, same)
+    assert np.abs(more - less).mean() > np.abs(usual - less).mean() > 0
+
+
 def test_anybody_is_somebody_else_with_each_seed(method: AtOnce) -> None:
     one, other = drawn(method, Wish(), 3, 4, appearance=0.0)
     assert differ(one, other) and not differ(drawn(method, Wish(), 4, appearance=0.0)[0], other)
