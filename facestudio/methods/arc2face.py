@@ -25,7 +25,7 @@ from facestudio.faces.normals import resized
 from facestudio.faces.sketch import sketch
 from facestudio.methods import carriers
 from facestudio.methods.arc2face_options import Options, PublishedOptions
-from facestudio.methods.base import Wish, wishes_of
+from facestudio.methods.base import Wish, understood
 from facestudio.methods.carriers import Carrier
 from facestudio.photo import to_pixels
 from facestudio.progress import Progress
@@ -66,10 +66,7 @@ class Arc2Face:
         self, wish: Wish | Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress
     ) -> list[np.ndarray]:
         """Pictures (S, S, 3) uint8 RGB, one for each of `seeds`; see `Synthesizer`."""
-        wishes = wishes_of(wish, len(seeds))
-        for one in wishes:
-            if one.identity is not None and one.identity.embedder != self.embedder:
-                raise ValueError(f"{self.id} understands {self.embedder}, not {one.identity.embedder}")
+        wishes = understood(self, wish, len(seeds))
         items = list(zip(wishes, seeds, strict=True))
         return run_batched(partial(self._draw, options, progress), items, self.batch, progress, "Drawing faces")
 

@@ -19,7 +19,7 @@ from facestudio.device import run_batched
 from facestudio.faces.face import FFHQ_256
 from facestudio.faces.loading import load_network, load_used, refuse_others
 from facestudio.faces.sketch import sketch
-from facestudio.methods.base import Wish, wishes_of
+from facestudio.methods.base import Wish, understood
 from facestudio.methods.usual_options import guidance_option
 from facestudio.options import PHOTO, option
 from facestudio.photo import to_pixels
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BATCH = 8  # faces that are drawn together
-FARTHEST = 3.5  # deviations that a number of the appearance may be from the middle
 
 
 @dataclass(frozen=True)
@@ -85,10 +84,7 @@ class AtOnce:
         self, wish: Wish | Sequence[Wish], seeds: Sequence[int], options: Any, progress: Progress
     ) -> list[np.ndarray]:
         """Pictures (256, 256, 3) uint8 RGB, one for each of `seeds`; see `Synthesizer`. Stops between two batches."""
-        wishes = wishes_of(wish, len(seeds))
-        for one in wishes:
-            if one.identity is not None and one.identity.embedder != self.embedder:
-                raise ValueError(f"{self.id} understands {self.embedder}, not {one.identity.embedder}")
+        wishes = understood(self, wish, len(seeds))
         draw = partial(self._draw, options)
         return run_batched(draw, list(zip(wishes, seeds, strict=True)), BATCH, progress, "Drawing faces")
 
@@ -108,7 +104,10 @@ class AtOnce:
 
         told = self._tensor(np.stack([self._told(wish, seed, options) for wish, seed in items]))
         side = self._network.drawn[1] * FINER
-        points = [self.landmarks(wish, seed, options) for wish, seed in items]
+        placed = self._network.landmarks(told).cpu().numpy()
+        points = [
+            one if wish.landmarks is None else wish.landmarks for one, (wish, _) in zip(placed, items, strict=True)
+        ]
         lines = unshuffled(np.stack([sketch(one, self.template.size, side) for one in points])).to(self._device)
         with torch.inference_mode():
             latents = self._network(self._prior, told, lines, guidance=options.guidance)
@@ -128,7 +127,9 @@ class AtOnce:
             else:
                 who = self._tensor(wish.identity.embedding)
             if wish.landmarks is not None:
-                held = known.shapes(self._tensor(wish.landmarks)[None], who[None])[0].clamp(-FARTHEST, FARTHEST)
+                held = known.shapes(self._tensor(wish.landmarks)[None], who[None])[0].clamp(
+                    -known.FARTHEST, known.FARTHEST
+                )
                 appearance[: len(held)] = held.cpu().numpy()
             if wish.push is not None:
                 lit = known.light(self._tensor(wish.push)[None])[0].cpu().numpy()

@@ -281,6 +281,15 @@ def wishes_of(wish: Wish | Sequence[Wish], count: int) -> list[Wish]:
     return wishes
 
 
+def understood(method: Synthesizer, wish: Wish | Sequence[Wish], count: int) -> list[Wish]:
+    """`wishes_of` that `method` understands; ValueError too when an identity is not of its embedder."""
+    wishes = wishes_of(wish, count)
+    for one in wishes:
+        if one.identity is not None and one.identity.embedder != method.embedder:
+            raise ValueError(f"{method.id} understands {method.embedder}, not {one.identity.embedder}")
+    return wishes
+
+
 def method_name(checkpoint: Checkpoint) -> str:
     """The short name of the method that a checkpoint feeds: "quick" of "quick:Quick"."""
     return checkpoint.method.partition(":")[0]

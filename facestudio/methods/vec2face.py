@@ -20,7 +20,7 @@ from facestudio.checkpoints import Checkpoint
 from facestudio.device import run_batched
 from facestudio.faces.face import ARCFACE_112
 from facestudio.faces.loading import load_network
-from facestudio.methods.base import Wish, wishes_of
+from facestudio.methods.base import Wish, understood
 from facestudio.options import PERSON, option
 from facestudio.photo import to_pixels
 from facestudio.progress import Progress
@@ -87,10 +87,7 @@ class Vec2Face:
 
         Stops between two batches, or two steps of refining.
         """
-        wishes = wishes_of(wish, len(seeds))
-        for one in wishes:
-            if one.identity is not None and one.identity.embedder != self.embedder:
-                raise ValueError(f"{self.id} understands {self.embedder}, not {one.identity.embedder}")
+        wishes = understood(self, wish, len(seeds))
         draw = partial(self._draw, options, progress)
         return run_batched(draw, list(zip(wishes, seeds, strict=True)), BATCH, progress, "Drawing faces")
 

@@ -33,6 +33,7 @@ class Appearance(nn.Module):
     """
 
     POINTS = 68
+    FARTHEST = 3.5  # deviations, beyond which a number of it counts as that far
 
     def __init__(self, dimensions: int, shapes: int, pictures: int, anybody: int = 32, push: int = 4096) -> None:
         super().__init__()

@@ -13,13 +13,12 @@ import torch
 
 from facestudio import checkpoints
 from facestudio.faces.loading import fill_network
-from facestudio.networks.at_once import AtOnce
+from facestudio.networks.at_once import Appearance, AtOnce
 from facestudio.networks.sliders import Moves
 
 SLIDERS = "starter-sliders"
 LIGHT = ("brightness", "side")
 OF_WHO, OF_APPEARANCE = 0.5, 0.01  # penalties, of the inputs' variance: a person has few pictures, an appearance many
-FARTHEST = 3.5  # deviations, beyond which a number of it counts as that far
 
 
 def solved(told: np.ndarray, found: np.ndarray, penalty: np.ndarray) -> np.ndarray:
@@ -83,7 +82,7 @@ class Fitted:
         axes, sizes = main_directions(left[rows], shapes)
         self.shape = axes / sizes[:, None]
         self.expected = length * self.shape @ by_who.T
-        where = (left @ self.shape.T).clip(-FARTHEST, FARTHEST)
+        where = (left @ self.shape.T).clip(-Appearance.FARTHEST, Appearance.FARTHEST)
         seen = (latents.astype(np.float32) * loud[:, None, None]).reshape(len(who), -1)
         self.bias = seen[rows].mean(0)
         seen -= self.bias
@@ -92,7 +91,7 @@ class Fitted:
         rest = seen - told @ solved(told[rows], seen[rows], penalty)
         axes, sizes = main_directions(rest[rows], pictures)
         self.picture = axes / sizes[:, None]
-        light = (rest @ self.picture.T).clip(-FARTHEST, FARTHEST)
+        light = (rest @ self.picture.T).clip(-Appearance.FARTHEST, Appearance.FARTHEST)
         self.appearance = np.concatenate([where, light], 1).astype(np.float32)
         told = np.concatenate([who, self.appearance], 1)
         mean = told[rows].mean(0)

@@ -12,7 +12,7 @@ import torch
 
 from facestudio.checkpoints import load_manifest
 from facestudio.faces.face import FFHQ_256, Identity
-from facestudio.methods.at_once import FARTHEST, AtOnce
+from facestudio.methods.at_once import AtOnce
 from facestudio.methods.base import Synthesizer, Wish
 from facestudio.methods.moving import Moving, Placing
 from facestudio.networks import at_once as networks
@@ -124,7 +124,7 @@ def test_landmarks_are_told_as_appearance_and_read_from_it(method: AtOnce) -> No
     moved = method._told(Wish(WHO, aside), 5, options)[16:]
     assert moved[0] == pytest.approx(held[0] + 1, abs=1e-3) and np.allclose(moved[1:], held[1:], atol=1e-3)
     far = method._told(Wish(WHO, placed + 1000), 5, options)[16:]
-    assert np.abs(far[:SHAPES]).max() <= FARTHEST
+    assert np.abs(far[:SHAPES]).max() <= networks.Appearance.FARTHEST
 
 
 def test_light_moves_the_appearance_of_the_picture_alone(method: AtOnce) -> None:
@@ -232,10 +232,12 @@ def test_appearance_is_what_the_person_does_not_say(recipe: Recipe) -> None:
     assert np.abs(np.corrcoef(varied.T, who.T)[:4, 4:]).max() < 0.3
     network: Any = recipe.network()
     points, people = torch.from_numpy(recipe.source.landmarks), torch.from_numpy(recipe.people)
-    read = network.appearance.shapes(points, people).clamp(-appearances.FARTHEST, appearances.FARTHEST)
+    read = network.appearance.shapes(points, people).clamp(-networks.Appearance.FARTHEST, networks.Appearance.FARTHEST)
     assert np.allclose(read, fitted.appearance[::2, :SHAPES], atol=1e-2), "as the method reads them"
     flipped = (points * torch.tensor([-1, 1]) + torch.tensor([255, 0]))[:, mirrored_order()[:68]]
-    mirrored = network.appearance.shapes(flipped, people).clamp(-appearances.FARTHEST, appearances.FARTHEST)
+    mirrored = network.appearance.shapes(flipped, people).clamp(
+        -networks.Appearance.FARTHEST, networks.Appearance.FARTHEST
+    )
     assert np.allclose(mirrored, fitted.appearance[1::2, :SHAPES], atol=1e-2)
 
 
