@@ -63,7 +63,9 @@ def main(
         torch.set_num_threads(threads)
     made = importlib.import_module(f"facestudio.training.recipes.{recipe}").Recipe(root, runs / "cache")
     if cooldown is not None:
-        made.settings = replace(made.settings, cooldown=cooldown)
+        for name in ("settings", "on_gpu"):
+            if hasattr(made, name):
+                setattr(made, name, replace(getattr(made, name), cooldown=cooldown))
     trial = dict(map(setting, config or ()))
     made.config = {**made.config, **trial}
     try:

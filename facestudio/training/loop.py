@@ -79,8 +79,8 @@ def shipped_state(state: dict[str, Tensor]) -> dict[str, Tensor]:
 class TrainingRecipe(Protocol):
     """What the loop asks of a recipe. `network` and `loss` may deal in `Taught`; `validate` gets what ships.
 
-    The loop says in `images_seen` and `share_seen` how far it is: images, and the share of all minutes, those of the runs before
-    included.
+    A recipe may have settings `on_gpu` of its own. The loop says in `images_seen` and `share_seen` how far it is: images, and the
+    share of all minutes, those of the runs before included.
     """
 
     id: str
@@ -193,8 +193,11 @@ def train(
 
     Resumes from `folder`/last.pt when it is there; otherwise goes on from the weights of `start`, if any fit.
     """
-    settings = recipe.settings
     target = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    if target.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # batches are all of one size
+        recipe.settings = getattr(recipe, "on_gpu", recipe.settings)
+    settings = recipe.settings
     run = Run(recipe, folder, target, start)
     log.info("computes in %s", "bfloat16" if run.halved else "float32")
     batches = recipe.batches(settings.seed + run.state["step"])

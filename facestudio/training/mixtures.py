@@ -3,7 +3,8 @@
 A teacher answers about any picture, so what there is to learn from need not end with the photographs: mixed inputs, and
 patience, are what distillation gains most from (Beyer et al., "Knowledge distillation: a good teacher is patient and
 consistent", arXiv:2106.05237). Two faces of the training split, aligned, laid over one another or joined along a soft
-line; made once and kept in the cache. Separate from `identity_data`, which knows the photographs.
+line (`variation`); made once and kept in the cache, where the teacher cannot answer while a network learns (`live`). Separate
+from `identity_data`, which knows the photographs.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from facestudio.training import data
+from facestudio.training import data, variation
 from facestudio.training.identity_data import Teacher, probe_of
 
 log = logging.getLogger(__name__)
-FACE = (slice(24, 104), slice(24, 88))  # of the crop: where colours are compared
 
 
 @dataclass(frozen=True)
@@ -32,32 +33,12 @@ class Mixtures:
     late: np.ndarray
 
 
-def recoloured(face: np.ndarray, model: np.ndarray, where: tuple[slice, slice] = FACE) -> np.ndarray:
-    """`face` (H, W, 3) with the mean and the deviation that each channel has in `model` at `where`; float32."""
-    face, model = face.astype(np.float32), model.astype(np.float32)
-    here, there = face[where].reshape(-1, 3), model[where].reshape(-1, 3)
-    gain = np.clip(there.std(0) / np.maximum(here.std(0), 1), 0.5, 2)
-    return (face - here.mean(0)) * gain + there.mean(0)
-
-
-def soft_line(shape: tuple[int, ...], middle: np.ndarray, softness: float, random: np.random.Generator) -> np.ndarray:
-    """(H, W, 1) from 0 on the one side of a line through `middle` (x, y) to 1 on the other, in any direction."""
-    rows, columns = np.mgrid[: shape[0], : shape[1]]
-    angle = random.uniform(0, 2 * np.pi)
-    across = (columns - middle[0]) * np.cos(angle) + (rows - middle[1]) * np.sin(angle)
-    line: np.ndarray = 1 / (1 + np.exp(-across / softness))[..., None]
-    return line
-
-
-def mix(first: np.ndarray, second: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """One (112, 112, 3) uint8 crop of two: half of the time both everywhere, else one on either side of a line."""
-    second = recoloured(second, first)
-    if random.random() < 0.5:
-        share: np.ndarray | float = random.uniform(0.3, 0.7)
-    else:
-        middle = np.array([56, 68]) + random.normal(0, [6, 8])
-        share = soft_line(first.shape[:2], middle, random.uniform(1.5, 6), random)
-    return np.clip(np.rint(first * (1 - share) + second * share), 0, 255).astype(np.uint8)
+def mix(first: np.ndarray, second: np.ndarray, random: torch.Generator) -> np.ndarray:
+    """(N, 112, 112, 3) uint8 of two of as many crops each: half of them both everywhere, half one on either side of a line."""
+    faces, others = (torch.from_numpy(crops).permute(0, 3, 1, 2).float() for crops in (first, second))
+    over = torch.rand(len(faces), generator=random) < 0.5
+    made = variation.joined(variation.overlaid(faces, others, random, over), others, random, ~over)
+    return made.to(torch.uint8).permute(0, 2, 3, 1).numpy()
 
 
 def mixtures(
@@ -85,13 +66,14 @@ def mixtures(
                 for name, (dtype, shape) in shapes.items()
             }
             asked = Teacher(teacher, root, probe_of(crops))
-            random = np.random.default_rng(seed)
+            random, mixing = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
             for start in range(0, count, batch):
                 rows = slice(start, min(start + batch, count))
-                for row in range(rows.start, rows.stop):
-                    pair = [crops[index] for index in random.choice(training, 2, replace=False)]
-                    first, second = (face[:, ::-1] if random.random() < 0.5 else face for face in pair)
-                    out["crops"][row] = mix(first, second, random)
+                pairs = np.stack([random.choice(training, 2, replace=False) for _ in range(rows.start, rows.stop)])
+                faces = crops[pairs.T]
+                mirrored = random.random(pairs.T.shape) < 0.5
+                faces[mirrored] = faces[mirrored][:, :, ::-1]
+                out["crops"][rows] = mix(faces[0], faces[1], mixing)
                 out["embedding"][rows], out["middle"][rows], out["late"][rows] = asked(out["crops"][rows])
                 if start % (batch * 50) == 0:
                     log.info("%s asked about %d of %d mixtures", teacher, start, count)

@@ -48,7 +48,7 @@ class Recogniser:
     def __call__(self, faces: Tensor) -> Tensor:
         crops = self.crops(faces)
         with torch.autocast(faces.device.type, enabled=False):
-            raw, _ = self.teacher(crops)
+            raw, _ = self.teacher.to(crops.device)(crops)
         return functional.normalize(raw, dim=1)
 
 

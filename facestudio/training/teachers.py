@@ -59,6 +59,47 @@ class Ms1m:
         return np.concatenate([self(crops[i : i + 32])[0] for i in range(0, len(crops), 32)])
 
 
+class Ms1mNetwork(nn.Module):
+    """The same teacher as a torch network, computed node by node: for a GPU, and for what it says inside."""
+
+    def __init__(self, folder: Path, taps: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        import onnx
+
+        graph = onnx.load(folder / "identity_ms1m_mobilefacenet.onnx").graph
+        self.taps, self.input = taps, graph.input[0].name
+        self.nodes = [
+            (node.op_type, list(node.input), node.output[0], {one.name: one for one in node.attribute})
+            for node in graph.node
+            if node.op_type != "Constant"
+        ]
+        self.names = {one.name: f"tensor_{number}" for number, one in enumerate(graph.initializer)}
+        for one in graph.initializer:
+            self.register_buffer(self.names[one.name], torch.from_numpy(onnx.numpy_helper.to_array(one).copy()))
+        self.register_buffer("mean", torch.tensor([0.485, 0.456, 0.406])[:, None, None])
+        self.register_buffer("std", torch.tensor([0.229, 0.224, 0.225])[:, None, None])
+
+    def forward(self, crops: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Raw embeddings (B, 128) of `crops` (B, 3, 112, 112), RGB in 0..1, and the tapped maps."""
+        found = {self.input: ((crops - self.mean) / self.std).contiguous(memory_format=torch.channels_last)}
+        for kind, inputs, output, told in self.nodes:
+            x = found[inputs[0]]
+            if kind == "Conv":
+                weight, bias = (getattr(self, self.names[name]) for name in inputs[1:3])
+                stride, padding = list(told["strides"].ints), list(told["pads"].ints)[:2]
+                made = functional.conv2d(x, weight, bias, stride, padding, 1, told["group"].i)
+            elif kind == "Add":
+                made = x + found[inputs[1]]
+            elif kind in ("Clip", "Relu"):
+                made = functional.relu6(x) if kind == "Clip" else functional.relu(x)
+            elif kind == "Reshape":
+                made = x.flatten(1)
+            else:
+                raise ValueError(f"a teacher with a node {kind}")
+            found[output] = made
+        return found[output], [found[tap] for tap in self.taps]
+
+
 class Pfld:
     """The landmark teacher (PFLD, ONNX): 68 landmarks of FFHQ_256 crops."""
 
@@ -88,35 +129,45 @@ class Casia(nn.Module):
     def __init__(self, folder: Path) -> None:
         super().__init__()
         state = torch.load(folder / "identity_casia_mobilefacenet.ckpt", map_location="cpu", weights_only=True)
-        self.state: dict[str, Tensor] = {key: value.float() for key, value in state["net_state_dict"].items()}
+        self.keys = {key: key.replace(".", "_") for key in state["net_state_dict"]}
+        for key, name in self.keys.items():
+            self.register_buffer(name, state["net_state_dict"][key].float())
         self.strides = {0: 2, 5: 2, 12: 2}
 
+    def __getitem__(self, key: str) -> Tensor:
+        """A tensor by its name in the checkpoint, on the device where the teacher is."""
+        tensor: Tensor = getattr(self, self.keys[key])
+        return tensor
+
     def norm(self, x: Tensor, key: str) -> Tensor:
-        s = self.state
         return functional.batch_norm(
-            x, s[f"{key}.running_mean"], s[f"{key}.running_var"], s[f"{key}.weight"], s[f"{key}.bias"], eps=1e-5
+            x,
+            self[f"{key}.running_mean"],
+            self[f"{key}.running_var"],
+            self[f"{key}.weight"],
+            self[f"{key}.bias"],
+            eps=1e-5,
         )
 
     def conv(self, x: Tensor, key: str, stride: int = 1, padding: int = 0, linear: bool = False) -> Tensor:
-        weight = self.state[f"{key}.conv.weight"]
+        weight = self[f"{key}.conv.weight"]
         x = self.norm(
             functional.conv2d(x, weight, None, stride, padding, 1, x.shape[1] // weight.shape[1]), f"{key}.bn"
         )
-        return x if linear else functional.prelu(x, self.state[f"{key}.prelu.weight"])
+        return x if linear else functional.prelu(x, self[f"{key}.prelu.weight"])
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """`x` (B, 3, 112, 96) RGB in [-1, 1] to raw embedding (B, 128) and maps at strides 4, 8, 16 plus the 512-channel one."""
-        s = self.state
         x = self.conv(self.conv(x, "conv1", 2, 1), "dw_conv1", 1, 1)
         maps = []
         for index in range(15):
             key = f"blocks.{index}.conv"
             y = functional.prelu(
-                self.norm(functional.conv2d(x, s[f"{key}.0.weight"]), f"{key}.1"), s[f"{key}.2.weight"]
+                self.norm(functional.conv2d(x, self[f"{key}.0.weight"]), f"{key}.1"), self[f"{key}.2.weight"]
             )
-            y = functional.conv2d(y, s[f"{key}.3.weight"], None, self.strides.get(index, 1), 1, 1, y.shape[1])
-            y = functional.prelu(self.norm(y, f"{key}.4"), s[f"{key}.5.weight"])
-            y = self.norm(functional.conv2d(y, s[f"{key}.6.weight"]), f"{key}.7")
+            y = functional.conv2d(y, self[f"{key}.3.weight"], None, self.strides.get(index, 1), 1, 1, y.shape[1])
+            y = functional.prelu(self.norm(y, f"{key}.4"), self[f"{key}.5.weight"])
+            y = self.norm(functional.conv2d(y, self[f"{key}.6.weight"]), f"{key}.7")
             x = x + y if x.shape == y.shape and index not in self.strides else y
             if index in (4, 11, 14):
                 maps.append(x)

@@ -95,20 +95,33 @@ def test_without_small_faces_and_an_identity_nobody_is_asked_for_them(recipe: Re
         recipe.__dict__[unasked] = None
     batch, which = recipe.drawn(np.random.default_rng(0))
     assert len(which) == 6
-    loss, terms = recipe.compared(batch["bad"], batch["clean"])
+    loss, terms = recipe.compared(*recipe.made(batch))
     assert set(terms) == {"off"} and loss.item() == pytest.approx(terms["off"])
 
 
 def test_a_batch_ends_with_small_faces_of_both_sets(recipe: Recipe) -> None:
+    recipe.varied = False
     batch, which = recipe.drawn(np.random.default_rng(0))
-    assert batch["bad"].shape == batch["clean"].shape == (6, 3, 256, 256)
+    bad, clean = recipe.made(batch)
+    assert bad.shape == clean.shape == (6, 3, 256, 256) and clean.abs().max() <= 1
+    assert (bad - clean).abs().mean((1, 2, 3)).min() > 0.01
     assert len(which) == 4 and all(0 <= index < 3 for index, _ in which)
-    sharp = functional.avg_pool2d(functional.interpolate(batch["clean"], scale_factor=0.5), 1)
+    sharp = functional.avg_pool2d(functional.interpolate(clean, scale_factor=0.5), 1)
     back = functional.interpolate(sharp, (256, 256), mode="bicubic")
-    lost = (batch["clean"] - back).abs().mean((1, 2, 3))
+    lost = (clean - back).abs().mean((1, 2, 3))
     assert lost[4:].max() < lost[:4].min(), "these have half the detail"
     again, _ = recipe.drawn(np.random.default_rng(0))
-    assert torch.equal(batch["bad"], again["bad"])
+    assert torch.equal(bad, recipe.made(again)[0])
+
+
+def test_a_face_that_was_chosen_to_be_grey_is_grey_before_and_after(recipe: Recipe) -> None:
+    recipe.small_ones, recipe.grey = 0, 0.5
+    batch, _ = recipe.drawn(np.random.default_rng(0))
+    assert 0 < batch["grey"].sum() < 6
+    bad, clean = recipe.made(batch)
+    coloured = [(faces.amax(1) - faces.amin(1)).mean((1, 2)) for faces in (bad, clean)]
+    assert coloured[1][batch["grey"]].max() == 0 and coloured[1][~batch["grey"]].min() > 0.02
+    assert coloured[0][~batch["grey"]].min() > 0.02
 
 
 def test_only_people_of_the_training_split_are_small_faces(shared: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from facestudio.training import mixtures as module
 from facestudio.training.distilling import Distilled
 from facestudio.training.loop import Settings
 from facestudio.training.losses import NOBODY
-from facestudio.training.mixtures import mix, mixtures, recoloured
+from facestudio.training.mixtures import mix, mixtures
 
 
 def flat(*colour: int, spread: float = 0) -> np.ndarray:
@@ -35,25 +35,19 @@ class Asked:
         return embedding, maps[0], maps[1]
 
 
-def test_colours_are_those_of_the_other_face_before_they_meet() -> None:
-    model = flat(200, 120, 60, spread=20)
-    moved = recoloured(flat(40, 40, 40, spread=10), model)
-    inside = moved[module.FACE].reshape(-1, 3)
-    assert np.allclose(inside.mean(0), model[module.FACE].reshape(-1, 3).mean(0), atol=0.5)
-    assert np.allclose(inside.std(0), model[module.FACE].reshape(-1, 3).std(0), rtol=0.05)
-
-
 def test_a_mixture_has_something_of_both() -> None:
     rows, columns = np.mgrid[:112, :112]
     stripes = [np.repeat(np.where(where // 2 % 2, 40.0, -40.0)[..., None], 3, 2) for where in (rows, columns)]
-    first, second = ((128 + pattern).astype(np.uint8) for pattern in stripes)
-    for seed in range(40):
-        made = mix(first, second, np.random.default_rng(seed))
-        inside = made[module.FACE].astype(float) - 128
-        shares = [(inside * pattern[module.FACE]).mean() / 1600 for pattern in stripes]
-        assert made.shape == (112, 112, 3) and made.dtype == np.uint8
-        assert min(shares) > 0.05 and sum(shares) == pytest.approx(1, abs=0.05)
-    assert np.array_equal(mix(first, second, np.random.default_rng(3)), mix(first, second, np.random.default_rng(3)))
+    first, second = ((128 + pattern).astype(np.uint8)[None].repeat(40, 0) for pattern in stripes)
+    made = mix(first, second, torch.Generator().manual_seed(0))
+    assert made.shape == (40, 112, 112, 3) and made.dtype == np.uint8
+    for one in made.astype(float) - 128:
+        inside = one[35:94, 31:81]
+        shares = [(inside * pattern[35:94, 31:81]).mean() / 1600 for pattern in stripes]
+        assert min(shares) > 0.02 and sum(shares) == pytest.approx(1, abs=0.06)
+    even = [np.ptp(one[40:90, 40:72].std((1, 2))) < 3 for one in made]
+    assert 0.2 < np.mean(even) < 0.8, "half have both everywhere"
+    assert np.array_equal(made, mix(first, second, torch.Generator().manual_seed(0)))
 
 
 def test_mixtures_are_of_training_faces_and_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

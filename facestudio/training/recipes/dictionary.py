@@ -41,6 +41,7 @@ class Recipe(estimator.Recipe):
     settings = replace(
         estimator.Recipe.settings, batch=8, lr=2e-4, muon=3e-4, outer=("tail", "confidence"), warmup=100, cooldown=0.7
     )
+    on_gpu = replace(settings, batch=32, lr=4e-4, muon=6e-4)
     config: dict[str, Any] = {"widths": [64, 128, 256, 384], "blocks": [2, 3, 2, 2], "unshuffle": 4, "entries": 64}
     identity_weight = 0.4
     judged = 8
@@ -129,9 +130,10 @@ class Recipe(estimator.Recipe):
         return visible_boxes(points, 256)
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        bad = batch["bad"].contiguous(memory_format=torch.channels_last)
+        bad, clean = self.made(batch)
+        bad = bad.contiguous(memory_format=torch.channels_last)
         done = network(self.estimator.to(bad.device), bad, batch["boxes"])
-        loss, terms = self.compared(done.picture.float(), batch["clean"])
+        loss, terms = self.compared(done.picture.float(), clean)
         return loss, {**terms, "confidence": done.confidence.mean().item()}
 
     def restored(self, network: nn.Module, bad: np.ndarray, places: np.ndarray, device: torch.device) -> np.ndarray:

@@ -1,14 +1,15 @@
 """Recipe of `starter-estimator`: degraded 256 px crop to clean, PSNR plus an L1 loss of gradients (DifFace's first stage).
 
-Most faces are damaged as photos mostly are (training/degradation.py), and bent, tinted or joined of two (training/variation.py),
-since the few photographs are learned by heart before the network is done. Embedder A looks on (networks/onlooker.py): it says
-what it sees in the damaged face, and is no part of the loss.
+Most faces are damaged as photos mostly are (training/degradation.py, damage.py), and bent, tinted or joined of two
+(training/variation.py), since the few photographs are learned by heart before the network is done. Embedder A looks on
+(networks/onlooker.py): it says what it sees in the damaged face, and is no part of the loss.
 
 The network was grown: it had one block a level for the first 144,000 images. What was added says nothing at first, so it went on
 from where it was.
 
 The pixels' loss is PSNR itself, as in HINet (Chen et al., CVPRW 2021): beside L1, which DifFace has and which this had for its
-first 204,000 images, as many images gained twice as much, the identity's cosine too (docs/benchmarks/starter.md).
+first 204,000 images, as many images gained twice as much, the identity's cosine too (docs/benchmarks/starter.md). From the
+234,000th image on it learned on a GPU.
 
 An identity term, the CASIA teacher's (as in GFPGAN, Wang et al. 2021), for some of the faces, judged through a blur, and small
 faces (training/small.py), which count at a quarter of the size, can be asked for; the third version of the weights had both,
@@ -20,6 +21,7 @@ flatter a little.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,8 @@ from facestudio import checkpoints
 from facestudio.faces.loading import onlooker
 from facestudio.networks.estimator import EstimatorUNet, gradients
 from facestudio.training import data, grid, metrics, small, teachers, variation
-from facestudio.training.degradation import degrade, drawn
+from facestudio.training.damage import damaged, packed
+from facestudio.training.degradation import drawn
 from facestudio.training.loop import Settings
 from facestudio.training.oracles import Recogniser
 
@@ -58,6 +61,7 @@ class Recipe:
         cooldown=1.0,
         validate_minutes=20,
     )
+    on_gpu = replace(settings, batch=64, lr=4e-4, muon=1e-3, warmup=100)
     config: dict[str, Any] = {
         "widths": [64, 128, 256, 384],
         "blocks": [2, 3, 2, 2],
@@ -77,6 +81,7 @@ class Recipe:
     softness = 2.5  # standard deviation in px of the blur through which they are judged; as they are, they got patterns
     small_ones = 0  # faces of a batch, the last ones, that are small
     varied = True  # whether most of the faces are made others (training/variation.py)
+    grey = 0.05  # share of the faces that lose their colours
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.root, self.cache = root, cache
@@ -104,41 +109,56 @@ class Recipe:
         return self.drawn(random)[0]
 
     def drawn(self, random: np.random.Generator) -> tuple[dict[str, Tensor], list[tuple[int, bool]]]:
-        """A batch, and of each of its faces that is not small the place among the faces and whether it is mirrored."""
-        which = []
-        clean = np.empty((self.settings.batch, 256, 256, 3), np.uint8)
-        bad = np.empty_like(clean)
-        for slot in range(self.settings.batch):
-            mirrored = random.random() < 0.5
-            if slot < self.settings.batch - self.small_ones:
+        """What `made` makes a batch of, and of each of its faces that is not small the place among the faces and whether it is
+        mirrored."""
+        which, hows = [], []
+        size = self.settings.batch
+        faces = np.empty((size, 256, 256, 3), np.uint8)
+        for slot in range(size):
+            mirrored = bool(random.random() < 0.5)
+            if slot < size - self.small_ones:
                 index = int(random.choice(self.training))
                 pixels, how = self.faces.pixels[index], drawn(random)
                 which.append((index, mirrored))
             else:
                 some, training = self.small_faces[int(random.integers(len(self.small_faces)))]
                 pixels, how = some.enlarged(int(random.choice(training))), small.heavy(random)
-            if self.varied:
-                pixels = self.another(pixels, random)
-            pixels = np.ascontiguousarray(pixels[:, ::-1] if mirrored else pixels)
-            if random.random() < 0.05:
-                pixels = np.repeat(pixels.mean(axis=2, keepdims=True).astype(np.uint8), 3, axis=2)
-            clean[slot], bad[slot] = pixels, degrade(pixels, how)
-        return {"bad": metrics.tensor(bad), "clean": metrics.tensor(clean)}, which
+            faces[slot] = pixels[:, ::-1] if mirrored else pixels
+            hows.append(how)
+        batch = {
+            "faces": torch.from_numpy(faces),
+            "hows": packed(hows, 256),
+            "grey": torch.from_numpy(random.random(size) < self.grey),
+            "seed": torch.from_numpy(random.integers(2**62, size=1)),
+        }
+        if self.varied:
+            others = self.faces.pixels[np.sort(random.choice(self.training, size, replace=len(self.training) < size))]
+            batch["others"] = torch.from_numpy(np.ascontiguousarray(others))
+        return batch, which
 
-    def another(self, pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """A face like `pixels` (256, 256, 3) uint8, or it, as it is in one of five."""
-        if random.random() < 0.2:
-            return pixels
-        if random.random() < 0.3:
-            other = self.faces.pixels[int(random.choice(self.training))]
-            pixels = variation.joined(pixels, other, random)
-        if random.random() < 0.7:
-            pixels = variation.bent(np.ascontiguousarray(pixels), random)
-        return variation.tinted(pixels, random) if random.random() < 0.5 else pixels
+    @torch.no_grad()
+    def made(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """(damaged, clean) faces of `batch`, (B, 3, 256, 256) in [-1, 1], made where it is."""
+        with torch.autocast(batch["faces"].device.type, enabled=False):
+            clean = batch["faces"].permute(0, 3, 1, 2).float().contiguous()
+            random = torch.Generator(clean.device).manual_seed(int(batch["seed"]))
+            if self.varied:
+                clean = self.another(clean, batch["others"].permute(0, 3, 1, 2).float(), random)
+            mean = clean.mean(1, keepdim=True).floor().expand_as(clean)
+            clean = torch.where(batch["grey"][:, None, None, None], mean, clean)
+            return damaged(clean, batch["hows"], random) / 127.5 - 1, clean / 127.5 - 1
+
+    @staticmethod
+    def another(faces: Tensor, others: Tensor, random: torch.Generator) -> Tensor:
+        """Faces like `faces` (B, 3, 256, 256), or those, as one of five is; some are joined with one of the `others`."""
+        made = variation.joined(faces, others, random, 0.3)
+        made = variation.tinted(variation.bent(made, random, 0.7), random, 0.5)
+        return torch.where(variation.chosen(len(faces), 0.8, random), made, faces)
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
-        guess = network(batch["bad"].contiguous(memory_format=torch.channels_last)).float()
-        return self.compared(guess, batch["clean"])
+        bad, clean = self.made(batch)
+        guess = network(bad.contiguous(memory_format=torch.channels_last)).float()
+        return self.compared(guess, clean)
 
     def compared(self, guess: Tensor, clean: Tensor) -> tuple[Tensor, dict[str, float]]:
         """The loss of `guess` (B, 3, 256, 256) beside `clean`, and its terms; the last `self.small_ones` are compared small."""

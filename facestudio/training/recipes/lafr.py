@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -26,7 +27,8 @@ from facestudio.networks.estimator import EstimatorUNet
 from facestudio.networks.lafr import Aligned, CodebookLearner, LAFRNet, one_step
 from facestudio.training import data, grid, metrics, teachers
 from facestudio.training.clusters import k_means
-from facestudio.training.degradation import degrade, drawn
+from facestudio.training.damage import damaged, packed
+from facestudio.training.degradation import drawn
 from facestudio.training.loop import Settings, Taught
 from facestudio.training.oracles import Recogniser, features, frozen, misplaced
 from facestudio.training.perceptual import Perceptual
@@ -63,6 +65,7 @@ class Recipe(Standing):
         cooldown=0.5,
         validate_minutes=10,
     )
+    on_gpu = replace(settings, batch=32, lr=8e-4, muon=1.5e-3)
     config: dict[str, Any] = {
         "time": 100,
         "rank": 16,
@@ -143,16 +146,29 @@ class Recipe(Standing):
     def batch(self, random: np.random.Generator) -> dict[str, Tensor]:
         size = self.settings.batch
         chosen, mirrored = random.choice(self.training, size), random.random(size) < 0.5
-        clean = np.stack(
+        faces = np.stack(
             [self.faces.pixels[i][:, :: -1 if flip else 1] for i, flip in zip(chosen, mirrored, strict=True)]
         )
-        latents = torch.from_numpy(self.latents[2 * chosen + mirrored].astype(np.float32))
-        if (grey := random.random(size) < self.grey).any():
-            clean[grey] = clean[grey].mean(axis=3, keepdims=True).astype(np.uint8)
-            with torch.no_grad():
-                latents[torch.from_numpy(grey)] = self.autoencoder.latents(metrics.tensor(clean[grey]))
-        bad = np.stack([degrade(pixels, drawn(random)) for pixels in clean])
-        return {"bad": metrics.tensor(bad), "clean": metrics.tensor(clean), "latents": latents}
+        return {
+            "faces": torch.from_numpy(faces),
+            "latents": torch.from_numpy(self.latents[2 * chosen + mirrored].astype(np.float32)),
+            "hows": packed([drawn(random) for _ in range(size)], 256),
+            "grey": torch.from_numpy(random.random(size) < self.grey),
+            "seed": torch.from_numpy(random.integers(2**62, size=1)),
+        }
+
+    @torch.no_grad()
+    def made(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """(damaged, clean) faces of `batch`, (B, 3, 256, 256) in [-1, 1], and the latents of the clean ones, made where it is."""
+        clean, latents, grey = batch["faces"].permute(0, 3, 1, 2).float(), batch["latents"], batch["grey"]
+        random = torch.Generator(clean.device).manual_seed(int(batch["seed"]))
+        clean = torch.where(grey[:, None, None, None], clean.mean(1, keepdim=True).floor().expand_as(clean), clean)
+        bad = damaged(clean, batch["hows"], random) / 127.5 - 1
+        clean = clean / 127.5 - 1
+        if grey.any():
+            latents = latents.clone()
+            latents[grey] = self.autoencoder.to(clean.device).latents(clean[grey]).to(latents.dtype)
+        return bad, clean, latents
 
     @torch.no_grad()
     def given(self, bad: Tensor) -> Tensor:
@@ -170,8 +186,9 @@ class Recipe(Standing):
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(network, Taught) and isinstance(network.network, LAFRNet)
         self.check(network)
-        made, clean, prior = network.network, batch["latents"], self.prior.to(batch["latents"].device)
-        aligned = made.adapter(self.given(batch["bad"]))
+        bad, faces, clean = self.made(batch)
+        made, prior = network.network, self.prior.to(clean.device)
+        aligned = made.adapter(self.given(bad))
         loud = prior.loud[:, None, None]
         off = ((aligned.latents - clean) * loud).abs().mean()
         terms = {"aligned": off.item()}
@@ -183,15 +200,13 @@ class Recipe(Standing):
             terms |= {"apart": apart.item(), "codes": used, "opening": made.adapter.opening.mean().item()}
         some = slice(self.decoded)
         if second:
-            latents = one_step(
-                prior, aligned.latents, made.time, partial(made.update, prior), self.person(batch["bad"])
-            )
+            latents = one_step(prior, aligned.latents, made.time, partial(made.update, prior), self.person(bad))
             stepped = ((latents - clean) * loud).abs().mean()
-            alike, more = self.alike(self.decode(latents[some]), batch["clean"][some])
+            alike, more = self.alike(self.decode(latents[some]), faces[some])
             loss = loss + self.latent_weight * stepped + alike
             terms |= {"stepped": stepped.item(), **more}
         elif self.images_seen // self.settings.batch % self.every == 0:
-            pixel = functional.l1_loss(self.decode(aligned.latents[some]), batch["clean"][some])
+            pixel = functional.l1_loss(self.decode(aligned.latents[some]), faces[some])
             loss = loss + self.glance_weight * pixel
         return loss, terms
 
