@@ -5,6 +5,8 @@ Separate from `embedding`, which knows crops and validation and nothing of the l
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facestudio.training import metrics
+from facestudio.training import data, metrics
 from facestudio.training.embedding import CHANNELS, EmbedderRecipe, unexplained
-from facestudio.training.identity_data import STEP
+from facestudio.training.identity_data import STEP, probe_of
 from facestudio.training.least_squares import LeastSquares, patches
+from facestudio.training.live import LiveTeacher, disturbed, drawn, faces_of, told
 from facestudio.training.loop import Taught, record
 from facestudio.training.losses import NOBODY, Adaptive, Margin, MarginHead, UnifiedNegatives
 from facestudio.training.whitening import whitening
@@ -55,6 +58,8 @@ class Distilled(EmbedderRecipe):
     besides, whose centres begin at the mean of the teacher's embeddings; the margin comes as the handing over goes,
     because it slows a network down that knows no faces yet.
 
+    On a GPU the teacher is asked while the network learns (see `live`), else beforehand.
+
     With an `exit_weight` the head also learns to read the features at stride 8, and through it the first half learns
     without the second. For networks whose `head` takes both maps.
     """
@@ -65,6 +70,24 @@ class Distilled(EmbedderRecipe):
     negatives: UnifiedNegatives | None = None
     margin_weight = 0.05
     exit_weight = 0.0
+
+    def __init__(self, root: Path, cache: Path) -> None:
+        super().__init__(root, cache)
+        self.live = torch.cuda.is_available()
+
+    @cached_property
+    def teacher(self) -> LiveTeacher:
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return LiveTeacher(self.teachers[0], self.root, probe_of(self.crops)).to(device)
+
+    def batches(self, seed: int) -> Iterator[dict[str, Tensor]]:
+        return data.prefetch(self.drawn, seed, workers=2) if self.live else super().batches(seed)
+
+    def drawn(self, random: np.random.Generator) -> dict[str, Tensor]:
+        """What a batch is made of, where the teacher answers live."""
+        shares = self.degraded_share, self.moved_share
+        size = self.settings.batch
+        return drawn(self.crops, self.training, self.labels, self.people, size, self.mixed_share, shares, random)
 
     def bare(self) -> nn.Module:
         """The network that ships."""
@@ -101,19 +124,34 @@ class Distilled(EmbedderRecipe):
         device = next(student.parameters()).device
         for start in range(0, few, 64):
             chosen = some[start : start + 64]
-            rows = 2 * chosen
             middle = student.early(metrics.tensor(self.crops[chosen]).to(device))
             late = student.late(middle)
             embedding = functional.normalize(student.head(late), dim=1)
-            fits["embedding"].add(embedding, torch.from_numpy(self.answers(rows)) @ self.isometry)
-            for name, maps, columns in (("middle", middle, self.columns), ("late", late, self.late_columns)):
-                truth = torch.from_numpy(getattr(self.faces, name)[rows, self.channels][..., columns]).float() / STEP
-                fits[name].add(patches(maps[..., self.columns], heads[name]), truth.movedim(1, -1).flatten(0, -2))
+            target, *told = self.told(chosen)
+            fits["embedding"].add(embedding, target @ self.isometry)
+            maps = (middle, told[0], self.columns), (late, told[1], self.late_columns)
+            for name, (own, truth, columns) in zip(("middle", "late"), maps, strict=True):
+                truth = truth[..., columns].movedim(1, -1).flatten(0, -2)
+                fits[name].add(patches(own[..., self.columns], heads[name]), truth)
         self.fold(student, fits["embedding"].matrix())
         for name in ("middle", "late"):
             matrix = fits[name].matrix()
             heads[name].weight.copy_(matrix[:-1].T.reshape_as(heads[name].weight))
             heads[name].bias.copy_(matrix[-1])
+
+    def told(self, chosen: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        """Unit embeddings (n, 128) of the `chosen` faces by the teacher, and its maps (n, 128, 14, 14) and (n, 128, 7, 7), of a
+        variance of 1."""
+        if self.live:
+            device = next(self.teacher.buffers()).device
+            return tuple(part.cpu() for part in self.teacher(faces_of(self.crops[chosen]).to(device)))  # type: ignore[return-value]
+        maps = (torch.from_numpy(table[2 * chosen, self.channels]).float() / STEP for table in self.kept)
+        return torch.from_numpy(self.answers(2 * chosen)), *maps  # type: ignore[return-value]
+
+    @property
+    def kept(self) -> tuple[np.ndarray, np.ndarray]:
+        """The maps that were asked for beforehand, as signed bytes."""
+        return self.faces.middle, self.faces.late
 
     def finish(self, folder: Path) -> tuple[Path, dict[str, Any]]:
         """Whiten the averaged weights of the run in `folder`, which stay there as they are, for what ships; (the folder inside
@@ -136,12 +174,20 @@ class Distilled(EmbedderRecipe):
         """(classes, 512): the mean of what the teacher says of each class's faces."""
         labelled = np.flatnonzero(self.labels != NOBODY)
         sums = np.zeros((self.classes, CHANNELS * len(self.teachers)), np.float32)
-        np.add.at(sums, self.labels[labelled], self.answers(2 * labelled) + self.answers(2 * labelled + 1))
+        if self.live:
+            both = told(self.teacher, self.crops[labelled], next(self.teacher.buffers()).device).numpy()
+            seen = both[::2] + both[1::2]
+        else:
+            seen = self.answers(2 * labelled) + self.answers(2 * labelled + 1)
+        np.add.at(sums, self.labels[labelled], seen)
         return functional.normalize(torch.from_numpy(sums), dim=1) @ self.isometry
 
     def loss(self, network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         assert isinstance(network, Taught)
         student, heads = network.network, network.heads
+        if "faces" in batch:
+            batch = disturbed(batch, self.teacher)
+            batch["target"] = batch["target"] @ self.isometry.to(batch["target"].device)
         middle = batch["middle"][..., self.columns].float().div_(STEP)
         late = batch["late"][..., self.late_columns].float().div_(STEP)
         weight = batch["weight"]

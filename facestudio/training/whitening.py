@@ -42,8 +42,8 @@ def fold(linear: nn.Linear, matrix: Tensor, norm: nn.BatchNorm1d | None = None) 
             (norm.running_var, 1 - norm.eps),
         ):
             tensor.fill_(value)
-    linear.weight.copy_(matrix.double().T @ weight)
-    linear.bias.copy_(matrix.double().T @ bias)
+    linear.weight.copy_(matrix.double().to(weight.device).T @ weight)
+    linear.bias.copy_(matrix.double().to(weight.device).T @ bias)
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ teacher's embeddings; people of whom there is one picture only (FFHQ, StyleGAN) 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -35,6 +36,7 @@ class Recipe(Distilled):
         clip=5.0,
         seed=1,
     )
+    on_gpu = replace(settings, batch=256, lr=2.5e-3, warmup=200)
     config: dict[str, Any] = {
         "layers": [2, 4, 2],
         "widths": [32, 64, 128, 256],

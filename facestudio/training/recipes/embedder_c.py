@@ -6,6 +6,7 @@ lies on the middle twelve columns of our fourteen, and each place of its map at 
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -31,6 +32,7 @@ class Recipe(Distilled):
         clip=5.0,
         seed=2,
     )
+    on_gpu = replace(settings, batch=256, lr=2.5e-3, warmup=200)
     config: dict[str, Any] = {
         "width": 144,
         "heads": 3,
