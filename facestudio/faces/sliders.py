@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -32,11 +32,12 @@ INNER_LIPS = ((61, 67), (62, 66), (63, 65))  # upper and lower points that face 
 
 @dataclass(frozen=True)
 class Slider:
-    """One thing that can be changed, by -1 to 1.
+    """One thing that can be changed, by -1 to 1, or by `least` to 1.
 
     Attributes:
         id: its name in recipes and on the command line; title: a short label; group: the heading that it stands under.
         help: one sentence; low, high: what a face is at -1 and at 1, in a few words.
+        least: -1, or 0 where only what it adds can be relied on.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Slider:
     help: str
     low: str
     high: str
+    least: float = MINIMUM
 
 
 CATALOGUE = (
@@ -66,9 +68,17 @@ CATALOGUE = (
 
 
 def offered(entry: Checkpoint) -> tuple[Slider, ...]:
-    """The sliders that the checkpoint `entry` can move well enough, in the catalogue's order; reads its table only."""
-    good = set(entry.calibration.get("offered", ()))
-    return tuple(slider for slider in CATALOGUE if slider.id in good)
+    """The sliders that the checkpoint `entry` can move well enough, in the catalogue's order; reads its table only.
+
+    Those that it says are "added" reach their bar at their high end alone, and begin at 0.
+    """
+    good, added = (set(entry.calibration.get(key, ())) for key in ("offered", "added"))
+    return tuple(upward(slider) if slider.id in added else slider for slider in CATALOGUE if slider.id in good)
+
+
+def upward(slider: Slider) -> Slider:
+    """`slider` from 0 to 1."""
+    return replace(slider, least=0.0, low="as drawn", help=f"What the person gets more of: {slider.title.lower()}.")
 
 
 def check(settings: Mapping[str, float], known: Sequence[Slider], told: bool = True) -> None:
@@ -81,9 +91,10 @@ def check(settings: Mapping[str, float], known: Sequence[Slider], told: bool = T
             raise UsageError(f"This method has no slider called {name}.", hint=there)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise UsageError(f"The slider {name} takes a number, not {value!r}.")
-        if not MINIMUM <= value <= MAXIMUM:
-            raise UsageError(f"The slider {name} goes from {MINIMUM:g} to {MAXIMUM:g}, not to {value:g}.")
-        if value and not told and known[ids.index(name)].group == PERSON:
+        slider = known[ids.index(name)]
+        if not slider.least <= value <= MAXIMUM:
+            raise UsageError(f"The slider {name} goes from {slider.least:g} to {MAXIMUM:g}, not to {value:g}.")
+        if value and not told and slider.group == PERSON:
             raise UsageError(
                 f"The slider {name} changes a chosen person, and this one is drawn freely.",
                 hint="Draw the person of a seed, or the one in a photo.",

@@ -50,8 +50,7 @@ class Sliding(QObject):
         """Show other sliders; those that are gone stand nowhere."""
         if sliders != self.offered:
             self.offered = sliders
-            known = {slider.id for slider in sliders}
-            self.values = {name: value for name, value in self.values.items() if name in known}
+            self.values = self._possible(self.values)
             self.offered_changed.emit()
 
     def value(self, name: str) -> float:
@@ -65,12 +64,16 @@ class Sliding(QObject):
             self.values_changed.emit()
 
     def show(self, values: Mapping[str, float]) -> None:
-        """Put all sliders where a recipe has them."""
-        known = {slider.id for slider in self.offered}
-        wanted = {name: float(value) for name, value in values.items() if name in known}
+        """Put all sliders where a recipe has them, as far as they go there."""
+        wanted = self._possible(values)
         if wanted != self.values:
             self.values = wanted
             self.values_changed.emit()
+
+    def _possible(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Those of `values` that there is a slider for, which goes so far."""
+        least = {slider.id: slider.least for slider in self.offered}
+        return {name: float(value) for name, value in values.items() if name in least and value >= least[name]}
 
     def used(self, person: bool) -> dict[str, float]:
         """Where those stand that were touched; without those that move the `person`, where there is none."""

@@ -348,6 +348,24 @@ def test_sliders_are_grouped_and_named(page: GenerateWorkspace) -> None:
         assert row.about.low in row.slider.toolTip() and row.about.high in row.slider.toolTip()
 
 
+def test_a_slider_that_only_adds_begins_at_its_left_end(page: GenerateWorkspace, qtbot: QtBot) -> None:
+    sliding, age = page.making.sliding, page.making.sliding.offered[0]
+    sliding.offer((replace(age, least=0.0, low="as drawn"), *sliding.offered[1:]))
+    row = page.sliders.rows["age"]
+    assert (row.slider.minimum(), row.slider.value(), row.value) == (
+        0,
+        0,
+        0.0,
+    ) and row.slider.objectName() != "twoSided"
+    row.slider.setFocus()
+    qtbot.keyClick(row.slider, Qt.Key.Key_Left)
+    assert row.value == 0 and not row.number.text().startswith(row.about.low)
+    sliding.show({"age": -0.4, "smile": -0.4})  # as in a picture that was made when it went there
+    assert dict(sliding.values) == {"smile": -0.4} and row.value == 0
+    sliding.show({"age": 0.4})
+    assert row.value == 0.4 and row.number.text() == f"{row.about.high} 0.40"
+
+
 def reached(widget: QWidget) -> bool:
     """Whether all of `widget` is seen as it stands, without any scrolling."""
     return widget.isVisible() and widget.visibleRegion().boundingRect() == widget.rect()

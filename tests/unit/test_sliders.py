@@ -146,6 +146,12 @@ def test_only_what_reached_its_bar_is_offered_in_groups() -> None:
     entry = fake_checkpoint("sliders", calibration={"offered": ["yaw", "hair", "age"]})
     assert [slider.id for slider in offered(entry)] == ["age", "hair", "yaw"]
     assert offered(fake_checkpoint("none")) == ()
+    entry = fake_checkpoint("sliders", calibration={"offered": ["glasses", "age"], "added": ["glasses"]})
+    age, glasses = offered(entry)
+    assert (age.least, glasses.least) == (-1, 0) and glasses.low == "as drawn" and "Remov" not in glasses.help
+    check({"glasses": 0.4, "age": -0.4}, (age, glasses))
+    with pytest.raises(UsageError, match="glasses goes from 0 to 1, not to -0.1"):
+        check({"glasses": -0.1}, (age, glasses))
     groups = [slider.group for slider in CATALOGUE]
     assert sorted(set(groups), key=groups.index) == [group for n, group in enumerate(groups) if group not in groups[:n]]
     assert len({slider.id for slider in CATALOGUE}) == len(CATALOGUE)
@@ -282,6 +288,7 @@ def test_what_ships_was_fitted_to_what_ships() -> None:
     assert shipped.embedder == known["starter-prior"].conditioned_on[0]
     listed = Studio().sliders("starter-prior")
     assert {"age", "yaw"} <= {slider.id for slider in listed} <= set(known["starter-sliders"].config["names"])
+    assert {slider.id for slider in listed if slider.least == 0} == {"glasses"}, "they do not come off everybody"
     assert Studio().sliders("starter-estimator") == () == Studio().sliders("vec2face")
     who = Identity(np.random.default_rng(0).standard_normal(512), shipped.embedder)
     steps = [

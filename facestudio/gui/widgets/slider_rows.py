@@ -42,13 +42,15 @@ class SliderRow(QWidget):
     def __init__(self, about: Slider, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.about = about
-        self._help = f"{about.help} Left: {about.low}; right: {about.high}.\nDouble-click sets it back to the middle."
+        back = "the middle" if about.least else "its beginning"
+        self._help = f"{about.help} Left: {about.low}; right: {about.high}.\nDouble-click sets it back to {back}."
         self.title, self.number = ResetLabel(about.title), QLabel()
         self.number.setObjectName("chipInfo")
         self.number.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.slider = ResettingSlider(Qt.Orientation.Horizontal)
-        self.slider.setObjectName("twoSided")
-        self.slider.setRange(-STEPS, STEPS)
+        if about.least:
+            self.slider.setObjectName("twoSided")
+        self.slider.setRange(round(about.least * STEPS), STEPS)
         self.slider.setPageStep(STEPS // 4)
         self.slider.setAccessibleName(about.title)
         self.slider.setAccessibleDescription(self._help)
@@ -86,12 +88,12 @@ class SliderRow(QWidget):
 
     @property
     def value(self) -> float:
-        """Where it stands, -1 to 1."""
+        """Where it stands, -1 or 0 to 1."""
         return self.slider.value() / STEPS
 
     @Slot()
     def reset(self) -> None:
-        """Back to the middle, as if it had been let go there."""
+        """Back to 0, as if it had been let go there."""
         self._rest.stop()
         self.slider.setValue(0)
         self._rest.stop()

@@ -129,6 +129,7 @@ class Recipe:
         "brightness",
         "side",
     )
+    added = ("glasses",)  # those that reach them at their high end alone
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.root, self.cache = root, cache
@@ -196,6 +197,7 @@ class Recipe:
             "most_alike_before": float(np.abs(unit @ unit.T - np.eye(len(unit))).max()),
             "calibration.fitted_to": fitted,
             "calibration.offered": [name for name in self.config["names"] if name in self.offered],
+            "calibration.added": list(self.added),
         }
 
     def people(self) -> dict[str, np.ndarray]:
