@@ -91,9 +91,11 @@ class Recipe(estimator.Recipe):
     @torch.inference_mode()
     def _regions(self) -> dict[str, list[np.ndarray]]:
         """What the components of undamaged faces look like, each (C * s * s,) float32, by the dictionaries' names."""
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        estimator = self.estimator.to(device)
         found: dict[str, list[np.ndarray]] = {f"{name}_{level}": [] for level in range(LEVELS) for name in NAMES}
         for index in np.random.default_rng(5).permutation(self.training)[: self.sampled]:
-            maps = self.estimator.encoded(metrics.tensor(np.asarray(self.faces.pixels[index])[None]))
+            maps = estimator.encoded(metrics.tensor(np.asarray(self.faces.pixels[index])[None]).to(device))
             boxes = visible_boxes(self.landmarks[index], 256)
             for level in range(LEVELS):
                 for name, box in zip(NAMES, boxes // (self.config["unshuffle"] << level), strict=True):
@@ -102,7 +104,7 @@ class Recipe(estimator.Recipe):
                         side = entry_shape(name, level, self.config["widths"], self.config["unshuffle"])[1:]
                         region = maps[level][:, :, top:bottom, left:right]
                         resized = functional.interpolate(region, size=side, mode="bilinear", align_corners=False)
-                        found[f"{name}_{level}"].append(resized.flatten().numpy())
+                        found[f"{name}_{level}"].append(resized.flatten().cpu().numpy())
         return found
 
     def _centres(self, found: list[np.ndarray], name: str) -> np.ndarray:

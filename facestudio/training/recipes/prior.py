@@ -105,7 +105,7 @@ class Recipe:
     def loud(self) -> Tensor:
         """How much each channel of a latent shows in the picture (C,), by the autoencoder's linear path; 1 on average."""
         shown = self.autoencoder.outward.weight.detach()[:, :, 0, 0].square().sum(0).sqrt() * self.autoencoder.spread
-        return shown / shown.square().mean().sqrt()
+        return (shown / shown.square().mean().sqrt()).cpu()
 
     @cached_property
     def landmarks(self) -> np.ndarray:
@@ -142,9 +142,10 @@ class Recipe:
 
     @torch.inference_mode()
     def _latents(self, start: int) -> np.ndarray:
-        faces = metrics.tensor(self.faces.pixels[start : start + 16])
-        both = torch.stack([faces, faces.flip(-1)], 1).flatten(0, 1)
-        return self.autoencoder.latents(both.contiguous(memory_format=torch.channels_last)).half().numpy()
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        faces = metrics.tensor(self.faces.pixels[start : start + 16]).to(device)
+        both = torch.stack([faces, faces.flip(-1)], 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        return self.autoencoder.to(device).latents(both).half().cpu().numpy()
 
     @staticmethod
     def _save(path: Path, parts: list[np.ndarray]) -> None:
