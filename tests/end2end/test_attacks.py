@@ -123,9 +123,8 @@ def test_a_recogniser_finds_who_is_hardly_hidden_and_not_who_was_redrawn(
 ) -> None:
     weak = attacker.hidden(originals, "blur", radius=3.0)
     assert attacker.recognised(weak, originals) == COUNT and all(attacker.same_person(weak, originals))
-    assert attacker.recognised(attacker.hidden(originals, "pixelate", blocks=8), originals) >= 4, (
-        "squares that are small"
-    )
+    small = attacker.hidden(originals, "pixelate", blocks=12)
+    assert attacker.recognised(small, originals) == COUNT and any(attacker.same_person(small, originals))
     assert attacker.recognised(redrawn, originals) <= 2
     assert not any(attacker.same_person(redrawn, originals))
 
