@@ -78,7 +78,7 @@ def offered(entry: Checkpoint) -> tuple[Slider, ...]:
 
 def upward(slider: Slider) -> Slider:
     """`slider` from 0 to 1."""
-    return replace(slider, least=0.0, low="as drawn", help=f"What the person gets more of: {slider.title.lower()}.")
+    return replace(slider, least=0.0, low="as drawn", help=f"Adds {slider.title.lower()}.")
 
 
 def check(settings: Mapping[str, float], known: Sequence[Slider], told: bool = True) -> None:

@@ -145,13 +145,11 @@ class Distilled(EmbedderRecipe):
         if self.live:
             device = next(self.teacher.buffers()).device
             return tuple(part.cpu() for part in self.teacher(faces_of(self.crops[chosen]).to(device)))  # type: ignore[return-value]
-        maps = (torch.from_numpy(table[2 * chosen, self.channels]).float() / STEP for table in self.kept)
+        maps = (
+            torch.from_numpy(table[2 * chosen, self.channels]).float() / STEP
+            for table in (self.faces.middle, self.faces.late)
+        )
         return torch.from_numpy(self.answers(2 * chosen)), *maps  # type: ignore[return-value]
-
-    @property
-    def kept(self) -> tuple[np.ndarray, np.ndarray]:
-        """The maps that were asked for beforehand, as signed bytes."""
-        return self.faces.middle, self.faces.late
 
     def finish(self, folder: Path) -> tuple[Path, dict[str, Any]]:
         """Whiten the averaged weights of the run in `folder`, which stay there as they are, for what ships; (the folder inside

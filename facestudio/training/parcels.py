@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
@@ -60,17 +61,24 @@ def write(path: Path, table: np.ndarray, rows: np.ndarray, **more: Any) -> None:
 
 
 def lay(target: Path, parcel: Any) -> None:
-    """Put the images of `parcel` into the table `target`, which is made of zeros if it is not there."""
-    if not target.exists():
+    """Put the images of `parcel` into the table `target`; that is there, to be trained on, once its last row is."""
+    partial, lacking = target.with_suffix(".part"), target.with_suffix(".lacking.npy")
+    if not lacking.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        np.lib.format.open_memmap(target, "w+", np.uint8, tuple(map(int, parcel["shape"]))).flush()
-    table = np.load(target, mmap_mode="r+")
+        np.lib.format.open_memmap(partial, "w+", np.uint8, tuple(map(int, parcel["shape"]))).flush()
+        np.save(lacking, np.ones(parcel["shape"][0], bool))
+    table, left = np.load(partial, mmap_mode="r+"), np.load(lacking)
     ends, content = np.cumsum(parcel["sizes"]), parcel["images"].tobytes()
     pieces = [content[end - size : end] for end, size in zip(ends, parcel["sizes"], strict=True)]
     with ThreadPoolExecutor() as pool:
         for row, pixels in zip(parcel["rows"], pool.map(decoded, pieces), strict=True):
             table[row] = pixels
     table.flush()
+    left[parcel["rows"]] = False
+    np.save(lacking, left)
+    if not left.any():
+        os.replace(partial, target)
+        lacking.unlink()
 
 
 @app.command()
@@ -133,12 +141,13 @@ def take(recipe: str, pieces: list[Path], root: Root = Path("../shared"), runs: 
     given = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     made = load(recipe, root, runs)
     folder = runs / made.id
-    (folder / "last.pt").unlink(missing_ok=True)
-    run = Run(made, folder, torch.device("cpu"))
+    run = Run(made, folder / "taken", torch.device("cpu"))
     for network in (run.network, run.average):
         network.load_state_dict(given["average"])
     run.state = given["state"]
     run.save()
+    os.replace(run.last, folder / "last.pt")
+    run.last.parent.rmdir()
 
 
 def load(recipe: str, root: Path, runs: Path) -> Any:
